@@ -1,0 +1,423 @@
+/**
+ * Runs tasks on a pool of threads, so that synchronous work does not hold up the
+ * event loop.
+ *
+ * `Blocking` is the service of the default pool; a platform package provides it
+ * (`NodeBlocking.layer`). The pool owns its threads and shuts down with its layer.
+ * `Blocking.Pool` declares further, named pools with the same operations.
+ *
+ * **Details**
+ *
+ * Choose `run` for one result, `spawn` for a task that outlives the expression but
+ * not its scope, `spawnDetached` for one that lives as long as the pool, `lease` for
+ * several calls that need the same thread, and `inPlace` for work so short that a
+ * thread would cost more. Do not put work on a pool that waits for other work on the
+ * same pool: when all threads wait, none is left to end the waiting.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type { LazyArg } from "effect/Function"
+import type * as Scope from "effect/Scope"
+import { holdEventLoop } from "./internal/inPlace.ts"
+import * as pool from "./internal/pool.ts"
+import type { SchedulerOptions } from "./internal/scheduler.ts"
+import type { JoinError, JoinErrorReason } from "./JoinError.ts"
+import type { JoinHandle } from "./JoinHandle.ts"
+import type { Task } from "./Task.ts"
+import type { ThreadHost } from "./ThreadHost.ts"
+
+// -----------------------------------------------------------------------------
+// Models
+// -----------------------------------------------------------------------------
+
+/**
+ * A pool of threads that runs tasks.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Pool {
+  /** See `Blocking.run`. */
+  readonly run: <Args extends ReadonlyArray<unknown>, A, E>(
+    task: Task<Args, A, E>,
+    ...args: Args
+  ) => Effect.Effect<A, E | JoinError>
+  /** See `Blocking.spawn`. */
+  readonly spawn: <Args extends ReadonlyArray<unknown>, A, E>(
+    task: Task<Args, A, E>,
+    ...args: Args
+  ) => Effect.Effect<JoinHandle<A, E>, JoinError, Scope.Scope>
+  /** See `Blocking.spawnDetached`. */
+  readonly spawnDetached: <Args extends ReadonlyArray<unknown>, A, E>(
+    task: Task<Args, A, E>,
+    ...args: Args
+  ) => Effect.Effect<JoinHandle<A, E>, JoinError>
+  /** See `Blocking.lease`. */
+  readonly lease: <A, E, R>(use: (lease: Lease) => Effect.Effect<A, E, R>) => Effect.Effect<A, E | JoinError, R>
+  /** See `Blocking.stats`. */
+  readonly stats: Effect.Effect<PoolStats>
+  /** See `Blocking.prewarm`. */
+  readonly prewarm: (count: number) => Effect.Effect<void, JoinError>
+  /** See `Blocking.awaitIdle`. */
+  readonly awaitIdle: Effect.Effect<void>
+}
+
+/**
+ * A thread held for several calls, made by `Blocking.lease`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Lease {
+  /**
+   * Runs a task on the leased thread, after the calls made before it. Fails with
+   * reason `WorkerExited` once the thread is gone: what it held is gone with it.
+   */
+  readonly run: <Args extends ReadonlyArray<unknown>, A, E>(
+    task: Task<Args, A, E>,
+    ...args: Args
+  ) => Effect.Effect<A, E | JoinError>
+}
+
+/**
+ * What a pool is doing at one moment, and what it has done since it started.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PoolStats {
+  readonly key: string
+  /** Threads of the pool: starting, idle, busy, and those on their way out. */
+  readonly threads: number
+  readonly idleThreads: number
+  /** Threads that could not be terminated; they hold no place in the pool. */
+  readonly stuckThreads: number
+  readonly maxThreads: number
+  /** Since the pool started. */
+  readonly threadsStarted: number
+  /** The bodies that run now. */
+  readonly running: ReadonlyArray<RunningTask>
+  /** Accepted tasks that wait for a thread. */
+  readonly queueDepth: number
+  readonly queueCapacity: number
+  /** Submitters that wait for room in the queue. */
+  readonly suspended: number
+  /** Since the pool started, the refused included. */
+  readonly submitted: number
+  /**
+   * How the submitted tasks ended, since the pool started: `Succeeded`, `Failed` with
+   * their own error, or with a `JoinError` of that reason. An interrupted task counts
+   * as `Cancelled`.
+   */
+  readonly outcomes: Readonly<Record<"Succeeded" | "Failed" | JoinErrorReason["_tag"], number>>
+}
+
+/**
+ * A body that runs now.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RunningTask {
+  readonly id: number
+  readonly task: string
+  readonly module: string
+  readonly threadId: number
+  readonly runningMillis: number
+}
+
+// -----------------------------------------------------------------------------
+// Services
+// -----------------------------------------------------------------------------
+
+/**
+ * Service of the default pool.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class Blocking extends Context.Service<Blocking, Pool>()("effect-blocking/Blocking") {}
+
+/**
+ * The class of a named pool: a service key with the pool's operations.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PoolClass<in out Self, in out Key extends string> extends Context.ServiceClass<Self, Key, Pool> {
+  /** See `Blocking.run`. */
+  readonly run: <Args extends ReadonlyArray<unknown>, A, E>(
+    task: Task<Args, A, E>,
+    ...args: Args
+  ) => Effect.Effect<A, E | JoinError, Self>
+  /** See `Blocking.spawn`. */
+  readonly spawn: <Args extends ReadonlyArray<unknown>, A, E>(
+    task: Task<Args, A, E>,
+    ...args: Args
+  ) => Effect.Effect<JoinHandle<A, E>, JoinError, Self | Scope.Scope>
+  /** See `Blocking.spawnDetached`. */
+  readonly spawnDetached: <Args extends ReadonlyArray<unknown>, A, E>(
+    task: Task<Args, A, E>,
+    ...args: Args
+  ) => Effect.Effect<JoinHandle<A, E>, JoinError, Self>
+  /** See `Blocking.lease`. */
+  readonly lease: <A, E, R>(use: (lease: Lease) => Effect.Effect<A, E, R>) => Effect.Effect<A, E | JoinError, R | Self>
+  /** See `Blocking.stats`. */
+  readonly stats: Effect.Effect<PoolStats, never, Self>
+  /** See `Blocking.prewarm`. */
+  readonly prewarm: (count: number) => Effect.Effect<void, JoinError, Self>
+  /** See `Blocking.awaitIdle`. */
+  readonly awaitIdle: Effect.Effect<void, never, Self>
+}
+
+/**
+ * Declares a further pool as a service of its own, with threads and limits that it
+ * shares with no other.
+ *
+ * **When to use**
+ *
+ * Use for work that must not wait behind other work: long computations beside short
+ * queries, one tenant beside another.
+ *
+ * **Example** (A pool for computations)
+ *
+ * ```ts
+ * import { Blocking, Task } from "effect-blocking"
+ *
+ * const double = Task.make(import.meta.url, "double", (n: number) => n * 2)
+ *
+ * export class Cpu extends Blocking.Pool<Cpu>()("app/Cpu") {}
+ *
+ * export const program = Cpu.run(double, 21)
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const Pool = <Self>() => <const Key extends string>(key: Key): PoolClass<Self, Key> => {
+  const service = Context.Service<Self, Pool>()(key)
+  return Object.assign(service, operations(service)) as PoolClass<Self, Key>
+}
+
+/** The operations of a pool as functions that take it from the context. */
+const operations = <Self>(pool: Context.Key<Self, Pool>): Omit<PoolClass<Self, string>, keyof typeof Blocking> => ({
+  run: (task, ...args) => Effect.flatMap(pool, (pool) => pool.run(task, ...args)),
+  spawn: (task, ...args) => Effect.flatMap(pool, (pool) => pool.spawn(task, ...args)),
+  spawnDetached: (task, ...args) => Effect.flatMap(pool, (pool) => pool.spawnDetached(task, ...args)),
+  lease: (use) => Effect.flatMap(pool, (pool) => pool.lease(use)),
+  stats: Effect.flatMap(pool, (pool) => pool.stats),
+  prewarm: (count) => Effect.flatMap(pool, (pool) => pool.prewarm(count)),
+  awaitIdle: Effect.flatMap(pool, (pool) => pool.awaitIdle)
+})
+
+const default_ = operations(Blocking)
+
+// -----------------------------------------------------------------------------
+// Operations on the default pool
+// -----------------------------------------------------------------------------
+
+/**
+ * Runs a task on a thread of the default pool and gives its result.
+ *
+ * **Details**
+ *
+ * Waits for room in the queue, for a thread, and for the body. Interrupted while
+ * queued, the body never runs; interrupted while it runs, it is stopped as its
+ * `onInterrupt` says: by default asked to stop, and its thread terminated after
+ * `gracePeriod`. Fails with the task's own error, or with a `JoinError`. The close of
+ * a scope does not touch it: it belongs to the fiber that waits for it.
+ *
+ * **Example** (Hashing a password)
+ *
+ * ```ts
+ * import { Blocking, Task } from "effect-blocking"
+ * import { scryptSync } from "node:crypto"
+ *
+ * const hash = Task.make(import.meta.url, "hash", (password: string, salt: string) =>
+ *   scryptSync(password, salt, 64).toString("hex"))
+ *
+ * export const digest = Blocking.run(hash, "correct horse", "salt")
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const run: <Args extends ReadonlyArray<unknown>, A, E>(
+  task: Task<Args, A, E>,
+  ...args: Args
+) => Effect.Effect<A, E | JoinError, Blocking> = default_.run
+
+/**
+ * Starts a task on the default pool and returns its handle at once.
+ *
+ * **Details**
+ *
+ * Waits only for room in the queue. Fails with `JoinError` if the pool refuses the
+ * task (`ShutDown`, `QueueFull`, `NotCloneable` argument, `QueueTimedOut`); everything
+ * later is for whoever joins. When the scope closes, the task is aborted and the close
+ * waits until it has ended or was abandoned; all that was spawned in a scope is
+ * stopped at once.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const spawn: <Args extends ReadonlyArray<unknown>, A, E>(
+  task: Task<Args, A, E>,
+  ...args: Args
+) => Effect.Effect<JoinHandle<A, E>, JoinError, Blocking | Scope.Scope> = default_.spawn
+
+/**
+ * Starts a task that lives as long as the default pool, and returns its handle at
+ * once. Waits and fails as `spawn` does; no scope stops it but the pool's.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const spawnDetached: <Args extends ReadonlyArray<unknown>, A, E>(
+  task: Task<Args, A, E>,
+  ...args: Args
+) => Effect.Effect<JoinHandle<A, E>, JoinError, Blocking> = default_.spawnDetached
+
+/**
+ * Holds one thread of the default pool for several calls: a transaction, an open
+ * iterator, a session.
+ *
+ * **Details**
+ *
+ * Waits for a thread like any task, in order; an interruption meanwhile withdraws the
+ * request. Calls run on that thread one after the other. When `use` ends, calls still
+ * running are aborted and the thread takes other tasks again. If the thread dies (a
+ * call was stopped by force, or it crashed), the calls that follow fail with
+ * `WorkerExited` and never run on another thread.
+ *
+ * **Gotchas**
+ *
+ * A held thread serves nobody else. Inside `use`, `Blocking.run` takes another thread.
+ *
+ * **Example** (A transaction)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Blocking, Task } from "effect-blocking"
+ * import { DatabaseSync } from "node:sqlite"
+ *
+ * const database = Task.threadLocal(() => new DatabaseSync("accounts.db"))
+ * const exec = Task.make(import.meta.url, "exec", (sql: string) => database().exec(sql))
+ *
+ * export const transfer = Blocking.lease((thread) =>
+ *   Effect.gen(function*() {
+ *     yield* thread.run(exec, "BEGIN")
+ *     yield* thread.run(exec, "UPDATE accounts SET balance = balance - 1 WHERE id = 1")
+ *     yield* thread.run(exec, "COMMIT")
+ *   }))
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const lease: <A, E, R>(
+  use: (lease: Lease) => Effect.Effect<A, E, R>
+) => Effect.Effect<A, E | JoinError, R | Blocking> = default_.lease
+
+/**
+ * Returns what the default pool is doing now, and its counters.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const stats: Effect.Effect<PoolStats, never, Blocking> = default_.stats
+
+/**
+ * Waits until that many threads (at most `maxThreads`) of the default pool are ready,
+ * their `preload` modules loaded.
+ *
+ * **Details**
+ *
+ * Idle threads above `minThreads` still retire after `keepAlive`. Fails with reason
+ * `SpawnFailed`, `LoadFailed` for a preload that does not load, or `ShutDown`.
+ * Interrupting it stops the waiting only.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const prewarm: (count: number) => Effect.Effect<void, JoinError, Blocking> = default_.prewarm
+
+/**
+ * Waits until the default pool has nothing queued, running or leased.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const awaitIdle: Effect.Effect<void, never, Blocking> = default_.awaitIdle
+
+// -----------------------------------------------------------------------------
+// In place
+// -----------------------------------------------------------------------------
+
+/**
+ * Runs a synchronous function here and now, on the calling thread, and measures how
+ * long it held the event loop.
+ *
+ * **When to use**
+ *
+ * Use for work that is shorter than the trip to a thread, or that cannot leave this
+ * one. Everything else, timers and requests included, waits meanwhile.
+ *
+ * **Details**
+ *
+ * Records the time in the metric `effect_blocking_in_place_millis` and logs a warning
+ * with the call site when it is above `budget` (default 10 ms). What the function
+ * throws is a defect. On a pool thread it just runs.
+ *
+ * **Example** (A small parse)
+ *
+ * ```ts
+ * import { Blocking } from "effect-blocking"
+ *
+ * export const config = Blocking.inPlace(() => JSON.parse("{}") as object, { budget: "5 millis" })
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const inPlace: <A>(thunk: LazyArg<A>, options?: InPlaceOptions) => Effect.Effect<A> = holdEventLoop
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface InPlaceOptions {
+  /** How long it may hold the event loop before it is warned about. Defaults to 10 ms. */
+  readonly budget?: Duration.Input | undefined
+}
+
+// -----------------------------------------------------------------------------
+// Constructors
+// -----------------------------------------------------------------------------
+
+/**
+ * What a platform package makes a pool of; times in milliseconds, already validated.
+ *
+ * @stability unstable
+ * @category models
+ * @since 0.1.0
+ */
+export interface MakeOptions extends SchedulerOptions {}
+
+/**
+ * Creates a pool over a platform's threads; it shuts down with the scope, within
+ * `shutdownMillis + graceMillis + terminateMillis`.
+ *
+ * **When to use**
+ *
+ * Use to write a platform package. Programs use its layer.
+ *
+ * @stability unstable
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make: (key: string, host: ThreadHost, options: MakeOptions) => Effect.Effect<Pool, never, Scope.Scope> =
+  pool.make

@@ -1,0 +1,367 @@
+/**
+ * The errors of running a task on a thread, as opposed to the errors of the task.
+ *
+ * `JoinError` is one tagged error with a tagged `reason`: catch all of it with
+ * `Effect.catchTag("JoinError", …)`, one case with `Effect.catchReason`, or spread
+ * the cases into the error channel with `Effect.unwrapReason`. What the body returns
+ * as the failure of a `Result` is never in here.
+ *
+ * **Example** (A panic and a domain error, apart)
+ *
+ * ```ts
+ * import { Effect, Result } from "effect"
+ * import { Blocking, Task } from "effect-blocking"
+ *
+ * const parse = Task.make(import.meta.url, "parse", (text: string) =>
+ *   text === "" ? Result.fail({ _tag: "Empty" } as const) : Result.succeed(text.length))
+ *
+ * export const program = Blocking.run(parse, "text").pipe(
+ *   Effect.catchTag("Empty", () => Effect.succeed(0)),
+ *   Effect.catchReason("JoinError", "Panicked", ({ thrown }) => Effect.logError(thrown))
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ */
+import { hasProperty } from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import { describe } from "./internal/cloneable.ts"
+
+const TypeId = "~effect-blocking/JoinError"
+
+const Stopped = Schema.Literals(["Checkpoint", "Terminated", "Abandoned"])
+
+/**
+ * How a running task was stopped: it left by a checkpoint (or ended by itself, once
+ * asked), its thread was terminated, or its thread could not be terminated and was
+ * left behind.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Stopped = typeof Stopped.Type
+
+/**
+ * The task was aborted, or its scope or pool was closed first.
+ *
+ * **Details**
+ *
+ * `stage` says whether its body had been started; a `Queued` one never ran.
+ * `stopped` says how a `Running` one was stopped.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class Cancelled extends Schema.TaggedError<Cancelled>("effect-blocking/JoinError/Cancelled")("Cancelled", {
+  stage: Schema.Literals(["Queued", "Running"]),
+  by: Schema.Literals(["Abort", "Shutdown"]),
+  stopped: Schema.optional(Stopped)
+}) {
+  override get message(): string {
+    const by = this.by === "Abort" ? "by an abort" : "because its pool shut down"
+    return this.stage === "Queued"
+      ? `was cancelled ${by} before it started`
+      : `was cancelled ${by} while it ran${howStopped(this.stopped)}`
+  }
+}
+
+/**
+ * The body threw.
+ *
+ * **Details**
+ *
+ * `thrown` is what it threw: an error with the original name, message, stack, cause
+ * and own fields (and its class, if the task's `errors` name it), or any other value
+ * as it was.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class Panicked extends Schema.TaggedError<Panicked>("effect-blocking/JoinError/Panicked")("Panicked", {
+  thrown: Schema.Defect()
+}) {
+  override get message(): string {
+    return `panicked: ${describeThrown(this.thrown)}`
+  }
+}
+
+/**
+ * The body ran past its `timeLimit`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class TimedOut extends Schema.TaggedError<TimedOut>("effect-blocking/JoinError/TimedOut")("TimedOut", {
+  limitMillis: Schema.Finite,
+  stopped: Stopped
+}) {
+  override get message(): string {
+    return `ran past its time limit of ${this.limitMillis} ms${howStopped(this.stopped)}`
+  }
+}
+
+/**
+ * The thread or process died under the task: `process.exit`, a signal, a native
+ * crash.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class WorkerExited
+  extends Schema.TaggedError<WorkerExited>("effect-blocking/JoinError/WorkerExited")("WorkerExited", {
+    exitCode: Schema.optional(Schema.Int),
+    signal: Schema.optional(Schema.String),
+    cause: Schema.optional(Schema.Defect())
+  })
+{
+  override get message(): string {
+    const how = this.signal === undefined ? `exit code ${this.exitCode ?? "unknown"}` : `signal ${this.signal}`
+    return `lost its thread, which ended with ${how}`
+  }
+}
+
+/**
+ * The thread outgrew its `resourceLimits` under the task.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class OutOfMemory
+  extends Schema.TaggedError<OutOfMemory>("effect-blocking/JoinError/OutOfMemory")("OutOfMemory", {
+    /** The limits that were set, in MB; empty for the platform's own. */
+    limits: Schema.Record(Schema.String, Schema.Finite)
+  })
+{
+  override get message(): string {
+    const limits = Object.entries(this.limits).map(([name, value]) => `${name} ${value}`).join(", ")
+    return `ran out of memory (${limits === "" ? "limits of the platform" : limits}): raise the pool's resourceLimits`
+  }
+}
+
+/**
+ * The task was not started within its `queueTimeLimit`, and never will be.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class QueueTimedOut
+  extends Schema.TaggedError<QueueTimedOut>("effect-blocking/JoinError/QueueTimedOut")("QueueTimedOut", {
+    limitMillis: Schema.Finite,
+    /** Tasks that waited when it gave up, without itself. */
+    queueDepth: Schema.Int
+  })
+{
+  override get message(): string {
+    return `was not started within ${this.limitMillis} ms (${this.queueDepth} tasks waiting)`
+  }
+}
+
+/**
+ * The queue is full, and the pool's `onFull` is `"fail"`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class QueueFull extends Schema.TaggedError<QueueFull>("effect-blocking/JoinError/QueueFull")("QueueFull", {
+  capacity: Schema.Int
+}) {
+  override get message(): string {
+    return `was refused: the queue is full (capacity ${this.capacity})`
+  }
+}
+
+/**
+ * The task was submitted after the shutdown of its pool had begun.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class ShutDown extends Schema.TaggedError<ShutDown>("effect-blocking/JoinError/ShutDown")("ShutDown", {}) {
+  override get message(): string {
+    return "was refused: the pool is shut down"
+  }
+}
+
+/**
+ * An argument, a result or a domain error cannot cross between threads. Nothing
+ * else was harmed: the pool and its threads go on.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class NotCloneable
+  extends Schema.TaggedError<NotCloneable>("effect-blocking/JoinError/NotCloneable")("NotCloneable", {
+    side: Schema.Literals(["argument", "success", "failure"]),
+    /** Where, as in `arguments[0].onDone`. */
+    path: Schema.String,
+    detail: Schema.String
+  })
+{
+  override get message(): string {
+    return `has a value that cannot cross threads at ${this.path}: ${this.detail}`
+  }
+}
+
+/**
+ * The task's module does not load in a pool thread, or does not define the task.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class LoadFailed extends Schema.TaggedError<LoadFailed>("effect-blocking/JoinError/LoadFailed")("LoadFailed", {
+  url: Schema.String,
+  /** What its evaluation threw; absent when the module loaded but has no task of that name. */
+  cause: Schema.optional(Schema.Defect()),
+  /** The names of the tasks that the module does define. */
+  names: Schema.Array(Schema.String)
+}) {
+  override get message(): string {
+    if (this.cause !== undefined) return `could not be loaded: ${describeThrown(this.cause)}`
+    const names = this.names.length === 0 ? "no task" : `only ${this.names.map((name) => `"${name}"`).join(", ")}`
+    return `is not defined by its module, which defines ${names}: ` +
+      "call Task.make with import.meta.url, at the top level of the module"
+  }
+}
+
+/**
+ * No thread could be started, several times over, or it did not report ready in time.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class SpawnFailed
+  extends Schema.TaggedError<SpawnFailed>("effect-blocking/JoinError/SpawnFailed")("SpawnFailed", {
+    attempts: Schema.Int,
+    cause: Schema.Defect()
+  })
+{
+  override get message(): string {
+    return `found no thread: ${this.attempts} starts failed, the last with ${describeThrown(this.cause)}`
+  }
+}
+
+/**
+ * Why a task could not be run to its end.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export type JoinErrorReason =
+  | Cancelled
+  | Panicked
+  | TimedOut
+  | WorkerExited
+  | OutOfMemory
+  | QueueTimedOut
+  | QueueFull
+  | ShutDown
+  | NotCloneable
+  | LoadFailed
+  | SpawnFailed
+
+/**
+ * Schema of every `JoinErrorReason`.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const JoinErrorReason: Schema.Union<[
+  typeof Cancelled,
+  typeof Panicked,
+  typeof TimedOut,
+  typeof WorkerExited,
+  typeof OutOfMemory,
+  typeof QueueTimedOut,
+  typeof QueueFull,
+  typeof ShutDown,
+  typeof NotCloneable,
+  typeof LoadFailed,
+  typeof SpawnFailed
+]> = Schema.Union([
+  Cancelled,
+  Panicked,
+  TimedOut,
+  WorkerExited,
+  OutOfMemory,
+  QueueTimedOut,
+  QueueFull,
+  ShutDown,
+  NotCloneable,
+  LoadFailed,
+  SpawnFailed
+])
+
+/**
+ * What kept a task from running to its end, with the task's name, module and id.
+ *
+ * **Details**
+ *
+ * `id` counts the tasks of one pool; it is 0 for what was refused before it had one.
+ * `cause` is what the body threw, or what its module or thread failed with, so that
+ * `Cause.pretty` shows it.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class JoinError extends Schema.TaggedError<JoinError>("effect-blocking/JoinError")("JoinError", {
+  task: Schema.String,
+  module: Schema.String,
+  id: Schema.Int,
+  reason: JoinErrorReason
+}) {
+  readonly [TypeId] = TypeId
+
+  // Printed in front of the message, where the identifier of the schema would be noise.
+  static {
+    Object.defineProperty(this.prototype, "name", { value: "JoinError", configurable: true, writable: true })
+  }
+
+  override get message(): string {
+    return `Task "${this.task}" (#${this.id}, ${this.module}) ${this.reason.message}`
+  }
+
+  override get cause(): unknown {
+    switch (this.reason._tag) {
+      case "Panicked":
+        return this.reason.thrown
+      case "WorkerExited":
+      case "LoadFailed":
+      case "SpawnFailed":
+        return this.reason.cause
+      default:
+        return undefined
+    }
+  }
+}
+
+/**
+ * Returns whether a value is a `JoinError`.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isJoinError = (u: unknown): u is JoinError => hasProperty(u, TypeId)
+
+const howStopped = (stopped: Stopped | undefined): string => {
+  switch (stopped) {
+    case "Checkpoint":
+      return ", and ended when asked"
+    case "Terminated":
+      return ", and its thread was terminated"
+    case "Abandoned":
+      return ", and its thread, which could not be terminated, was abandoned"
+    case undefined:
+      return ""
+  }
+}
+
+/** A thrown value in one line; a plain object by its JSON, so that no message ends in `[object Object]`. */
+const describeThrown = (thrown: unknown): string => {
+  if (typeof thrown === "string") return JSON.stringify(thrown)
+  if (thrown instanceof Error || typeof thrown !== "object" || thrown === null) return describe(thrown)
+  try {
+    return JSON.stringify(thrown) ?? describe(thrown)
+  } catch {
+    return describe(thrown)
+  }
+}

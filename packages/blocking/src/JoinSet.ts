@@ -1,0 +1,195 @@
+/**
+ * A set of spawned tasks whose results come in the order in which they end.
+ *
+ * A `JoinSet` is scoped: when its scope closes, every task still in it is aborted,
+ * by the ladder, before the close returns. All tasks of a set have the same result
+ * types.
+ *
+ * **Example** (Hashing many files, first come first served)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { JoinSet, Task } from "effect-blocking"
+ * import { createHash } from "node:crypto"
+ * import { readFileSync } from "node:fs"
+ *
+ * const digest = Task.make(import.meta.url, "digest", (path: string) =>
+ *   createHash("sha256").update(readFileSync(path)).digest("hex"))
+ *
+ * export const digests = Effect.fn("digests")(function*(paths: ReadonlyArray<string>) {
+ *   const set = yield* JoinSet.make<string>()
+ *   for (const path of paths) yield* JoinSet.spawn(set, digest, path)
+ *   return yield* JoinSet.joinAll(set)
+ * }, Effect.scoped)
+ * ```
+ *
+ * @since 0.1.0
+ */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
+import * as Scope from "effect/Scope"
+import { Blocking, type Pool } from "./Blocking.ts"
+import type { JoinError } from "./JoinError.ts"
+import type { JoinHandle } from "./JoinHandle.ts"
+import type { Task } from "./Task.ts"
+
+const TypeId = "~effect-blocking/JoinSet"
+
+/**
+ * A set of spawned tasks.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface JoinSet<in out A, in out E = never> {
+  readonly [TypeId]: {
+    readonly pool: Pool
+    readonly scope: Scope.Scope
+    readonly handles: Set<JoinHandle<A, E>>
+    readonly ended: Queue.Queue<Exit.Exit<A, E | JoinError>>
+    /** Tasks whose result nobody has taken or waits for. */
+    unclaimed: number
+  }
+}
+
+/**
+ * Returns whether a value is a `JoinSet`.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isJoinSet = (u: unknown): u is JoinSet<unknown, unknown> =>
+  typeof u === "object" && u !== null && TypeId in u
+
+const fromPool = <A, E>(pool: Pool): Effect.Effect<JoinSet<A, E>, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const scope = yield* Effect.scope
+    const ended = yield* Queue.unbounded<Exit.Exit<A, E | JoinError>>()
+    return { [TypeId]: { pool, scope, handles: new Set(), ended, unclaimed: 0 } }
+  })
+
+/**
+ * Creates an empty set for tasks on the default pool, bound to the current scope.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = <A, E = never>(): Effect.Effect<JoinSet<A, E>, never, Blocking | Scope.Scope> =>
+  Effect.flatMap(Blocking, fromPool<A, E>)
+
+/**
+ * Creates an empty set for tasks on a named pool, bound to the current scope:
+ * `JoinSet.makeIn<number>()(Cpu)`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeIn =
+  <A, E = never>() =>
+  <Self>(pool: Context.Key<Self, Pool>): Effect.Effect<JoinSet<A, E>, never, Self | Scope.Scope> =>
+    Effect.flatMap(pool, fromPool<A, E>)
+
+/**
+ * Spawns a task in the set.
+ *
+ * **Details**
+ *
+ * Waits only if the queue of the pool is full; an interruption meanwhile withdraws
+ * the task. Fails with `JoinError` if the pool refuses it (`ShutDown`, `QueueFull`,
+ * `NotCloneable`, `QueueTimedOut`), and then the set is as before. The close of the
+ * set's scope aborts it.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const spawn = <A, E, Args extends ReadonlyArray<unknown>, A2 extends A, E2 extends E>(
+  self: JoinSet<A, E>,
+  task: Task<Args, A2, E2>,
+  ...args: Args
+): Effect.Effect<JoinHandle<A2, E2>, JoinError> =>
+  Effect.uninterruptibleMask((restore) => {
+    const state = self[TypeId]
+    return Effect.flatMap(
+      restore(Effect.provideService(state.pool.spawn(task, ...args), Scope.Scope, state.scope)),
+      (handle) => {
+        state.handles.add(handle)
+        state.unclaimed++
+        return Effect.as(
+          Effect.forkDetach(Effect.map(handle.await, (exit) => {
+            state.handles.delete(handle)
+            Queue.offerUnsafe(state.ended, exit)
+          })),
+          handle
+        )
+      }
+    )
+  })
+
+/**
+ * Waits for the next task to end and takes it out of the set; `None` if the set is
+ * empty. Fails with the error of that task, domain error or `JoinError`.
+ *
+ * **Details**
+ *
+ * Interrupting it stops the waiting only: the result stays for the next caller.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const joinNext = <A, E>(self: JoinSet<A, E>): Effect.Effect<Option.Option<A>, E | JoinError> =>
+  Effect.suspend(() => {
+    const state = self[TypeId]
+    if (state.unclaimed === 0) return Effect.succeedNone
+    state.unclaimed--
+    return Queue.take(state.ended).pipe(
+      Effect.onInterrupt(() =>
+        Effect.sync(() => {
+          state.unclaimed++
+        })
+      ),
+      Effect.flatMap((exit) => Effect.asSome(exit))
+    )
+  })
+
+/**
+ * Waits for all tasks of the set and gives their results in the order in which they
+ * ended. Fails with the first error, and then the other tasks are still in the set.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const joinAll = <A, E>(self: JoinSet<A, E>): Effect.Effect<Array<A>, E | JoinError> =>
+  Effect.gen(function*() {
+    const results: Array<A> = []
+    while (true) {
+      const next = yield* joinNext(self)
+      if (Option.isNone(next)) return results
+      results.push(next.value)
+    }
+  })
+
+/**
+ * Aborts every task of the set, all at once, and returns when each has ended or was
+ * abandoned. Their results, `JoinError` with reason `Cancelled`, can still be joined.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const abortAll = <A, E>(self: JoinSet<A, E>): Effect.Effect<void> =>
+  Effect.suspend(() =>
+    Effect.forEach(Array.from(self[TypeId].handles), (handle) => handle.abort, {
+      concurrency: "unbounded",
+      discard: true
+    })
+  )
+
+/**
+ * Returns how many tasks of the set have not been joined.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const size = <A, E>(self: JoinSet<A, E>): Effect.Effect<number> => Effect.sync(() => self[TypeId].unclaimed)

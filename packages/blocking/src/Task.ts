@@ -1,0 +1,455 @@
+/**
+ * Names a synchronous function, so that another thread can find and run it.
+ *
+ * A `Task` is a body registered under the url of its module and a name. Pool
+ * threads import the module, once each, and look the name up; the program only
+ * passes the name and the arguments. This module also holds what a body can use
+ * while it runs: the stop flag, per-thread values, and moved buffers.
+ *
+ * **Gotchas**
+ *
+ * Pool threads load the module in which a task is defined, with everything it
+ * imports. Keep tasks in modules of their own, which do not start the program and
+ * do not import what the body does not need: a module that imports `effect` makes
+ * each thread start about ten times slower and about four times larger.
+ *
+ * @since 0.1.0
+ */
+import type * as Duration from "effect/Duration"
+import type * as Result from "effect/Result"
+import type * as Schema from "effect/Schema"
+import { compact, describe, markMoved } from "./internal/cloneable.ts"
+import { isStopRequested } from "./internal/controlBlock.ts"
+import type { CheckBody, FailureOf, SuccessOf } from "./internal/taskTypes.ts"
+import { register, type TaskSchemas, threadContext } from "./internal/threadContext.ts"
+import type { ErrorClass } from "./internal/thrown.ts"
+
+const TypeId = "~effect-blocking/Task"
+
+// -----------------------------------------------------------------------------
+// Models
+// -----------------------------------------------------------------------------
+
+/**
+ * A synchronous function that pool threads can find: its module's url, its name,
+ * and what it takes and gives.
+ *
+ * **Details**
+ *
+ * `Args` is the tuple of the body's parameters, `A` what it returns and `E` the
+ * domain error of a body that returns a `Result<A, E>`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Task<in Args extends ReadonlyArray<unknown>, out A, out E = never> {
+  readonly [TypeId]: {
+    readonly _Args: (_: Args) => void
+    readonly _A: () => A
+    readonly _E: () => E
+  }
+  /** The url of the module that defines it. */
+  readonly module: string
+  /** Its name in that module. */
+  readonly name: string
+  /** The function, as it was given: test layers call it without a thread. */
+  readonly body: (...args: Args) => unknown
+  readonly options: TaskOptions
+  /** The schemas of `Task.schema`. */
+  readonly schemas: TaskSchemas | undefined
+}
+
+/**
+ * How a task is stopped, limited and described. Every option can be given where
+ * the task is defined and changed where it is used, by `Task.with`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TaskOptions {
+  /**
+   * How long the body may run. Waiting in the queue, the start of a thread and the
+   * loading of the module do not count. Past it, the body is asked to stop, and
+   * after `gracePeriod` its thread is terminated; the caller gets `JoinError` with
+   * reason `TimedOut`. No limit by default.
+   */
+  readonly timeLimit?: Duration.Input | undefined
+  /**
+   * How long the task may wait to be started, the wait for room in a full queue
+   * included. Past it, it never runs and the caller gets `JoinError` with reason
+   * `QueueTimedOut`. No limit by default.
+   */
+  readonly queueTimeLimit?: Duration.Input | undefined
+  /**
+   * What an interruption or abort does to a running body. `"stop"` (default) raises
+   * the stop flag, terminates the thread after `gracePeriod`, and returns when the
+   * body has ended. `"wait"` raises the flag and waits for the body, however long
+   * it takes. `"abandon"` raises the flag and returns at once; the thread stays busy
+   * until the body ends. A time limit and a shutdown always stop.
+   */
+  readonly onInterrupt?: "stop" | "wait" | "abandon" | undefined
+  /** From the stop flag to the termination of the thread. Defaults to the pool's `gracePeriod`. */
+  readonly gracePeriod?: Duration.Input | undefined
+  /** Whether a queued task still runs when its pool shuts down. Defaults to `false`. */
+  readonly mandatory?: boolean | undefined
+  /**
+   * Classes whose errors are instances of them again on arrival, found by the name
+   * of the class. Without it errors keep their fields, message, stack and cause, but
+   * not their class.
+   */
+  readonly errors?: ReadonlyArray<ErrorClass> | undefined
+  /** Put on the span and the metrics of the task. */
+  readonly attributes?: Readonly<Record<string, string | number | boolean>> | undefined
+}
+
+/**
+ * A task definition that cannot work: thrown where the module is evaluated, because
+ * nothing in it can be run.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class TaskDefinitionError extends Error {
+  readonly _tag = "TaskDefinitionError"
+  override readonly name = "TaskDefinitionError"
+}
+
+// -----------------------------------------------------------------------------
+// Guards
+// -----------------------------------------------------------------------------
+
+/**
+ * Returns whether a value is a `Task`.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isTask = (u: unknown): u is Task<never, unknown, unknown> =>
+  typeof u === "object" && u !== null && TypeId in u
+
+// -----------------------------------------------------------------------------
+// Constructors
+// -----------------------------------------------------------------------------
+
+const variance = {
+  _Args: () => {},
+  _A: () => undefined as never,
+  _E: () => undefined as never
+}
+
+const define = <Args extends ReadonlyArray<unknown>, A, E>(
+  module: string,
+  name: string,
+  body: (...args: Args) => unknown,
+  options: TaskOptions | undefined,
+  schemas: TaskSchemas | undefined
+): Task<Args, A, E> => {
+  if (typeof module !== "string" || !URL.canParse(module)) {
+    throw new TaskDefinitionError(
+      `The first argument of Task.make is the url of the module: write import.meta.url, not ${describe(module)}`
+    )
+  }
+  if (typeof name !== "string" || name === "") {
+    throw new TaskDefinitionError(`A task needs a name: give Task.make a non-empty string in ${module}`)
+  }
+  if (typeof body !== "function") {
+    throw new TaskDefinitionError(`The body of task "${name}" must be a function, not ${describe(body)} (${module})`)
+  }
+  const kind = Object.prototype.toString.call(body)
+  if (kind !== "[object Function]") {
+    throw new TaskDefinitionError(
+      `The body of task "${name}" must be a synchronous function, not ${kind.slice(8, -1)} (${module})`
+    )
+  }
+  if (!register(module, name, { body, schemas })) {
+    throw new TaskDefinitionError(`Task "${name}" is defined twice in ${module}: give each task its own name`)
+  }
+  return { [TypeId]: variance, module, name, body, options: options ?? {}, schemas }
+}
+
+declare const URL: { readonly canParse: (url: string) => boolean }
+
+/**
+ * Defines a task: a synchronous function that pool threads can run.
+ *
+ * **Details**
+ *
+ * Always pass `import.meta.url` and call it at the top level of the module, so that
+ * a pool thread that imports the module finds the same definition. Arguments and
+ * result are cloned between threads; what cannot be cloned does not compile. A body
+ * that returns a `Result<A, E>` gives `Effect<A, E | JoinError>` outside; a body that
+ * throws has panicked, which is a `JoinError`.
+ *
+ * Throws a `TaskDefinitionError` for a url that is none, an empty or repeated name,
+ * and a body that is not a synchronous function.
+ *
+ * **Example** (A task module)
+ *
+ * ```ts
+ * import { Task } from "effect-blocking"
+ * import { scryptSync } from "node:crypto"
+ *
+ * export const hash = Task.make(import.meta.url, "hash", (password: string, salt: string) =>
+ *   scryptSync(password, salt, 64).toString("hex"))
+ * ```
+ *
+ * @see {@link schema} for values that only a schema can carry
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = <Args extends ReadonlyArray<unknown>, R>(
+  moduleUrl: string,
+  name: string,
+  body: ((...args: Args) => R) & CheckBody<Args, R>,
+  options?: TaskOptions
+): Task<Args, SuccessOf<R>, FailureOf<R>> => define(moduleUrl, name, body, options, undefined)
+
+/**
+ * Defines a task whose values cross threads through their schemas: classes with
+ * methods, `Option`, `DateTime`, branded and validated types.
+ *
+ * **Details**
+ *
+ * The body takes the decoded `payload` (nothing, if there is no such schema) and
+ * returns the type of `success`, or a `Result` with the type of `error`. Values that
+ * do not fit their schema fail the task with `JoinError` and reason `NotCloneable`,
+ * which names the place. Pool threads load `effect/Schema` for such a task.
+ *
+ * **Example** (A domain error that stays an instance of its class)
+ *
+ * ```ts
+ * import { Result, Schema } from "effect"
+ * import { Task } from "effect-blocking"
+ *
+ * export class NotFound extends Schema.TaggedError<NotFound>()("NotFound", { id: Schema.Int }) {}
+ *
+ * export const birthday = Task.schema(import.meta.url, "birthday", {
+ *   payload: Schema.Int,
+ *   success: Schema.Option(Schema.Date),
+ *   error: NotFound
+ * }, (id) => Result.fail(new NotFound({ id })))
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const schema = <
+  Payload extends Schema.ConstraintCodec<unknown, unknown> = typeof Schema.Void,
+  Success extends Schema.ConstraintCodec<unknown, unknown> = typeof Schema.Void,
+  Failure extends Schema.ConstraintCodec<unknown, unknown> = typeof Schema.Never
+>(
+  moduleUrl: string,
+  name: string,
+  schemas: {
+    readonly payload?: Payload
+    readonly success?: Success
+    readonly error?: Failure
+  },
+  body: (
+    ...args: PayloadArguments<Payload>
+  ) => Success["Type"] | Result.Result<Success["Type"], Failure["Type"]>,
+  options?: TaskOptions
+): Task<PayloadArguments<Payload>, Success["Type"], Failure["Type"]> => define(moduleUrl, name, body, options, schemas)
+
+/**
+ * The parameters of a `Task.schema` body: the payload, or none.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type PayloadArguments<Payload extends Schema.ConstraintCodec<unknown, unknown>> = void extends Payload["Type"]
+  ? []
+  : [payload: Payload["Type"]]
+
+// -----------------------------------------------------------------------------
+// Combinators
+// -----------------------------------------------------------------------------
+
+const with_ = <Args extends ReadonlyArray<unknown>, A, E>(
+  self: Task<Args, A, E>,
+  options: TaskOptions
+): Task<Args, A, E> => ({ ...self, options: { ...self.options, ...options } })
+
+export {
+  /**
+   * Derives a task with other options; its body and name stay the same.
+   *
+   * **Example** (The same task under a deadline)
+   *
+   * ```ts
+   * import { Task } from "effect-blocking"
+   *
+   * const search = Task.make(import.meta.url, "search", (text: string) => /(a+)+$/.test(text))
+   * export const quickSearch = Task.with(search, { timeLimit: "1 second" })
+   * ```
+   *
+   * @category combinators
+   * @since 0.1.0
+   */
+  with_ as with
+}
+
+// -----------------------------------------------------------------------------
+// Values that are moved
+// -----------------------------------------------------------------------------
+
+/**
+ * Marks a buffer or port to be moved to the other thread instead of copied, as an
+ * argument or in what a body returns.
+ *
+ * **Details**
+ *
+ * Takes an `ArrayBuffer`, a typed array or `DataView`, a `MessagePort`, or anything
+ * else that can be transferred, and returns it. A moved buffer is detached (empty)
+ * on the sender's side when the task is accepted.
+ *
+ * **Gotchas**
+ *
+ * A view of a part of its buffer is copied, not moved, and the copy is returned:
+ * moving would detach whatever else lies in that buffer. This is so for most small
+ * Node `Buffer`s, which share one.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const move = <A extends object>(value: A): A => {
+  const own = compact(value) as A
+  if (!(ArrayBuffer.isView(own) && own.buffer instanceof SharedArrayBuffer)) markMoved(own)
+  return own
+}
+
+// -----------------------------------------------------------------------------
+// Inside a body
+// -----------------------------------------------------------------------------
+
+/**
+ * Makes a value that each thread has once: a database connection, a compiled
+ * template, a large table.
+ *
+ * **Details**
+ *
+ * The value is made when a body first asks for it, and kept until the thread
+ * retires, when `release` gets it; the last made is released first. An `acquire`
+ * that throws panics that task, and the next one tries again. A thread that is
+ * terminated or dies has no chance to release.
+ *
+ * **Example** (A connection per thread)
+ *
+ * ```ts
+ * import { Task } from "effect-blocking"
+ * import { DatabaseSync } from "node:sqlite"
+ *
+ * const database = Task.threadLocal(() => new DatabaseSync("users.db"), { release: (db) => db.close() })
+ *
+ * export const count = Task.make(import.meta.url, "count", () =>
+ *   Number(database().prepare("SELECT count(*) AS n FROM users").get()?.n))
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const threadLocal = <A>(
+  acquire: () => A,
+  options?: { readonly release?: ((value: A) => void) | undefined }
+): () => A => {
+  let made: { readonly value: A } | undefined
+  return () => {
+    if (made === undefined) {
+      const value = acquire()
+      made = { value }
+      const release = options?.release
+      if (release !== undefined) {
+        threadContext.releases.push(() => {
+          made = undefined
+          release(value)
+        })
+      }
+    }
+    return made.value
+  }
+}
+
+/**
+ * Returns the `threadData` of the pool that this thread belongs to, `undefined`
+ * outside a pool.
+ *
+ * **Details**
+ *
+ * The type is the caller's word: the pool's option and its tasks are far apart.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const threadData = <T>(): T | undefined => threadContext.threadData as T | undefined
+
+/**
+ * Returns whether the running body has been asked to stop.
+ *
+ * **Details**
+ *
+ * One atomic load: cheap enough for an inner loop. `false` outside a pool thread.
+ *
+ * **Example** (A loop that ends early with what it has)
+ *
+ * ```ts
+ * import { Task } from "effect-blocking"
+ *
+ * export const primes = Task.make(import.meta.url, "primes", (limit: number) => {
+ *   const found: Array<number> = []
+ *   for (let n = 2; n < limit && !Task.stopRequested(); n++) {
+ *     if (found.every((p) => n % p !== 0)) found.push(n)
+ *   }
+ *   return found
+ * })
+ * ```
+ *
+ * @see {@link checkpoint} to leave the body instead
+ * @category getters
+ * @since 0.1.0
+ */
+export const stopRequested = (): boolean =>
+  threadContext.control !== undefined && isStopRequested(threadContext.control, threadContext.current)
+
+/**
+ * Leaves the running body if it has been asked to stop.
+ *
+ * **Details**
+ *
+ * Throws a `StopRequested`, so that `finally` blocks run and `using` values are
+ * disposed of; the thread survives. A body that catches everything should throw it
+ * on. Does nothing outside a pool thread.
+ *
+ * @see {@link stopRequested} to end with a result of its own
+ * @category combinators
+ * @since 0.1.0
+ */
+export const checkpoint = (): void => {
+  if (stopRequested()) throw new StopRequested()
+}
+
+/**
+ * What `Task.checkpoint` throws to leave a body.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class StopRequested extends Error {
+  readonly _tag = "StopRequested"
+  override readonly name = "StopRequested"
+  constructor() {
+    super("The task was asked to stop: let this pass through the body")
+  }
+}
+
+/**
+ * Returns whether this code runs in a pool thread.
+ *
+ * **When to use**
+ *
+ * Use to keep a module that defines a task and also starts the program from
+ * starting it again in each pool thread.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const inPoolThread = (): boolean => threadContext.control !== undefined

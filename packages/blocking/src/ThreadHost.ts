@@ -1,0 +1,85 @@
+/**
+ * What a platform gives the scheduler: threads, a clock and timers.
+ *
+ * `Blocking.make` turns a `ThreadHost` into a pool. `@effect-blocking/platform-node`
+ * has one over `worker_threads`; a simulated one drives the scheduler in tests. A
+ * program that only runs tasks does not need this module.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ */
+
+/**
+ * A platform's threads, clock and timers.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ThreadHost {
+  /** Monotonic milliseconds, on the same clock as `ThreadPlatform.now` in the threads. */
+  readonly now: () => number
+  /** Calls back once after that many milliseconds; the answer cancels it. Timers alone do not keep the process alive. */
+  readonly schedule: (delayMillis: number, callback: () => void) => () => void
+  /**
+   * Starts a thread whose entry calls `ThreadRunner.start` with `start`. May throw.
+   * Exactly one `onExit` follows, unless it threw.
+   */
+  readonly spawn: (options: ThreadOptions, events: ThreadEvents) => Thread
+  /** Whether the pool has work: while it has, the process must stay alive, and otherwise not for its sake. */
+  readonly keepAlive: (active: boolean) => void
+}
+
+/**
+ * What a thread is started with.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ThreadOptions {
+  /** Counts the threads of a pool, from 1; for the thread's name. */
+  readonly ordinal: number
+  /** Passed to `ThreadPlatform.start` by a structured clone. */
+  readonly start: unknown
+}
+
+/**
+ * What the host reports of a thread. Never called before `spawn` has returned.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ThreadEvents {
+  readonly onMessage: (message: unknown) => void
+  /** The thread has ended and no message follows. */
+  readonly onExit: (exit: ThreadExit) => void
+}
+
+/**
+ * How a thread ended.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ThreadExit {
+  readonly exitCode: number | undefined
+  readonly signal: string | undefined
+  /** It outgrew its resource limits. */
+  readonly outOfMemory: boolean
+  /** What ended it, if an error did. */
+  readonly cause: unknown
+}
+
+/**
+ * A thread that was started.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Thread {
+  /** The platform's number for it, as in logs and `Blocking.stats`. */
+  readonly threadId: number
+  /** Sends a message; throws, and transfers nothing, if a value cannot be cloned. */
+  readonly post: (message: unknown, transfer: Array<object> | undefined) => void
+  /** Ends it wherever it is, if that is possible; returns at once. Never throws. */
+  readonly terminate: () => void
+}

@@ -1,0 +1,332 @@
+/**
+ * The thread's side of a pool: takes tasks from a port, runs their bodies, and
+ * sends back what became of them.
+ *
+ * `start` is called once in a new thread, by the entry file of a platform package
+ * (`@effect-blocking/platform-node` for Node). It owns the thread from then on. A
+ * program never calls it.
+ *
+ * This module and all it imports are loaded by every pool thread, so it imports
+ * no module of `effect`.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ */
+import { compact, findUncloneable, NotCloneableError, takeMoved, whyNotCloneable } from "./internal/cloneable.ts"
+import * as controlBlock from "./internal/controlBlock.ts"
+import * as protocol from "./internal/protocol.ts"
+import { type Registration, threadContext } from "./internal/threadContext.ts"
+import { encodeFailure, encodeThrown } from "./internal/thrown.ts"
+
+/**
+ * What a thread needs of its platform.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ThreadPlatform {
+  /** What `ThreadHost.spawn` was given. */
+  readonly start: unknown
+  /** Sends to the scheduler; throws, and transfers nothing, if a value cannot be cloned. */
+  readonly post: (message: unknown, transfer: Array<object> | undefined) => void
+  /** Imports a module by its url. */
+  readonly load: (url: string) => Promise<unknown>
+  /** Monotonic milliseconds, on the clock of `ThreadHost.now`. */
+  readonly now: () => number
+  /** Ends the thread. */
+  readonly exit: () => void
+}
+
+/**
+ * What the platform passes on to a running thread.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ThreadRunner {
+  /** Takes a message that the scheduler sent. */
+  readonly onMessage: (message: unknown) => void
+  /** Takes what nobody caught: a late throw of a timer, an unhandled rejection. */
+  readonly onStrayError: (error: unknown) => void
+}
+
+/** How long a result may wait for the ones behind it. Arbitrary: well under a timer tick. */
+const flushMillis = 0.3
+
+const ResultTypeId = "~effect/Result"
+
+interface ResultLike {
+  readonly _tag: "Success" | "Failure"
+  readonly success: unknown
+  readonly failure: unknown
+}
+
+/** A task that the scheduler has defined in this thread, and its body once its module is loaded. */
+interface Entry {
+  readonly module: string
+  readonly name: string
+  state: "unknown" | "ready" | "failed"
+  run: (args: Array<unknown>) => unknown
+  failure: protocol.LoadFailure | undefined
+}
+
+/**
+ * Starts the thread's loop: loads the preload modules, reports ready, and then
+ * serves messages.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const start = (platform: ThreadPlatform): ThreadRunner => {
+  const { control, preload, threadData } = platform.start as protocol.ThreadStart
+  threadContext.control = control
+  threadContext.threadData = threadData
+  const runner = new Runner(platform, control)
+  void runner.preload(preload)
+  return runner
+}
+
+class Runner implements ThreadRunner {
+  private readonly entries: Array<Entry> = []
+  private readonly modules = new Map<string, Promise<protocol.LoadFailure | undefined>>()
+  /** Batches not yet worked off; the first is `inbox[0]`, read from `cursor`. */
+  private readonly inbox: Array<protocol.RunMessage> = []
+  private cursor = 1
+  private serving = false
+  private retiring = false
+  private results: protocol.ResultsMessage = [protocol.Results]
+  private oldestResult = 0
+  private lastTask: string | undefined
+  private readonly clock: Float64Array
+  private readonly platform: ThreadPlatform
+  private readonly control: Int32Array
+
+  constructor(platform: ThreadPlatform, control: Int32Array) {
+    this.platform = platform
+    this.control = control
+    this.clock = new Float64Array(control.buffer)
+  }
+
+  async preload(modules: ReadonlyArray<string>): Promise<void> {
+    const failures: Array<protocol.PreloadFailure> = []
+    for (const module of modules) {
+      const failure = await this.load(module)
+      if (failure !== undefined) failures.push({ module, ...failure })
+    }
+    this.platform.post([protocol.Ready, failures], undefined)
+  }
+
+  readonly onMessage = (message: unknown): void => {
+    const received = message as protocol.ToThread
+    switch (received[0]) {
+      case protocol.Define: {
+        const [, index, module, name] = received
+        this.entries[index] = { module, name, state: "unknown", run: unloaded, failure: undefined }
+        break
+      }
+      case protocol.Run: {
+        this.inbox.push(received)
+        if (!this.serving) this.serve()
+        break
+      }
+      case protocol.Retire: {
+        this.retiring = true
+        if (!this.serving) this.retire()
+      }
+    }
+  }
+
+  readonly onStrayError = (error: unknown): void => {
+    this.platform.post([protocol.Stray, encodeThrown(error), this.lastTask], undefined)
+  }
+
+  // Works off the inbox. Only a module that has to be loaded interrupts it: then the
+  // loop goes on when that has ended, and messages that arrive meanwhile wait.
+  private serve(): void {
+    this.serving = true
+    while (true) {
+      const batch = this.inbox[0]
+      if (batch === undefined) break
+      if (this.cursor >= batch.length) {
+        this.inbox.shift()
+        this.cursor = 1
+        continue
+      }
+      const sequence = batch[this.cursor] as number
+      const entry = this.entries[batch[this.cursor + 1] as number]!
+      const args = batch[this.cursor + 2] as Array<unknown>
+      batch[this.cursor + 2] = undefined
+      this.cursor += 3
+      // CLAIM: from here on the task is this thread's, its loading included.
+      if (!controlBlock.claim(this.control, sequence)) {
+        this.settle(sequence, protocol.Skipped, undefined, 0)
+      } else if (entry.state === "unknown") {
+        this.flush()
+        this.resolve(entry).then(() => {
+          this.execute(sequence, entry, args)
+          this.serve()
+        })
+        return
+      } else {
+        this.execute(sequence, entry, args)
+      }
+    }
+    this.flush()
+    this.serving = false
+    if (this.retiring) this.retire()
+  }
+
+  private execute(sequence: number, entry: Entry, args: Array<unknown>): void {
+    if (entry.state === "failed") {
+      // The next task of this module tries again: the failure may have been passing.
+      entry.state = "unknown"
+      return this.settle(sequence, protocol.NotLoaded, entry.failure, 0)
+    }
+    if (controlBlock.isStopRequested(this.control, sequence)) {
+      return this.settle(sequence, protocol.Stopped, undefined, 0)
+    }
+    this.lastTask = entry.name
+    threadContext.current = sequence
+    const startedAt = this.platform.now()
+    controlBlock.enter(this.control, this.clock, sequence, startedAt)
+    let status: number
+    let value: unknown
+    try {
+      value = entry.run(args)
+      status = protocol.Succeeded
+      if (typeof value === "object" && value !== null) {
+        if (ResultTypeId in value) {
+          const result = value as unknown as ResultLike
+          if (result._tag === "Failure") {
+            status = protocol.Failed
+            value = result.failure
+          } else {
+            value = result.success
+          }
+        }
+        value = compact(value)
+      }
+    } catch (thrown) {
+      if (thrown instanceof NotCloneableError) {
+        status = protocol.NotCloneable
+        value = { side: thrown.side, path: thrown.path, detail: thrown.message }
+      } else if (isStopRequest(thrown) && controlBlock.isStopRequested(this.control, sequence)) {
+        status = protocol.Stopped
+      } else {
+        status = protocol.Panicked
+        value = encodeThrown(thrown)
+      }
+    }
+    threadContext.current = 0
+    controlBlock.leave(this.control)
+    if (status === protocol.Failed) {
+      const encoded = encodeFailure(value)
+      if ("value" in encoded) {
+        value = encoded.value
+      } else {
+        status = protocol.NotCloneable
+        value = { side: "failure", ...encoded }
+      }
+    }
+    this.settle(sequence, status, value, startedAt)
+  }
+
+  private settle(sequence: number, status: number, value: unknown, startedAt: number): void {
+    const now = this.platform.now()
+    if (this.results.length === 1) this.oldestResult = now
+    this.results.push(sequence, status, value, startedAt, now)
+    if (now - this.oldestResult > flushMillis) this.flush()
+  }
+
+  private flush(): void {
+    const results = this.results
+    if (results.length === 1) return
+    this.results = [protocol.Results]
+    try {
+      this.platform.post(results, takeMoved(results))
+    } catch {
+      // One of them cannot be cloned. Nothing was sent: find it, and send the rest.
+      for (let i = 3; i < results.length; i += protocol.resultStride) {
+        const found = uncloneableResult(results[i])
+        if (found !== undefined) {
+          results[i - 1] = protocol.NotCloneable
+          results[i] = found
+        }
+      }
+      this.platform.post(results, undefined)
+    }
+  }
+
+  /** Finds the body of an entry, loading its module if this thread has not. */
+  private async resolve(entry: Entry): Promise<void> {
+    const failure = await this.load(entry.module)
+    const registered = threadContext.modules.get(entry.module)
+    const registration = registered?.get(entry.name)
+    if (registration === undefined) {
+      entry.failure = failure ?? { cause: undefined, names: Array.from(registered?.keys() ?? []) }
+      entry.state = "failed"
+      return
+    }
+    try {
+      entry.run = await bodyOf(registration)
+      entry.state = "ready"
+    } catch (error) {
+      entry.failure = { cause: encodeThrown(error), names: Array.from(registered!.keys()) }
+      entry.state = "failed"
+    }
+  }
+
+  /** Imports a module once. A failure is not kept: the next task may find the file mended. */
+  private load(module: string): Promise<protocol.LoadFailure | undefined> {
+    let loading = this.modules.get(module)
+    if (loading === undefined) {
+      loading = this.platform.load(module).then(
+        () => undefined,
+        (error: unknown) => {
+          this.modules.delete(module)
+          const registered = threadContext.modules.get(module)
+          const names = Array.from(registered?.keys() ?? [])
+          // What it registered before it failed would be a duplicate when it is tried again.
+          threadContext.modules.delete(module)
+          return { cause: encodeThrown(error), names }
+        }
+      )
+      this.modules.set(module, loading)
+    }
+    return loading
+  }
+
+  private retire(): void {
+    const { releases } = threadContext
+    while (releases.length > 0) {
+      try {
+        releases.pop()!()
+      } catch (error) {
+        this.onStrayError(error)
+      }
+    }
+    this.platform.exit()
+  }
+}
+
+const unloaded = (): never => {
+  throw new Error("effect-blocking: a body was run before its module was loaded")
+}
+
+const bodyOf = async ({ body, schemas }: Registration): Promise<Entry["run"]> => {
+  const call = body as (...args: Array<unknown>) => unknown
+  if (schemas === undefined) return (args) => call(...args)
+  // The task's module has loaded `effect/Schema` already: no other thread pays for it.
+  const { threadCodec } = await import("./internal/codec.ts")
+  const { decodeArguments, encodeResult } = threadCodec(schemas)
+  return (args) => encodeResult(call(...decodeArguments(args)))
+}
+
+const isStopRequest = (thrown: unknown): boolean =>
+  thrown instanceof Error && "_tag" in thrown && thrown._tag === "StopRequested"
+
+const uncloneableResult = (value: unknown): protocol.NotCloneableValue | undefined => {
+  if (whyNotCloneable(value) === undefined) return undefined
+  const found = findUncloneable(value, "result")
+  return found === undefined ? undefined : { side: "success", ...found }
+}

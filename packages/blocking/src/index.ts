@@ -1,0 +1,34 @@
+/**
+ * @since 0.1.0
+ */
+export * as Blocking from "./Blocking.ts"
+
+/**
+ * @since 0.1.0
+ */
+export * as JoinError from "./JoinError.ts"
+
+/**
+ * @since 0.1.0
+ */
+export * as JoinHandle from "./JoinHandle.ts"
+
+/**
+ * @since 0.1.0
+ */
+export * as JoinSet from "./JoinSet.ts"
+
+/**
+ * @since 0.1.0
+ */
+export * as Task from "./Task.ts"
+
+/**
+ * @since 0.1.0
+ */
+export * as ThreadHost from "./ThreadHost.ts"
+
+/**
+ * @since 0.1.0
+ */
+export * as ThreadRunner from "./ThreadRunner.ts"

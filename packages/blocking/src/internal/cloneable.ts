@@ -1,0 +1,167 @@
+/**
+ * What can cross between threads: finding the value that cannot, and the buffers
+ * that are moved instead of copied.
+ *
+ * Pool threads load this file: it imports nothing heavy.
+ */
+import { threadContext } from "./threadContext.ts"
+
+declare const structuredClone: <A>(value: A, options?: { readonly transfer: Array<object> }) => A
+
+export interface Uncloneable {
+  /** As in `arguments[0].onDone`. */
+  readonly path: string
+  readonly detail: string
+}
+
+/** Thrown where a value turns out not to fit through: by the schema codecs. */
+export class NotCloneableError extends Error {
+  readonly side: "argument" | "success" | "failure"
+  readonly path: string
+  constructor(side: "argument" | "success" | "failure", path: string, detail: string) {
+    super(detail)
+    this.side = side
+    this.path = path
+  }
+}
+
+/** One line about any value, whatever it is. */
+export const describe = (value: unknown): string => {
+  try {
+    if (value instanceof Error) return `${value.name}: ${value.message}`
+    if (typeof value === "function") return `function ${value.name || "(anonymous)"}`
+    if (typeof value === "object" && value !== null) return `${value.constructor?.name || "null-prototype"} object`
+    return String(value)
+  } catch {
+    return typeof value
+  }
+}
+
+/** Why the value cannot be cloned, `undefined` if it can. */
+export const whyNotCloneable = (value: unknown): string | undefined => {
+  if (typeof value === "function") return `a ${describe(value)} cannot be sent to another thread`
+  if (typeof value === "symbol") return `a symbol cannot be sent to another thread: ${String(value)}`
+  if (typeof value !== "object" || value === null) return undefined
+  if (value instanceof Promise) {
+    return "a Promise cannot be sent to another thread: a task body is synchronous and returns its value"
+  }
+  try {
+    structuredClone(value)
+    return undefined
+  } catch (error) {
+    return describe(error)
+  }
+}
+
+/** Finds the first part of a value that keeps it from being cloned. */
+export const findUncloneable = (value: unknown, path: string, seen = new Set<unknown>()): Uncloneable | undefined => {
+  if (seen.has(value)) return undefined
+  const detail = whyNotCloneable(value)
+  if (detail === undefined) return undefined
+  if (typeof value !== "object" || value === null) return { path, detail }
+  seen.add(value)
+  for (const [step, part] of parts(value)) {
+    const found = findUncloneable(part, path + step, seen)
+    if (found !== undefined) return found
+  }
+  return { path, detail }
+}
+
+const identifier = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u
+
+function* parts(value: object): Iterable<readonly [step: string, part: unknown]> {
+  if (value instanceof Map) {
+    let i = 0
+    for (const [key, part] of value) {
+      yield [`.keys()[${i}]`, key]
+      yield [`.get(${describe(key)})`, part]
+      i++
+    }
+  } else if (value instanceof Set) {
+    let i = 0
+    for (const part of value) yield [`.values()[${i++}]`, part]
+  } else {
+    for (const name of Object.keys(value)) {
+      const step = Array.isArray(value) ? `[${name}]` : identifier.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`
+      try {
+        yield [step, (value as Record<string, unknown>)[name]]
+      } catch {
+        // A getter that throws: the value as a whole is the culprit.
+      }
+    }
+  }
+}
+
+/**
+ * A view of a part of a buffer, copied to a buffer of its own: a clone would copy
+ * the whole buffer, and with Node's pooled buffers the neighbours' bytes with it.
+ */
+export const compact = (value: unknown): unknown => {
+  if (!ArrayBuffer.isView(value) || value.byteLength === value.buffer.byteLength) return value
+  if (value.buffer instanceof SharedArrayBuffer) return value
+  const bytes = new Uint8Array(value.byteLength)
+  bytes.set(new Uint8Array(value.buffer, value.byteOffset, value.byteLength))
+  if (value instanceof DataView) return new DataView(bytes.buffer)
+  if (value instanceof Uint8Array) return bytes
+  const View = value.constructor as new(buffer: ArrayBuffer) => ArrayBufferView
+  return new View(bytes.buffer)
+}
+
+/** Marks a value to be moved by the message that carries it. */
+export const markMoved = (value: object): void => {
+  if (threadContext.moved.has(value)) return
+  threadContext.moved.add(value)
+  threadContext.movedCount++
+}
+
+/** Takes the marks of `Task.move` from a value and answers what its message has to transfer. */
+export const takeMoved = (value: unknown): Array<object> | undefined => {
+  if (threadContext.movedCount === 0) return undefined
+  const found = new Set<object>()
+  collect(value, found, new Set())
+  return found.size === 0 ? undefined : Array.from(found)
+}
+
+const collect = (value: unknown, found: Set<object>, seen: Set<object>): void => {
+  if (typeof value !== "object" || value === null || seen.has(value)) return
+  seen.add(value)
+  if (threadContext.moved.delete(value)) {
+    threadContext.movedCount--
+    found.add(ArrayBuffer.isView(value) ? value.buffer : value)
+  } else if (ArrayBuffer.isView(value)) {
+    // Its elements are numbers: nothing to find.
+  } else if (Array.isArray(value) || value instanceof Set) {
+    for (const part of value) collect(part, found, seen)
+  } else if (value instanceof Map) {
+    for (const [key, part] of value) {
+      collect(key, found, seen)
+      collect(part, found, seen)
+    }
+  } else {
+    for (const name of Object.keys(value)) collect((value as Record<string, unknown>)[name], found, seen)
+  }
+}
+
+/** Values on their way to another thread, with the buffers to move. */
+export interface Parcel {
+  readonly values: Array<unknown>
+  readonly transfer: Array<object> | undefined
+}
+
+/**
+ * A copy of the arguments that later changes by the caller do not reach; moved
+ * buffers are detached from the caller now. Throws what `structuredClone` throws.
+ */
+export const snapshot = (parcel: Parcel): Parcel => {
+  if (parcel.transfer !== undefined) {
+    // The copies of the moved buffers are listed in the clone itself.
+    const [values, transfer] = structuredClone([parcel.values, parcel.transfer] as const, { transfer: parcel.transfer })
+    return { values, transfer }
+  }
+  for (const value of parcel.values) {
+    if (typeof value === "object" ? value !== null : typeof value === "function" || typeof value === "symbol") {
+      return { values: structuredClone(parcel.values), transfer: undefined }
+    }
+  }
+  return parcel
+}

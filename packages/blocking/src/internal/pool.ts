@@ -1,0 +1,275 @@
+/** A pool's operations as effects, over its scheduler. */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import type { Pool, PoolStats } from "../Blocking.ts"
+import { type JoinError, type JoinErrorReason, LoadFailed, ShutDown, SpawnFailed } from "../JoinError.ts"
+import type { JoinHandle, JoinStatus } from "../JoinHandle.ts"
+import type { Task } from "../Task.ts"
+import type { ThreadHost } from "../ThreadHost.ts"
+import * as controlBlock from "./controlBlock.ts"
+import { lease } from "./lease.ts"
+import { joinError, loadFailure } from "./outcome.ts"
+import { pseudoTask, resolve } from "./resolvedTask.ts"
+import { Assigned, Done, type Run, type RunExit } from "./run.ts"
+import { type PrewarmFailure, Scheduler, type SchedulerEvent, type SchedulerOptions } from "./scheduler.ts"
+import { stopAndWait } from "./stopping.ts"
+
+/** Makes a pool that shuts down with the scope. */
+export const make = Effect.fnUntraced(function*(
+  key: string,
+  host: ThreadHost,
+  options: SchedulerOptions
+): Effect.fn.Return<Pool, never, Scope.Scope> {
+  const context = yield* Effect.context<never>()
+  const log = (effect: Effect.Effect<void>): void => {
+    Effect.runForkWith(context)(Effect.annotateLogs(effect, { pool: key }))
+  }
+  const scheduler = new Scheduler(host, options, (event) => log(logEvent(event)))
+  yield* Effect.addFinalizer(() => shutdown(scheduler, key))
+  return new PoolImpl(key, scheduler)
+})
+
+const prewarm = pseudoTask("prewarm")
+
+class PoolImpl implements Pool {
+  /** What was spawned in each scope and has not ended. */
+  private readonly scopes = new WeakMap<Scope.Scope, SpawnGroup>()
+  private readonly key: string
+  private readonly scheduler: Scheduler
+  readonly lease: Pool["lease"]
+
+  constructor(key: string, scheduler: Scheduler) {
+    this.key = key
+    this.scheduler = scheduler
+    this.lease = lease(scheduler)
+  }
+
+  readonly run = <Args extends ReadonlyArray<unknown>, A, E>(
+    task: Task<Args, A, E>,
+    ...args: Args
+  ): Effect.Effect<A, E | JoinError> =>
+    Effect.callback((resume) => {
+      // A copy: the effect can be run again, and the scheduler may change its arguments.
+      const run = this.scheduler.submit(
+        resolve(task),
+        args.slice(),
+        resume as (exit: RunExit) => void
+      )
+      return run.state === Done ? undefined : stopAndWait(this.scheduler, [run], "Interrupt")
+    })
+
+  readonly spawnDetached = <Args extends ReadonlyArray<unknown>, A, E>(
+    task: Task<Args, A, E>,
+    ...args: Args
+  ): Effect.Effect<JoinHandle<A, E>, JoinError> => this.submit(task, args, () => {})
+
+  readonly spawn = <Args extends ReadonlyArray<unknown>, A, E>(
+    task: Task<Args, A, E>,
+    ...args: Args
+  ): Effect.Effect<JoinHandle<A, E>, JoinError, Scope.Scope> =>
+    Effect.flatMap(Effect.scope, (scope) =>
+      Effect.flatMap(this.groupOf(scope), (group) => this.submit(task, args, (run) => group.add(run))))
+
+  private submit<Args extends ReadonlyArray<unknown>, A, E>(
+    task: Task<Args, A, E>,
+    args: Args,
+    onAccepted: (run: Run) => void
+  ): Effect.Effect<JoinHandle<A, E>, JoinError> {
+    return Effect.callback((resume) => {
+      const exit = Deferred.makeUnsafe<A, E | JoinError>()
+      let accepted = false
+      const run = this.scheduler.submit(resolve(task), args.slice(), (ended) => {
+        if (accepted) Deferred.doneUnsafe(exit, ended as Exit.Exit<A, E | JoinError>)
+        // Refused: what keeps a task from being accepted is never its own error.
+        else resume(ended as Exit.Exit<never, JoinError>)
+      }, (run) => {
+        accepted = true
+        onAccepted(run)
+        resume(Effect.succeed(new JoinHandleImpl(this.scheduler, run, task, exit)))
+      })
+      return Effect.sync(() => this.scheduler.stop(run, "Interrupt"))
+    })
+  }
+
+  private groupOf(scope: Scope.Scope): Effect.Effect<SpawnGroup> {
+    return Effect.suspend(() => {
+      const known = this.scopes.get(scope)
+      if (known !== undefined) return Effect.succeed(known)
+      const group = new SpawnGroup(this.scheduler)
+      this.scopes.set(scope, group)
+      return Effect.as(Scope.addFinalizer(scope, group.close), group)
+    })
+  }
+
+  readonly stats: Effect.Effect<PoolStats> = Effect.sync(() => {
+    const { options, outcomes, stuck, threads } = this.scheduler
+    const now = this.scheduler.now()
+    const running = [...threads, ...stuck].flatMap((thread) => {
+      const run = thread.running
+      if (run === undefined) return []
+      const startedAt = controlBlock.startedAt(thread.control, run.sequence)
+      return [{
+        id: run.id,
+        task: run.task.name,
+        module: run.task.module,
+        threadId: thread.thread.threadId,
+        runningMillis: startedAt === undefined ? 0 : Math.max(0, now - startedAt)
+      }]
+    })
+    return {
+      key: this.key,
+      threads: threads.size,
+      idleThreads: this.scheduler.idleThreads,
+      stuckThreads: stuck.size,
+      maxThreads: options.maxThreads,
+      threadsStarted: this.scheduler.threadsStarted,
+      running,
+      queueDepth: this.scheduler.queueDepth,
+      queueCapacity: options.queueCapacity,
+      suspended: this.scheduler.suspended,
+      submitted: this.scheduler.submitted,
+      outcomes: { ...outcomes }
+    }
+  })
+
+  readonly prewarm = (count: number): Effect.Effect<void, JoinError> =>
+    Effect.callback((resume) => {
+      const cancel = this.scheduler.prewarm(count, (failed) =>
+        resume(
+          failed === undefined
+            ? Effect.void
+            : Effect.fail(joinError(prewarm, 0, () => reasonOf(failed)))
+        ))
+      return Effect.sync(cancel)
+    })
+
+  readonly awaitIdle: Effect.Effect<void> = Effect.callback((resume) => {
+    if (this.scheduler.isIdle) return resume(Effect.void)
+    const forget = this.scheduler.onIdle(() => {
+      forget()
+      resume(Effect.void)
+    })
+    return Effect.sync(forget)
+  })
+}
+
+const reasonOf = (failed: PrewarmFailure): JoinErrorReason => {
+  switch (failed._tag) {
+    case "ShutDown":
+      return new ShutDown()
+    case "SpawnFailed":
+      return new SpawnFailed({ attempts: failed.attempts, cause: failed.cause })
+    case "LoadFailed":
+      return new LoadFailed(loadFailure(failed.module, failed.cause, failed.names))
+  }
+}
+
+/** What was spawned in one scope: its close stops all of it at once, so that it takes one ladder and not many. */
+class SpawnGroup {
+  private readonly runs = new Set<Run>()
+  private closed = false
+  private readonly scheduler: Scheduler
+
+  constructor(scheduler: Scheduler) {
+    this.scheduler = scheduler
+  }
+
+  add(run: Run): void {
+    this.runs.add(run)
+    this.scheduler.observe(run, () => this.runs.delete(run))
+    if (this.closed) this.scheduler.stop(run, "Abort")
+  }
+
+  readonly close: Effect.Effect<void> = Effect.suspend(() => {
+    this.closed = true
+    return stopAndWait(this.scheduler, Array.from(this.runs), "Abort")
+  })
+}
+
+class JoinHandleImpl<A, E> implements JoinHandle<A, E> {
+  readonly id: number
+  readonly task: string
+  readonly join: Effect.Effect<A, E | JoinError>
+  readonly await: Effect.Effect<Exit.Exit<A, E | JoinError>>
+  readonly abort: Effect.Effect<void>
+  readonly abortFork: Effect.Effect<void>
+  readonly status: Effect.Effect<JoinStatus>
+
+  constructor(scheduler: Scheduler, run: Run, task: { readonly name: string }, exit: Deferred.Deferred<A, E | JoinError>) {
+    this.id = run.id
+    this.task = task.name
+    this.join = Deferred.await(exit)
+    this.await = Effect.exit(this.join)
+    this.abort = stopAndWait(scheduler, [run], "Abort")
+    this.abortFork = Effect.sync(() => scheduler.stop(run, "Abort"))
+    this.status = Effect.sync(() => statusOf(scheduler, run))
+  }
+}
+
+const statusOf = (scheduler: Scheduler, run: Run): JoinStatus => {
+  const now = scheduler.now()
+  if (run.state === Done) {
+    const startedAt = run.startedAt === 0 ? run.endedAt : run.startedAt
+    return {
+      _tag: "Done",
+      queuedMillis: Math.max(0, startedAt - run.submittedAt),
+      runningMillis: Math.max(0, run.endedAt - startedAt)
+    }
+  }
+  if (run.state === Assigned && controlBlock.isClaimed(run.thread!.control, run.sequence)) {
+    const startedAt = controlBlock.startedAt(run.thread!.control, run.sequence) ?? now
+    return {
+      _tag: "Running",
+      queuedMillis: Math.max(0, startedAt - run.submittedAt),
+      runningMillis: Math.max(0, now - startedAt),
+      threadId: run.thread!.thread.threadId
+    }
+  }
+  return { _tag: "Queued", queuedMillis: now - run.submittedAt }
+}
+
+// -----------------------------------------------------------------------------
+// Shutdown and the log
+// -----------------------------------------------------------------------------
+
+const shutdown = Effect.fnUntraced(function*(scheduler: Scheduler, pool: string) {
+  const report = yield* Effect.callback<Parameters<Parameters<Scheduler["close"]>[0]>[0]>((resume) => {
+    scheduler.close((report) => resume(Effect.succeed(report)))
+  })
+  const { abandoned, cancelled, terminated } = report
+  if (cancelled === 0 && terminated.length === 0 && abandoned.length === 0) return
+  yield* Effect.logWarning(
+    "Pool shut down before all of its tasks had ended: " +
+      `${cancelled} cancelled in the queue, ${terminated.length} terminated${listed(terminated)}, ` +
+      `${abandoned.length} abandoned${listed(abandoned)}`
+  ).pipe(Effect.annotateLogs({ pool }))
+})
+
+const listed = (tasks: ReadonlyArray<string>): string => tasks.length === 0 ? "" : ` (${tasks.join(", ")})`
+
+const logEvent = (event: SchedulerEvent): Effect.Effect<void> => {
+  switch (event._tag) {
+    case "StrayError":
+      return Effect.logError(
+        `Nobody caught an error on pool thread ${event.threadId}; the task that last ran there is ` +
+          (event.task === undefined ? "none" : `"${event.task}"`),
+        event.error
+      )
+    case "PreloadFailed":
+      return Effect.logWarning(`Could not preload ${event.module} in a pool thread`, event.cause)
+    case "StartFailed":
+      return Effect.logWarning(`Could not start a pool thread (attempt ${event.attempt})`, event.cause)
+    case "ThreadLost":
+      return Effect.logWarning(
+        `Pool thread ${event.threadId} ended while it was idle, with exit code ${event.exit.exitCode}`,
+        ...(event.exit.cause === undefined ? [] : [event.exit.cause])
+      )
+    case "ThreadAbandoned":
+      return Effect.logWarning(
+        `Pool thread ${event.threadId} could not be terminated and was abandoned` +
+          (event.task === undefined ? "" : `; it runs task "${event.task}"`)
+      )
+  }
+}

@@ -1,0 +1,67 @@
+/** One thread of a pool, as its scheduler sees it. */
+import type { Thread } from "../ThreadHost.ts"
+import * as controlBlock from "./controlBlock.ts"
+import type { Run } from "./run.ts"
+
+/**
+ * - `Starting`: not yet ready.
+ * - `Ready`: idle, or busy with what is assigned to it.
+ * - `Retiring`: releases its values and ends by itself.
+ * - `Terminating`: being ended from outside.
+ * - `Stuck`: could not be ended; no longer counted among the pool's threads.
+ * - `Ended`.
+ */
+export type ThreadState = "Starting" | "Ready" | "Retiring" | "Terminating" | "Stuck" | "Ended"
+
+export class PoolThread {
+  state: ThreadState = "Starting"
+  /** Set as soon as the host has started it. */
+  thread!: Thread
+  readonly control = controlBlock.make()
+  /**
+   * What was sent to it and has not come back, in the order sent. It can hold runs
+   * that are `Done` (revoked, or abandoned by their caller): the thread is busy until
+   * it has passed them.
+   */
+  readonly assigned: Array<Run> = []
+  /** Which task definitions it has. */
+  readonly defined: Array<true> = []
+  /** The holder of the thread, if it is leased. */
+  lease: ThreadLease | undefined
+  idleSince = 0
+  /** The next step of the ladder. */
+  cancelLadder: (() => void) | undefined
+  sequence = 0
+  readonly ordinal: number
+
+  constructor(ordinal: number) {
+    this.ordinal = ordinal
+  }
+
+  nextSequence(): number {
+    return this.sequence = controlBlock.nextSequence(this.sequence)
+  }
+
+  /** The run whose body it is in, or whose module it is loading. */
+  get running(): Run | undefined {
+    return this.assigned.find((run) => controlBlock.isClaimed(this.control, run.sequence))
+  }
+
+  setLadder(cancel: () => void): void {
+    this.cancelLadder?.()
+    this.cancelLadder = cancel
+  }
+
+  clearLadder(): void {
+    this.cancelLadder?.()
+    this.cancelLadder = undefined
+  }
+}
+
+/** What a thread tells the holder of its lease. */
+export interface ThreadLease {
+  /** It has finished what it was given. */
+  readonly onFree: () => void
+  /** It is gone, and with it the state that the lease was for. */
+  readonly onLost: (exitCode: number | undefined) => void
+}

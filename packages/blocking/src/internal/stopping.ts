@@ -1,0 +1,24 @@
+/** Stopping runs from Effect: as the task's `onInterrupt` says, and with a bound. */
+import * as Effect from "effect/Effect"
+import { Done, type Run, type StopBy } from "./run.ts"
+import type { Scheduler } from "./scheduler.ts"
+
+/**
+ * Stops all of them at once, and returns when each has ended or was abandoned; those
+ * whose policy is to abandon are not waited for.
+ */
+export const stopAndWait = (scheduler: Scheduler, runs: ReadonlyArray<Run>, by: StopBy): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    for (const run of runs) scheduler.stop(run, by)
+    let left = 0
+    const onEnd = (): void => {
+      left--
+      if (left === 0) resume(Effect.void)
+    }
+    for (const run of runs) {
+      if (run.state === Done || run.task.onInterrupt === "abandon") continue
+      left++
+      scheduler.observe(run, onEnd)
+    }
+    if (left === 0) resume(Effect.void)
+  })

@@ -1,0 +1,77 @@
+/**
+ * What one JavaScript thread knows of tasks: the bodies registered in it and,
+ * in a pool thread, the run it is busy with.
+ *
+ * It hangs on `globalThis` under a registered symbol, because two copies of this
+ * package can meet in one thread (the program's and the platform package's).
+ *
+ * Pool threads load this file: it imports nothing.
+ */
+
+/** A body as `Task.make` registered it. */
+export interface Registration {
+  readonly body: (...args: ReadonlyArray<never>) => unknown
+  /** The `Task.schema` schemas, opaque here: only `codec.ts` loads `effect/Schema`. */
+  readonly schemas: TaskSchemas | undefined
+}
+
+export interface TaskSchemas {
+  readonly payload?: unknown
+  readonly success?: unknown
+  readonly error?: unknown
+}
+
+export interface ThreadContext {
+  /** module url, then task name */
+  readonly modules: Map<string, Map<string, Registration>>
+  /** What the module now being evaluated has registered; emptied when its job ends. */
+  readonly evaluating: Set<string>
+  /** The control block in a pool thread, `undefined` elsewhere. */
+  control: Int32Array | undefined
+  /** Sequence number of the running body, 0 for none. */
+  current: number
+  threadData: unknown
+  /** Releases of `Task.threadLocal` values, oldest first. */
+  readonly releases: Array<() => void>
+  /** Values marked by `Task.move` and not yet sent. */
+  readonly moved: WeakSet<object>
+  /** How many marks are out: while it is 0, nothing has to be searched for them. */
+  movedCount: number
+}
+
+const key = Symbol.for("effect-blocking/ThreadContext")
+
+const slot = globalThis as { [key]?: ThreadContext }
+
+export const threadContext: ThreadContext = slot[key] ??= {
+  modules: new Map(),
+  evaluating: new Set(),
+  control: undefined,
+  current: 0,
+  threadData: undefined,
+  releases: [],
+  moved: new WeakSet(),
+  movedCount: 0
+}
+
+declare const queueMicrotask: (callback: () => void) => void
+
+/**
+ * Registers a body and answers whether the name was free.
+ *
+ * A module is evaluated once in a pool thread, so there a second registration is
+ * always a duplicate. Elsewhere a module can be evaluated again (hot reload, a
+ * test runner), which replaces its bodies; only a second registration in the same
+ * evaluation is a duplicate.
+ */
+export const register = (module: string, name: string, registration: Registration): boolean => {
+  const { control, evaluating, modules } = threadContext
+  let tasks = modules.get(module)
+  if (tasks === undefined) modules.set(module, tasks = new Map())
+  const id = `${module}\n${name}`
+  if (evaluating.has(id) || (control !== undefined && tasks.has(name))) return false
+  if (evaluating.size === 0) queueMicrotask(() => evaluating.clear())
+  evaluating.add(id)
+  tasks.set(name, registration)
+  return true
+}

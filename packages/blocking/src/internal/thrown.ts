@@ -1,0 +1,199 @@
+/**
+ * How thrown values and domain errors cross between threads. A structured clone
+ * keeps only the name, message and stack of an error, so errors are taken apart on
+ * one side and put together on the other, at any depth, cycles included.
+ *
+ * Pool threads load this file: it imports nothing at run time.
+ */
+import { describe, type Uncloneable, whyNotCloneable } from "./cloneable.ts"
+
+/** A value that can be cloned; every error in it is an `EncodedError`. */
+export type EncodedValue = unknown
+
+const marker = "~effect-blocking/Error"
+
+interface EncodedError {
+  [marker]: {
+    /** Name of the constructor, by which the class is found again. */
+    readonly className: string
+    readonly message: string
+    readonly stack: string | undefined
+    /** Own enumerable fields, and `_tag` and `name` wherever they were defined. */
+    fields: Record<string, EncodedValue>
+    cause?: EncodedValue
+    errors?: EncodedValue
+  }
+}
+
+export interface ErrorClass {
+  readonly name: string
+  readonly prototype: Error
+}
+
+const isPlain = (value: object): boolean => {
+  const prototype = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}
+
+/** Reads what user code may have made unreadable (a getter or proxy that throws). */
+const read = (value: object, name: PropertyKey): unknown => {
+  try {
+    return Reflect.get(value, name)
+  } catch (thrown) {
+    return `[unreadable: ${describe(thrown)}]`
+  }
+}
+
+const readString = (value: object, name: PropertyKey): string | undefined => {
+  const found = read(value, name)
+  return typeof found === "string" ? found : undefined
+}
+
+/**
+ * Encodes a value. What cannot be cloned is handed to `onUncloneable`, whose
+ * answer takes its place.
+ */
+const encode = (
+  value: unknown,
+  path: string,
+  seen: Map<object, EncodedValue>,
+  onUncloneable: (found: Uncloneable) => string
+): EncodedValue => {
+  if (typeof value !== "object" || value === null) {
+    const detail = whyNotCloneable(value)
+    return detail === undefined ? value : onUncloneable({ path, detail })
+  }
+  const known = seen.get(value)
+  if (known !== undefined) return known
+  if (value instanceof Error) return encodeError(value, path, seen, onUncloneable)
+  if (Array.isArray(value)) {
+    const copy: Array<EncodedValue> = []
+    seen.set(value, copy)
+    for (let i = 0; i < value.length; i++) copy.push(encode(value[i], `${path}[${i}]`, seen, onUncloneable))
+    return copy
+  }
+  if (isPlain(value)) {
+    const copy: Record<string, EncodedValue> = {}
+    seen.set(value, copy)
+    for (const name of Object.keys(value)) {
+      define(copy, name, encode(read(value, name), `${path}.${name}`, seen, onUncloneable))
+    }
+    return copy
+  }
+  const detail = whyNotCloneable(value)
+  return detail === undefined ? value : onUncloneable({ path, detail })
+}
+
+const encodeError = (
+  error: Error,
+  path: string,
+  seen: Map<object, EncodedValue>,
+  onUncloneable: (found: Uncloneable) => string
+): EncodedError => {
+  const fields: Record<string, EncodedValue> = {}
+  const encoded: EncodedError = {
+    [marker]: {
+      className: readString(read(error, "constructor") as object ?? {}, "name") ?? "Error",
+      message: readString(error, "message") ?? "",
+      stack: ownFrames(readString(error, "stack")),
+      fields
+    }
+  }
+  seen.set(error, encoded)
+  for (const name of ["name", "_tag", ...Object.keys(error)]) {
+    if (name === "message" || name === "stack" || name === "cause" || name === "errors") continue
+    const value = read(error, name)
+    if (value !== undefined) define(fields, name, encode(value, `${path}.${name}`, seen, onUncloneable))
+  }
+  for (const name of ["cause", "errors"] as const) {
+    const value = read(error, name)
+    if (value !== undefined) encoded[marker][name] = encode(value, `${path}.${name}`, seen, onUncloneable)
+  }
+  return encoded
+}
+
+const { url } = import.meta as ImportMeta & { readonly url: string }
+const runnerUrl = url.replace(/internal\/thrown\.[jt]s$/, "ThreadRunner.")
+
+/** The frames of the task: those from the thread's loop on say nothing to its author. */
+const ownFrames = (stack: string | undefined): string | undefined => {
+  const end = stack?.indexOf(runnerUrl) ?? -1
+  return stack === undefined || end < 0 ? stack : stack.slice(0, stack.lastIndexOf("\n", end))
+}
+
+/** Assignment that also works for a field called `__proto__`. */
+const define = (target: object, name: string, value: unknown, enumerable = true): void => {
+  Object.defineProperty(target, name, { value, enumerable, configurable: true, writable: true })
+}
+
+/** Encodes what a body threw. Never fails: what cannot cross is named in its place. */
+export const encodeThrown = (thrown: unknown): EncodedValue =>
+  encode(thrown, "", new Map(), ({ detail }) => `[${detail}]`)
+
+/** Encodes a domain error, or answers what in it cannot cross. */
+export const encodeFailure = (failure: unknown): { readonly value: EncodedValue } | Uncloneable => {
+  let found: Uncloneable | undefined
+  const value = encode(failure, "error", new Map(), (uncloneable) => {
+    found ??= uncloneable
+    return ""
+  })
+  return found ?? { value }
+}
+
+const builtIn: ReadonlyArray<ErrorClass> = [
+  Error,
+  TypeError,
+  RangeError,
+  SyntaxError,
+  ReferenceError,
+  EvalError,
+  URIError,
+  AggregateError
+]
+
+/** Puts an encoded value together again; errors of the named classes get their class back. */
+export const decode = (
+  value: EncodedValue,
+  classes: ReadonlyArray<ErrorClass>,
+  seen: Map<object, unknown> = new Map()
+): unknown => {
+  if (typeof value !== "object" || value === null) return value
+  const known = seen.get(value)
+  if (known !== undefined) return known
+  if (marker in value) return decodeError(value as EncodedError, classes, seen)
+  if (Array.isArray(value)) {
+    seen.set(value, value)
+    for (let i = 0; i < value.length; i++) value[i] = decode(value[i], classes, seen)
+  } else if (isPlain(value)) {
+    seen.set(value, value)
+    for (const name of Object.keys(value)) {
+      define(value, name, decode((value as Record<string, unknown>)[name], classes, seen))
+    }
+  }
+  return value
+}
+
+const decodeError = (
+  encoded: EncodedError,
+  classes: ReadonlyArray<ErrorClass>,
+  seen: Map<object, unknown>
+): Error => {
+  const { cause, className, errors, fields, message, stack } = encoded[marker]
+  const found = classes.find((candidate) => candidate.name === className) ??
+    builtIn.find((candidate) => candidate.name === className)
+  // A real error, so that Node prints it as one; its stack is the thread's, not this one.
+  const error = new Error(message)
+  seen.set(encoded, error)
+  const prototype = found?.prototype ?? Error.prototype
+  if (prototype !== Error.prototype) Object.setPrototypeOf(error, prototype)
+  define(error, "stack", stack, false)
+  for (const name of Object.keys(fields)) {
+    const value = decode(fields[name], classes, seen)
+    // A name or tag that the class already gives stays where it is.
+    if ((name === "name" || name === "_tag") && Reflect.get(error, name) === value) continue
+    define(error, name, value, name !== "name")
+  }
+  if (cause !== undefined) define(error, "cause", decode(cause, classes, seen), false)
+  if (errors !== undefined) define(error, "errors", decode(errors, classes, seen), false)
+  return error
+}

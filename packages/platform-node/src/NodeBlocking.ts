@@ -1,0 +1,271 @@
+/**
+ * Layers that run `effect-blocking` tasks on Node's worker threads.
+ *
+ * `layer` provides the default pool, `layerPool` a named one, `layerConfig` either
+ * from configuration. A layer owns its threads: they start on demand, retire when
+ * idle, and are gone when the layer's scope has closed, within `shutdownTimeout +
+ * gracePeriod + terminateTimeout`, whatever they do.
+ *
+ * @since 0.1.0
+ */
+import { Blocking, Task } from "effect-blocking"
+import * as Config from "effect/Config"
+import type * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Runtime from "effect/Runtime"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import { resolve } from "./internal/options.ts"
+import { workerHost } from "./internal/workerHost.ts"
+
+// -----------------------------------------------------------------------------
+// Models
+// -----------------------------------------------------------------------------
+
+/**
+ * How a pool is sized, limited and shut down. Every option has a default.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** Idle threads that are kept, started with the layer. An integer from 0 to `maxThreads`. Defaults to 0. */
+  readonly minThreads?: number | undefined
+  /**
+   * The most threads at once. An integer from 1. Defaults to the greater of 4 and
+   * `os.availableParallelism()`, which heeds CPU affinity and container limits.
+   */
+  readonly maxThreads?: number | undefined
+  /** How long a thread above `minThreads` stays idle before it retires. Defaults to 10 seconds. */
+  readonly keepAlive?: Duration.Input | undefined
+  /** The most tasks that wait for a thread. An integer from 0. Defaults to 10 000. */
+  readonly queueCapacity?: number | undefined
+  /**
+   * What happens to a task when the queue is full: its submitter is suspended until
+   * there is room, or it fails with reason `QueueFull`. Defaults to `"suspend"`.
+   */
+  readonly onFull?: "suspend" | "fail" | undefined
+  /** How long running tasks may go on when the pool shuts down, before they are stopped. Defaults to 5 seconds. */
+  readonly shutdownTimeout?: Duration.Input | undefined
+  /** From the stop flag of a task to the termination of its thread. Defaults to 200 ms. */
+  readonly gracePeriod?: Duration.Input | undefined
+  /** How long a thread may take to be terminated before it is abandoned. Defaults to 1 second. */
+  readonly terminateTimeout?: Duration.Input | undefined
+  /** Names the threads, as `<name>-1`, `<name>-2` … Defaults to the key of the pool. */
+  readonly threadName?: string | undefined
+  /** Given to each thread once, for `Task.threadData()`. Must be cloneable. */
+  readonly threadData?: unknown
+  /** Limits of each thread's memory, as `worker_threads` has them. */
+  readonly resourceLimits?: {
+    readonly maxOldGenerationSizeMb?: number | undefined
+    readonly maxYoungGenerationSizeMb?: number | undefined
+    readonly codeRangeSizeMb?: number | undefined
+    readonly stackSizeMb?: number | undefined
+  } | undefined
+  /** The environment variables of the threads. Defaults to a copy of the program's. */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined
+  /** The Node flags of the threads. Defaults to those of the program that a thread can have. */
+  readonly execArgv?: ReadonlyArray<string> | undefined
+  /** Tasks whose modules each thread loads when it starts, or the urls of such modules. */
+  readonly preload?: ReadonlyArray<string | { readonly module: string }> | undefined
+}
+
+// -----------------------------------------------------------------------------
+// Errors
+// -----------------------------------------------------------------------------
+
+/**
+ * An option is out of range or of the wrong kind.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class InvalidOptions extends Schema.TaggedError<InvalidOptions>(
+  "@effect-blocking/platform-node/NodeBlocking/InvalidOptions"
+)("InvalidOptions", {
+  pool: Schema.String,
+  option: Schema.String,
+  /** What it should be. */
+  expected: Schema.String,
+  /** What it is. */
+  actual: Schema.String
+}) {
+  override get message(): string {
+    return `Option ${this.option} of pool "${this.pool}" must be ${this.expected}, not ${this.actual}`
+  }
+}
+
+// -----------------------------------------------------------------------------
+// Constructors
+// -----------------------------------------------------------------------------
+
+/**
+ * Creates a pool of worker threads that shuts down with the scope.
+ *
+ * **Details**
+ *
+ * `key` names the pool in logs and statistics. Fails with `InvalidOptions`. Starts no
+ * thread, unless `minThreads` says so.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function*(
+  key: string,
+  options: Options = {}
+): Effect.fn.Return<Blocking.Pool, InvalidOptions, Scope.Scope> {
+  // A module that starts the program, loaded by a pool thread, would start a pool in
+  // each of its threads, and so on.
+  if (Task.inPoolThread()) return yield* Effect.die(new Error(startedInThread))
+  const { host, scheduler } = yield* resolve(key, options)
+  return yield* Blocking.make(key, workerHost(host), scheduler)
+})
+
+const startedInThread = "A pool was made inside a pool thread: a module that defines a task also starts the program. " +
+  "Move the task to a module of its own, start the program with NodeBlocking.runMain, or guard it with Task.inPoolThread()"
+
+// -----------------------------------------------------------------------------
+// Layers
+// -----------------------------------------------------------------------------
+
+/**
+ * Layer that provides the default pool on worker threads.
+ *
+ * **Details**
+ *
+ * With options it can fail with `InvalidOptions`; without, it cannot fail. Its close
+ * shuts the pool down: new tasks are refused, queued ones cancelled (but for
+ * `mandatory` ones), running ones given `shutdownTimeout` and then stopped. What had
+ * to be cancelled, terminated or abandoned is logged.
+ *
+ * **Example** (At most two threads, and no waiting when they are busy)
+ *
+ * ```ts
+ * import { NodeBlocking } from "@effect-blocking/platform-node"
+ *
+ * export const BlockingLive = NodeBlocking.layer({ maxThreads: 2, queueCapacity: 100, onFull: "fail" })
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer: {
+  (): Layer.Layer<Blocking.Blocking>
+  (options: Options): Layer.Layer<Blocking.Blocking, InvalidOptions>
+} = (options?: Options): Layer.Layer<Blocking.Blocking> =>
+  layerPool(Blocking.Blocking, options) as Layer.Layer<Blocking.Blocking>
+
+/**
+ * Layer that provides a named pool on worker threads, by the class that
+ * `Blocking.Pool` declares.
+ *
+ * **Example** (A pool as large as the machine, beside the default one)
+ *
+ * ```ts
+ * import { NodeBlocking } from "@effect-blocking/platform-node"
+ * import { Layer } from "effect"
+ * import { Blocking } from "effect-blocking"
+ * import { availableParallelism } from "node:os"
+ *
+ * class Cpu extends Blocking.Pool<Cpu>()("app/Cpu") {}
+ *
+ * export const PoolsLive = Layer.merge(
+ *   NodeBlocking.layer(),
+ *   NodeBlocking.layerPool(Cpu, { maxThreads: availableParallelism() })
+ * )
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerPool = <Self>(
+  pool: Context.Key<Self, Blocking.Pool>,
+  options?: Options
+): Layer.Layer<Self, InvalidOptions> => Layer.effect(pool, make(pool.key, options))
+
+/**
+ * Layer that provides the default pool with options from configuration.
+ *
+ * **Example** (The number of threads from the environment)
+ *
+ * ```ts
+ * import { NodeBlocking } from "@effect-blocking/platform-node"
+ * import { Config } from "effect"
+ *
+ * export const BlockingLive = NodeBlocking.layerConfig({
+ *   maxThreads: Config.Int("BLOCKING_THREADS").pipe(Config.withDefault(4))
+ * })
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerConfig = (
+  options: Config.Wrap<Options>
+): Layer.Layer<Blocking.Blocking, InvalidOptions | Config.ConfigError> =>
+  Layer.effect(
+    Blocking.Blocking,
+    Effect.flatMap(Config.unwrap(options), (options) => make(Blocking.Blocking.key, options))
+  )
+
+// -----------------------------------------------------------------------------
+// Running
+// -----------------------------------------------------------------------------
+
+const main = Runtime.makeRunMain(({ fiber, teardown }) => {
+  let signalled = false
+  const onSignal = (): void => {
+    signalled = true
+    fiber.interruptUnsafe()
+  }
+  process.on("SIGINT", onSignal)
+  process.on("SIGTERM", onSignal)
+  fiber.addObserver((exit) => {
+    process.off("SIGINT", onSignal)
+    process.off("SIGTERM", onSignal)
+    teardown(exit, (code) => {
+      if (signalled || code !== 0) process.exit(code)
+    })
+  })
+})
+
+/**
+ * Runs an effect as the program: logs its failure, sets the exit code, and interrupts
+ * it on SIGINT and SIGTERM, so that its pools shut down.
+ *
+ * **Details**
+ *
+ * Like `NodeRuntime.runMain`, but does nothing in a pool thread: a module can define
+ * tasks and start the program, and a thread that loads it does not start it again.
+ *
+ * **Example** (Task and program in one file)
+ *
+ * ```ts
+ * import { NodeBlocking } from "@effect-blocking/platform-node"
+ * import { Effect } from "effect"
+ * import { Blocking, Task } from "effect-blocking"
+ *
+ * const double = Task.make(import.meta.url, "double", (n: number) => n * 2)
+ *
+ * const program = Blocking.run(double, 21).pipe(
+ *   Effect.flatMap((n) => Effect.log(n)),
+ *   Effect.provide(NodeBlocking.layer())
+ * )
+ *
+ * NodeBlocking.runMain(program)
+ * ```
+ *
+ * @category running
+ * @since 0.1.0
+ */
+export const runMain = <A, E>(
+  effect: Effect.Effect<A, E>,
+  options?: {
+    readonly disableErrorReporting?: boolean | undefined
+    readonly teardown?: Runtime.Teardown | undefined
+  }
+): void => {
+  if (!Task.inPoolThread()) main(effect, options)
+}

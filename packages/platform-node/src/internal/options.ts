@@ -1,0 +1,108 @@
+/** From what a user may write to what the scheduler and the host need: defaults, units, ranges. */
+import type { Blocking } from "effect-blocking"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import { availableParallelism } from "node:os"
+import { inspect } from "node:util"
+import { InvalidOptions, type Options } from "../NodeBlocking.ts"
+import type { WorkerHostOptions } from "./workerHost.ts"
+
+export interface ResolvedOptions {
+  readonly scheduler: Blocking.MakeOptions
+  readonly host: WorkerHostOptions
+}
+
+/** Libuv's own number of threads: enough to overlap a few waits on a small machine. */
+const fewestMaxThreads = 4
+
+/** Arbitrary: large enough for a burst, small enough to notice a pool that cannot keep up. */
+const defaultQueueCapacity = 10_000
+
+export const resolve = (pool: string, options: Options): Effect.Effect<ResolvedOptions, InvalidOptions> =>
+  Effect.fromResult(Result.gen(function*() {
+    const refuse = (option: string, expected: string, actual: unknown) =>
+      Result.fail(
+        new InvalidOptions({ pool, option, expected, actual: inspect(actual, { depth: 1, breakLength: Infinity }) })
+      )
+
+    const integer = function*(option: "minThreads" | "maxThreads" | "queueCapacity", least: number, byDefault: number) {
+      const value = options[option] ?? byDefault
+      if (!Number.isSafeInteger(value) || value < least) {
+        return yield* refuse(option, `an integer of at least ${least}`, value)
+      }
+      return value
+    }
+
+    const millis = function*(
+      option: "keepAlive" | "shutdownTimeout" | "gracePeriod" | "terminateTimeout",
+      byDefault: number,
+      bounded: boolean
+    ) {
+      const value = options[option]
+      if (value === undefined) return byDefault
+      const duration = Option.getOrUndefined(Duration.fromInput(value))
+      const expected = bounded
+        ? "a finite duration, such as \"2 seconds\": the shutdown of the pool is bounded by it"
+        : "a duration, such as \"2 seconds\""
+      if (duration === undefined || Duration.isNegative(duration)) return yield* refuse(option, expected, value)
+      const result = Duration.toMillis(duration)
+      if (bounded && !Number.isFinite(result)) return yield* refuse(option, expected, value)
+      return result
+    }
+
+    const maxThreads = yield* integer("maxThreads", 1, Math.max(fewestMaxThreads, availableParallelism()))
+    const minThreads = yield* integer("minThreads", 0, 0)
+    if (minThreads > maxThreads) {
+      return yield* refuse("minThreads", `at most maxThreads, which is ${maxThreads}`, minThreads)
+    }
+    const onFull = options.onFull ?? "suspend"
+    if (onFull !== "suspend" && onFull !== "fail") return yield* refuse("onFull", "\"suspend\" or \"fail\"", onFull)
+
+    const resourceLimits: Record<string, number> = {}
+    for (const [name, value] of Object.entries(options.resourceLimits ?? {})) {
+      if (value === undefined) continue
+      if (typeof value !== "number" || !(value > 0)) {
+        return yield* refuse(`resourceLimits.${name}`, "a number of MB above 0", value)
+      }
+      resourceLimits[name] = value
+    }
+
+    const preload: Array<string> = []
+    for (const entry of options.preload ?? []) {
+      const url = typeof entry === "string" ? entry : entry?.module
+      if (typeof url !== "string" || !URL.canParse(url)) {
+        return yield* refuse("preload", "a list of tasks or of module urls (import.meta.resolve makes one)", entry)
+      }
+      preload.push(url)
+    }
+
+    try {
+      structuredClone(options.threadData)
+    } catch (error) {
+      return yield* refuse("threadData", `cloneable (${String(error)})`, options.threadData)
+    }
+
+    return {
+      scheduler: {
+        minThreads,
+        maxThreads,
+        keepAliveMillis: yield* millis("keepAlive", 10_000, false),
+        queueCapacity: yield* integer("queueCapacity", 0, defaultQueueCapacity),
+        onFull,
+        shutdownMillis: yield* millis("shutdownTimeout", 5000, true),
+        graceMillis: yield* millis("gracePeriod", 200, true),
+        terminateMillis: yield* millis("terminateTimeout", 1000, true),
+        resourceLimits,
+        threadData: options.threadData,
+        preload
+      },
+      host: {
+        threadName: options.threadName ?? pool,
+        env: options.env,
+        execArgv: options.execArgv,
+        resourceLimits: Object.keys(resourceLimits).length === 0 ? undefined : resourceLimits
+      }
+    }
+  }))

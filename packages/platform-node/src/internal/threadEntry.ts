@@ -1,0 +1,23 @@
+/**
+ * What a pool thread runs. Exports nothing and imports nothing but the runner: it is
+ * the start-up cost of every thread.
+ */
+import * as ThreadRunner from "effect-blocking/ThreadRunner"
+import { parentPort, workerData } from "node:worker_threads"
+import { sharedClock } from "./clock.ts"
+
+const port = parentPort!
+
+const runner = ThreadRunner.start({
+  start: workerData,
+  post: (message, transfer) => port.postMessage(message, transfer as Array<ArrayBuffer> | undefined),
+  load: (url) => import(url),
+  now: sharedClock(),
+  // The event loop ends with the port, unless a body left something open: then the
+  // scheduler terminates the thread.
+  exit: () => port.close()
+})
+
+port.on("message", runner.onMessage)
+process.on("uncaughtException", runner.onStrayError)
+process.on("unhandledRejection", runner.onStrayError)

@@ -1,0 +1,87 @@
+/** A `ThreadHost` over `node:worker_threads`. */
+import type { ThreadHost } from "effect-blocking"
+import { Worker, type WorkerOptions } from "node:worker_threads"
+import { sharedClock } from "./clock.ts"
+
+export interface WorkerHostOptions {
+  readonly threadName: string
+  readonly env: Readonly<Record<string, string | undefined>> | undefined
+  readonly execArgv: ReadonlyArray<string> | undefined
+  readonly resourceLimits: WorkerOptions["resourceLimits"]
+}
+
+// `tsc` rewrites the extensions of imports, not of urls.
+const entry = new URL(import.meta.url.endsWith(".ts") ? "./threadEntry.ts" : "./threadEntry.js", import.meta.url)
+
+/** Gives pool threads the entry point of `effect-blocking` that does not load `effect`. */
+const condition = "--conditions=effect-blocking-thread"
+
+/** The longest delay that `setTimeout` takes. */
+const maxTimerMillis = 2 ** 31 - 1
+
+export const workerHost = (options: WorkerHostOptions): ThreadHost.ThreadHost => {
+  let execArgv = options.execArgv ?? inherited(process.execArgv)
+  let heartbeat: NodeJS.Timeout | undefined
+
+  const start = (workerOptions: WorkerOptions): Worker => {
+    try {
+      return new Worker(entry, { ...workerOptions, execArgv: [...execArgv, condition] })
+    } catch (error) {
+      // Some flags are for a process, not for a thread. The program chose them, the
+      // pool did not: it leaves out those that Node names.
+      const refused = options.execArgv === undefined ? refusedFlags(error) : []
+      const accepted = execArgv.filter((flag) => !refused.includes(flag))
+      if (accepted.length === execArgv.length) throw error
+      execArgv = accepted
+      return start(workerOptions)
+    }
+  }
+
+  return {
+    now: sharedClock(),
+    schedule: (delayMillis, callback) => {
+      const timer = setTimeout(callback, Math.min(delayMillis, maxTimerMillis)).unref()
+      return () => clearTimeout(timer)
+    },
+    keepAlive: (active) => {
+      heartbeat ??= setInterval(() => {}, maxTimerMillis)
+      if (active) heartbeat.ref()
+      else heartbeat.unref()
+    },
+    spawn: ({ ordinal, start: workerData }, events) => {
+      const worker = start({
+        workerData,
+        name: `${options.threadName}-${ordinal}`,
+        ...(options.env === undefined ? {} : { env: options.env }),
+        ...(options.resourceLimits === undefined ? {} : { resourceLimits: options.resourceLimits })
+      })
+      const { threadId } = worker
+      let cause: unknown
+      worker.unref()
+      worker.on("message", events.onMessage)
+      worker.on("error", (error) => {
+        cause = error
+      })
+      worker.on("exit", (exitCode) => {
+        const outOfMemory = cause instanceof Error && "code" in cause && cause.code === "ERR_WORKER_OUT_OF_MEMORY"
+        events.onExit({ exitCode, signal: undefined, outOfMemory, cause })
+      })
+      return {
+        threadId,
+        post: (message, transfer) => worker.postMessage(message, transfer as Array<ArrayBuffer> | undefined),
+        terminate: () => void worker.terminate()
+      }
+    }
+  }
+}
+
+/** Flags of the program that say what it runs, not how: a thread has its own script. */
+const own = new Set(["-e", "--eval", "-p", "-pe", "--print", "-i", "--interactive", "-c", "--check"])
+
+const inherited = (execArgv: ReadonlyArray<string>): ReadonlyArray<string> =>
+  execArgv.filter((flag, i) => !own.has(flag) && !own.has(execArgv[i - 1] ?? "") && !flag.startsWith("--input-type"))
+
+const refusedFlags = (error: unknown): ReadonlyArray<string> => {
+  if (!(error instanceof Error && "code" in error && error.code === "ERR_WORKER_INVALID_EXEC_ARGV")) return []
+  return error.message.slice(error.message.indexOf(": ") + 2).split(", ")
+}
