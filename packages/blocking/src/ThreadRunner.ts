@@ -262,7 +262,7 @@ class Runner implements ThreadRunner {
     const failure = await this.load(entry.module)
     const registered = threadContext.modules.get(entry.module)
     const registration = registered?.get(entry.name)
-    if (registration === undefined) {
+    if (failure !== undefined || registration === undefined) {
       entry.failure = failure ?? { cause: undefined, names: Array.from(registered?.keys() ?? []) }
       entry.state = "failed"
       return
@@ -284,10 +284,7 @@ class Runner implements ThreadRunner {
         () => undefined,
         (error: unknown) => {
           this.modules.delete(module)
-          const registered = threadContext.modules.get(module)
-          const names = Array.from(registered?.keys() ?? [])
-          // What it registered before it failed would be a duplicate when it is tried again.
-          threadContext.modules.delete(module)
+          const names = Array.from(threadContext.modules.get(module)?.keys() ?? [])
           return { cause: encodeThrown(error), names }
         }
       )

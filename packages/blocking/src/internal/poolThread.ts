@@ -28,6 +28,8 @@ export class PoolThread {
   readonly defined: Array<true> = []
   /** The holder of the thread, if it is leased. */
   lease: ThreadLease | undefined
+  /** The run that a stuck thread is still in, although its caller has gone on. */
+  stuckOn: Run | undefined
   idleSince = 0
   /** The next step of the ladder. */
   cancelLadder: (() => void) | undefined
@@ -44,7 +46,7 @@ export class PoolThread {
 
   /** The run whose body it is in, or whose module it is loading. */
   get running(): Run | undefined {
-    return this.assigned.find((run) => controlBlock.isClaimed(this.control, run.sequence))
+    return this.stuckOn ?? this.assigned.find((run) => controlBlock.isClaimed(this.control, run.sequence))
   }
 
   setLadder(cancel: () => void): void {

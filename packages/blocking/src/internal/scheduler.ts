@@ -204,10 +204,15 @@ export class Scheduler {
     }
   }
 
+  /** Tasks for which a thread is idle, starting or can be started do not count against the queue's capacity. */
+  private hasRoom(): boolean {
+    const { maxThreads, queueCapacity } = this.options
+    return this.idle.length > 0 || this.queue.size < queueCapacity + this.starting + maxThreads - this.threads.size
+  }
+
   private admit(run: Run): void {
     const { onFull, queueCapacity } = this.options
-    // An idle thread implies an empty queue, so only a full pool ever refuses.
-    if (this.waiting.size === 0 && (this.queue.size < queueCapacity || this.idle.length > 0)) {
+    if (this.waiting.size === 0 && this.hasRoom()) {
       this.accept(run)
     } else if (onFull === "fail") {
       return this.settle(run, failure(run, () => new QueueFull({ capacity: queueCapacity })))
@@ -318,7 +323,7 @@ export class Scheduler {
       const thread = this.idle.pop()!
       if (!this.assign(thread, this.queue.shift()!)) this.idle.push(thread)
     }
-    while (this.waiting.size > 0 && this.queue.size < this.options.queueCapacity) {
+    while (this.waiting.size > 0 && this.hasRoom()) {
       this.accept(this.waiting.shift()!)
     }
     this.startThreads()
@@ -463,11 +468,12 @@ export class Scheduler {
 
   /** Third step: the thread sits in native code. Its caller goes on, and it holds no place in the pool. */
   private abandon(thread: PoolThread): void {
+    const running = thread.running
     thread.clearLadder()
     thread.state = "Stuck"
+    thread.stuckOn = running
     this.threads.delete(thread)
     this.stuck.add(thread)
-    const running = thread.running
     if (running !== undefined) this.closing?.report.abandoned.push(running.task.name)
     this.onEvent({ _tag: "ThreadAbandoned", threadId: thread.thread.threadId, task: running?.task.name })
     const outcomes = this.endAssigned(thread, (run) =>
@@ -700,7 +706,7 @@ export class Scheduler {
     this.wanted = Math.max(this.wanted, Math.min(count, this.options.maxThreads))
     const target = Math.min(count, this.options.maxThreads)
     const watcher = (): void => {
-      const ready = this.live - this.starting >= target
+      const ready = this.closing === undefined && this.live - this.starting >= target
       if (!ready && this.lastStartFailure === undefined && this.closing === undefined) return
       this.readyWatchers.delete(watcher)
       this.updateKeepAlive()

@@ -67,19 +67,23 @@ type Lost =
  */
 type Cloneable<A> = IsAny<A> extends true ? A
   : unknown extends A ? A
-  : A extends Lost ? never
-  : A extends Atom ? A
+  // Before the weak collections, which a `Map` or `Set` of objects would fit.
   : A extends ReadonlyMap<infer K, infer V> ? ReadonlyMap<Cloneable<K>, Cloneable<V>>
   : A extends ReadonlySet<infer V> ? ReadonlySet<Cloneable<V>>
+  : A extends Lost ? never
+  : A extends Atom ? A
   : A extends object ? { [K in keyof A]: Cloneable<A[K]> }
   : A
+
+/** Not the keys under which Effect keeps the variance of its types. */
+type Field<K> = K extends `~${string}` ? never : K & string
 
 /**
  * A domain error crosses field by field, errors in it too, so methods that its
  * class gives back (`pipe`, `[Symbol.iterator]`) do not count.
  */
 type CloneableFailure<E> = IsAny<E> extends true ? E
-  : E extends Error ? { [K in keyof E as E[K] extends AnyFunction ? never : K & string]: CloneableFailure<E[K]> }
+  : E extends Error ? { [K in keyof E as E[K] extends AnyFunction ? never : Field<K>]: CloneableFailure<E[K]> }
   : E extends Lost | Atom ? Cloneable<E>
   : E extends object ? { [K in keyof E]: CloneableFailure<E[K]> }
   : E
@@ -91,11 +95,11 @@ type Culprit<A, Path extends string, Depth extends ReadonlyArray<1> = []> = IsAn
   : A extends AnyFunction ? `${Path} is a function, which cannot be sent to another thread`
   : A extends symbol ? `${Path} is a symbol, which cannot be sent to another thread`
   : A extends PromiseLike<unknown> ? `${Path} is a Promise: await it before, and pass its value`
-  : A extends Lost ? `${Path} holds weak references, which cannot be sent to another thread`
-  : A extends Atom ? never
   : A extends ReadonlyMap<infer K, infer V>
     ? Culprit<K, `${Path}.keys()`, [...Depth, 1]> | Culprit<V, `${Path}.values()`, [...Depth, 1]>
   : A extends ReadonlySet<infer V> ? Culprit<V, `${Path}.values()`, [...Depth, 1]>
+  : A extends Lost ? `${Path} holds weak references, which cannot be sent to another thread`
+  : A extends Atom ? never
   : Depth["length"] extends 5 ? never
   : A extends ReadonlyArray<infer V> ? number extends A["length"] ? Culprit<V, `${Path}[number]`, [...Depth, 1]>
     : { [K in keyof A & `${number}`]: Culprit<A[K], `${Path}[${K}]`, [...Depth, 1]> }[keyof A & `${number}`]

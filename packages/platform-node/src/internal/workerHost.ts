@@ -57,7 +57,6 @@ export const workerHost = (options: WorkerHostOptions): ThreadHost.ThreadHost =>
       })
       const { threadId } = worker
       let cause: unknown
-      worker.unref()
       worker.on("message", events.onMessage)
       worker.on("error", (error) => {
         cause = error
@@ -66,6 +65,8 @@ export const workerHost = (options: WorkerHostOptions): ThreadHost.ThreadHost =>
         const outOfMemory = cause instanceof Error && "code" in cause && cause.code === "ERR_WORKER_OUT_OF_MEMORY"
         events.onExit({ exitCode, signal: undefined, outOfMemory, cause })
       })
+      // After the listeners, which would take a reference again.
+      worker.unref()
       return {
         threadId,
         post: (message, transfer) => worker.postMessage(message, transfer as Array<ArrayBuffer> | undefined),

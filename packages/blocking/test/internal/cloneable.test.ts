@@ -1,0 +1,60 @@
+import { assert, describe, it } from "@effect/vitest"
+import { compact, describe as describeValue, findUncloneable, markMoved, snapshot, takeMoved } from "../../src/internal/cloneable.ts"
+
+describe("cloneable", () => {
+  it("S4: finds the first value that cannot cross, by its path", () => {
+    const cases: ReadonlyArray<readonly [value: unknown, path: string]> = [
+      [() => {}, "result"],
+      [Symbol("s"), "result"],
+      [[1, { on: { done: () => {} } }], "result[1].on.done"],
+      [{ "odd key": Symbol("s") }, "result[\"odd key\"]"],
+      [new Map<string, unknown>([["a", 1], ["b", new WeakMap()]]), "result.get(b)"],
+      [new Set<unknown>([1, Promise.resolve(1)]), "result.values()[1]"]
+    ]
+    for (const [value, path] of cases) assert.strictEqual(findUncloneable(value, "result")?.path, path)
+    assert.isUndefined(findUncloneable({ a: [1, "b", new Date(), new Map(), null, undefined, 1n] }, "result"))
+  })
+
+  it("S4: ends on cycles", () => {
+    const cyclic: Record<string, unknown> = { f: () => {} }
+    cyclic["self"] = cyclic
+    assert.strictEqual(findUncloneable({ cyclic }, "arguments")?.path, "arguments.cyclic.f")
+  })
+
+  it("describes any value without hiding it", () => {
+    assert.deepStrictEqual(
+      [{}, new Map(), Object.create(null), null, "text", new TypeError("no"), () => {}].map(describeValue),
+      ["Object object", "Map object", "null-prototype object", "null", "text", "TypeError: no", "function (anonymous)"]
+    )
+  })
+
+  it("S3: marks are found at any depth, once, and only then", () => {
+    const [bytes, buffer] = [new Uint8Array(8), new ArrayBuffer(8)]
+    markMoved(bytes)
+    markMoved(bytes)
+    markMoved(buffer)
+    const values = [{ deep: [new Map([["k", bytes]])] }, new Set([buffer])]
+    assert.sameMembers(takeMoved(values)!, [bytes.buffer, buffer])
+    assert.isUndefined(takeMoved(values))
+  })
+
+  it("S4: a view of a part is copied, a whole one and a shared one are not", () => {
+    const whole = new Float64Array(4)
+    assert.strictEqual(compact(whole), whole)
+    const shared = new Uint8Array(new SharedArrayBuffer(8), 0, 4)
+    assert.strictEqual(compact(shared), shared)
+    const part = compact(new Float64Array([1, 2, 3, 4]).subarray(1, 3)) as Float64Array
+    assert.deepStrictEqual([Array.from(part), part.buffer.byteLength, part.constructor], [[2, 3], 16, Float64Array])
+    const view = compact(new DataView(new ArrayBuffer(8), 4, 2)) as DataView
+    assert.deepStrictEqual([view.byteLength, view.buffer.byteLength], [2, 2])
+  })
+
+  it("S3: a snapshot of primitives copies nothing", () => {
+    const parcel = { values: [1, "a", null, undefined], transfer: undefined }
+    assert.strictEqual(snapshot(parcel), parcel)
+    const object = { a: 1 }
+    const copied = snapshot({ values: [object], transfer: undefined })
+    assert.notStrictEqual(copied.values[0], object)
+    assert.deepStrictEqual(copied.values, [{ a: 1 }])
+  })
+})

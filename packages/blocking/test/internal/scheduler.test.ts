@@ -1,0 +1,286 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Exit, Option } from "effect"
+import { type JoinError, Task } from "effect-blocking"
+import * as protocol from "../../src/internal/protocol.ts"
+import { resolve } from "../../src/internal/resolvedTask.ts"
+import type { Run, RunExit } from "../../src/internal/run.ts"
+import { Scheduler, type SchedulerEvent, type SchedulerOptions, type ShutdownReport } from "../../src/internal/scheduler.ts"
+import { SimulatedHost } from "../utils/simulatedHost.ts"
+
+const task = Task.make(import.meta.url, "task", (n: number) => n)
+
+const defaults: SchedulerOptions = {
+  minThreads: 0,
+  maxThreads: 2,
+  keepAliveMillis: 10_000,
+  queueCapacity: 100,
+  onFull: "suspend",
+  shutdownMillis: 1000,
+  graceMillis: 100,
+  terminateMillis: 50,
+  resourceLimits: {},
+  threadData: undefined,
+  preload: []
+}
+
+const setup = (options?: Partial<SchedulerOptions>) => {
+  const host = new SimulatedHost()
+  const events: Array<SchedulerEvent> = []
+  const scheduler = new Scheduler(host, { ...defaults, ...options }, (event) => events.push(event))
+  const submit = (n: number, options: Task.TaskOptions = {}) => {
+    const submission: { readonly run: Run; exit: RunExit | undefined } = {
+      run: scheduler.submit(resolve(Task.with(task, options)), [n], (exit) => {
+        submission.exit = exit
+      }),
+      exit: undefined
+    }
+    return submission
+  }
+  return { host, events, scheduler, submit }
+}
+
+const reasonOf = ({ exit }: { readonly exit: RunExit | undefined }) => {
+  assert.isDefined(exit)
+  const error = Option.getOrThrow(Exit.findErrorOption(exit)) as JoinError.JoinError
+  return error.reason
+}
+
+describe("scheduler", () => {
+  it("S2: a freed thread takes the oldest task", () => {
+    const { host, submit } = setup({ maxThreads: 1 })
+    for (const n of [1, 2, 3]) submit(n)
+    const [thread] = host.threads
+    thread!.ready()
+    const order = []
+    while (thread!.inbox.length > 0) {
+      order.push(thread!.inbox[0]!.args[0])
+      thread!.enter()
+      thread!.finish()
+    }
+    assert.deepStrictEqual(order, [1, 2, 3])
+  })
+
+  it("C1: a task that was sent and not yet claimed is taken back, and the thread stays busy until it has passed it", () => {
+    const { host, scheduler, submit } = setup({ maxThreads: 1 })
+    const first = submit(1)
+    const [thread] = host.threads
+    thread!.ready()
+    assert.strictEqual(thread!.inbox.length, 1)
+    scheduler.stop(first.run, "Abort")
+    assert.deepInclude(reasonOf(first), { _tag: "Cancelled", stage: "Queued" })
+    const second = submit(2)
+    assert.strictEqual(thread!.inbox.length, 1, "the second waits until the thread has skipped the first")
+    assert.isFalse(thread!.enter())
+    assert.isTrue(thread!.enter())
+    thread!.finish(protocol.Succeeded, 2)
+    assert.deepStrictEqual(second.exit, Exit.succeed(2))
+  })
+
+  it("C4: what a terminated thread has not claimed goes to the head of the queue, in its order", () => {
+    const { host, scheduler, submit } = setup({ maxThreads: 1 })
+    const first = submit(1)
+    host.threads[0]!.ready()
+    host.threads[0]!.exit(1)
+    submit(2)
+    host.threads[1]!.ready()
+    assert.deepStrictEqual(host.threads[1]!.inbox[0]!.args, [1])
+    host.threads[1]!.enter()
+    host.threads[1]!.finish(protocol.Succeeded, 1)
+    assert.deepStrictEqual(first.exit, Exit.succeed(1))
+    assert.deepStrictEqual(host.threads[1]!.inbox[0]!.args, [2])
+    assert.strictEqual(scheduler.outcomes.WorkerExited, 0)
+  })
+
+  it("C2: the ladder: the flag at once, the end after gracePeriod, abandoned after terminateTimeout", () => {
+    const { events, host, scheduler, submit } = setup({ maxThreads: 1 })
+    const run = submit(1)
+    const [thread] = host.threads
+    thread!.ready()
+    thread!.enter()
+    scheduler.stop(run.run, "Abort")
+    assert.isTrue(thread!.isStopRequested)
+    host.advance(99)
+    assert.isFalse(thread!.terminated)
+    host.advance(1)
+    assert.isTrue(thread!.terminated)
+    assert.isUndefined(run.exit)
+    submit(2)
+    assert.strictEqual(host.threads.length, 1, "a thread that is being terminated holds its place")
+    host.advance(50)
+    assert.deepInclude(reasonOf(run), { _tag: "Cancelled", by: "Abort", stopped: "Abandoned" })
+    assert.strictEqual(host.threads.length, 2, "an abandoned one does not")
+    assert.deepStrictEqual(events, [{ _tag: "ThreadAbandoned", threadId: 1, task: "task" }])
+    thread!.exit(1)
+    assert.strictEqual(scheduler.stuck.size, 0)
+  })
+
+  it("C2: a body that ends in its grace period saves its thread", () => {
+    const { host, scheduler, submit } = setup({ maxThreads: 1 })
+    const run = submit(1)
+    const [thread] = host.threads
+    thread!.ready()
+    thread!.enter()
+    scheduler.stop(run.run, "Abort")
+    host.advance(99)
+    thread!.finish(protocol.Stopped)
+    host.advance(1000)
+    assert.deepInclude(reasonOf(run), { _tag: "Cancelled", stopped: "Checkpoint" })
+    assert.isFalse(thread!.terminated)
+  })
+
+  it("C2: timeLimit counts from the entry of the body", () => {
+    const { host, submit } = setup({ maxThreads: 1 })
+    const run = submit(1, { timeLimit: 100 })
+    const [thread] = host.threads
+    host.advance(500)
+    thread!.ready()
+    host.advance(500)
+    thread!.enter()
+    host.advance(99)
+    assert.isFalse(thread!.isStopRequested)
+    host.advance(1)
+    assert.isTrue(thread!.isStopRequested)
+    thread!.finish(protocol.Succeeded, 1)
+    assert.deepInclude(reasonOf(run), { _tag: "TimedOut", limitMillis: 100, stopped: "Checkpoint" })
+  })
+
+  it("S4: a refused argument settles its own task and leaves the thread idle", () => {
+    const { host, scheduler, submit } = setup({ maxThreads: 1 })
+    submit(1)
+    const [thread] = host.threads
+    thread!.ready()
+    thread!.enter()
+    thread!.finish()
+    assert.strictEqual(scheduler.idleThreads, 1)
+  })
+
+  it("F4: a refused start is retried with back-off while tasks wait, and nothing is lost", () => {
+    const { events, host, submit } = setup()
+    host.refusal = new Error("EAGAIN")
+    const run = submit(1)
+    assert.strictEqual(events.length, 1)
+    host.advance(50)
+    assert.strictEqual(events.length, 2)
+    host.refusal = undefined
+    host.advance(100)
+    assert.strictEqual(host.threads.length, 1)
+    host.threads[0]!.ready()
+    host.threads[0]!.enter()
+    host.threads[0]!.finish(protocol.Succeeded, 1)
+    assert.deepStrictEqual(run.exit, Exit.succeed(1))
+  })
+
+  it("F4: after five refused starts in a row the waiting tasks fail with SpawnFailed, and later ones try again", () => {
+    const { host, submit } = setup({ queueCapacity: 1 })
+    host.refusal = new Error("EAGAIN")
+    const runs = [submit(1), submit(2), submit(3), submit(4)]
+    host.advance(10_000)
+    for (const run of runs) assert.deepInclude(reasonOf(run), { _tag: "SpawnFailed", attempts: 5 })
+    assert.isFalse(host.alive)
+    host.refusal = undefined
+    submit(5)
+    assert.strictEqual(host.threads.length, 1)
+  })
+
+  it("F4: a thread that ends before it is ready, or is never ready, counts as a refused start", () => {
+    const { events, host, submit } = setup({ maxThreads: 1 })
+    submit(1)
+    host.threads[0]!.exit(9)
+    host.advance(50)
+    assert.strictEqual(host.threads.length, 2)
+    host.advance(30_000)
+    assert.isTrue(host.threads[1]!.terminated)
+    host.threads[1]!.exit(1)
+    host.advance(1000)
+    assert.strictEqual(host.threads.length, 3)
+    assert.deepStrictEqual(events.map((event) => event._tag), ["StartFailed", "StartFailed"])
+  })
+
+  it("P1: surplus threads retire after keepAlive, the one that was idle for longest first", () => {
+    const { host, submit } = setup({ minThreads: 1, keepAliveMillis: 100 })
+    const [a, b] = [submit(1), submit(2)]
+    const [first, second] = host.threads
+    for (const thread of [first!, second!]) {
+      thread.ready()
+      thread.enter()
+    }
+    first!.finish()
+    host.advance(10)
+    second!.finish()
+    host.advance(89)
+    assert.deepStrictEqual([first!.retired, second!.retired], [false, false])
+    host.advance(1)
+    assert.deepStrictEqual([first!.retired, second!.retired], [true, false])
+    first!.exit(0)
+    host.advance(10_000)
+    assert.isFalse(second!.retired, "minThreads stay")
+    assert.isTrue(Exit.isSuccess(a.exit!) && Exit.isSuccess(b.exit!))
+  })
+
+  it("P1: a thread that does not end when it retires is terminated, and then abandoned", () => {
+    const { host, scheduler, submit } = setup({ keepAliveMillis: 10 })
+    submit(1)
+    const [thread] = host.threads
+    thread!.ready()
+    thread!.enter()
+    thread!.finish()
+    host.advance(10)
+    assert.isTrue(thread!.retired)
+    host.advance(100)
+    assert.isTrue(thread!.terminated)
+    host.advance(50)
+    assert.strictEqual(scheduler.stuck.size, 1)
+  })
+
+  it("P2: only work keeps the process alive", () => {
+    const { host, submit } = setup()
+    assert.isFalse(host.alive)
+    submit(1)
+    assert.isTrue(host.alive)
+    host.threads[0]!.ready()
+    host.threads[0]!.enter()
+    host.threads[0]!.finish()
+    assert.isFalse(host.alive)
+  })
+
+  it("D4: the shutdown is over at shutdownTimeout + gracePeriod + terminateTimeout, whatever the threads do", () => {
+    const { host, scheduler, submit } = setup({ maxThreads: 3 })
+    const runs = [submit(1), submit(2, { gracePeriod: "1 hour" }), submit(3), submit(4)]
+    for (const thread of host.threads.slice(0, 2)) {
+      thread.ready()
+      thread.enter()
+    }
+    let report: ShutdownReport | undefined
+    scheduler.close((_) => {
+      report = _
+    })
+    assert.deepInclude(reasonOf(runs[2]!), { _tag: "Cancelled", stage: "Queued", by: "Shutdown" })
+    assert.isTrue(host.threads[2]!.terminated, "a thread that nobody needs any more")
+    host.advance(1000)
+    assert.deepStrictEqual(host.threads.slice(0, 2).map((thread) => thread.isStopRequested), [true, true])
+    host.advance(100)
+    assert.isTrue(host.threads.every((thread) => thread.terminated))
+    assert.isUndefined(report)
+    host.advance(50)
+    assert.deepStrictEqual(report, { cancelled: 2, terminated: ["task", "task"], abandoned: ["task", "task"] })
+    assert.deepInclude(reasonOf(runs[0]!), { _tag: "Cancelled", by: "Shutdown", stopped: "Abandoned" })
+    assert.isFalse(host.alive)
+    assert.strictEqual(host.pendingTimers, 0)
+  })
+
+  it("D4: the shutdown of an idle pool waits only for its threads to retire", () => {
+    const { host, scheduler, submit } = setup()
+    submit(1)
+    host.threads[0]!.ready()
+    host.threads[0]!.enter()
+    host.threads[0]!.finish()
+    let closed = false
+    scheduler.close(() => {
+      closed = true
+    })
+    assert.isTrue(host.threads[0]!.retired)
+    host.threads[0]!.exit(0)
+    assert.isTrue(closed)
+    assert.strictEqual(host.pendingTimers, 0)
+  })
+})

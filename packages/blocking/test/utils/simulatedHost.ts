@@ -1,0 +1,122 @@
+/**
+ * A thread host without threads: a clock that moves when the test moves it, and
+ * threads that do what the test says, through the same control block and messages as
+ * real ones.
+ */
+import type { ThreadHost } from "effect-blocking"
+import * as controlBlock from "../../src/internal/controlBlock.ts"
+import * as protocol from "../../src/internal/protocol.ts"
+
+interface Timer {
+  readonly at: number
+  readonly callback: () => void
+}
+
+export class SimulatedThread {
+  readonly inbox: Array<{ readonly sequence: number; readonly args: ReadonlyArray<unknown> }> = []
+  retired = false
+  terminated = false
+  readonly ordinal: number
+  private readonly control: Int32Array
+  private readonly clock: Float64Array
+  private readonly host: SimulatedHost
+  private readonly events: ThreadHost.ThreadEvents
+
+  constructor(host: SimulatedHost, options: ThreadHost.ThreadOptions, events: ThreadHost.ThreadEvents) {
+    this.host = host
+    this.ordinal = options.ordinal
+    this.control = (options.start as protocol.ThreadStart).control
+    this.clock = new Float64Array(this.control.buffer)
+    this.events = events
+  }
+
+  receive(message: protocol.ToThread): void {
+    if (message[0] === protocol.Retire) this.retired = true
+    if (message[0] !== protocol.Run) return
+    for (let i = 1; i < message.length; i += 3) {
+      this.inbox.push({ sequence: message[i] as number, args: message[i + 2] as ReadonlyArray<unknown> })
+    }
+  }
+
+  ready(): void {
+    this.events.onMessage([protocol.Ready, []])
+  }
+
+  /** Claims the first task that it was sent and enters its body; `false` if that was revoked. */
+  enter(): boolean {
+    const { sequence } = this.inbox[0]!
+    if (!controlBlock.claim(this.control, sequence)) {
+      this.inbox.shift()
+      this.events.onMessage([protocol.Results, sequence, protocol.Skipped, undefined, 0, this.host.time])
+      return false
+    }
+    controlBlock.enter(this.control, this.clock, sequence, this.host.time)
+    return true
+  }
+
+  get isStopRequested(): boolean {
+    return controlBlock.isStopRequested(this.control, this.inbox[0]!.sequence)
+  }
+
+  /** Ends the body that was entered. */
+  finish(status: number = protocol.Succeeded, value: unknown = undefined): void {
+    const { sequence } = this.inbox.shift()!
+    controlBlock.leave(this.control)
+    this.events.onMessage([protocol.Results, sequence, status, value, this.host.time, this.host.time])
+  }
+
+  exit(exitCode = 0): void {
+    this.events.onExit({ exitCode, signal: undefined, outOfMemory: false, cause: undefined })
+  }
+}
+
+export class SimulatedHost implements ThreadHost.ThreadHost {
+  time = 1000
+  alive = false
+  readonly threads: Array<SimulatedThread> = []
+  /** What `spawn` throws, while there is something. */
+  refusal: unknown
+  private readonly timers = new Set<Timer>()
+
+  readonly now = (): number => this.time
+
+  readonly schedule = (delayMillis: number, callback: () => void): () => void => {
+    const timer = { at: this.time + Math.max(0, delayMillis), callback }
+    this.timers.add(timer)
+    return () => this.timers.delete(timer)
+  }
+
+  readonly keepAlive = (active: boolean): void => {
+    this.alive = active
+  }
+
+  readonly spawn = (options: ThreadHost.ThreadOptions, events: ThreadHost.ThreadEvents): ThreadHost.Thread => {
+    if (this.refusal !== undefined) throw this.refusal
+    const thread = new SimulatedThread(this, options, events)
+    this.threads.push(thread)
+    return {
+      threadId: options.ordinal,
+      post: (message) => thread.receive(message as protocol.ToThread),
+      terminate: () => {
+        thread.terminated = true
+      }
+    }
+  }
+
+  get pendingTimers(): number {
+    return this.timers.size
+  }
+
+  /** Moves the clock and calls what falls due, in order. */
+  advance(millis: number): void {
+    const end = this.time + millis
+    while (true) {
+      const due = Array.from(this.timers).filter((timer) => timer.at <= end).sort((a, b) => a.at - b.at)[0]
+      if (due === undefined) break
+      this.timers.delete(due)
+      this.time = due.at
+      due.callback()
+    }
+    this.time = end
+  }
+}

@@ -1,0 +1,41 @@
+/** A pool of real threads for one test, which must leave nothing behind. */
+import { NodeBlocking } from "@effect-blocking/platform-node"
+import { assert } from "@effect/vitest"
+import { Effect, Logger, type Scope } from "effect"
+import type { Blocking } from "effect-blocking"
+
+export const withPool = <A, E>(
+  options: NodeBlocking.Options,
+  use: (pool: Blocking.Pool) => Effect.Effect<A, E, Scope.Scope>
+): Effect.Effect<A, E | NodeBlocking.InvalidOptions> =>
+  Effect.gen(function*() {
+    let pool: Blocking.Pool | undefined
+    const result = yield* Effect.exit(Effect.scoped(
+      Effect.gen(function*() {
+        pool = yield* NodeBlocking.make("test", { maxThreads: 2, ...options })
+        return yield* use(pool)
+      })
+    ))
+    if (pool !== undefined) yield* assertQuiescent(pool)
+    return yield* result
+  }).pipe(Effect.provide(Logger.layer([])))
+
+/** After the close of a pool: no thread, nothing queued, every submission with one outcome. */
+export const assertQuiescent = Effect.fnUntraced(function*(pool: Blocking.Pool, stuckThreads = 0) {
+  const { outcomes, queueDepth, running, stuckThreads: stuck, submitted, suspended, threads } = yield* pool.stats
+  const ended = Object.values(outcomes).reduce((a, b) => a + b, 0)
+  assert.deepStrictEqual(
+    { threads, queueDepth, suspended, stuck, running: running.length, ended },
+    { threads: 0, queueDepth: 0, suspended: 0, stuck: stuckThreads, running: stuckThreads, ended: submitted }
+  )
+})
+
+/** The reason of a `JoinError`, or a failed assertion. */
+export const reasonOf = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.map(Effect.flip(effect), (error) => {
+    const joinError = error as { readonly _tag?: string; readonly reason?: unknown }
+    assert.strictEqual(joinError._tag, "JoinError")
+    return joinError.reason as JoinErrorReason
+  })
+
+type JoinErrorReason = import("effect-blocking").JoinError.JoinErrorReason

@@ -1,0 +1,34 @@
+/** A whole program in a process of its own, with a hard limit: a hang is a failure. */
+import { Effect } from "effect"
+import { type ChildProcess, spawn } from "node:child_process"
+
+export interface Ended {
+  readonly code: number | null
+  readonly signal: string | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export const run = (
+  fixture: string,
+  options?: { readonly args?: ReadonlyArray<string>; readonly onStdout?: (text: string, child: ChildProcess) => void }
+): Effect.Effect<Ended> =>
+  Effect.callback((resume) => {
+    const path = new URL(`../fixtures/${fixture}`, import.meta.url).pathname
+    const child = spawn(process.execPath, [...(options?.args ?? []), path], {
+      env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0" },
+      timeout: 30_000,
+      killSignal: "SIGKILL"
+    })
+    let stdout = ""
+    let stderr = ""
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      stdout += text
+      options?.onStdout?.(text, child)
+    })
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      stderr += text
+    })
+    child.on("close", (code, signal) => resume(Effect.succeed({ code, signal, stdout, stderr })))
+    return Effect.sync(() => child.kill("SIGKILL"))
+  })
