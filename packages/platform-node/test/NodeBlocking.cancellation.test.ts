@@ -201,7 +201,8 @@ describe("cancellation", () => {
         const inScope = <A, E>(effect: Effect.Effect<A, E, Scope.Scope>) =>
           Effect.provideService(effect, Scope.Scope, scope)
         const spinning = yield* inScope(pool.spawn(tasks.spin, started))
-        const polite = yield* inScope(pool.spawn(tasks.polite, started, cleaned))
+        const patient = Task.with(tasks.polite, { gracePeriod: "1 minute" })
+        const polite = yield* inScope(pool.spawn(patient, started, cleaned))
         const queued = yield* inScope(pool.spawn(tasks.mark, marked))
         const finished = yield* pool.spawnDetached(tasks.add, 1, 1)
         yield* Gate.arrived(started, 2)

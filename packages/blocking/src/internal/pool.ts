@@ -104,9 +104,9 @@ class PoolImpl implements Pool {
   }
 
   readonly stats: Effect.Effect<PoolStats> = Effect.sync(() => {
-    const { options, outcomes, stuck, threads } = this.scheduler
+    const { options, outcomes, threads } = this.scheduler
     const now = this.scheduler.now()
-    const running = [...threads, ...stuck].flatMap((thread) => {
+    const running = [...threads.all, ...threads.stuck].flatMap((thread) => {
       const run = thread.running
       if (run === undefined) return []
       const startedAt = controlBlock.startedAt(thread.control, run.sequence)
@@ -120,11 +120,11 @@ class PoolImpl implements Pool {
     })
     return {
       key: this.key,
-      threads: threads.size,
-      idleThreads: this.scheduler.idleThreads,
-      stuckThreads: stuck.size,
+      threads: threads.all.size,
+      idleThreads: threads.idleCount,
+      stuckThreads: threads.stuck.size,
       maxThreads: options.maxThreads,
-      threadsStarted: this.scheduler.threadsStarted,
+      threadsStarted: threads.started,
       running,
       queueDepth: this.scheduler.queueDepth,
       queueCapacity: options.queueCapacity,

@@ -24,25 +24,18 @@ import type { ThreadExit, ThreadHost } from "../ThreadHost.ts"
 import { compact, findUncloneable, NotCloneableError, snapshot, takeMoved } from "./cloneable.ts"
 import * as controlBlock from "./controlBlock.ts"
 import { cancelledInQueue, failure, loadFailure, type Outcome, type OutcomeKind, reported, stopped } from "./outcome.ts"
-import { PoolThread } from "./poolThread.ts"
+import type { PoolThread, ThreadState } from "./poolThread.ts"
 import * as protocol from "./protocol.ts"
 import type { ResolvedTask } from "./resolvedTask.ts"
 import { Assigned, Done, Queued, Run, type RunExit, RunList, type StopBy, Waiting } from "./run.ts"
+import { after, Threads, type ThreadsOptions } from "./threads.ts"
 import { decode } from "./thrown.ts"
 
-export interface SchedulerOptions {
-  readonly minThreads: number
-  readonly maxThreads: number
-  readonly keepAliveMillis: number
+export interface SchedulerOptions extends ThreadsOptions {
   readonly queueCapacity: number
   readonly onFull: "suspend" | "fail"
   readonly shutdownMillis: number
-  readonly graceMillis: number
-  readonly terminateMillis: number
   readonly resourceLimits: Readonly<Record<string, number>>
-  readonly threadData: unknown
-  /** Urls of task modules. */
-  readonly preload: ReadonlyArray<string>
 }
 
 /** What deserves a line in the log; nobody else hears of it. */
@@ -63,25 +56,12 @@ export interface ShutdownReport {
   readonly abandoned: Array<string>
 }
 
-/** How long a thread may take to report ready. Arbitrary: far above the slowest start seen, preloads included. */
-const startTimeoutMillis = 30_000
-
-/** Failed starts in a row before the tasks that wait for a thread are failed. Arbitrary: under a second in all. */
-const maxStartAttempts = 5
-
-/** Pause after the first failed start; doubled each time. Arbitrary. */
-const firstBackoffMillis = 50
-
 export class Scheduler {
   /** Accepted, and not on a thread. */
   private readonly queue = new RunList()
   /** Their submitters are suspended, because the queue is full. */
   private readonly waiting = new RunList()
-  /** All threads of the pool, the dying included, the stuck not. */
-  readonly threads = new Set<PoolThread>()
-  readonly stuck = new Set<PoolThread>()
-  /** Idle threads; the last became idle last, and is taken first (P4). */
-  private readonly idle: Array<PoolThread> = []
+  readonly threads: Threads
   private readonly indices = new Map<string, number>()
   private readonly indexCache = new WeakMap<ResolvedTask, number>()
   readonly outcomes: Record<OutcomeKind, number> = {
@@ -100,18 +80,9 @@ export class Scheduler {
     SpawnFailed: 0
   }
   submitted = 0
-  threadsStarted = 0
   /** Runs without an outcome. */
   private unsettled = 0
   private lastId = 0
-  private starting = 0
-  /** Threads that are `Starting` or `Ready`. */
-  private live = 0
-  private failedStarts = 0
-  private cancelBackoff: (() => void) | undefined
-  private cancelKeepAlive: (() => void) | undefined
-  /** Threads asked for by `prewarm`, beyond what the queue asks for. */
-  private wanted = 0
   private preloadFailures: ReadonlyArray<protocol.PreloadFailure> = []
   private readonly readyWatchers = new Set<() => void>()
   private readonly idleWatchers = new Set<() => void>()
@@ -126,8 +97,17 @@ export class Scheduler {
     this.host = host
     this.options = options
     this.onEvent = onEvent
-    this.wanted = options.minThreads
-    this.startThreads()
+    this.threads = new Threads(host, options, {
+      onReady: (thread, failures) => this.onReady(thread, failures),
+      onMessage: (thread, message) => this.onMessage(thread, message),
+      onTerminating: (thread) => this.onTerminating(thread),
+      onAbandoned: (thread) => this.onAbandoned(thread),
+      onEnded: (thread, exit, previous) => this.onEnded(thread, exit, previous),
+      onStartFailed: (attempt, cause) => this.onEvent({ _tag: "StartFailed", attempt, cause }),
+      onNoThreads: (attempts, cause) => this.onNoThreads(attempts, cause),
+      onRetry: () => this.pump()
+    })
+    this.threads.start(0)
   }
 
   get queueDepth(): number {
@@ -136,10 +116,6 @@ export class Scheduler {
 
   get suspended(): number {
     return this.waiting.size
-  }
-
-  get idleThreads(): number {
-    return this.idle.length
   }
 
   get isIdle(): boolean {
@@ -206,8 +182,7 @@ export class Scheduler {
 
   /** Tasks for which a thread is idle, starting or can be started do not count against the queue's capacity. */
   private hasRoom(): boolean {
-    const { maxThreads, queueCapacity } = this.options
-    return this.idle.length > 0 || this.queue.size < queueCapacity + this.starting + maxThreads - this.threads.size
+    return this.threads.idleCount > 0 || this.queue.size < this.options.queueCapacity + this.threads.startable
   }
 
   private admit(run: Run): void {
@@ -225,10 +200,10 @@ export class Scheduler {
 
   /** Gives the run to an idle thread, or queues it. */
   private accept(run: Run): void {
-    const thread = this.idle.pop()
+    const thread = this.threads.takeIdle()
     if (thread !== undefined) {
       if (this.assign(thread, run)) run.onAccepted?.(run)
-      else this.idle.push(thread)
+      else this.threads.putBack(thread)
       return
     }
     try {
@@ -239,7 +214,7 @@ export class Scheduler {
     run.state = Queued
     this.queue.push(run)
     run.onAccepted?.(run)
-    this.startThreads()
+    this.threads.start(this.queue.size)
   }
 
   private notCloneable(run: Run, error: unknown): Outcome {
@@ -319,15 +294,15 @@ export class Scheduler {
 
   /** Restores the balance after any change: work for idle threads, room for the suspended, threads for the queue. */
   private pump(): void {
-    while (this.queue.size > 0 && this.idle.length > 0) {
-      const thread = this.idle.pop()!
-      if (!this.assign(thread, this.queue.shift()!)) this.idle.push(thread)
+    while (this.queue.size > 0 && this.threads.idleCount > 0) {
+      const thread = this.threads.takeIdle()!
+      if (!this.assign(thread, this.queue.shift()!)) this.threads.putBack(thread)
     }
     while (this.waiting.size > 0 && this.hasRoom()) {
       this.accept(this.waiting.shift()!)
     }
-    this.startThreads()
-    this.watchKeepAlive()
+    this.threads.start(this.queue.size)
+    this.threads.watchKeepAlive()
     this.updateKeepAlive()
   }
 
@@ -335,9 +310,8 @@ export class Scheduler {
   private free(thread: PoolThread): void {
     if (thread.state !== "Ready" || thread.assigned.length > 0) return
     if (thread.lease !== undefined) return thread.lease.onFree()
-    if (this.closing !== undefined && this.queue.size === 0) return this.retire(thread)
-    thread.idleSince = this.host.now()
-    this.idle.push(thread)
+    if (this.closing !== undefined && this.queue.size === 0) this.threads.retire(thread)
+    else this.threads.rest(thread)
   }
 
   /** Ends a lease; its thread, if it is still there, takes other tasks again. */
@@ -446,34 +420,22 @@ export class Scheduler {
     const climbs = by === "TimeLimit" || by === "Shutdown" || run.task.onInterrupt === "stop"
     if (climbs && thread.state === "Ready" && thread.cancelLadder === undefined) {
       const grace = run.task.graceMillis ?? this.options.graceMillis
-      thread.setLadder(this.after(grace, () => this.terminate(thread)))
+      thread.setLadder(this.after(grace, () => this.threads.terminate(thread)))
     }
   }
 
   /** Second step: the end of the thread. What it has not claimed runs elsewhere (C4). */
-  private terminate(thread: PoolThread): void {
-    if (thread.state === "Terminating" || thread.state === "Stuck" || thread.state === "Ended") return
-    const wasLive = thread.state !== "Retiring"
-    if (thread.state === "Starting") this.starting--
-    if (wasLive) this.live--
-    this.takeFromIdle(thread)
-    thread.state = "Terminating"
-    const running = thread.running
+  private onTerminating(thread: PoolThread): void {
+    const { running } = thread
     if (running !== undefined) this.closing?.report.terminated.push(running.task.name)
-    thread.setLadder(this.after(this.options.terminateMillis, () => this.abandon(thread)))
     this.takeBack(thread)
-    thread.thread.terminate()
     this.pump()
   }
 
-  /** Third step: the thread sits in native code. Its caller goes on, and it holds no place in the pool. */
-  private abandon(thread: PoolThread): void {
-    const running = thread.running
-    thread.clearLadder()
-    thread.state = "Stuck"
+  /** Third step: the thread sits in native code, and its caller goes on without it. */
+  private onAbandoned(thread: PoolThread): void {
+    const { running } = thread
     thread.stuckOn = running
-    this.threads.delete(thread)
-    this.stuck.add(thread)
     if (running !== undefined) this.closing?.report.abandoned.push(running.task.name)
     this.onEvent({ _tag: "ThreadAbandoned", threadId: thread.thread.threadId, task: running?.task.name })
     const outcomes = this.endAssigned(thread, (run) =>
@@ -511,98 +473,34 @@ export class Scheduler {
     return outcomes
   }
 
-  private takeFromIdle(thread: PoolThread): void {
-    const index = this.idle.indexOf(thread)
-    if (index >= 0) this.idle.splice(index, 1)
-  }
-
   // ---------------------------------------------------------------------------
   // Threads
   // ---------------------------------------------------------------------------
 
-  private startThreads(): void {
-    if (this.cancelBackoff !== undefined) return
-    if (this.closing === undefined) {
-      while (this.live < this.wanted && this.threads.size < this.options.maxThreads) {
-        if (!this.startThread()) return
-      }
+  private onNoThreads(attempts: number, cause: unknown): void {
+    for (const run of [...this.queue.toArray(), ...this.waiting.toArray()]) {
+      if (run.list === undefined) continue
+      run.list.remove(run)
+      this.fail(run, () => new SpawnFailed({ attempts, cause }))
     }
-    while (this.starting < this.queue.size && this.threads.size < this.options.maxThreads) {
-      if (!this.startThread()) return
-    }
-  }
-
-  private startThread(): boolean {
-    const thread = new PoolThread(this.threadsStarted + 1)
-    const { preload, threadData } = this.options
-    const start: protocol.ThreadStart = { control: thread.control, preload, threadData }
-    try {
-      thread.thread = this.host.spawn({ ordinal: thread.ordinal, start }, {
-        onMessage: (message) => this.onMessage(thread, message as protocol.FromThread),
-        onExit: (exit) => this.onExit(thread, exit)
-      })
-    } catch (cause) {
-      this.onStartFailed(cause)
-      return false
-    }
-    this.threadsStarted++
-    this.threads.add(thread)
-    this.starting++
-    this.live++
-    thread.setLadder(this.after(startTimeoutMillis, () => {
-      this.terminate(thread)
-      this.onStartFailed(new Error(`The thread did not report ready within ${startTimeoutMillis} ms`))
-    }))
-    return true
-  }
-
-  private onStartFailed(cause: unknown): void {
-    this.failedStarts++
-    this.onEvent({ _tag: "StartFailed", attempt: this.failedStarts, cause })
-    const served = this.live > this.starting
-    if (this.failedStarts >= maxStartAttempts && !served) {
-      const attempts = this.failedStarts
-      this.failedStarts = 0
-      this.wanted = 0
-      for (const run of [...this.queue.toArray(), ...this.waiting.toArray()]) {
-        run.list!.remove(run)
-        this.settle(run, failure(run, () => new SpawnFailed({ attempts, cause })))
-      }
-      this.lastStartFailure = { attempts, cause }
-      for (const watcher of Array.from(this.readyWatchers)) watcher()
-      this.lastStartFailure = undefined
-      return
-    }
-    const delay = firstBackoffMillis * 2 ** Math.min(this.failedStarts - 1, maxStartAttempts)
-    this.cancelBackoff ??= this.after(delay, () => {
-      this.cancelBackoff = undefined
-      this.pump()
-    })
+    this.noThreads = { attempts, cause }
+    for (const watcher of Array.from(this.readyWatchers)) watcher()
+    this.noThreads = undefined
   }
 
   /** Set while the watchers of a prewarm are told that it has failed. */
-  private lastStartFailure: { readonly attempts: number; readonly cause: unknown } | undefined
+  private noThreads: { readonly attempts: number; readonly cause: unknown } | undefined
 
   private onMessage(thread: PoolThread, message: protocol.FromThread): void {
-    if (thread.state === "Stuck" || thread.state === "Ended") return
-    switch (message[0]) {
-      case protocol.Ready:
-        return this.onReady(thread, message[1])
-      case protocol.Results:
-        return this.onResults(thread, message)
-      case protocol.Stray: {
-        const error = decode(message[1], [])
-        return this.onEvent({ _tag: "StrayError", threadId: thread.thread.threadId, task: message[2], error })
-      }
+    if (message[0] === protocol.Results) {
+      this.onResults(thread, message)
+    } else if (message[0] === protocol.Stray) {
+      const error = decode(message[1], [])
+      this.onEvent({ _tag: "StrayError", threadId: thread.thread.threadId, task: message[2], error })
     }
   }
 
   private onReady(thread: PoolThread, preloadFailures: ReadonlyArray<protocol.PreloadFailure>): void {
-    if (thread.state !== "Starting") return
-    thread.state = "Ready"
-    thread.clearLadder()
-    this.starting--
-    this.failedStarts = 0
     this.preloadFailures = preloadFailures
     for (const { cause, module } of preloadFailures) {
       this.onEvent({ _tag: "PreloadFailed", module, cause: decode(cause, []) })
@@ -630,19 +528,11 @@ export class Scheduler {
     for (const [run, outcome] of outcomes) this.settle(run, outcome)
   }
 
-  private onExit(thread: PoolThread, exit: ThreadExit): void {
-    const { state } = thread
-    thread.clearLadder()
-    thread.state = "Ended"
-    if (this.stuck.delete(thread)) return
-    this.threads.delete(thread)
-    this.takeFromIdle(thread)
-    if (state === "Starting") this.starting--
-    if (state === "Starting" || state === "Ready") this.live--
+  private onEnded(thread: PoolThread, exit: ThreadExit, previous: ThreadState): void {
     this.takeBack(thread)
     const outcomes = this.endAssigned(thread, (run) => {
-      if (run.stop !== undefined && state === "Terminating") return stopped(run, "Terminated")
-      if (state !== "Terminating" && !exit.outOfMemory && !controlBlock.wasEntered(thread.control, run.sequence)) {
+      if (run.stop !== undefined && previous === "Terminating") return stopped(run, "Terminated")
+      if (previous !== "Terminating" && !exit.outOfMemory && !controlBlock.wasEntered(thread.control, run.sequence)) {
         return failure(run, () => new LoadFailed(loadFailure(run.task.module, diedLoading(exit), [])))
       }
       if (exit.outOfMemory) return failure(run, () => new OutOfMemory({ limits: this.options.resourceLimits }))
@@ -656,9 +546,7 @@ export class Scheduler {
         })
       )
     })
-    if (state === "Starting") {
-      this.onStartFailed(exit.cause ?? new Error(`The thread ended with exit code ${exit.exitCode} before it was ready`))
-    } else if (state === "Ready" && outcomes.length === 0) {
+    if (previous === "Ready" && outcomes.length === 0) {
       this.onEvent({ _tag: "ThreadLost", threadId: thread.thread.threadId, exit })
     }
     this.afterLoss(thread, exit.exitCode, outcomes)
@@ -674,53 +562,29 @@ export class Scheduler {
     this.pump()
     for (const [run, outcome] of outcomes) this.settle(run, outcome)
     lease?.onLost(exitCode)
-    if (this.closing !== undefined && this.threads.size === 0) this.closed()
-  }
-
-  /** Lets an idle thread release its values and end; the ladder sees to it that it does. */
-  private retire(thread: PoolThread): void {
-    this.live--
-    thread.state = "Retiring"
-    thread.setLadder(this.after(this.options.graceMillis, () => this.terminate(thread)))
-    thread.thread.post([protocol.Retire], undefined)
-  }
-
-  /** One timer for the pool, for the thread that has been idle for the longest. */
-  private watchKeepAlive(): void {
-    const oldest = this.idle[0]
-    if (oldest === undefined || this.cancelKeepAlive !== undefined || this.live <= this.options.minThreads) return
-    const left = oldest.idleSince + this.options.keepAliveMillis - this.host.now()
-    this.cancelKeepAlive = this.after(Math.max(left, 1), () => {
-      this.cancelKeepAlive = undefined
-      const due = this.host.now() - this.options.keepAliveMillis
-      while (this.idle.length > 0 && this.idle[0]!.idleSince <= due && this.live > this.options.minThreads) {
-        this.wanted = this.options.minThreads
-        this.retire(this.idle.shift()!)
-      }
-      this.watchKeepAlive()
-    })
+    if (this.closing !== undefined && this.threads.all.size === 0) this.closed()
   }
 
   /** Asks for `count` ready threads and calls back, once, with what came of it. */
   prewarm(count: number, onReady: (failed: PrewarmFailure | undefined) => void): () => void {
-    this.wanted = Math.max(this.wanted, Math.min(count, this.options.maxThreads))
     const target = Math.min(count, this.options.maxThreads)
+    this.threads.want(target)
     const watcher = (): void => {
-      const ready = this.closing === undefined && this.live - this.starting >= target
-      if (!ready && this.lastStartFailure === undefined && this.closing === undefined) return
+      const ready = this.closing === undefined && this.threads.readyCount >= target
+      if (!ready && this.noThreads === undefined && this.closing === undefined) return
       this.readyWatchers.delete(watcher)
       this.updateKeepAlive()
       const preloadFailure = this.preloadFailures[0]
       onReady(
         ready
           ? preloadFailure === undefined ? undefined : { _tag: "LoadFailed", ...preloadFailure }
-          : this.lastStartFailure === undefined
+          : this.noThreads === undefined
           ? { _tag: "ShutDown" }
-          : { _tag: "SpawnFailed", ...this.lastStartFailure }
+          : { _tag: "SpawnFailed", ...this.noThreads }
       )
     }
     this.readyWatchers.add(watcher)
-    this.startThreads()
+    this.threads.start(this.queue.size)
     this.updateKeepAlive()
     watcher()
     return () => {
@@ -737,9 +601,7 @@ export class Scheduler {
   close(onClosed: (report: ShutdownReport) => void): void {
     const closing: Closing = { report: { cancelled: 0, terminated: [], abandoned: [] }, timers: [], onClosed }
     this.closing = closing
-    this.cancelKeepAlive?.()
-    this.cancelBackoff?.()
-    this.cancelBackoff = undefined
+    this.threads.close()
     const { graceMillis, shutdownMillis, terminateMillis } = this.options
     closing.timers.push(
       this.after(shutdownMillis, () => this.stopAll()),
@@ -756,14 +618,9 @@ export class Scheduler {
       if (!run.task.mandatory) this.cancelQueued(run)
     }
     for (const watcher of Array.from(this.readyWatchers)) watcher()
-    if (this.queue.size === 0) {
-      for (const thread of this.idle.splice(0)) this.retire(thread)
-      for (const thread of Array.from(this.threads)) {
-        if (thread.state === "Starting") this.terminate(thread)
-      }
-    }
+    if (this.queue.size === 0) this.threads.endUnused()
     this.pump()
-    if (this.threads.size === 0 && this.queue.size === 0) this.closed()
+    if (this.threads.all.size === 0 && this.queue.size === 0) this.closed()
   }
 
   private cancelQueued(run: Run): void {
@@ -776,21 +633,20 @@ export class Scheduler {
 
   private stopAll(): void {
     for (const run of this.queue.toArray()) this.cancelQueued(run)
-    for (const thread of Array.from(this.threads)) {
+    this.threads.endUnused()
+    for (const thread of Array.from(this.threads.all)) {
       for (const run of thread.assigned.slice()) this.stop(run, "Shutdown")
-      if (thread.state === "Starting" || (thread.state === "Ready" && thread.assigned.length === 0)) {
-        this.terminate(thread)
-      }
+      if (thread.lease !== undefined && thread.assigned.length === 0) this.threads.terminate(thread)
     }
-    if (this.threads.size === 0) this.closed()
+    if (this.threads.all.size === 0) this.closed()
   }
 
   private terminateAll(): void {
-    for (const thread of Array.from(this.threads)) this.terminate(thread)
+    for (const thread of Array.from(this.threads.all)) this.threads.terminate(thread)
   }
 
   private abandonAll(): void {
-    for (const thread of Array.from(this.threads)) this.abandon(thread)
+    for (const thread of Array.from(this.threads.all)) this.threads.abandon(thread)
     this.closed()
   }
 
@@ -799,7 +655,6 @@ export class Scheduler {
     if (closing === undefined || closing.done === true) return
     closing.done = true
     for (const cancel of closing.timers) cancel()
-    this.cancelBackoff?.()
     this.updateKeepAlive()
     closing.onClosed(closing.report)
   }
@@ -809,7 +664,7 @@ export class Scheduler {
   // ---------------------------------------------------------------------------
 
   private after(delayMillis: number, callback: () => void): () => void {
-    return delayMillis === Infinity ? () => {} : this.host.schedule(delayMillis, callback)
+    return after(this.host, delayMillis, callback)
   }
 
   /** Work keeps the process alive; idle threads and their timers do not (P2). */

@@ -111,7 +111,7 @@ describe("scheduler", () => {
     assert.strictEqual(host.threads.length, 2, "an abandoned one does not")
     assert.deepStrictEqual(events, [{ _tag: "ThreadAbandoned", threadId: 1, task: "task" }])
     thread!.exit(1)
-    assert.strictEqual(scheduler.stuck.size, 0)
+    assert.strictEqual(scheduler.threads.stuck.size, 0)
   })
 
   it("C2: a body that ends in its grace period saves its thread", () => {
@@ -151,7 +151,7 @@ describe("scheduler", () => {
     thread!.ready()
     thread!.enter()
     thread!.finish()
-    assert.strictEqual(scheduler.idleThreads, 1)
+    assert.strictEqual(scheduler.threads.idleCount, 1)
   })
 
   it("F4: a refused start is retried with back-off while tasks wait, and nothing is lost", () => {
@@ -229,7 +229,7 @@ describe("scheduler", () => {
     host.advance(100)
     assert.isTrue(thread!.terminated)
     host.advance(50)
-    assert.strictEqual(scheduler.stuck.size, 1)
+    assert.strictEqual(scheduler.threads.stuck.size, 1)
   })
 
   it("P2: only work keeps the process alive", () => {

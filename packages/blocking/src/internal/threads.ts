@@ -1,0 +1,281 @@
+/**
+ * The threads of one pool: when one starts, retires or is ended, and which are idle.
+ * What runs on them is the scheduler's business.
+ */
+import type { ThreadExit, ThreadHost } from "../ThreadHost.ts"
+import { PoolThread, type ThreadState } from "./poolThread.ts"
+import type * as protocol from "./protocol.ts"
+import * as tags from "./protocol.ts"
+
+export interface ThreadsOptions {
+  readonly minThreads: number
+  readonly maxThreads: number
+  readonly keepAliveMillis: number
+  readonly graceMillis: number
+  readonly terminateMillis: number
+  readonly threadData: unknown
+  /** Urls of task modules. */
+  readonly preload: ReadonlyArray<string>
+}
+
+/** What the scheduler hears of its threads. */
+export interface ThreadsListener {
+  readonly onReady: (thread: PoolThread, preloadFailures: ReadonlyArray<protocol.PreloadFailure>) => void
+  /** What a thread sent that is not about its life. */
+  readonly onMessage: (thread: PoolThread, message: protocol.FromThread) => void
+  /** It is about to be ended: the last moment to take back what it has not claimed. */
+  readonly onTerminating: (thread: PoolThread) => void
+  /** It could not be ended, and was left behind. */
+  readonly onAbandoned: (thread: PoolThread) => void
+  /** It has ended; `previous` is the state in which it was. */
+  readonly onEnded: (thread: PoolThread, exit: ThreadExit, previous: ThreadState) => void
+  /** A start failed; another is tried after a pause. */
+  readonly onStartFailed: (attempt: number, cause: unknown) => void
+  /** So many starts failed in a row that waiting for a thread is pointless. */
+  readonly onNoThreads: (attempts: number, cause: unknown) => void
+  /** The pause after a failed start is over. */
+  readonly onRetry: () => void
+}
+
+/** How long a thread may take to report ready. Arbitrary: far above the slowest start seen, preloads included. */
+const startTimeoutMillis = 30_000
+
+/** Failed starts in a row before the tasks that wait for a thread are failed. Arbitrary: under a second in all. */
+const maxStartAttempts = 5
+
+/** Pause after the first failed start; doubled each time. Arbitrary. */
+const firstBackoffMillis = 50
+
+export class Threads {
+  /** The threads that hold a place in the pool, the dying included, the stuck not. */
+  readonly all = new Set<PoolThread>()
+  readonly stuck = new Set<PoolThread>()
+  /** The last became idle last, and is taken first (P4). */
+  private readonly idle: Array<PoolThread> = []
+  /** How many were ever started. */
+  started = 0
+  /** Threads that are `Starting`. */
+  private starting = 0
+  /** Threads that are `Starting` or `Ready`. */
+  private live = 0
+  /** Threads to be there beyond what the queue asks for: the minimum, and what was prewarmed. */
+  private wanted: number
+  private failedStarts = 0
+  private cancelBackoff: (() => void) | undefined
+  private cancelKeepAlive: (() => void) | undefined
+  private closing = false
+
+  private readonly host: ThreadHost
+  private readonly options: ThreadsOptions
+  private readonly listener: ThreadsListener
+
+  constructor(host: ThreadHost, options: ThreadsOptions, listener: ThreadsListener) {
+    this.host = host
+    this.options = options
+    this.listener = listener
+    this.wanted = options.minThreads
+  }
+
+  get idleCount(): number {
+    return this.idle.length
+  }
+
+  get readyCount(): number {
+    return this.live - this.starting
+  }
+
+  /** Threads that are on their way or could be. */
+  get startable(): number {
+    return this.starting + this.options.maxThreads - this.all.size
+  }
+
+  // ---------------------------------------------------------------------------
+  // Idle threads
+  // ---------------------------------------------------------------------------
+
+  takeIdle(): PoolThread | undefined {
+    return this.idle.pop()
+  }
+
+  /** Takes back an idle thread that was taken and not used. */
+  putBack(thread: PoolThread): void {
+    this.idle.push(thread)
+  }
+
+  /** The thread has nothing to do. */
+  rest(thread: PoolThread): void {
+    thread.idleSince = this.host.now()
+    this.idle.push(thread)
+  }
+
+  /** One timer for the pool, for the thread that has been idle for the longest. */
+  watchKeepAlive(): void {
+    const { keepAliveMillis, minThreads } = this.options
+    const oldest = this.idle[0]
+    if (oldest === undefined || this.cancelKeepAlive !== undefined || this.live <= minThreads) return
+    const left = oldest.idleSince + keepAliveMillis - this.host.now()
+    this.cancelKeepAlive = this.after(Math.max(left, 1), () => {
+      this.cancelKeepAlive = undefined
+      const due = this.host.now() - keepAliveMillis
+      while (this.idle.length > 0 && this.idle[0]!.idleSince <= due && this.live > minThreads) {
+        this.wanted = minThreads
+        this.retire(this.idle[0]!)
+      }
+      this.watchKeepAlive()
+    })
+  }
+
+  private takeFromIdle(thread: PoolThread): void {
+    const index = this.idle.indexOf(thread)
+    if (index >= 0) this.idle.splice(index, 1)
+  }
+
+  // ---------------------------------------------------------------------------
+  // Starting
+  // ---------------------------------------------------------------------------
+
+  /** Starts threads for so many tasks that wait, and up to the number wanted. */
+  start(waiting: number): void {
+    if (this.cancelBackoff !== undefined) return
+    const wanted = this.closing ? 0 : this.wanted
+    while (
+      (this.live < wanted || this.starting < waiting) && this.all.size < this.options.maxThreads && this.startOne()
+    );
+  }
+
+  /** Asks for so many threads to be there, tasks or not. */
+  want(count: number): void {
+    this.wanted = Math.max(this.wanted, count)
+  }
+
+  private startOne(): boolean {
+    const thread = new PoolThread(this.started + 1)
+    const { preload, threadData } = this.options
+    const start: protocol.ThreadStart = { control: thread.control, preload, threadData }
+    try {
+      thread.thread = this.host.spawn({ ordinal: thread.ordinal, start }, {
+        onMessage: (message) => this.onMessage(thread, message as protocol.FromThread),
+        onExit: (exit) => this.onExit(thread, exit)
+      })
+    } catch (cause) {
+      this.startFailed(cause)
+      return false
+    }
+    this.started++
+    this.all.add(thread)
+    this.starting++
+    this.live++
+    thread.setLadder(this.after(startTimeoutMillis, () => {
+      this.terminate(thread)
+      this.startFailed(new Error(`The thread did not report ready within ${startTimeoutMillis} ms`))
+    }))
+    return true
+  }
+
+  private startFailed(cause: unknown): void {
+    const attempt = ++this.failedStarts
+    this.listener.onStartFailed(attempt, cause)
+    if (attempt >= maxStartAttempts && this.readyCount === 0) {
+      this.failedStarts = 0
+      this.wanted = 0
+      return this.listener.onNoThreads(attempt, cause)
+    }
+    const delay = firstBackoffMillis * 2 ** Math.min(attempt - 1, maxStartAttempts)
+    this.cancelBackoff ??= this.after(delay, () => {
+      this.cancelBackoff = undefined
+      this.listener.onRetry()
+    })
+  }
+
+  private onMessage(thread: PoolThread, message: protocol.FromThread): void {
+    if (thread.state === "Stuck" || thread.state === "Ended") return
+    if (message[0] !== tags.Ready) return this.listener.onMessage(thread, message)
+    if (thread.state !== "Starting") return
+    thread.state = "Ready"
+    thread.clearLadder()
+    this.starting--
+    this.failedStarts = 0
+    this.listener.onReady(thread, message[1])
+  }
+
+  // ---------------------------------------------------------------------------
+  // Ending
+  // ---------------------------------------------------------------------------
+
+  /** Lets an idle thread release its values and end; the ladder sees to it that it does. */
+  retire(thread: PoolThread): void {
+    this.takeFromIdle(thread)
+    this.live--
+    thread.state = "Retiring"
+    thread.setLadder(this.after(this.options.graceMillis, () => this.terminate(thread)))
+    thread.thread.post([tags.Retire], undefined)
+  }
+
+  /** Ends a thread wherever it is, and abandons it if that has no effect in time. */
+  terminate(thread: PoolThread): void {
+    if (thread.state === "Terminating" || thread.state === "Stuck" || thread.state === "Ended") return
+    this.leave(thread)
+    thread.state = "Terminating"
+    thread.setLadder(this.after(this.options.terminateMillis, () => this.abandon(thread)))
+    thread.thread.terminate()
+    this.listener.onTerminating(thread)
+  }
+
+  /** Gives up a thread that sits in native code: it holds no place in the pool any more. */
+  abandon(thread: PoolThread): void {
+    if (thread.state === "Stuck" || thread.state === "Ended") return
+    thread.clearLadder()
+    this.leave(thread)
+    thread.state = "Stuck"
+    this.all.delete(thread)
+    this.stuck.add(thread)
+    this.listener.onAbandoned(thread)
+  }
+
+  private onExit(thread: PoolThread, exit: ThreadExit): void {
+    const previous = thread.state
+    thread.clearLadder()
+    if (this.stuck.delete(thread)) {
+      thread.state = "Ended"
+      return
+    }
+    this.leave(thread)
+    thread.state = "Ended"
+    this.all.delete(thread)
+    if (previous === "Starting") {
+      this.startFailed(exit.cause ?? new Error(`The thread ended with exit code ${exit.exitCode} before it was ready`))
+    }
+    this.listener.onEnded(thread, exit, previous)
+  }
+
+  /** Takes a thread out of the counts of its state. */
+  private leave(thread: PoolThread): void {
+    if (thread.state === "Starting") this.starting--
+    if (thread.state === "Starting" || thread.state === "Ready") this.live--
+    this.takeFromIdle(thread)
+  }
+
+  /** From here on threads start only for tasks that wait. */
+  close(): void {
+    this.closing = true
+    this.cancelKeepAlive?.()
+    this.cancelBackoff?.()
+    this.cancelBackoff = undefined
+  }
+
+  /** Ends what nobody needs: idle threads, and those not yet ready. */
+  endUnused(): void {
+    for (const thread of this.idle.slice()) this.retire(thread)
+    for (const thread of Array.from(this.all)) {
+      if (thread.state === "Starting") this.terminate(thread)
+    }
+  }
+
+  private after(delayMillis: number, callback: () => void): () => void {
+    return after(this.host, delayMillis, callback)
+  }
+}
+
+/** A timer that an infinite delay never starts. */
+export const after = (host: ThreadHost, delayMillis: number, callback: () => void): () => void =>
+  delayMillis === Infinity ? () => {} : host.schedule(delayMillis, callback)
