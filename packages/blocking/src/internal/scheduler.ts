@@ -602,11 +602,12 @@ export class Scheduler {
     const closing: Closing = { report: { cancelled: 0, terminated: [], abandoned: [] }, timers: [], onClosed }
     this.closing = closing
     this.threads.close()
-    const { graceMillis, shutdownMillis, terminateMillis } = this.options
+    const { graceMillis, shutdownMillis } = this.options
+    // Whatever the own grace period of a task, all threads are being terminated from the
+    // second timer on, and what terminates is gone or abandoned `terminateMillis` later.
     closing.timers.push(
       this.after(shutdownMillis, () => this.stopAll()),
-      this.after(shutdownMillis + graceMillis, () => this.terminateAll()),
-      this.after(shutdownMillis + graceMillis + terminateMillis, () => this.abandonAll())
+      this.after(shutdownMillis + graceMillis, () => this.terminateAll())
     )
     this.updateKeepAlive()
     for (const run of this.waiting.toArray()) {
@@ -643,11 +644,6 @@ export class Scheduler {
 
   private terminateAll(): void {
     for (const thread of Array.from(this.threads.all)) this.threads.terminate(thread)
-  }
-
-  private abandonAll(): void {
-    for (const thread of Array.from(this.threads.all)) this.threads.abandon(thread)
-    this.closed()
   }
 
   private closed(): void {

@@ -79,9 +79,9 @@ describe("scheduler", () => {
   it("C4: what a terminated thread has not claimed goes to the head of the queue, in its order", () => {
     const { host, scheduler, submit } = setup({ maxThreads: 1 })
     const first = submit(1)
+    submit(2)
     host.threads[0]!.ready()
     host.threads[0]!.exit(1)
-    submit(2)
     host.threads[1]!.ready()
     assert.deepStrictEqual(host.threads[1]!.inbox[0]!.args, [1])
     host.threads[1]!.enter()

@@ -1,0 +1,16 @@
+/** What the client tells the program about one run, as one line of JSON. */
+import { Schema } from "effect"
+import { EventLoopDelay } from "./eventLoop.ts"
+
+export const Measurement = Schema.fromJsonString(Schema.Struct({
+  /** How long each `/ping` took, in milliseconds, shortest first. */
+  pings: Schema.Array(Schema.Finite),
+  /** How many heavy requests were answered, by name. */
+  heavy: Schema.Record(Schema.String, Schema.Int),
+  /** In the server's process, while the client sent. */
+  eventLoop: EventLoopDelay,
+  /** Answers that were not as they should be. */
+  wrong: Schema.Array(Schema.String)
+}))
+
+export type Measurement = typeof Measurement.Type

@@ -1,0 +1,91 @@
+/**
+ * Checks what would be published: packs the staged folders, lints the tarballs, and uses
+ * them as a stranger would, in an empty folder outside of this repository, from JavaScript
+ * and TypeScript, on every supported Node.
+ */
+import { execFileSync } from "node:child_process"
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { stripTypeScriptTypes } from "node:module"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+
+const root = join(import.meta.dirname, "..")
+const bin = join(root, "node_modules", ".bin")
+const expected = "128 | no password | RangeError: out of range | 1"
+const nodes = { node22: "22.23.3", node24: "24.21.0", node26: "26.10.0" }
+
+const folder = mkdtempSync(join(tmpdir(), "effect-blocking-consumer-"))
+const failures: Array<string> = []
+
+const check = (what: string, run: () => void): void => {
+  try {
+    run()
+    console.log(`ok    ${what}`)
+  } catch (error) {
+    failures.push(what)
+    const { stderr = "", stdout = "" } = error as { readonly stdout?: string; readonly stderr?: string }
+    console.log(`FAIL  ${what}\n${String(error)}\n${stdout}${stderr}`)
+  }
+}
+
+const run = (command: string, args: ReadonlyArray<string>, cwd = folder): string =>
+  execFileSync(command, args, { cwd, encoding: "utf8", stdio: "pipe", timeout: 300_000 })
+
+try {
+  // The environment of the npm script that runs this is not a stranger's.
+  for (const name of Object.keys(process.env)) {
+    if (name.startsWith("npm_") && name !== "npm_config_cache") delete process.env[name]
+  }
+
+  const tarballs = readdirSync(join(root, "packages")).map((name) => {
+    const [packed] = JSON.parse(run("npm", ["pack", "--json", "--pack-destination", folder], join(root, "packages", name, "dist")))
+    return join(folder, packed.filename)
+  })
+  for (const tarball of tarballs) {
+    check(`publint ${tarball.slice(folder.length + 1)}`, () => run(join(bin, "publint"), ["--strict", tarball]))
+    check(`attw ${tarball.slice(folder.length + 1)}`, () => run(join(bin, "attw"), [tarball, "--profile", "esm-only"]))
+  }
+
+  const { devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
+  const platform = `${process.platform === "win32" ? "win" : process.platform}-${process.arch}`
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }))
+  run("npm", [
+    "install",
+    "--no-audit",
+    "--no-fund",
+    "--loglevel=error",
+    ...tarballs,
+    `effect@${devDependencies.effect}`,
+    `@types/node@${devDependencies["@types/node"]}`,
+    ...Object.entries(nodes).map(([name, version]) => `${name}@npm:node-${platform}@${version}`)
+  ])
+
+  cpSync(join(root, "scripts", "consumer"), folder, { recursive: true })
+  mkdirSync(join(folder, "js"))
+  for (const name of ["password", "main"]) {
+    const source = readFileSync(join(folder, `${name}.ts`), "utf8").replace("./password.ts", "./password.js")
+    writeFileSync(join(folder, "js", `${name}.js`), stripTypeScriptTypes(source))
+  }
+
+  check("TypeScript accepts the consumer, with skipLibCheck off", () => {
+    const options = "--noEmit --strict --exactOptionalPropertyTypes --module nodenext --target es2023 --types node " +
+      "--allowImportingTsExtensions --erasableSyntaxOnly --verbatimModuleSyntax"
+    run(join(bin, "tsc"), [...options.split(" "), "main.ts", "password.ts"])
+  })
+  for (const name of Object.keys(nodes)) {
+    for (const program of ["main.ts", "js/main.js"]) {
+      check(`${program} on ${name}`, () => {
+        const printed = run(join(folder, "node_modules", name, "bin", "node"), [program]).trim()
+        if (printed !== expected) throw new Error(`printed ${printed}, not ${expected}`)
+      })
+    }
+  }
+} finally {
+  if (process.env["KEEP_CONSUMER"] === undefined) rmSync(folder, { recursive: true, force: true })
+  else console.log(`kept ${folder}`)
+}
+
+if (failures.length > 0) {
+  console.error(`${failures.length} package checks failed: ${failures.join(", ")}`)
+  process.exit(1)
+}

@@ -1,0 +1,12 @@
+import { Task } from "effect-blocking"
+import * as Result from "effect/Result"
+import { scryptSync } from "node:crypto"
+
+export const hash = Task.make(import.meta.url, "hash", (password: string, salt: string) =>
+  password === ""
+    ? Result.fail({ _tag: "EmptyPassword" } as const)
+    : Result.succeed(scryptSync(password, salt, 64).toString("hex")))
+
+export const broken = Task.make(import.meta.url, "broken", (): number => {
+  throw new RangeError("out of range")
+})

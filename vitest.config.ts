@@ -1,0 +1,19 @@
+import { readdirSync } from "node:fs"
+import { defineConfig } from "vitest/config"
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    // Each test builds its own small pool and shares nothing.
+    sequence: { concurrent: true },
+    projects: readdirSync("packages").map((name) => ({
+      extends: true,
+      root: `packages/${name}`,
+      test: { name }
+    })),
+    // .ci/run repeats the counts of the JSON file as its last line.
+    reporters: process.env.CI
+      ? ["default", ["json", { outputFile: "node_modules/.cache/tests.json" }]]
+      : ["default"]
+  }
+})
