@@ -76,7 +76,9 @@ const poolMemory = async () => {
   )
   return grown(async () => {
     await Effect.runPromise(pool.prewarm(threads))
-    await Effect.runPromise(Effect.forEach(Array.from({ length: threads }), () => pool.run(first), { concurrency: threads }))
+    await Effect.runPromise(
+      Effect.forEach(Array.from({ length: threads }), () => pool.run(first), { concurrency: threads })
+    )
     return () => Effect.runPromise(Scope.close(scope, Exit.void))
   })
 }
@@ -102,7 +104,11 @@ if (mode !== undefined) {
       () => Number(execFileSync(process.execPath, ["--expose-gc", import.meta.filename, mode], { encoding: "utf8" }))
     ))
   const row = (what, unit, bare, pool) =>
-    console.log(`${what}: bare Worker ${bare.toFixed(1)} ${unit}, pool ${pool.toFixed(1)} ${unit}, ratio ${(pool / bare).toFixed(2)}`)
+    console.log(
+      `${what}: bare Worker ${bare.toFixed(1)} ${unit}, pool ${pool.toFixed(1)} ${unit}, ratio ${
+        (pool / bare).toFixed(2)
+      }`
+    )
   row("first result", "ms", median(bareTimes), median(poolTimes))
   row("idle thread", "MB", memory("bare"), memory("pool"))
 }

@@ -31,12 +31,12 @@ writeFileSync(
   join(out, "tsconfig.json"),
   JSON.stringify({
     extends: "../tsconfig.tests.json",
-    compilerOptions: { noEmit: true, composite: false, incremental: false, noUnusedLocals: false },
+    compilerOptions: { noUnusedLocals: false, tsBuildInfoFile: "./.tsbuildinfo" },
     include: ["."],
     exclude: [],
-    references: []
+    references: [{ path: "../packages/blocking" }, { path: "../packages/platform-node" }]
   })
 )
-execFileSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", out], { stdio: "inherit" })
+execFileSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-b", out], { stdio: "inherit" })
 rmSync(out, { recursive: true, force: true })
 console.log(`${count} examples of ${pages.length} files compile`)

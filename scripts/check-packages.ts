@@ -38,7 +38,9 @@ try {
   }
 
   const tarballs = readdirSync(join(root, "packages")).map((name) => {
-    const [packed] = JSON.parse(run("npm", ["pack", "--json", "--pack-destination", folder], join(root, "packages", name, "dist")))
+    const [packed] = JSON.parse(
+      run("npm", ["pack", "--json", "--pack-destination", folder], join(root, "packages", name, "dist"))
+    )
     return join(folder, packed.filename)
   })
   for (const tarball of tarballs) {

@@ -31,7 +31,9 @@ if (!isReady()) {
     // `error` keeps out the warnings about packages that want a later Node: they run on the pinned one.
     execFileSync(command, [...args, "ci", "--loglevel=error"], { cwd: root, stdio: "inherit" })
   } catch (error) {
-    console.error(`npm ci failed (${error.message}). It needs npm 11 and a package registry; run it by hand for details.`)
+    console.error(
+      `npm ci failed (${error.message}). It needs npm 11 and a package registry; run it by hand for details.`
+    )
     process.exit(1)
   }
   writeFileSync(stamp, wanted)

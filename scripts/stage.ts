@@ -39,7 +39,13 @@ const bundle = async (source: string, folder: string): Promise<void> => {
     platform: "node",
     external: [/^node:/, /^effect($|\/)/]
   })
-  await build.write({ dir: folder, format: "es", sourcemap: true, entryFileNames: "[name].js", chunkFileNames: "thread-[name].js" })
+  await build.write({
+    dir: folder,
+    format: "es",
+    sourcemap: true,
+    entryFileNames: "[name].js",
+    chunkFileNames: "thread-[name].js"
+  })
 }
 
 for (const name of readdirSync(join(root, "packages"))) {
@@ -56,7 +62,10 @@ for (const name of readdirSync(join(root, "packages"))) {
   rmSync(join(target, "src"), { recursive: true, force: true })
   cpSync(join(source, "src"), join(target, "src"), { recursive: true })
   cpSync(join(root, "LICENSE"), join(target, "LICENSE"))
-  cpSync(existsSync(join(source, "README.md")) ? join(source, "README.md") : join(root, "README.md"), join(target, "README.md"))
+  cpSync(
+    existsSync(join(source, "README.md")) ? join(source, "README.md") : join(root, "README.md"),
+    join(target, "README.md")
+  )
   for (const entry of ["threadEntry.ts", "threadIndex.ts"]) {
     const path = join(source, "src", "internal", entry)
     if (existsSync(path)) await bundle(path, join(target, "dist", "internal"))

@@ -42,5 +42,3 @@ export const compress = Task.make(import.meta.url, "compress", () => {
   const params = { [constants.BROTLI_PARAM_QUALITY]: 5 }
   return Task.move(brotliCompressSync(readFileSync(bundleFile), { params }))
 })
-import { setPriority } from "node:os"
-if (Task.inPoolThread()) setPriority(15)

@@ -88,8 +88,7 @@ export const make = <A, E = never>(): Effect.Effect<JoinSet<A, E>, never, Blocki
  * @since 0.1.0
  */
 export const makeIn =
-  <A, E = never>() =>
-  <Self>(pool: Context.Key<Self, Pool>): Effect.Effect<JoinSet<A, E>, never, Self | Scope.Scope> =>
+  <A, E = never>() => <Self>(pool: Context.Key<Self, Pool>): Effect.Effect<JoinSet<A, E>, never, Self | Scope.Scope> =>
     Effect.flatMap(pool, fromPool<A, E>)
 
 /**

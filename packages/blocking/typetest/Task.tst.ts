@@ -22,8 +22,11 @@ describe("Task.make", () => {
   })
 
   it("infers E from Result, in one branch or in all", () => {
-    const find = Task.make(url, "find", (id: number) =>
-      id > 0 ? Result.succeed(`user ${id}`) : Result.fail({ _tag: "NotFound" as const, id }))
+    const find = Task.make(
+      url,
+      "find",
+      (id: number) => id > 0 ? Result.succeed(`user ${id}`) : Result.fail({ _tag: "NotFound" as const, id })
+    )
     expect(find).type.toBe<Task.Task<[id: number], string, { _tag: "NotFound"; id: number }>>()
     const declared = Task.make(url, "declared", (): Result.Result<number, Missing> => Result.succeed(1))
     expect(declared).type.toBe<Task.Task<[], number, Missing>>()
@@ -101,7 +104,9 @@ describe("Task.schema", () => {
       expect(since).type.toBe<Option.Option<Date>>()
       return Result.succeed(Option.none())
     })
-    expect(task).type.toBe<Task.Task<[payload: { readonly since: Option.Option<Date> }], Option.Option<number>, Missing>>()
+    expect(task).type.toBe<
+      Task.Task<[payload: { readonly since: Option.Option<Date> }], Option.Option<number>, Missing>
+    >()
   })
 
   it("without a payload the body takes nothing", () => {

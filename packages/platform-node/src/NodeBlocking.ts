@@ -8,15 +8,16 @@
  *
  * @since 0.1.0
  */
-import { Blocking, Task } from "effect-blocking"
+import * as Blocking from "effect-blocking/Blocking"
+import * as Task from "effect-blocking/Task"
 import * as Config from "effect/Config"
 import type * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Runtime from "effect/Runtime"
-import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import type { InvalidOptions } from "./internal/invalidOptions.ts"
 import { resolve } from "./internal/options.ts"
 import { workerHost } from "./internal/workerHost.ts"
 
@@ -76,26 +77,16 @@ export interface Options {
 // Errors
 // -----------------------------------------------------------------------------
 
-/**
- * An option is out of range or of the wrong kind.
- *
- * @category errors
- * @since 0.1.0
- */
-export class InvalidOptions extends Schema.TaggedError<InvalidOptions>(
-  "@effect-blocking/platform-node/NodeBlocking/InvalidOptions"
-)("InvalidOptions", {
-  pool: Schema.String,
-  option: Schema.String,
-  /** What it should be. */
-  expected: Schema.String,
-  /** What it is. */
-  actual: Schema.String
-}) {
-  override get message(): string {
-    return `Option ${this.option} of pool "${this.pool}" must be ${this.expected}, not ${this.actual}`
-  }
-}
+export {
+  /**
+   * An option is out of range or of the wrong kind; it names the pool, the option, and
+   * what it should be.
+   *
+   * @category errors
+   * @since 0.1.0
+   */
+  InvalidOptions
+} from "./internal/invalidOptions.ts"
 
 // -----------------------------------------------------------------------------
 // Constructors
@@ -245,7 +236,8 @@ const main = Runtime.makeRunMain(({ fiber, teardown }) => {
  * ```ts
  * import { NodeBlocking } from "@effect-blocking/platform-node"
  * import { Effect } from "effect"
- * import { Blocking, Task } from "effect-blocking"
+ * import * as Blocking from "effect-blocking/Blocking"
+import * as Task from "effect-blocking/Task"
  *
  * const double = Task.make(import.meta.url, "double", (n: number) => n * 2)
  *

@@ -113,15 +113,19 @@ describe("panics", () => {
   it.live("E2: Cause.pretty shows the task's name and the body's own stack", () =>
     withPool({}, (pool) =>
       Effect.gen(function*() {
-        const pretty = Cause.pretty(Exit.getCause(yield* Effect.exit(pool.run(errors.panic, "typeError"))).pipe(
-          Option.getOrThrow
-        ))
+        const pretty = Cause.pretty(
+          Exit.getCause(yield* Effect.exit(pool.run(errors.panic, "typeError"))).pipe(
+            Option.getOrThrow
+          )
+        )
         assert.match(pretty, /^JoinError: Task "panic" \(#1, file:.*errors\.ts\) panicked: TypeError: bad type/)
         assert.match(pretty, /\[cause\]: TypeError: bad type\n.*fixtures\/errors\.ts:\d+/)
         assert.match(pretty, /\[cause\]: Error: inner/)
-        const plain = Cause.pretty(Exit.getCause(yield* Effect.exit(pool.run(errors.panic, "object"))).pipe(
-          Option.getOrThrow
-        ))
+        const plain = Cause.pretty(
+          Exit.getCause(yield* Effect.exit(pool.run(errors.panic, "object"))).pipe(
+            Option.getOrThrow
+          )
+        )
         assert.include(plain, "panicked: {\"reason\":\"plain\"}")
       })))
 

@@ -81,7 +81,11 @@ describe("shutdown", () => {
 
   it.live("D3: running tasks get shutdownTimeout, then the ladder", () =>
     Effect.gen(function*() {
-      const { close, logged, pool } = yield* closeable({ maxThreads: 2, shutdownTimeout: "1 millis", gracePeriod: "1 second" })
+      const { close, logged, pool } = yield* closeable({
+        maxThreads: 2,
+        shutdownTimeout: "1 millis",
+        gracePeriod: "1 second"
+      })
       const [started, cleaned] = [Gate.make(), Gate.make()]
       const polite = yield* pool.spawnDetached(tasks.polite, started, cleaned)
       const spinning = yield* pool.spawnDetached(Task.with(tasks.spin, { onInterrupt: "wait" }), started)

@@ -32,7 +32,9 @@ export const holdEventLoop = <A>(thunk: LazyArg<A>, options?: InPlaceOptions): E
         return Effect.andThen(
           record,
           Effect.logWarning(
-            `Blocking.inPlace held the event loop for ${held.toFixed(1)} ms (budget ${budget} ms) at ${callSite(site)}: ` +
+            `Blocking.inPlace held the event loop for ${held.toFixed(1)} ms (budget ${budget} ms) at ${
+              callSite(site)
+            }: ` +
               "run it on a pool thread with Blocking.run"
           )
         )

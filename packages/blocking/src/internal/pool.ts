@@ -1,7 +1,7 @@
 /** A pool's operations as effects, over its scheduler. */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
+import type * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import type { Pool, PoolStats } from "../Blocking.ts"
 import { type JoinError, type JoinErrorReason, LoadFailed, ShutDown, SpawnFailed } from "../JoinError.ts"
@@ -69,8 +69,10 @@ class PoolImpl implements Pool {
     task: Task<Args, A, E>,
     ...args: Args
   ): Effect.Effect<JoinHandle<A, E>, JoinError, Scope.Scope> =>
-    Effect.flatMap(Effect.scope, (scope) =>
-      Effect.flatMap(this.groupOf(scope), (group) => this.submit(task, args, (run) => group.add(run))))
+    Effect.flatMap(
+      Effect.scope,
+      (scope) => Effect.flatMap(this.groupOf(scope), (group) => this.submit(task, args, (run) => group.add(run)))
+    )
 
   private submit<Args extends ReadonlyArray<unknown>, A, E>(
     task: Task<Args, A, E>,
@@ -197,7 +199,12 @@ class JoinHandleImpl<A, E> implements JoinHandle<A, E> {
   readonly abortFork: Effect.Effect<void>
   readonly status: Effect.Effect<JoinStatus>
 
-  constructor(scheduler: Scheduler, run: Run, task: { readonly name: string }, exit: Deferred.Deferred<A, E | JoinError>) {
+  constructor(
+    scheduler: Scheduler,
+    run: Run,
+    task: { readonly name: string },
+    exit: Deferred.Deferred<A, E | JoinError>
+  ) {
     this.id = run.id
     this.task = task.name
     this.join = Deferred.await(exit)

@@ -40,7 +40,12 @@ export interface SchedulerOptions extends ThreadsOptions {
 
 /** What deserves a line in the log; nobody else hears of it. */
 export type SchedulerEvent =
-  | { readonly _tag: "StrayError"; readonly threadId: number; readonly task: string | undefined; readonly error: unknown }
+  | {
+    readonly _tag: "StrayError"
+    readonly threadId: number
+    readonly task: string | undefined
+    readonly error: unknown
+  }
   | { readonly _tag: "PreloadFailed"; readonly module: string; readonly cause: unknown }
   | { readonly _tag: "StartFailed"; readonly attempt: number; readonly cause: unknown }
   | { readonly _tag: "ThreadLost"; readonly threadId: number; readonly exit: ThreadExit }
@@ -438,8 +443,10 @@ export class Scheduler {
     thread.stuckOn = running
     if (running !== undefined) this.closing?.report.abandoned.push(running.task.name)
     this.onEvent({ _tag: "ThreadAbandoned", threadId: thread.thread.threadId, task: running?.task.name })
-    const outcomes = this.endAssigned(thread, (run) =>
-      run.stop === undefined ? failure(run, () => new WorkerExited({})) : stopped(run, "Abandoned"))
+    const outcomes = this.endAssigned(
+      thread,
+      (run) => run.stop === undefined ? failure(run, () => new WorkerExited({})) : stopped(run, "Abandoned")
+    )
     this.afterLoss(thread, undefined, outcomes)
   }
 
@@ -539,11 +546,12 @@ export class Scheduler {
       const { cause, exitCode, signal } = exit
       return failure(
         run,
-        () => new WorkerExited({
-          ...(exitCode === undefined ? {} : { exitCode }),
-          ...(signal === undefined ? {} : { signal }),
-          ...(cause === undefined ? {} : { cause })
-        })
+        () =>
+          new WorkerExited({
+            ...(exitCode === undefined ? {} : { exitCode }),
+            ...(signal === undefined ? {} : { signal }),
+            ...(cause === undefined ? {} : { cause })
+          })
       )
     })
     if (previous === "Ready" && outcomes.length === 0) {

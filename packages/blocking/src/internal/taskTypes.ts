@@ -103,23 +103,21 @@ type Culprit<A, Path extends string, Depth extends ReadonlyArray<1> = []> = IsAn
   : Depth["length"] extends 5 ? never
   : A extends ReadonlyArray<infer V> ? number extends A["length"] ? Culprit<V, `${Path}[number]`, [...Depth, 1]>
     : { [K in keyof A & `${number}`]: Culprit<A[K], `${Path}[${K}]`, [...Depth, 1]> }[keyof A & `${number}`]
-  : A extends object
-    ? { [K in keyof A & string]-?: Culprit<A[K], `${Path}.${K}`, [...Depth, 1]> }[keyof A & string]
+  : A extends object ? { [K in keyof A & string]-?: Culprit<A[K], `${Path}.${K}`, [...Depth, 1]> }[keyof A & string]
   : never
 
-/** The first of several complaints would be as good as any; all of them are shown. */
-type Complaint<A, Path extends string> = Invalid<
-  [Culprit<A, Path>] extends [never] ? `${Path} cannot be sent to another thread; give it a Task.schema`
-    : Culprit<A, Path>
->
+/** What the compiler prints. `Invalid` is applied where it is used: an alias of it would be printed in its place. */
+type Message<A, Path extends string> = [Culprit<A, Path>] extends [never]
+  ? `${Path} cannot be sent to another thread; give it a Task.schema`
+  : Culprit<A, Path>
 
-type CheckArguments<Args> = [Args] extends [Cloneable<Args>] ? unknown : Complaint<Args, "arguments">
+type CheckArguments<Args> = [Args] extends [Cloneable<Args>] ? unknown : Invalid<Message<Args, "arguments">>
 
 type CheckSuccess<A> = [A] extends [BufferLike] ? unknown
   : [A] extends [Cloneable<A>] ? unknown
-  : Complaint<A, "result">
+  : Invalid<Message<A, "result">>
 
-type CheckFailure<E> = [E] extends [CloneableFailure<E>] ? unknown : Complaint<E, "error">
+type CheckFailure<E> = [E] extends [CloneableFailure<E>] ? unknown : Invalid<Message<E, "error">>
 
 /** What is wrong with returning an `R` at all. */
 type NotSynchronous<R> = IsAny<R> extends true ? never
@@ -145,7 +143,7 @@ type Arrived<A> = A extends BufferLike ? Uint8Array<ArrayBuffer> : A
 
 /** Intersected with the type of a body: `unknown` when it is right. */
 export type CheckBody<Args, R> = [NotSynchronous<R>] extends [never] ?
-  & CheckArguments<Args>
-  & CheckSuccess<SuccessOf<R>>
-  & CheckFailure<FailureOf<R>>
+    & CheckArguments<Args>
+    & CheckSuccess<SuccessOf<R>>
+    & CheckFailure<FailureOf<R>>
   : Invalid<NotSynchronous<R>>

@@ -4,8 +4,7 @@
  */
 import type { ThreadExit, ThreadHost } from "../ThreadHost.ts"
 import { PoolThread, type ThreadState } from "./poolThread.ts"
-import type * as protocol from "./protocol.ts"
-import * as tags from "./protocol.ts"
+import * as protocol from "./protocol.ts"
 
 export interface ThreadsOptions {
   readonly minThreads: number
@@ -189,7 +188,7 @@ export class Threads {
 
   private onMessage(thread: PoolThread, message: protocol.FromThread): void {
     if (thread.state === "Stuck" || thread.state === "Ended") return
-    if (message[0] !== tags.Ready) return this.listener.onMessage(thread, message)
+    if (message[0] !== protocol.Ready) return this.listener.onMessage(thread, message)
     if (thread.state !== "Starting") return
     thread.state = "Ready"
     thread.clearLadder()
@@ -208,7 +207,7 @@ export class Threads {
     this.live--
     thread.state = "Retiring"
     thread.setLadder(this.after(this.options.graceMillis, () => this.terminate(thread)))
-    thread.thread.post([tags.Retire], undefined)
+    thread.thread.post([protocol.Retire], undefined)
   }
 
   /** Ends a thread wherever it is, and abandons it if that has no effect in time. */

@@ -1,5 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { compact, describe as describeValue, findUncloneable, markMoved, snapshot, takeMoved } from "../../src/internal/cloneable.ts"
+import {
+  compact,
+  describe as describeValue,
+  findUncloneable,
+  markMoved,
+  snapshot,
+  takeMoved
+} from "../../src/internal/cloneable.ts"
 
 describe("cloneable", () => {
   it("S4: finds the first value that cannot cross, by its path", () => {

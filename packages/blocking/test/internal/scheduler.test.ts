@@ -4,7 +4,12 @@ import { type JoinError, Task } from "effect-blocking"
 import * as protocol from "../../src/internal/protocol.ts"
 import { resolve } from "../../src/internal/resolvedTask.ts"
 import type { Run, RunExit } from "../../src/internal/run.ts"
-import { Scheduler, type SchedulerEvent, type SchedulerOptions, type ShutdownReport } from "../../src/internal/scheduler.ts"
+import {
+  Scheduler,
+  type SchedulerEvent,
+  type SchedulerOptions,
+  type ShutdownReport
+} from "../../src/internal/scheduler.ts"
 import { SimulatedHost } from "../utils/simulatedHost.ts"
 
 const task = Task.make(import.meta.url, "task", (n: number) => n)

@@ -1,12 +1,13 @@
 /** From what a user may write to what the scheduler and the host need: defaults, units, ranges. */
-import type { Blocking } from "effect-blocking"
+import type * as Blocking from "effect-blocking/Blocking"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import { availableParallelism } from "node:os"
 import { inspect } from "node:util"
-import { InvalidOptions, type Options } from "../NodeBlocking.ts"
+import type { Options } from "../NodeBlocking.ts"
+import { InvalidOptions } from "./invalidOptions.ts"
 import type { WorkerHostOptions } from "./workerHost.ts"
 
 export interface ResolvedOptions {

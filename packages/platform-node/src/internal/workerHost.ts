@@ -1,5 +1,5 @@
 /** A `ThreadHost` over `node:worker_threads`. */
-import type { ThreadHost } from "effect-blocking"
+import type { ThreadHost } from "effect-blocking/ThreadHost"
 import { Worker, type WorkerOptions } from "node:worker_threads"
 import { sharedClock } from "./clock.ts"
 
@@ -19,7 +19,7 @@ const condition = "--conditions=effect-blocking-thread"
 /** The longest delay that `setTimeout` takes. */
 const maxTimerMillis = 2 ** 31 - 1
 
-export const workerHost = (options: WorkerHostOptions): ThreadHost.ThreadHost => {
+export const workerHost = (options: WorkerHostOptions): ThreadHost => {
   let execArgv = options.execArgv ?? inherited(process.execArgv)
   let heartbeat: NodeJS.Timeout | undefined
 

@@ -2,7 +2,7 @@
 import { NodeBlocking } from "@effect-blocking/platform-node"
 import { assert } from "@effect/vitest"
 import { Effect, Logger, type Scope } from "effect"
-import type { Blocking } from "effect-blocking"
+import type { Blocking, JoinError } from "effect-blocking"
 
 export const withPool = <A, E>(
   options: NodeBlocking.Options,
@@ -35,7 +35,5 @@ export const reasonOf = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.map(Effect.flip(effect), (error) => {
     const joinError = error as { readonly _tag?: string; readonly reason?: unknown }
     assert.strictEqual(joinError._tag, "JoinError")
-    return joinError.reason as JoinErrorReason
+    return joinError.reason as JoinError.JoinErrorReason
   })
-
-type JoinErrorReason = import("effect-blocking").JoinError.JoinErrorReason
