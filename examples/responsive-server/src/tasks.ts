@@ -10,14 +10,14 @@ import { DatabaseSync } from "node:sqlite"
 import { brotliCompressSync, constants } from "node:zlib"
 import { bundleFile, databaseFile } from "./files.ts"
 
-const accounts: Record<string, { readonly salt: string; readonly hash: string }> = {
-  ada: { salt: "8f2c1d6ab07e4935", hash: "f31e429c469d107aff5f21880ebdee0978f60bcaec1c0a48ffa30ede245bd4c5" },
-  grace: { salt: "41c9e07d52ba38f6", hash: "7f5fc01530d9aa05453d96948393df40af924f48f9c8acf93e91013c10b8016b" }
-}
+const accounts = new Map([
+  ["ada", { salt: "8f2c1d6ab07e4935", hash: "f31e429c469d107aff5f21880ebdee0978f60bcaec1c0a48ffa30ede245bd4c5" }],
+  ["grace", { salt: "41c9e07d52ba38f6", hash: "7f5fc01530d9aa05453d96948393df40af924f48f9c8acf93e91013c10b8016b" }]
+])
 
 /** Checks a password; a wrong one is an error of the domain, and arrives typed. */
 export const login = Task.make(import.meta.url, "login", (user: string, password: string) => {
-  const account = accounts[user]
+  const account = accounts.get(user)
   // An unknown user takes as long as a wrong password, and so cannot be told from one.
   const hash = scryptSync(password, account?.salt ?? "", 32, { N: 2 ** 15, maxmem: 64 * 1024 * 1024 })
   return account !== undefined && timingSafeEqual(hash, Buffer.from(account.hash, "hex"))

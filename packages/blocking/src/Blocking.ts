@@ -390,7 +390,7 @@ export const inPlace: <A>(thunk: LazyArg<A>, options?: InPlaceOptions) => Effect
  * @since 0.1.0
  */
 export interface InPlaceOptions {
-  /** How long it may hold the event loop before it is warned about. Defaults to 10 ms. */
+  /** How long it may hold the event loop before it is warned about. Defaults to 10 ms; `Infinity` for never. */
   readonly budget?: Duration.Input | undefined
 }
 

@@ -53,7 +53,7 @@ export interface Task<in Args extends ReadonlyArray<unknown>, out A, out E = nev
   /** Its name in that module. */
   readonly name: string
   /** The function, as it was given: test layers call it without a thread. */
-  readonly body: (...args: Args) => unknown
+  readonly body: (...args: Args) => A | Result.Result<A, E>
   readonly options: TaskOptions
   /** The schemas of `Task.schema`. */
   readonly schemas: TaskSchemas | undefined
@@ -164,7 +164,8 @@ const define = <Args extends ReadonlyArray<unknown>, A, E>(
   if (!register(module, name, { body, schemas })) {
     throw new TaskDefinitionError(`Task "${name}" is defined twice in ${module}: give each task its own name`)
   }
-  return { [TypeId]: variance, module, name, body, options: options ?? {}, schemas }
+  // What the body returns is what `A` and `E` were inferred from.
+  return { [TypeId]: variance, module, name, body: body as Task<Args, A, E>["body"], options: options ?? {}, schemas }
 }
 
 declare const URL: { readonly canParse: (url: string) => boolean }
@@ -331,7 +332,8 @@ export const move = <A extends object>(value: A): A => {
  * The value is made when a body first asks for it, and kept until the thread
  * retires, when `release` gets it; the last made is released first. An `acquire`
  * that throws panics that task, and the next one tries again. A thread that is
- * terminated or dies has no chance to release.
+ * terminated or dies has no chance to release. Outside a pool thread, where a test or
+ * `Blocking.inPlace` may run a body, the value is kept until the process ends.
  *
  * **Example** (A connection per thread)
  *

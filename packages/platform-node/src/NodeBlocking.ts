@@ -36,7 +36,9 @@ export interface Options {
   readonly minThreads?: number | undefined
   /**
    * The most threads at once. An integer from 1. Defaults to the greater of 4 and
-   * `os.availableParallelism()`, which heeds CPU affinity and container limits.
+   * `os.availableParallelism()`, which heeds CPU affinity and container limits. For work
+   * that only computes, `os.availableParallelism()` is enough, or one less to leave a
+   * core to the event loop.
    */
   readonly maxThreads?: number | undefined
   /** How long a thread above `minThreads` stays idle before it retires. Defaults to 10 seconds. */
