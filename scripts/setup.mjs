@@ -31,7 +31,11 @@ if (!isReady()) {
   const [command, args] = npm?.endsWith(".js") ? [process.execPath, [npm]] : ["npm", []]
   try {
     // `error` keeps out the warnings about packages that want a later Node: they run on the pinned one.
-    execFileSync(command, [...args, locked ? "install" : "ci", "--loglevel=error"], { cwd: root, stdio: "inherit" })
+    execFileSync(command, [...args, locked ? "install" : "ci", "--loglevel=error"], {
+      cwd: root,
+      stdio: "inherit",
+      shell: process.platform === "win32" && command === "npm"
+    })
   } catch (error) {
     console.error(
       `npm failed (${error.message}). It needs npm 11 and a package registry; run it by hand for details.`

@@ -1,5 +1,6 @@
+import { NodeBlocking } from "@effect-blocking/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Option } from "effect"
+import { Cause, Effect, Exit, Logger, Option, Queue } from "effect"
 import { JoinError, Task } from "effect-blocking"
 import * as errors from "./fixtures/errors.ts"
 import * as schemas from "./fixtures/schemas.ts"
@@ -155,6 +156,25 @@ describe("panics", () => {
         assert.strictEqual(unwrapped, "unwrapped")
         assert.isTrue(JoinError.isJoinError(yield* Effect.flip(panicking)))
       })))
+})
+
+describe("stray errors", () => {
+  it.live("F2: what a task leaves behind to throw costs no other task, and is logged with its name", () =>
+    Effect.gen(function*() {
+      const logged = yield* Queue.unbounded<string>()
+      const logger = Logger.make(({ message }) => {
+        Queue.offerUnsafe(logged, (message as ReadonlyArray<unknown>).map(String).join(" "))
+      })
+      yield* Effect.scoped(Effect.gen(function*() {
+        const pool = yield* NodeBlocking.make("test", { maxThreads: 1 })
+        const thread = yield* pool.run(tasks.whereAmI)
+        yield* pool.run(tasks.leavesErrors)
+        const lines = [yield* Queue.take(logged), yield* Queue.take(logged)].sort()
+        assert.match(lines[0]!, /the task that last ran there is "leavesErrors" Error: late rejection/)
+        assert.match(lines[1]!, /the task that last ran there is "leavesErrors" Error: late throw/)
+        assert.strictEqual(yield* pool.run(tasks.whereAmI), thread)
+      })).pipe(Effect.provide(Logger.layer([logger])))
+    }))
 })
 
 describe("bad input", () => {

@@ -40,10 +40,12 @@ export const workerHost = (options: WorkerHostOptions): ThreadHost => {
   return {
     now: sharedClock(),
     schedule: (delayMillis, callback) => {
+      // Effect's own clock is not there: the scheduler drives this one. @effect-diagnostics-next-line globalTimers:off
       const timer = setTimeout(callback, Math.min(delayMillis, maxTimerMillis)).unref()
       return () => clearTimeout(timer)
     },
     keepAlive: (active) => {
+      // @effect-diagnostics-next-line globalTimers:off
       heartbeat ??= setInterval(() => {}, maxTimerMillis)
       if (active) heartbeat.ref()
       else heartbeat.unref()
