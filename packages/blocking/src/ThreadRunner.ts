@@ -12,7 +12,7 @@
  * @stability unstable
  * @since 0.1.0
  */
-import { compact, findUncloneable, NotCloneableError, takeMoved, whyNotCloneable } from "./internal/cloneable.ts"
+import { compact, findUncloneable, NotCloneableError, takeMoved } from "./internal/cloneable.ts"
 import * as controlBlock from "./internal/controlBlock.ts"
 import * as protocol from "./internal/protocol.ts"
 import { type Registration, threadContext } from "./internal/threadContext.ts"
@@ -50,8 +50,8 @@ export interface ThreadRunner {
   readonly onStrayError: (error: unknown) => void
 }
 
-/** How long a result may wait for the ones behind it. Arbitrary: well under a timer tick. */
-const flushMillis = 0.3
+/** How long a result may wait for the ones behind it before the scheduler is told. Arbitrary: well under a timer tick. */
+const progressMillis = 0.3
 
 const ResultTypeId = "~effect/Result"
 
@@ -78,8 +78,9 @@ interface Entry {
  * @since 0.1.0
  */
 export const start = (platform: ThreadPlatform): ThreadRunner => {
-  const { control, preload, threadData } = platform.start as protocol.ThreadStart
-  threadContext.control = control
+  const { control: memory, preload, threadData } = platform.start as protocol.ThreadStart
+  const control = controlBlock.view(memory)
+  threadContext.control = control.int32
   threadContext.threadData = threadData
   const runner = new Runner(platform, control)
   void runner.preload(preload)
@@ -94,17 +95,15 @@ class Runner implements ThreadRunner {
   private cursor = 1
   private serving = false
   private retiring = false
-  private results: protocol.ResultsMessage = [protocol.Results]
-  private oldestResult = 0
+  /** When the oldest task ended that the scheduler has not been told of; 0 for none. */
+  private untoldSince = 0
   private lastTask: string | undefined
-  private readonly clock: Float64Array
   private readonly platform: ThreadPlatform
-  private readonly control: Int32Array
+  private readonly control: controlBlock.ControlBlock
 
-  constructor(platform: ThreadPlatform, control: Int32Array) {
+  constructor(platform: ThreadPlatform, control: controlBlock.ControlBlock) {
     this.platform = platform
     this.control = control
-    this.clock = new Float64Array(control.buffer)
   }
 
   async preload(modules: ReadonlyArray<string>): Promise<void> {
@@ -159,9 +158,10 @@ class Runner implements ThreadRunner {
       this.cursor += 3
       // CLAIM: from here on the task is this thread's, its loading included.
       if (!controlBlock.claim(this.control, sequence)) {
-        this.settle(sequence, protocol.Skipped, undefined, 0)
+        controlBlock.skip(this.control, sequence)
+        this.untoldSince ||= this.platform.now()
       } else if (entry.state === "unknown") {
-        this.flush()
+        this.tell()
         this.resolve(entry).then(() => {
           this.execute(sequence, entry, args)
           this.serve()
@@ -171,7 +171,7 @@ class Runner implements ThreadRunner {
         this.execute(sequence, entry, args)
       }
     }
-    this.flush()
+    this.tell()
     this.serving = false
     if (this.retiring) this.retire()
   }
@@ -180,81 +180,75 @@ class Runner implements ThreadRunner {
     if (entry.state === "failed") {
       // The next task of this module tries again: the failure may have been passing.
       entry.state = "unknown"
-      return this.settle(sequence, protocol.NotLoaded, entry.failure, 0)
+      return this.post(sequence, protocol.NotLoaded, entry.failure, 0)
     }
-    if (controlBlock.isStopRequested(this.control, sequence)) {
-      return this.settle(sequence, protocol.Stopped, undefined, 0)
+    if (controlBlock.isStopRequested(this.control.int32, sequence)) {
+      return this.post(sequence, protocol.Stopped, undefined, 0)
     }
     this.lastTask = entry.name
     threadContext.current = sequence
     const startedAt = this.platform.now()
-    controlBlock.enter(this.control, this.clock, sequence, startedAt)
-    let status: number
+    controlBlock.enter(this.control, sequence, startedAt)
     let value: unknown
     try {
       value = entry.run(args)
-      status = protocol.Succeeded
-      if (typeof value === "object" && value !== null) {
-        if (ResultTypeId in value) {
-          const result = value as unknown as ResultLike
-          if (result._tag === "Failure") {
-            status = protocol.Failed
-            value = result.failure
-          } else {
-            value = result.success
-          }
-        }
-        value = compact(value)
-      }
     } catch (thrown) {
-      if (thrown instanceof NotCloneableError) {
-        status = protocol.NotCloneable
-        value = { side: thrown.side, path: thrown.path, detail: thrown.message }
-      } else if (isStopRequest(thrown) && controlBlock.isStopRequested(this.control, sequence)) {
-        status = protocol.Stopped
-      } else {
-        status = protocol.Panicked
-        value = encodeThrown(thrown)
-      }
+      threadContext.current = 0
+      return this.endByThrow(sequence, thrown, startedAt)
     }
     threadContext.current = 0
-    controlBlock.leave(this.control)
-    if (status === protocol.Failed) {
-      const encoded = encodeFailure(value)
-      if ("value" in encoded) {
-        value = encoded.value
-      } else {
-        status = protocol.NotCloneable
-        value = { side: "failure", ...encoded }
-      }
+    if (controlBlock.keep(this.control, sequence, value)) {
+      const now = this.platform.now()
+      controlBlock.end(this.control, sequence, startedAt, now)
+      if (this.untoldSince === 0) this.untoldSince = now
+      else if (now - this.untoldSince > progressMillis) this.tell()
+    } else {
+      this.endByValue(sequence, value, startedAt)
     }
-    this.settle(sequence, status, value, startedAt)
   }
 
-  private settle(sequence: number, status: number, value: unknown, startedAt: number): void {
-    const now = this.platform.now()
-    if (this.results.length === 1) this.oldestResult = now
-    this.results.push(sequence, status, value, startedAt, now)
-    if (now - this.oldestResult > flushMillis) this.flush()
+  /** Ends a task whose result the control block cannot hold. */
+  private endByValue(sequence: number, value: unknown, startedAt: number): void {
+    if (typeof value !== "object" || value === null || !(ResultTypeId in value)) {
+      return this.post(sequence, protocol.Succeeded, compact(value), startedAt)
+    }
+    const result = value as unknown as ResultLike
+    if (result._tag === "Success") return this.post(sequence, protocol.Succeeded, compact(result.success), startedAt)
+    const encoded = encodeFailure(result.failure)
+    if ("value" in encoded) this.post(sequence, protocol.Failed, encoded.value, startedAt)
+    else this.post(sequence, protocol.NotCloneable, { side: "failure", ...encoded }, startedAt)
   }
 
-  private flush(): void {
-    const results = this.results
-    if (results.length === 1) return
-    this.results = [protocol.Results]
+  private endByThrow(sequence: number, thrown: unknown, startedAt: number): void {
+    if (thrown instanceof NotCloneableError) {
+      const { message: detail, path, side } = thrown
+      this.post(sequence, protocol.NotCloneable, { side, path, detail }, startedAt)
+    } else if (isStopRequest(thrown) && controlBlock.isStopRequested(this.control.int32, sequence)) {
+      this.post(sequence, protocol.Stopped, undefined, startedAt)
+    } else {
+      this.post(sequence, protocol.Panicked, encodeThrown(thrown), startedAt)
+    }
+  }
+
+  /** Ends a task and posts its outcome, at once: what is not in the control block would die with the thread. */
+  private post(sequence: number, status: number, value: unknown, startedAt: number): void {
+    controlBlock.willPost(this.control, sequence)
+    controlBlock.end(this.control, sequence, startedAt, this.platform.now())
+    this.untoldSince = 0
     try {
-      this.platform.post(results, takeMoved(results))
-    } catch {
-      // One of them cannot be cloned. Nothing was sent: find it, and send the rest.
-      for (let i = 3; i < results.length; i += protocol.resultStride) {
-        const found = uncloneableResult(results[i])
-        if (found !== undefined) {
-          results[i - 1] = protocol.NotCloneable
-          results[i] = found
-        }
-      }
-      this.platform.post(results, undefined)
+      this.platform.post([protocol.Progress, sequence, status, value], takeMoved(value))
+    } catch (error) {
+      const found = findUncloneable(value, "result") ?? { path: "result", detail: String(error) }
+      const uncloneable: protocol.NotCloneableValue = { side: "success", ...found }
+      this.platform.post([protocol.Progress, sequence, protocol.NotCloneable, uncloneable], undefined)
     }
+  }
+
+  /** Tells the scheduler of tasks that have ended since it was last told. */
+  private tell(): void {
+    if (this.untoldSince === 0) return
+    this.untoldSince = 0
+    this.platform.post(progress, undefined)
   }
 
   /** Finds the body of an entry, loading its module if this thread has not. */
@@ -322,8 +316,4 @@ const bodyOf = async ({ body, schemas }: Registration): Promise<Entry["run"]> =>
 const isStopRequest = (thrown: unknown): boolean =>
   thrown instanceof Error && "_tag" in thrown && thrown._tag === "StopRequested"
 
-const uncloneableResult = (value: unknown): protocol.NotCloneableValue | undefined => {
-  if (whyNotCloneable(value) === undefined) return undefined
-  const found = findUncloneable(value, "result")
-  return found === undefined ? undefined : { side: "success", ...found }
-}
+const progress: protocol.ProgressMessage = [protocol.Progress]

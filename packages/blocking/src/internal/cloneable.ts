@@ -142,26 +142,19 @@ const collect = (value: unknown, found: Set<object>, seen: Set<object>): void =>
   }
 }
 
-/** Values on their way to another thread, with the buffers to move. */
-export interface Parcel {
-  readonly values: Array<unknown>
-  readonly transfer: Array<object> | undefined
-}
+/** Whether a later change of the value by its owner could be seen by who gets it. */
+export const isMutable = (value: unknown): boolean =>
+  typeof value === "object" ? value !== null : typeof value === "function" || typeof value === "symbol"
 
 /**
- * A copy of the arguments that later changes by the caller do not reach; moved
- * buffers are detached from the caller now. Throws what `structuredClone` throws.
+ * A copy that later changes do not reach, with the copies of the buffers that are
+ * moved; those are detached from their owner now. Throws what `structuredClone` throws.
  */
-export const snapshot = (parcel: Parcel): Parcel => {
-  if (parcel.transfer !== undefined) {
+export const snapshot = (
+  values: Array<unknown>,
+  transfer: Array<object> | undefined
+): readonly [values: Array<unknown>, transfer: Array<object> | undefined] =>
+  transfer === undefined
+    ? [structuredClone(values), undefined]
     // The copies of the moved buffers are listed in the clone itself.
-    const [values, transfer] = structuredClone([parcel.values, parcel.transfer] as const, { transfer: parcel.transfer })
-    return { values, transfer }
-  }
-  for (const value of parcel.values) {
-    if (typeof value === "object" ? value !== null : typeof value === "function" || typeof value === "symbol") {
-      return { values: structuredClone(parcel.values), transfer: undefined }
-    }
-  }
-  return parcel
-}
+    : structuredClone([values, transfer] as const, { transfer })

@@ -52,7 +52,7 @@ class LeaseState implements Lease {
     Effect.callback((resume) => {
       const run = this.scheduler.makeLeasedRun(
         resolve(task),
-        args.slice(),
+        args as ReadonlyArray<unknown> as Array<unknown>,
         (exit) => resume(exit as Effect.Effect<A, E | JoinError>)
       )
       if (run === undefined) return

@@ -51,13 +51,14 @@ class PoolImpl implements Pool {
     ...args: Args
   ): Effect.Effect<A, E | JoinError> =>
     Effect.callback((resume) => {
-      // A copy: the effect can be run again, and the scheduler may change its arguments.
       const run = this.scheduler.submit(
         resolve(task),
-        args.slice(),
+        args as ReadonlyArray<unknown> as Array<unknown>,
         resume as (exit: RunExit) => void
       )
-      return run.state === Done ? undefined : stopAndWait(this.scheduler, [run], "Interrupt")
+      return run.state === Done
+        ? undefined
+        : Effect.suspend(() => stopAndWait(this.scheduler, [run], "Interrupt"))
     })
 
   readonly spawnDetached = <Args extends ReadonlyArray<unknown>, A, E>(
@@ -82,7 +83,7 @@ class PoolImpl implements Pool {
     return Effect.callback((resume) => {
       const exit = Deferred.makeUnsafe<A, E | JoinError>()
       let accepted = false
-      const run = this.scheduler.submit(resolve(task), args.slice(), (ended) => {
+      const run = this.scheduler.submit(resolve(task), args as ReadonlyArray<unknown> as Array<unknown>, (ended) => {
         if (accepted) Deferred.doneUnsafe(exit, ended as Exit.Exit<A, E | JoinError>)
         // Refused: what keeps a task from being accepted is never its own error.
         else resume(ended as Exit.Exit<never, JoinError>)

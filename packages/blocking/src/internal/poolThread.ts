@@ -34,6 +34,8 @@ export class PoolThread {
   /** The next step of the ladder. */
   cancelLadder: (() => void) | undefined
   sequence = 0
+  /** When it was last sent something while it had nothing. */
+  sentAt = 0
   readonly ordinal: number
 
   constructor(ordinal: number) {

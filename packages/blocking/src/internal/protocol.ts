@@ -6,8 +6,9 @@
  * Scheduler to thread: `Define` before the first `Run` that uses the index; `Run`
  * at any time after `Ready`, with up to `controlBlock.capacity` tasks out at once;
  * `Retire` as the last message.
- * Thread to scheduler: `Ready` first, once; then `Results`, one entry for every
- * task it was sent, in the order sent; `Stray` at any time; it exits after `Retire`.
+ * Thread to scheduler: `Ready` first, once; then `Progress` whenever tasks have ended,
+ * at the latest when there is nothing left to do; `Stray` at any time; it exits after
+ * `Retire`.
  */
 import type { EncodedValue } from "./thrown.ts"
 
@@ -24,21 +25,22 @@ export type ToThread =
   | readonly [tag: typeof Retire]
 
 export const Ready = 0
-export const Results = 1
+export const Progress = 1
 export const Stray = 2
 
 /**
- * `sequence, status, value, startedAt, endedAt` for each task, flat. Times are on the
- * host's clock; `startedAt` is 0 for a body that was never entered.
+ * Tasks have ended: the control block tells which. The last of them may have a result
+ * that the block does not hold. It is posted at once, before the next task is claimed,
+ * so that a thread that dies in that one has lost nothing.
  */
-export type ResultsMessage = [tag: typeof Results, ...entries: Array<unknown>]
+export type ProgressMessage =
+  | readonly [tag: typeof Progress]
+  | readonly [tag: typeof Progress, sequence: number, status: number, value: unknown]
 
 export type FromThread =
   | readonly [tag: typeof Ready, preloadFailures: ReadonlyArray<PreloadFailure>]
-  | ResultsMessage
+  | ProgressMessage
   | readonly [tag: typeof Stray, error: EncodedValue, task: string | undefined]
-
-export const resultStride = 5
 
 /** The `value` that follows is the body's result, as it arrives. */
 export const Succeeded = 0
@@ -48,12 +50,10 @@ export const Failed = 1
 export const Panicked = 2
 /** The body was left by a checkpoint, or never entered, because a stop was requested. */
 export const Stopped = 3
-/** The scheduler had revoked it. */
-export const Skipped = 4
 /** … a `NotCloneableValue`. */
-export const NotCloneable = 5
+export const NotCloneable = 4
 /** … a `LoadFailure`. */
-export const NotLoaded = 6
+export const NotLoaded = 5
 
 export interface NotCloneableValue {
   readonly side: "argument" | "success" | "failure"
@@ -74,7 +74,8 @@ export interface PreloadFailure extends LoadFailure {
 
 /** What a thread is started with. */
 export interface ThreadStart {
-  readonly control: Int32Array
+  /** The memory of the control block. */
+  readonly control: SharedArrayBuffer
   readonly threadData: unknown
   readonly preload: ReadonlyArray<string>
 }

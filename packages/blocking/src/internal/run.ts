@@ -3,7 +3,6 @@
  * end, and the queue in which it waits.
  */
 import type * as Exit from "effect/Exit"
-import type { Parcel } from "./cloneable.ts"
 import type { PoolThread } from "./poolThread.ts"
 import type { ResolvedTask } from "./resolvedTask.ts"
 
@@ -24,7 +23,9 @@ export type RunExit = Exit.Exit<unknown, unknown>
 export class Run {
   state: typeof Waiting | typeof Queued | typeof Assigned | typeof Done = Waiting
   /** The arguments; kept until the end, because a thread can die before it claims the task. */
-  parcel: Parcel | undefined
+  args: Array<unknown>
+  /** What of them is moved. */
+  transfer: Array<object> | undefined
   thread: PoolThread | undefined
   sequence = 0
   startedAt = 0
@@ -46,9 +47,16 @@ export class Run {
   readonly submittedAt: number
   readonly onEnd: (exit: RunExit) => void
 
-  constructor(id: number, task: ResolvedTask, submittedAt: number, onEnd: (exit: RunExit) => void) {
+  constructor(
+    id: number,
+    task: ResolvedTask,
+    args: Array<unknown>,
+    submittedAt: number,
+    onEnd: (exit: RunExit) => void
+  ) {
     this.id = id
     this.task = task
+    this.args = args
     this.submittedAt = submittedAt
     this.onEnd = onEnd
   }
@@ -77,6 +85,10 @@ export class RunList {
     else this.head.previous = run
     this.head = run
     this.size++
+  }
+
+  peek(): Run | undefined {
+    return this.head
   }
 
   shift(): Run | undefined {

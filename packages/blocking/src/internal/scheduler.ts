@@ -21,7 +21,7 @@ import {
   WorkerExited
 } from "../JoinError.ts"
 import type { ThreadExit, ThreadHost } from "../ThreadHost.ts"
-import { compact, findUncloneable, NotCloneableError, snapshot, takeMoved } from "./cloneable.ts"
+import { compact, findUncloneable, isMutable, NotCloneableError, snapshot, takeMoved } from "./cloneable.ts"
 import * as controlBlock from "./controlBlock.ts"
 import { cancelledInQueue, failure, loadFailure, type Outcome, type OutcomeKind, reported, stopped } from "./outcome.ts"
 import type { PoolThread, ThreadState } from "./poolThread.ts"
@@ -61,6 +61,22 @@ export interface ShutdownReport {
   readonly abandoned: Array<string>
 }
 
+/**
+ * How long a batch is meant to keep its thread busy, by the mean time of its tasks.
+ * Measured: ten times what the message costs; longer batches gain little and make
+ * what is behind them wait.
+ */
+const batchMillis = 0.5
+
+/** A task that runs longer has stalled what was sent behind it. Arbitrary: above the batch, about a timer's tick. */
+const stallMillis = 1
+
+/** A thread that has not claimed the first of its tasks by then is busy with something else. Arbitrary. */
+const unresponsiveMillis = 20
+
+/** The weight of one run in the mean time of its task. Arbitrary: forgets an outlier in about twenty runs. */
+const meanWeight = 0.2
+
 export class Scheduler {
   /** Accepted, and not on a thread. */
   private readonly queue = new RunList()
@@ -69,6 +85,10 @@ export class Scheduler {
   readonly threads: Threads
   private readonly indices = new Map<string, number>()
   private readonly indexCache = new WeakMap<ResolvedTask, number>()
+  /** By index: how long the body of a task runs, in milliseconds; `undefined` until it has once. */
+  private readonly meanMillis: Array<number | undefined> = []
+  private cancelWatch: (() => void) | undefined
+  private watchAt = Infinity
   readonly outcomes: Record<OutcomeKind, number> = {
     Succeeded: 0,
     Failed: 0,
@@ -141,11 +161,11 @@ export class Scheduler {
     onEnd: (exit: RunExit) => void,
     onAccepted?: (run: Run) => void
   ): Run {
-    const run = this.makeRun(task, onEnd)
+    const run = this.makeRun(task, args, onEnd)
     run.onAccepted = onAccepted
     if (this.closing !== undefined) {
       this.settle(run, failure(run, () => new ShutDown()))
-    } else if (this.pack(run, args)) {
+    } else if (this.pack(run)) {
       this.admit(run)
     }
     return run
@@ -153,36 +173,41 @@ export class Scheduler {
 
   /** Asks for a thread to hold; it comes to `onGranted`, unless `onEnd` comes first. */
   requestLease(task: ResolvedTask, onGranted: (thread: PoolThread) => void, onEnd: (exit: RunExit) => void): Run {
-    const run = this.makeRun(task, onEnd)
+    const run = this.makeRun(task, [], onEnd)
     run.onGranted = onGranted
-    run.parcel = { values: [], transfer: undefined }
     if (this.closing !== undefined) this.settle(run, failure(run, () => new ShutDown()))
     else this.admit(run)
     return run
   }
 
-  private makeRun(task: ResolvedTask, onEnd: (exit: RunExit) => void): Run {
+  private makeRun(task: ResolvedTask, args: Array<unknown>, onEnd: (exit: RunExit) => void): Run {
     this.submitted++
     this.unsettled++
-    return new Run(++this.lastId, task, this.host.now(), onEnd)
+    return new Run(++this.lastId, task, args, this.host.now(), onEnd)
   }
 
-  /** Makes the arguments ready to be sent, or ends the run. */
-  private pack(run: Run, args: Array<unknown>): boolean {
-    try {
-      const values = run.task.codec === undefined ? args : run.task.codec.encodeArguments(args)
-      const transfer = takeMoved(values)
-      if (transfer === undefined) {
-        for (let i = 0; i < values.length; i++) values[i] = compact(values[i])
+  /** Makes the arguments ready to be sent, or ends the run. The caller's array is left as it is. */
+  private pack(run: Run): boolean {
+    const { codec } = run.task
+    if (codec !== undefined) {
+      try {
+        run.args = codec.encodeArguments(run.args)
+      } catch (error) {
+        if (!(error instanceof NotCloneableError)) throw error
+        const { message: detail, path, side } = error
+        this.settle(run, failure(run, () => new NotCloneable({ side, path, detail })))
+        return false
       }
-      run.parcel = { values, transfer }
-      return true
-    } catch (error) {
-      if (!(error instanceof NotCloneableError)) throw error
-      const { message: detail, path, side } = error
-      this.settle(run, failure(run, () => new NotCloneable({ side, path, detail })))
-      return false
     }
+    run.transfer = takeMoved(run.args)
+    if (run.transfer === undefined) {
+      for (let i = 0; i < run.args.length; i++) {
+        const value = run.args[i]
+        const compacted = compact(value)
+        if (compacted !== value) run.args = run.args.with(i, compacted)
+      }
+    }
+    return true
   }
 
   /** Tasks for which a thread is idle, starting or can be started do not count against the queue's capacity. */
@@ -211,10 +236,14 @@ export class Scheduler {
       else this.threads.putBack(thread)
       return
     }
-    try {
-      run.parcel = snapshot(run.parcel!)
-    } catch (error) {
-      return this.settle(run, this.notCloneable(run, error))
+    if (run.transfer !== undefined || run.args.some(isMutable)) {
+      try {
+        const [args, transfer] = snapshot(run.args, run.transfer)
+        run.args = args
+        run.transfer = transfer
+      } catch (error) {
+        return this.settle(run, this.notCloneable(run, error))
+      }
     }
     run.state = Queued
     this.queue.push(run)
@@ -223,7 +252,7 @@ export class Scheduler {
   }
 
   private notCloneable(run: Run, error: unknown): Outcome {
-    const found = findUncloneable(run.parcel!.values, "arguments") ?? { path: "arguments", detail: String(error) }
+    const found = findUncloneable(run.args, "arguments") ?? { path: "arguments", detail: String(error) }
     return failure(run, () => new NotCloneable({ side: "argument", ...found }))
   }
 
@@ -242,37 +271,105 @@ export class Scheduler {
   // Dispatch
   // ---------------------------------------------------------------------------
 
-  /** Sends a run to a thread; `false` if its arguments cannot cross, which ends the run and spares the thread. */
+  /** Sends one run to a thread; `false` if its arguments cannot cross, which ends the run and spares the thread. */
   private assign(thread: PoolThread, run: Run): boolean {
-    run.cancelTimer?.()
-    run.cancelTimer = undefined
     if (run.onGranted !== undefined) {
-      run.state = Assigned
-      run.thread = thread
-      run.onGranted(thread)
+      this.grant(thread, run)
       return true
     }
+    const message: protocol.RunMessage = [protocol.Run]
+    this.addTo(message, thread, run)
+    try {
+      thread.thread.post(message, run.transfer)
+    } catch (error) {
+      thread.assigned.pop()
+      this.settle(run, this.notCloneable(run, error))
+      return false
+    }
+    this.watchThread(thread)
+    return true
+  }
+
+  private grant(thread: PoolThread, run: Run): void {
+    run.cancelTimer?.()
+    run.cancelTimer = undefined
+    run.state = Assigned
+    run.thread = thread
+    run.onGranted!(thread)
+  }
+
+  private addTo(message: protocol.RunMessage, thread: PoolThread, run: Run): void {
     const { task } = run
     const index = this.indexOf(task)
     if (thread.defined[index] === undefined) {
       thread.thread.post([protocol.Define, index, task.module, task.name], undefined)
       thread.defined[index] = true
     }
-    const sequence = thread.nextSequence()
-    const { transfer, values } = run.parcel!
-    controlBlock.offer(thread.control, sequence)
-    try {
-      thread.thread.post([protocol.Run, sequence, index, values], transfer)
-    } catch (error) {
-      this.settle(run, this.notCloneable(run, error))
-      return false
+    if (run.cancelTimer !== undefined) {
+      run.cancelTimer()
+      run.cancelTimer = undefined
     }
+    const sequence = thread.nextSequence()
+    controlBlock.offer(thread.control, sequence)
     run.state = Assigned
     run.thread = thread
     run.sequence = sequence
     thread.assigned.push(run)
-    if (task.timeLimitMillis !== undefined) this.watchTimeLimit(run, task.timeLimitMillis, task.timeLimitMillis)
-    return true
+    message.push(sequence, index, run.args)
+  }
+
+  /**
+   * Deals the queue out to idle threads, in turn, so that tasks start in the order in
+   * which they came. A thread gets as many as keep it busy for a moment; a task that is
+   * long, or not known yet, travels alone.
+   */
+  private deal(): void {
+    const { queue, threads } = this
+    const hands: Array<Hand> = []
+    while (hands.length < queue.size) {
+      const thread = threads.takeIdle()
+      if (thread === undefined) break
+      hands.push({ thread, message: [protocol.Run], transfer: undefined, millis: 0, full: false })
+    }
+    let open = hands.length
+    for (let i = 0; open > 0; i = (i + 1) % hands.length) {
+      const hand = hands[i]!
+      if (hand.full) continue
+      const run = queue.peek()
+      if (run === undefined) break
+      const first = hand.thread.assigned.length === 0
+      // Moved buffers cannot be taken back, so nothing may hold up the task that they are for.
+      const alone = run.onGranted !== undefined || run.transfer !== undefined
+      const cost = alone ? Infinity : this.meanMillis[this.indexOf(run.task)] ?? Infinity
+      if (!first && hand.millis + cost > batchMillis) {
+        hand.full = true
+        open--
+        continue
+      }
+      queue.shift()
+      if (run.onGranted !== undefined) {
+        hand.full = true
+        open--
+        this.grant(hand.thread, run)
+        continue
+      }
+      this.addTo(hand.message, hand.thread, run)
+      hand.transfer = run.transfer
+      hand.millis += cost
+      if (hand.thread.assigned.length === controlBlock.capacity) {
+        hand.full = true
+        open--
+      }
+    }
+    for (const { message, thread, transfer } of hands) {
+      if (message.length === 1) {
+        if (thread.lease === undefined) threads.putBack(thread)
+        continue
+      }
+      // Cannot throw: what was queued has been cloned before.
+      thread.thread.post(message, transfer)
+      this.watchThread(thread)
+    }
   }
 
   private indexOf(task: ResolvedTask): number {
@@ -286,23 +383,70 @@ export class Scheduler {
     return index
   }
 
-  // The limit is of running: the thread tells in its control block when it entered
-  // the body, so the timer can only have been early, never late.
-  private watchTimeLimit(run: Run, limit: number, delay: number): void {
-    run.cancelTimer = this.after(delay, () => {
-      const startedAt = controlBlock.startedAt(run.thread!.control, run.sequence)
-      const left = startedAt === undefined ? limit : startedAt + limit - this.host.now()
-      if (left > 0) return this.watchTimeLimit(run, limit, left)
-      this.raise(run, "TimeLimit")
+  // ---------------------------------------------------------------------------
+  // Watching
+  // ---------------------------------------------------------------------------
+
+  /** The thread has just been sent something: looks after it as soon as that can matter. */
+  private watchThread(thread: PoolThread): void {
+    thread.sentAt = this.host.now()
+    const delay = this.inspect(thread)
+    if (delay !== Infinity) this.watch(delay)
+  }
+
+  /** One timer for the pool, whatever the number of tasks. */
+  private watch(delayMillis: number): void {
+    const at = this.host.now() + delayMillis
+    if (at >= this.watchAt) return
+    this.cancelWatch?.()
+    this.watchAt = at
+    this.cancelWatch = this.after(delayMillis, () => {
+      this.watchAt = Infinity
+      this.cancelWatch = undefined
+      let next = Infinity
+      for (const thread of Array.from(this.threads.all)) {
+        if (thread.assigned.length === 0) continue
+        // What has ended in the block need not wait for the message about it.
+        this.collect(thread)
+        next = Math.min(next, this.inspect(thread))
+      }
+      if (next !== Infinity) this.watch(next)
     })
+  }
+
+  /** Acts on a run over its time limit and on a batch that does not go on; says when to look again. */
+  private inspect(thread: PoolThread): number {
+    const { assigned, control } = thread
+    if (thread.state !== "Ready") return Infinity
+    const now = this.host.now()
+    const behind = assigned.length > 1
+    let next = behind ? stallMillis : Infinity
+    for (const run of assigned) {
+      const limit = run.task.timeLimitMillis
+      if (limit === undefined || run.state === Done || run.stop === "TimeLimit") continue
+      // The thread tells in its block when it entered the body: no wait counts.
+      const startedAt = controlBlock.startedAt(control, run.sequence)
+      const left = startedAt === undefined ? limit : startedAt + limit - now
+      if (left <= 0) this.raise(run, "TimeLimit")
+      else next = Math.min(next, left)
+    }
+    if (behind && (this.threads.idleCount > 0 || this.threads.startable > 0)) {
+      const { running } = thread
+      const since = running === undefined ? undefined : controlBlock.startedAt(control, running.sequence)
+      const stalled = running === undefined
+        ? now - thread.sentAt > unresponsiveMillis
+        : since !== undefined && now - since > stallMillis
+      if (stalled) {
+        this.takeBack(thread)
+        this.pump()
+      }
+    }
+    return next
   }
 
   /** Restores the balance after any change: work for idle threads, room for the suspended, threads for the queue. */
   private pump(): void {
-    while (this.queue.size > 0 && this.threads.idleCount > 0) {
-      const thread = this.threads.takeIdle()!
-      if (!this.assign(thread, this.queue.shift()!)) this.threads.putBack(thread)
-    }
+    if (this.queue.size > 0 && this.threads.idleCount > 0) this.deal()
     while (this.waiting.size > 0 && this.hasRoom()) {
       this.accept(this.waiting.shift()!)
     }
@@ -331,9 +475,9 @@ export class Scheduler {
 
   /** Makes a run for a leased thread, or ends it. */
   makeLeasedRun(task: ResolvedTask, args: Array<unknown>, onEnd: (exit: RunExit) => void): Run | undefined {
-    const run = this.makeRun(task, onEnd)
+    const run = this.makeRun(task, args, onEnd)
     if (this.closing !== undefined) this.settle(run, failure(run, () => new ShutDown()))
-    else if (this.pack(run, args)) return run
+    else if (this.pack(run)) return run
     return undefined
   }
 
@@ -353,12 +497,20 @@ export class Scheduler {
   // ---------------------------------------------------------------------------
 
   private settle(run: Run, { exit, kind }: Outcome): void {
+    this.settleAs(run, kind, exit)
+  }
+
+  private settleAs(run: Run, kind: OutcomeKind, exit: RunExit): void {
     if (run.state === Done) return
     run.state = Done
-    run.endedAt = this.host.now()
-    run.cancelTimer?.()
-    run.cancelTimer = undefined
-    run.parcel = undefined
+    if (run.cancelTimer !== undefined) {
+      run.cancelTimer()
+      run.cancelTimer = undefined
+    }
+    // A handle keeps the run: it need not keep the arguments.
+    run.args = noArguments
+    run.transfer = undefined
+    if (run.endedAt === 0) run.endedAt = this.host.now()
     this.unsettled--
     this.outcomes[kind]++
     run.onEnd(exit)
@@ -425,7 +577,12 @@ export class Scheduler {
     const climbs = by === "TimeLimit" || by === "Shutdown" || run.task.onInterrupt === "stop"
     if (climbs && thread.state === "Ready" && thread.cancelLadder === undefined) {
       const grace = run.task.graceMillis ?? this.options.graceMillis
-      thread.setLadder(this.after(grace, () => this.threads.terminate(thread)))
+      thread.setLadder(this.after(grace, () => {
+        thread.cancelLadder = undefined
+        // It may have ended just now, without a message yet.
+        this.collect(thread)
+        if (run.state !== Done) this.threads.terminate(thread)
+      }))
     }
   }
 
@@ -439,6 +596,7 @@ export class Scheduler {
 
   /** Third step: the thread sits in native code, and its caller goes on without it. */
   private onAbandoned(thread: PoolThread): void {
+    this.collect(thread)
     const { running } = thread
     thread.stuckOn = running
     if (running !== undefined) this.closing?.report.abandoned.push(running.task.name)
@@ -450,16 +608,22 @@ export class Scheduler {
     this.afterLoss(thread, undefined, outcomes)
   }
 
-  /** Puts what the thread has not claimed back to the head of the queue, in its order. */
+  /**
+   * Puts what the thread has not claimed back to the head of the queue, in its order.
+   * If that is all it has, the thread is still busy until it has passed the last.
+   */
   private takeBack(thread: PoolThread): void {
+    const taken: Array<Run> = []
     for (let i = thread.assigned.length - 1; i >= 0; i--) {
       const run = thread.assigned[i]!
       if (run.state !== Assigned || !controlBlock.revoke(thread.control, run.sequence)) continue
-      thread.assigned.splice(i, 1)
-      run.cancelTimer?.()
-      run.cancelTimer = undefined
-      if (thread.lease !== undefined || run.parcel!.transfer !== undefined) {
-        // The state it was for, or the buffers it was sent with, are gone with the thread.
+      if (thread.assigned.length === 1 && thread.state === "Ready") thread.assigned[0] = passedOver(run)
+      else thread.assigned.splice(i, 1)
+      taken.push(run)
+    }
+    for (const run of taken) {
+      if (thread.lease !== undefined || run.transfer !== undefined) {
+        // The state it was for, or the buffers it was sent with, went to that thread.
         this.fail(run, () => new WorkerExited({}))
       } else if (this.closing !== undefined && !run.task.mandatory) {
         run.stop = "Shutdown"
@@ -499,8 +663,8 @@ export class Scheduler {
   private noThreads: { readonly attempts: number; readonly cause: unknown } | undefined
 
   private onMessage(thread: PoolThread, message: protocol.FromThread): void {
-    if (message[0] === protocol.Results) {
-      this.onResults(thread, message)
+    if (message[0] === protocol.Progress) {
+      this.collect(thread, message)
     } else if (message[0] === protocol.Stray) {
       const error = decode(message[1], [])
       this.onEvent({ _tag: "StrayError", threadId: thread.thread.threadId, task: message[2], error })
@@ -517,29 +681,73 @@ export class Scheduler {
     for (const watcher of Array.from(this.readyWatchers)) watcher()
   }
 
-  private onResults(thread: PoolThread, message: protocol.ResultsMessage): void {
-    const outcomes: Array<readonly [Run, Outcome]> = []
-    for (let i = 1; i < message.length; i += protocol.resultStride) {
-      const run = thread.assigned[0]
-      // What was taken back from a thread that is being terminated may still be reported.
-      if (run === undefined || run.sequence !== message[i]) continue
-      thread.assigned.shift()
+  /**
+   * Takes in what the thread is done with, gives it its next tasks, and only then tells
+   * the outcomes: the fibers that they resume can take long.
+   */
+  private collect(thread: PoolThread, message?: protocol.ProgressMessage): void {
+    const count = this.countEnded(thread, message?.[1])
+    if (count === 0) return
+    const { control } = thread
+    const runs = thread.assigned.splice(0, count)
+    const values: Array<unknown> = []
+    for (const run of runs) {
+      const { sequence } = run
+      // Read before the thread gets other tasks, which use the same cells.
+      values.push(controlBlock.result(control, sequence))
       if (run.state === Done) continue
-      run.startedAt = message[i + 3] as number
-      outcomes.push([run, reported(run, message[i + 1] as number, message[i + 2])])
+      const startedAt = controlBlock.startTime(control, sequence)
+      const endedAt = controlBlock.endTime(control, sequence)
+      run.startedAt = startedAt
+      run.endedAt = endedAt
+      if (startedAt !== 0) this.learn(run.task, endedAt - startedAt)
     }
+    const posted = message !== undefined && message.length > 1 ? runs[count - 1] : undefined
     // A stop was for a run that has ended: its ladder goes no further.
-    if (thread.state === "Ready" && thread.running?.stop === undefined) thread.clearLadder()
+    if (thread.state === "Ready" && thread.cancelLadder !== undefined && thread.running?.stop === undefined) {
+      thread.clearLadder()
+    }
     this.free(thread)
     this.pump()
-    for (const [run, outcome] of outcomes) this.settle(run, outcome)
+    for (let i = 0; i < count; i++) {
+      const run = runs[i]!
+      if (run.state === Done) continue
+      if (run === posted) this.settle(run, reported(run, message![2]!, message![3]))
+      else if (run.stop !== "TimeLimit" && run.task.codec === undefined) {
+        this.settleAs(run, "Succeeded", Exit.succeed(values[i]))
+      } else this.settle(run, reported(run, protocol.Succeeded, values[i]))
+    }
+  }
+
+  /** How many of a thread's tasks it is done with; not beyond one whose result is still on its way. */
+  private countEnded(thread: PoolThread, posted: number | undefined): number {
+    const { assigned, control } = thread
+    const passed = controlBlock.passed(control)
+    let count = 0
+    for (const { sequence } of assigned) {
+      if (!controlBlock.isUpTo(sequence, passed)) break
+      if (
+        sequence !== posted && controlBlock.hasEnded(control, sequence) &&
+        controlBlock.resultKind(control, sequence) === controlBlock.Posted
+      ) break
+      count++
+      if (sequence === posted) break
+    }
+    return count
+  }
+
+  private learn(task: ResolvedTask, millis: number): void {
+    const index = this.indexOf(task)
+    const mean = this.meanMillis[index]
+    this.meanMillis[index] = mean === undefined ? millis : mean + (millis - mean) * meanWeight
   }
 
   private onEnded(thread: PoolThread, exit: ThreadExit, previous: ThreadState): void {
+    this.collect(thread)
     this.takeBack(thread)
     const outcomes = this.endAssigned(thread, (run) => {
       if (run.stop !== undefined && previous === "Terminating") return stopped(run, "Terminated")
-      if (previous !== "Terminating" && !exit.outOfMemory && !controlBlock.wasEntered(thread.control, run.sequence)) {
+      if (previous !== "Terminating" && !exit.outOfMemory && !controlBlock.isEntered(thread.control, run.sequence)) {
         return failure(run, () => new LoadFailed(loadFailure(run.task.module, diedLoading(exit), [])))
       }
       if (exit.outOfMemory) return failure(run, () => new OutOfMemory({ limits: this.options.resourceLimits }))
@@ -679,6 +887,25 @@ export class Scheduler {
     this.keptAlive = active
     this.host.keepAlive(active)
   }
+}
+
+/** What is dealt to one thread. */
+interface Hand {
+  readonly thread: PoolThread
+  readonly message: protocol.RunMessage
+  transfer: Array<object> | undefined
+  millis: number
+  full: boolean
+}
+
+const noArguments: Array<unknown> = []
+
+/** Stands for a run that was taken back, until its thread has passed it. */
+const passedOver = (run: Run): Run => {
+  const passed = new Run(run.id, run.task, noArguments, run.submittedAt, () => {})
+  passed.state = Done
+  passed.sequence = run.sequence
+  return passed
 }
 
 const diedLoading = (exit: ThreadExit): Error =>

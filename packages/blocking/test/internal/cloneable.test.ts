@@ -3,6 +3,7 @@ import {
   compact,
   describe as describeValue,
   findUncloneable,
+  isMutable,
   markMoved,
   snapshot,
   takeMoved
@@ -56,12 +57,23 @@ describe("cloneable", () => {
     assert.deepStrictEqual([view.byteLength, view.buffer.byteLength], [2, 2])
   })
 
-  it("S3: a snapshot of primitives copies nothing", () => {
-    const parcel = { values: [1, "a", null, undefined], transfer: undefined }
-    assert.strictEqual(snapshot(parcel), parcel)
+  it("S3: a snapshot shares nothing that can be changed, and detaches what is moved", () => {
     const object = { a: 1 }
-    const copied = snapshot({ values: [object], transfer: undefined })
-    assert.notStrictEqual(copied.values[0], object)
-    assert.deepStrictEqual(copied.values, [{ a: 1 }])
+    const [copied] = snapshot([object, 1], undefined)
+    object.a = 2
+    assert.deepStrictEqual(copied, [{ a: 1 }, 1])
+    const bytes = new Uint8Array(4)
+    const [[moved], transfer] = snapshot([bytes], [bytes.buffer])
+    assert.strictEqual(bytes.byteLength, 0)
+    assert.deepStrictEqual(transfer, [(moved as Uint8Array).buffer])
+    assert.deepStrictEqual([1, "a", null, undefined, {}, () => {}, Symbol("s")].map(isMutable), [
+      false,
+      false,
+      false,
+      false,
+      true,
+      true,
+      true
+    ])
   })
 })

@@ -1,14 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as controlBlock from "../../src/internal/controlBlock.ts"
 
-const block = () => {
-  const cells = controlBlock.make()
-  return { cells, clock: new Float64Array(cells.buffer) }
-}
 
 describe("controlBlock", () => {
   it("C1: a task is claimed or revoked, never both", () => {
-    const { cells } = block()
+    const cells = controlBlock.make()
     controlBlock.offer(cells, 1)
     assert.isTrue(controlBlock.claim(cells, 1))
     assert.isFalse(controlBlock.revoke(cells, 1))
@@ -20,7 +16,7 @@ describe("controlBlock", () => {
   })
 
   it("C1: a cell given to a later task refuses the claim of the earlier one", () => {
-    const { cells } = block()
+    const cells = controlBlock.make()
     const later = 1 + controlBlock.capacity
     controlBlock.offer(cells, 1)
     assert.isTrue(controlBlock.revoke(cells, 1))
@@ -30,26 +26,53 @@ describe("controlBlock", () => {
   })
 
   it("C3: a stop is for one run", () => {
-    const { cells } = block()
+    const cells = controlBlock.make()
     controlBlock.requestStop(cells, 7)
-    assert.isTrue(controlBlock.isStopRequested(cells, 7))
-    assert.isFalse(controlBlock.isStopRequested(cells, 8))
-    assert.isFalse(controlBlock.isStopRequested(cells, 0))
+    assert.isTrue(controlBlock.isStopRequested(cells.int32, 7))
+    assert.isFalse(controlBlock.isStopRequested(cells.int32, 8))
+    assert.isFalse(controlBlock.isStopRequested(cells.int32, 0))
   })
 
   it("the start of a body is known only while it runs", () => {
-    const { cells, clock } = block()
+    const cells = controlBlock.make()
     assert.isUndefined(controlBlock.startedAt(cells, 1))
-    controlBlock.enter(cells, clock, 1, 1234.5)
+    controlBlock.enter(cells, 1, 1234.5)
     assert.strictEqual(controlBlock.startedAt(cells, 1), 1234.5)
     assert.isUndefined(controlBlock.startedAt(cells, 2))
-    controlBlock.leave(cells)
+    controlBlock.end(cells, 1, 1234.5, 1235)
     assert.isUndefined(controlBlock.startedAt(cells, 1))
+  })
+
+  it("F1: a small result is read from the block, whatever became of the thread", () => {
+    const cells = controlBlock.make()
+    const values = [0.5, -0, Number.NaN, true, false, null, undefined]
+    values.forEach((value, i) => {
+      controlBlock.offer(cells, i + 1)
+      assert.isTrue(controlBlock.claim(cells, i + 1))
+      assert.isFalse(controlBlock.hasEnded(cells, i + 1))
+      assert.isTrue(controlBlock.keep(cells, i + 1, value))
+      controlBlock.end(cells, i + 1, 1, 2)
+    })
+    values.forEach((value, i) => {
+      assert.isTrue(controlBlock.hasEnded(cells, i + 1))
+      assert.isFalse(controlBlock.isClaimed(cells, i + 1))
+      assert.isTrue(Object.is(controlBlock.result(cells, i + 1), value))
+    })
+    assert.strictEqual(controlBlock.passed(cells), values.length)
+    assert.isFalse(controlBlock.keep(cells, 8, "text"))
+  })
+
+  it("an order between sequence numbers survives their wrap", () => {
+    assert.isTrue(controlBlock.isUpTo(5, 5))
+    assert.isTrue(controlBlock.isUpTo(5, 60))
+    assert.isFalse(controlBlock.isUpTo(60, 5))
+    assert.isTrue(controlBlock.isUpTo(0x0fffffff, 3))
+    assert.isFalse(controlBlock.isUpTo(3, 0x0fffffff))
   })
 
   it("sequence numbers start again before they leave 28 bits, and never are 0", () => {
     let sequence = 0x0fffffff - 1
-    const { cells } = block()
+    const cells = controlBlock.make()
     for (const expected of [0x0fffffff, 1, 2]) {
       sequence = controlBlock.nextSequence(sequence)
       assert.strictEqual(sequence, expected)

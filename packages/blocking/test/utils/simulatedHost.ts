@@ -17,16 +17,15 @@ export class SimulatedThread {
   retired = false
   terminated = false
   readonly ordinal: number
-  private readonly control: Int32Array
-  private readonly clock: Float64Array
+  private readonly control: controlBlock.ControlBlock
+  private startedAt = 0
   private readonly host: SimulatedHost
   private readonly events: ThreadHost.ThreadEvents
 
   constructor(host: SimulatedHost, options: ThreadHost.ThreadOptions, events: ThreadHost.ThreadEvents) {
     this.host = host
     this.ordinal = options.ordinal
-    this.control = (options.start as protocol.ThreadStart).control
-    this.clock = new Float64Array(this.control.buffer)
+    this.control = controlBlock.view((options.start as protocol.ThreadStart).control)
     this.events = events
   }
 
@@ -47,22 +46,38 @@ export class SimulatedThread {
     const { sequence } = this.inbox[0]!
     if (!controlBlock.claim(this.control, sequence)) {
       this.inbox.shift()
-      this.events.onMessage([protocol.Results, sequence, protocol.Skipped, undefined, 0, this.host.time])
+      controlBlock.skip(this.control, sequence)
+      if (this.inbox.length === 0) this.tell()
       return false
     }
-    controlBlock.enter(this.control, this.clock, sequence, this.host.time)
+    this.startedAt = this.host.time
+    controlBlock.enter(this.control, sequence, this.startedAt)
     return true
   }
 
   get isStopRequested(): boolean {
-    return controlBlock.isStopRequested(this.control, this.inbox[0]!.sequence)
+    return controlBlock.isStopRequested(this.control.int32, this.inbox[0]!.sequence)
   }
 
-  /** Ends the body that was entered. */
-  finish(status: number = protocol.Succeeded, value: unknown = undefined): void {
+  /** Ends the body that was entered; the scheduler is told when the batch is done. */
+  finish(value?: number): void {
     const { sequence } = this.inbox.shift()!
-    controlBlock.leave(this.control)
-    this.events.onMessage([protocol.Results, sequence, status, value, this.host.time, this.host.time])
+    controlBlock.keep(this.control, sequence, value)
+    controlBlock.end(this.control, sequence, this.startedAt, this.host.time)
+    if (this.inbox.length === 0) this.tell()
+  }
+
+  /** Ends the body with an outcome that only a message can carry. */
+  post(status: number, value?: unknown): void {
+    const { sequence } = this.inbox.shift()!
+    controlBlock.willPost(this.control, sequence)
+    controlBlock.end(this.control, sequence, this.startedAt, this.host.time)
+    this.events.onMessage([protocol.Progress, sequence, status, value])
+  }
+
+  /** Tells the scheduler to look at the control block. */
+  tell(): void {
+    this.events.onMessage([protocol.Progress])
   }
 
   exit(exitCode = 0): void {
