@@ -147,6 +147,10 @@ export class Scheduler {
     return this.unsettled === 0
   }
 
+  get isClosing(): boolean {
+    return this.closing !== undefined
+  }
+
   now(): number {
     return this.host.now()
   }
@@ -778,7 +782,7 @@ export class Scheduler {
     this.pump()
     for (const [run, outcome] of outcomes) this.settle(run, outcome)
     lease?.onLost(exitCode)
-    if (this.closing !== undefined && this.threads.all.size === 0) this.closed()
+    this.closeIfDone()
   }
 
   /** Asks for `count` ready threads and calls back, once, with what came of it. */
@@ -837,7 +841,7 @@ export class Scheduler {
     for (const watcher of Array.from(this.readyWatchers)) watcher()
     if (this.queue.size === 0) this.threads.endUnused()
     this.pump()
-    if (this.threads.all.size === 0 && this.queue.size === 0) this.closed()
+    this.closeIfDone()
   }
 
   private cancelQueued(run: Run): void {
@@ -855,18 +859,21 @@ export class Scheduler {
       for (const run of thread.assigned.slice()) this.stop(run, "Shutdown")
       if (thread.lease !== undefined && thread.assigned.length === 0) this.threads.terminate(thread)
     }
-    if (this.threads.all.size === 0) this.closed()
+    this.closeIfDone()
   }
 
   private terminateAll(): void {
     for (const thread of Array.from(this.threads.all)) this.threads.terminate(thread)
   }
 
-  private closed(): void {
+  /** A mandatory task can still be waiting for a thread when there is none. */
+  private closeIfDone(): void {
     const { closing } = this
-    if (closing === undefined || closing.done === true) return
+    if (closing === undefined || closing.done === true || this.threads.all.size > 0 || this.queue.size > 0) return
     closing.done = true
     for (const cancel of closing.timers) cancel()
+    this.cancelWatch?.()
+    this.threads.close()
     this.updateKeepAlive()
     closing.onClosed(closing.report)
   }

@@ -111,7 +111,7 @@ export class Threads {
   watchKeepAlive(): void {
     const { keepAliveMillis, minThreads } = this.options
     const oldest = this.idle[0]
-    if (oldest === undefined || this.cancelKeepAlive !== undefined || this.live <= minThreads) return
+    if (this.closing || oldest === undefined || this.cancelKeepAlive !== undefined || this.live <= minThreads) return
     const left = oldest.idleSince + keepAliveMillis - this.host.now()
     this.cancelKeepAlive = this.after(Math.max(left, 1), () => {
       this.cancelKeepAlive = undefined
@@ -254,7 +254,7 @@ export class Threads {
     this.takeFromIdle(thread)
   }
 
-  /** From here on threads start only for tasks that wait. */
+  /** From here on threads start only for tasks that wait; called again when none do. */
   close(): void {
     this.closing = true
     this.cancelKeepAlive?.()

@@ -55,6 +55,11 @@ export class SimulatedThread {
     return true
   }
 
+  /** The argument of the first task that it was sent. */
+  get task(): number {
+    return this.inbox[0]!.args[0] as number
+  }
+
   get isStopRequested(): boolean {
     return controlBlock.isStopRequested(this.control.int32, this.inbox[0]!.sequence)
   }
@@ -126,7 +131,10 @@ export class SimulatedHost implements ThreadHost.ThreadHost {
   advance(millis: number): void {
     const end = this.time + millis
     while (true) {
-      const due = Array.from(this.timers).filter((timer) => timer.at <= end).sort((a, b) => a.at - b.at)[0]
+      let due: Timer | undefined
+      for (const timer of this.timers) {
+        if (timer.at <= end && (due === undefined || timer.at < due.at)) due = timer
+      }
       if (due === undefined) break
       this.timers.delete(due)
       this.time = due.at
