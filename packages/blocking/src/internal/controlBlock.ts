@@ -69,7 +69,8 @@ export const view = (memory: SharedArrayBuffer): ControlBlock => ({
 export const nextSequence = (sequence: number): number => sequence === lastSequence ? 1 : sequence + 1
 
 /** Whether a task was sent no later than another, for any two that can be out at once. */
-export const isUpTo = (sequence: number, last: number): boolean => ((last - sequence) & lastSequence) <= lastSequence >> 1
+export const isUpTo = (sequence: number, last: number): boolean =>
+  ((last - sequence) & lastSequence) <= lastSequence >> 1
 
 // -----------------------------------------------------------------------------
 // The scheduler's side

@@ -150,7 +150,11 @@ export class Threads {
   private startOne(): boolean {
     const thread = new PoolThread(this.started + 1)
     const { preload, threadData } = this.options
-    const start: protocol.ThreadStart = { control: thread.control.int32.buffer as SharedArrayBuffer, preload, threadData }
+    const start: protocol.ThreadStart = {
+      control: thread.control.int32.buffer as SharedArrayBuffer,
+      preload,
+      threadData
+    }
     try {
       thread.thread = this.host.spawn({ ordinal: thread.ordinal, start }, {
         onMessage: (message) => this.onMessage(thread, message as protocol.FromThread),

@@ -1,7 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as controlBlock from "../../src/internal/controlBlock.ts"
 
-
 describe("controlBlock", () => {
   it("C1: a task is claimed or revoked, never both", () => {
     const cells = controlBlock.make()

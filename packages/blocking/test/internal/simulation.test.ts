@@ -7,8 +7,8 @@
  * `SIMULATION_SCHEDULES` sets how many are run (10 000 by default).
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Exit } from "effect"
-import { Task } from "effect-blocking"
+import { Cause, Exit } from "effect"
+import { JoinError, Task } from "effect-blocking"
 import * as controlBlock from "../../src/internal/controlBlock.ts"
 import * as protocol from "../../src/internal/protocol.ts"
 import { resolve } from "../../src/internal/resolvedTask.ts"
@@ -74,6 +74,8 @@ const simulate = (seed: number): void => {
   const submissions: Array<Submission> = []
   /** Bodies that were entered. */
   const entered = new Set<number>()
+  /** Bodies that ended with a result in the control block. */
+  const kept = new Set<number>()
   const inBody = new Set<SimulatedThread>()
   const ended = new Set<SimulatedThread>()
   /** What a thread may still do: a terminated one can be slow to die. */
@@ -113,8 +115,10 @@ const simulate = (seed: number): void => {
     if (inBody.has(thread)) {
       if (chance(0.03)) return die(thread, 3)
       inBody.delete(thread)
-      if (chance(0.7)) thread.finish(thread.task)
-      else if (thread.isStopRequested && chance(0.7)) thread.post(protocol.Stopped)
+      if (chance(0.7)) {
+        kept.add(thread.task)
+        thread.finish(thread.task)
+      } else if (thread.isStopRequested && chance(0.7)) thread.post(protocol.Stopped)
       else if (chance(0.5)) thread.post(protocol.Succeeded, thread.task)
       else thread.post(protocol.Panicked, "thrown")
       return
@@ -132,7 +136,26 @@ const simulate = (seed: number): void => {
     if (chance(0.01)) die(thread, 7)
   }
 
+  // S2: what is sent for the first time was submitted after all that was sent before. In
+  // one step several threads can be dealt to in turn, each of them in order.
+  const sent = new Set<number>()
+  let lastSent = -1
+  let newlySent: Array<number> = []
+  host.onBatch = (batch) => {
+    const fresh = (batch as ReadonlyArray<number>).filter((n) => !sent.has(n))
+    fresh.forEach((n, i) => {
+      assert.isTrue(i === 0 || fresh[i - 1]! < n, "a batch is out of order")
+      sent.add(n)
+    })
+    newlySent.push(...fresh)
+  }
+
   const check = (): void => {
+    if (newlySent.length > 0) {
+      assert.isAbove(Math.min(...newlySent), lastSent, "a task overtook another")
+      lastSent = Math.max(...newlySent)
+      newlySent = []
+    }
     assert.isAtMost(scheduler.threads.all.size, maxThreads)
     // What is taken back from threads had been let in before.
     assert.isAtMost(scheduler.queueDepth, queueCapacity + maxThreads + controlBlock.capacity * maxThreads)
@@ -178,35 +201,36 @@ const simulate = (seed: number): void => {
     check()
   }
 
-  // Some pools are closed with all this under way, the others drain first.
   host.refusal = undefined
-  let closed = false
-  const closeAt = chance(0.5) ? 0 : 1000
-  for (let i = 0; i < 2000 && !closed; i++) {
-    if (i === closeAt || (i > closeAt && !scheduler.isClosing && scheduler.isIdle)) {
-      scheduler.close(() => {
-        closed = true
-      })
-    }
+  const goOn = (millis: number): void => {
     for (const thread of alive()) work(thread)
-    host.advance(0.5)
+    host.advance(millis)
     check()
-    if (closeAt > 0 && scheduler.isIdle && !scheduler.isClosing) {
-      for (const { exits, n } of submissions) {
-        assert.isTrue(exits.length === 1, `submission ${n} has no outcome`)
-      }
-      scheduler.close(() => {
-        closed = true
-      })
-    }
   }
+  // Some pools are closed with all this under way, the others drain first.
+  if (chance(0.5)) {
+    // Long enough for the longest pause after a failed start.
+    for (let i = 0; i < 1000 && !scheduler.isIdle; i++) goOn(i < 200 ? 0.5 : 5)
+    assert.isTrue(scheduler.isIdle, "tasks are left although the threads work")
+  }
+  let closed = false
+  scheduler.close(() => {
+    closed = true
+  })
+  for (let i = 0; i < 1000 && !closed; i++) goOn(0.5)
   assert.isTrue(closed, "the shutdown did not end")
+
   for (const { exits, n, run } of submissions) {
     assert.strictEqual(run!.state, Done)
     assert.strictEqual(exits.length, 1, `submission ${n} has no outcome`)
     if (Exit.isSuccess(exits[0]!)) {
       assert.strictEqual(exits[0].value, n, "a result came to another task")
       assert.isTrue(entered.has(n))
+    } else if (JoinError.isJoinError(Cause.squash(exits[0]!.cause))) {
+      const { reason } = Cause.squash(exits[0]!.cause) as JoinError.JoinError
+      if (reason._tag === "Cancelled") assert.isDefined(run!.stop, "a stop was for another task")
+      const lost = reason._tag === "WorkerExited" || reason._tag === "LoadFailed"
+      assert.isFalse(lost && kept.has(n), "a result was lost with its thread")
     }
   }
   assert.isFalse(host.alive)

@@ -32,9 +32,13 @@ export class SimulatedThread {
   receive(message: protocol.ToThread): void {
     if (message[0] === protocol.Retire) this.retired = true
     if (message[0] !== protocol.Run) return
+    const batch: Array<unknown> = []
     for (let i = 1; i < message.length; i += 3) {
-      this.inbox.push({ sequence: message[i] as number, args: message[i + 2] as ReadonlyArray<unknown> })
+      const args = message[i + 2] as ReadonlyArray<unknown>
+      this.inbox.push({ sequence: message[i] as number, args })
+      batch.push(args[0])
     }
+    this.host.onBatch(batch)
   }
 
   ready(): void {
@@ -96,6 +100,8 @@ export class SimulatedHost implements ThreadHost.ThreadHost {
   readonly threads: Array<SimulatedThread> = []
   /** What `spawn` throws, while there is something. */
   refusal: unknown
+  /** Hears of every message with tasks, by their first arguments. */
+  onBatch: (batch: ReadonlyArray<unknown>) => void = () => {}
   private readonly timers = new Set<Timer>()
 
   readonly now = (): number => this.time
