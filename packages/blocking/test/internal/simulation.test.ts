@@ -13,7 +13,7 @@ import * as controlBlock from "../../src/internal/controlBlock.ts"
 import * as protocol from "../../src/internal/protocol.ts"
 import { resolve } from "../../src/internal/resolvedTask.ts"
 import { Assigned, Done, type Run, type RunExit } from "../../src/internal/run.ts"
-import { Scheduler } from "../../src/internal/scheduler.ts"
+import { Scheduler, type ShutdownReport } from "../../src/internal/scheduler.ts"
 import { SimulatedHost, type SimulatedThread } from "../utils/simulatedHost.ts"
 
 const base = Task.make(import.meta.url, "base", (n: number) => n)
@@ -115,11 +115,12 @@ const simulate = (seed: number): void => {
     if (inBody.has(thread)) {
       if (chance(0.03)) return die(thread, 3)
       inBody.delete(thread)
-      if (chance(0.7)) {
+      const end = below(10)
+      if (end < 7) {
         kept.add(thread.task)
         thread.finish(thread.task)
-      } else if (thread.isStopRequested && chance(0.7)) thread.post(protocol.Stopped)
-      else if (chance(0.5)) thread.post(protocol.Succeeded, thread.task)
+      } else if (end < 9 && thread.isStopRequested) thread.post(protocol.Stopped)
+      else if (end < 9) thread.post(protocol.Succeeded, thread.task)
       else thread.post(protocol.Panicked, "thrown")
       return
     }
@@ -213,12 +214,10 @@ const simulate = (seed: number): void => {
     for (let i = 0; i < 1000 && !scheduler.isIdle; i++) goOn(i < 200 ? 0.5 : 5)
     assert.isTrue(scheduler.isIdle, "tasks are left although the threads work")
   }
-  let closed = false
-  scheduler.close(() => {
-    closed = true
-  })
-  for (let i = 0; i < 1000 && !closed; i++) goOn(0.5)
-  assert.isTrue(closed, "the shutdown did not end")
+  const reports: Array<ShutdownReport> = []
+  scheduler.close((report) => reports.push(report))
+  for (let i = 0; i < 1000 && reports.length === 0; i++) goOn(0.5)
+  assert.strictEqual(reports.length, 1, "the shutdown did not end")
 
   for (const { exits, n, run } of submissions) {
     assert.strictEqual(run!.state, Done)
