@@ -10,11 +10,13 @@ import type { Task } from "../Task.ts"
 import type { ThreadHost } from "../ThreadHost.ts"
 import * as controlBlock from "./controlBlock.ts"
 import { lease } from "./lease.ts"
+import * as metrics from "./metrics.ts"
 import { joinError, loadFailure } from "./outcome.ts"
 import { pseudoTask, resolve } from "./resolvedTask.ts"
 import { Assigned, Done, type Run, type RunExit } from "./run.ts"
 import { type PrewarmFailure, Scheduler, type SchedulerEvent, type SchedulerOptions } from "./scheduler.ts"
 import { stopAndWait } from "./stopping.ts"
+import { beginSpan } from "./tracing.ts"
 
 /** Makes a pool that shuts down with the scope. */
 export const make = Effect.fnUntraced(function*(
@@ -27,6 +29,7 @@ export const make = Effect.fnUntraced(function*(
     Effect.runForkWith(context)(Effect.annotateLogs(effect, { pool: key }))
   }
   const scheduler = new Scheduler(host, options, (event) => log(logEvent(event)))
+  yield* metrics.register(key, scheduler)
   yield* Effect.addFinalizer(() => shutdown(scheduler, key))
   return new PoolImpl(key, scheduler)
 })
@@ -54,7 +57,7 @@ class PoolImpl implements Pool {
       const run = this.scheduler.submit(
         resolve(task),
         args as ReadonlyArray<unknown> as Array<unknown>,
-        resume as (exit: RunExit) => void
+        traced(this.key, task, resume as (exit: RunExit) => void)
       )
       return run.state === Done
         ? undefined
@@ -83,15 +86,21 @@ class PoolImpl implements Pool {
     return Effect.callback((resume) => {
       const exit = Deferred.makeUnsafe<A, E | JoinError>()
       let accepted = false
-      const run = this.scheduler.submit(resolve(task), args as ReadonlyArray<unknown> as Array<unknown>, (ended) => {
+      const onEnd = (ended: RunExit): void => {
         if (accepted) Deferred.doneUnsafe(exit, ended as Exit.Exit<A, E | JoinError>)
         // Refused: what keeps a task from being accepted is never its own error.
         else resume(ended as Exit.Exit<never, JoinError>)
-      }, (run) => {
-        accepted = true
-        onAccepted(run)
-        resume(Effect.succeed(new JoinHandleImpl(this.scheduler, run, task, exit)))
-      })
+      }
+      const run = this.scheduler.submit(
+        resolve(task),
+        args as ReadonlyArray<unknown> as Array<unknown>,
+        traced(this.key, task, onEnd),
+        (run) => {
+          accepted = true
+          onAccepted(run)
+          resume(Effect.succeed(new JoinHandleImpl(this.scheduler, run, task, exit)))
+        }
+      )
       return Effect.sync(() => this.scheduler.stop(run, "Interrupt"))
     })
   }
@@ -156,6 +165,19 @@ class PoolImpl implements Pool {
     })
     return Effect.sync(forget)
   })
+}
+
+/** Ends the task's span, if it has one, before its outcome is told. */
+const traced = <Args extends ReadonlyArray<unknown>, A, E>(
+  pool: string,
+  task: Task<Args, A, E>,
+  onEnd: (exit: RunExit) => void
+): (exit: RunExit, run: Run) => void => {
+  const span = beginSpan(pool, task)
+  return span === undefined ? onEnd : (exit, run) => {
+    span.end(run, exit)
+    onEnd(exit)
+  }
 }
 
 const reasonOf = (failed: PrewarmFailure): JoinErrorReason => {

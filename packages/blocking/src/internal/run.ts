@@ -45,14 +45,14 @@ export class Run {
   readonly id: number
   readonly task: ResolvedTask
   readonly submittedAt: number
-  readonly onEnd: (exit: RunExit) => void
+  readonly onEnd: (exit: RunExit, run: Run) => void
 
   constructor(
     id: number,
     task: ResolvedTask,
     args: Array<unknown>,
     submittedAt: number,
-    onEnd: (exit: RunExit) => void
+    onEnd: (exit: RunExit, run: Run) => void
   ) {
     this.id = id
     this.task = task

@@ -23,6 +23,7 @@ import {
 import type { ThreadExit, ThreadHost } from "../ThreadHost.ts"
 import { compact, findUncloneable, isMutable, NotCloneableError, snapshot, takeMoved } from "./cloneable.ts"
 import * as controlBlock from "./controlBlock.ts"
+import { Distribution } from "./distribution.ts"
 import { cancelledInQueue, failure, loadFailure, type Outcome, type OutcomeKind, reported, stopped } from "./outcome.ts"
 import type { PoolThread, ThreadState } from "./poolThread.ts"
 import * as protocol from "./protocol.ts"
@@ -74,6 +75,23 @@ const stallMillis = 1
 /** A thread that has not claimed the first of its tasks by then is busy with something else. Arbitrary. */
 const unresponsiveMillis = 20
 
+/** Upper bounds of the buckets in which waits and run times are counted, in milliseconds. */
+export const durationBoundaries: ReadonlyArray<number> = [
+  0.01,
+  0.03,
+  0.1,
+  0.3,
+  1,
+  3,
+  10,
+  30,
+  100,
+  300,
+  1000,
+  3000,
+  10_000
+]
+
 /** The weight of one run in the mean time of its task. Arbitrary: forgets an outlier in about twenty runs. */
 const meanWeight = 0.2
 
@@ -104,6 +122,8 @@ export class Scheduler {
     LoadFailed: 0,
     SpawnFailed: 0
   }
+  readonly queueWait = new Distribution(durationBoundaries)
+  readonly runTime = new Distribution(durationBoundaries)
   submitted = 0
   /** Runs without an outcome. */
   private unsettled = 0
@@ -143,6 +163,12 @@ export class Scheduler {
     return this.waiting.size
   }
 
+  get runningCount(): number {
+    let count = 0
+    for (const thread of this.threads.all) if (thread.running !== undefined) count++
+    return count
+  }
+
   get isIdle(): boolean {
     return this.unsettled === 0
   }
@@ -162,7 +188,7 @@ export class Scheduler {
   submit(
     task: ResolvedTask,
     args: Array<unknown>,
-    onEnd: (exit: RunExit) => void,
+    onEnd: (exit: RunExit, run: Run) => void,
     onAccepted?: (run: Run) => void
   ): Run {
     const run = this.makeRun(task, args, onEnd)
@@ -176,7 +202,11 @@ export class Scheduler {
   }
 
   /** Asks for a thread to hold; it comes to `onGranted`, unless `onEnd` comes first. */
-  requestLease(task: ResolvedTask, onGranted: (thread: PoolThread) => void, onEnd: (exit: RunExit) => void): Run {
+  requestLease(
+    task: ResolvedTask,
+    onGranted: (thread: PoolThread) => void,
+    onEnd: (exit: RunExit, run: Run) => void
+  ): Run {
     const run = this.makeRun(task, [], onEnd)
     run.onGranted = onGranted
     if (this.closing !== undefined) this.settle(run, failure(run, () => new ShutDown()))
@@ -184,7 +214,7 @@ export class Scheduler {
     return run
   }
 
-  private makeRun(task: ResolvedTask, args: Array<unknown>, onEnd: (exit: RunExit) => void): Run {
+  private makeRun(task: ResolvedTask, args: Array<unknown>, onEnd: (exit: RunExit, run: Run) => void): Run {
     this.submitted++
     this.unsettled++
     return new Run(++this.lastId, task, args, this.host.now(), onEnd)
@@ -478,7 +508,7 @@ export class Scheduler {
   }
 
   /** Makes a run for a leased thread, or ends it. */
-  makeLeasedRun(task: ResolvedTask, args: Array<unknown>, onEnd: (exit: RunExit) => void): Run | undefined {
+  makeLeasedRun(task: ResolvedTask, args: Array<unknown>, onEnd: (exit: RunExit, run: Run) => void): Run | undefined {
     const run = this.makeRun(task, args, onEnd)
     if (this.closing !== undefined) this.settle(run, failure(run, () => new ShutDown()))
     else if (this.pack(run)) return run
@@ -517,7 +547,7 @@ export class Scheduler {
     if (run.endedAt === 0) run.endedAt = this.host.now()
     this.unsettled--
     this.outcomes[kind]++
-    run.onEnd(exit)
+    run.onEnd(exit, run)
     const { observers } = run
     if (observers !== undefined) {
       run.observers = undefined
@@ -704,7 +734,10 @@ export class Scheduler {
       const endedAt = controlBlock.endTime(control, sequence)
       run.startedAt = startedAt
       run.endedAt = endedAt
-      if (startedAt !== 0) this.learn(run.task, endedAt - startedAt)
+      if (startedAt === 0) continue
+      this.learn(run.task, endedAt - startedAt)
+      this.queueWait.record(startedAt - run.submittedAt)
+      this.runTime.record(endedAt - startedAt)
     }
     const posted = message !== undefined && message.length > 1 ? runs[count - 1] : undefined
     // A stop was for a run that has ended: its ladder goes no further.

@@ -1,0 +1,146 @@
+import { NodeHttpClient } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Metric, Queue, Tracer } from "effect"
+import { Task } from "effect-blocking"
+import { OtlpSerialization, OtlpTracer, PrometheusMetrics } from "effect/observability"
+import { createServer, type IncomingMessage } from "node:http"
+import type { AddressInfo } from "node:net"
+import * as tasks from "./fixtures/tasks.ts"
+import * as Gate from "./utils/gate.ts"
+import { reasonOf, withPool } from "./utils/pool.ts"
+
+/** A registry of its own, so that tests side by side do not see each other's pools. */
+const ownRegistry = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.suspend(() => Effect.provideService(effect, Metric.MetricRegistry, new Map()))
+
+describe("metrics", () => {
+  it.live("a pool's threads, queue, times and outcomes are metrics tagged with its key", () =>
+    withPool({ maxThreads: 1 }, (pool) =>
+      Effect.gen(function*() {
+        const gate = Gate.make()
+        yield* pool.run(tasks.add, 1, 1)
+        yield* reasonOf(pool.run(tasks.promised))
+        const held = yield* pool.spawn(tasks.hold, gate, 1)
+        yield* Gate.arrived(gate)
+        const queued = yield* pool.spawn(tasks.add, 1, 1)
+
+        const snapshot = yield* Metric.snapshot
+        const read = (id: string, outcome?: string) => {
+          const found = snapshot.find((metric) =>
+            metric.id === `effect_blocking_${id}` && metric.attributes?.["outcome"] === outcome
+          )
+          assert.strictEqual(found?.attributes?.["pool"], "test", id)
+          return found!.state as object
+        }
+        assert.deepStrictEqual(read("threads"), { value: 1 })
+        assert.deepStrictEqual(read("threads_idle"), { value: 0 })
+        assert.deepStrictEqual(read("threads_stuck"), { value: 0 })
+        assert.deepStrictEqual(read("tasks_running"), { value: 1 })
+        assert.deepStrictEqual(read("queue_depth"), { value: 1 })
+        assert.deepStrictEqual(read("submitters_suspended"), { value: 0 })
+        assert.deepInclude(read("tasks_total", "Succeeded"), { count: 1 })
+        assert.deepInclude(read("tasks_total", "NotCloneable"), { count: 1 })
+        assert.deepInclude(read("tasks_total", "Panicked"), { count: 0 })
+        assert.deepInclude(read("queue_wait_millis"), { count: 2 })
+        assert.deepInclude(read("run_time_millis"), { count: 2 })
+
+        Gate.open(gate)
+        yield* held.join
+        yield* queued.join
+      })).pipe(ownRegistry))
+
+  it.live("they are a Prometheus page, and are gone with the pool", () =>
+    Effect.gen(function*() {
+      const page = yield* withPool({ maxThreads: 1 }, (pool) =>
+        Effect.andThen(pool.run(tasks.add, 1, 1), PrometheusMetrics.format()))
+      assert.match(page, /# TYPE effect_blocking_queue_depth gauge/)
+      assert.match(page, /effect_blocking_tasks_total\{[^}]*outcome="Succeeded"[^}]*\} 1/)
+      assert.match(page, /effect_blocking_run_time_millis_bucket\{[^}]*le="1000"[^}]*\} 1/)
+      assert.notInclude(yield* PrometheusMetrics.format(), "effect_blocking_threads")
+    }).pipe(ownRegistry))
+})
+
+describe("spans", () => {
+  const recorder = () => {
+    const spans: Array<Tracer.NativeSpan> = []
+    const tracer = Tracer.make({
+      span: (options) => {
+        const span = new Tracer.NativeSpan(options)
+        spans.push(span)
+        return span
+      }
+    })
+    return { spans, withTracer: Effect.provideService(Tracer.Tracer, tracer) }
+  }
+
+  it.live("a task has a span, child of its caller's, with waits, times and thread", () =>
+    withPool({ maxThreads: 1 }, (pool) => {
+      const { spans, withTracer } = recorder()
+      return Effect.gen(function*() {
+        const add = Task.with(tasks.add, { attributes: { tenant: "blue" } })
+        yield* Effect.withSpan(pool.run(add, 1, 1), "caller")
+        yield* Effect.withSpan(reasonOf(pool.run(tasks.promised)), "caller")
+        assert.deepStrictEqual(spans.map((span) => span.name), ["caller", "task add", "caller", "task promised"])
+        const [caller, task, , failed] = spans
+        assert.strictEqual(task!.parent._tag === "Some" && task!.parent.value.spanId, caller!.spanId)
+        const attributes = Object.fromEntries(task!.attributes)
+        assert.deepInclude(attributes, {
+          tenant: "blue",
+          "blocking.pool": "test",
+          "blocking.task": "add",
+          "blocking.task_id": 1
+        })
+        for (const name of ["queue_wait_millis", "run_time_millis", "thread_id"]) {
+          assert.isNumber(attributes[`blocking.${name}`])
+        }
+        const failure = failed!.status
+        assert.isTrue(failure._tag === "Ended" && failure.exit._tag === "Failure")
+      }).pipe(withTracer)
+    }))
+
+  it.live("who is not traced pays for no span", () =>
+    withPool({ maxThreads: 1 }, (pool) => {
+      const { spans, withTracer } = recorder()
+      return Effect.gen(function*() {
+        yield* pool.run(tasks.add, 1, 1)
+        assert.lengthOf(spans, 0)
+      }).pipe(withTracer)
+    }))
+
+  it.live("spans reach an OTLP endpoint", () =>
+    Effect.gen(function*() {
+      const bodies = yield* Queue.unbounded<string>()
+      const server = yield* Effect.acquireRelease(
+        Effect.callback<ReturnType<typeof createServer>>((resume) => {
+          const server = createServer((request: IncomingMessage, response) => {
+            let body = ""
+            request.on("data", (chunk: Buffer) => {
+              body += chunk.toString()
+            })
+            request.on("end", () => {
+              Queue.offerUnsafe(bodies, body)
+              response.end("{}")
+            })
+          })
+          server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+        }),
+        (server) => Effect.sync(() => server.close())
+      )
+      const { port } = server.address() as AddressInfo
+      const tracing = OtlpTracer.layer({
+        url: `http://127.0.0.1:${port}/v1/traces`,
+        resource: { serviceName: "test" }
+      }).pipe(Layer.provide(OtlpSerialization.layerJson), Layer.provide(NodeHttpClient.layerNodeHttp))
+      // The layer exports what it has when it closes.
+      yield* withPool({ maxThreads: 1 }, (pool) => Effect.withSpan(pool.run(tasks.add, 1, 1), "request")).pipe(
+        Effect.provide(tracing)
+      )
+      const exported = JSON.parse(yield* Queue.take(bodies))
+      const spans: ReadonlyArray<{ readonly name: string; readonly spanId: string; readonly parentSpanId?: string }> =
+        exported.resourceSpans[0].scopeSpans[0].spans
+      const request = spans.find((span) => span.name === "request")
+      const task = spans.find((span) => span.name === "task add")
+      assert.isDefined(request)
+      assert.strictEqual(task?.parentSpanId, request!.spanId)
+    }))
+})
