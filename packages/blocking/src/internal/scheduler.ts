@@ -400,9 +400,15 @@ export class Scheduler {
         if (thread.lease === undefined) threads.putBack(thread)
         continue
       }
-      // Cannot throw: what was queued has been cloned before.
-      thread.thread.post(message, transfer)
-      this.watchThread(thread)
+      try {
+        thread.thread.post(message, transfer)
+        this.watchThread(thread)
+      } catch {
+        // What was queued could be cloned before, but not all of it is a copy: a task taken
+        // back from a thread still has its caller's arguments. One by one the culprit is found.
+        for (const run of thread.assigned.splice(0)) this.assign(thread, run)
+        this.free(thread)
+      }
     }
   }
 
