@@ -98,7 +98,7 @@ export interface TaskOptions {
    * not their class.
    */
   readonly errors?: ReadonlyArray<ErrorClass> | undefined
-  /** Put on the span and the metrics of the task. */
+  /** Put on the span of the task. */
   readonly attributes?: Readonly<Record<string, string | number | boolean>> | undefined
 }
 
@@ -410,7 +410,8 @@ export const threadData = <T>(): T | undefined => threadContext.threadData as T 
  * @since 0.1.0
  */
 export const stopRequested = (): boolean =>
-  threadContext.control !== undefined && isStopRequested(threadContext.control, threadContext.current)
+  threadContext.control !== undefined && threadContext.current !== 0 &&
+  isStopRequested(threadContext.control, threadContext.current)
 
 /**
  * Leaves the running body if it has been asked to stop.

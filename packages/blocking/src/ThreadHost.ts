@@ -50,6 +50,8 @@ export interface ThreadOptions {
  */
 export interface ThreadEvents {
   readonly onMessage: (message: unknown) => void
+  /** The thread sent a message that cannot be read on this side. */
+  readonly onMessageError: (error: unknown) => void
   /** The thread has ended and no message follows. */
   readonly onExit: (exit: ThreadExit) => void
 }

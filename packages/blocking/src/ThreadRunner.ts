@@ -182,52 +182,52 @@ class Runner implements ThreadRunner {
       entry.state = "unknown"
       return this.post(sequence, protocol.NotLoaded, entry.failure, 0)
     }
+    const startedAt = this.platform.now()
+    controlBlock.enter(this.control, sequence, startedAt)
+    // Looked at only now: whoever raises the flag and does not see the body entered can
+    // rely on it that it never will be.
     if (controlBlock.isStopRequested(this.control.int32, sequence)) {
       return this.post(sequence, protocol.Stopped, undefined, 0)
     }
     this.lastTask = entry.name
     threadContext.current = sequence
-    const startedAt = this.platform.now()
-    controlBlock.enter(this.control, sequence, startedAt)
+    let status = protocol.Succeeded
     let value: unknown
     try {
       value = entry.run(args)
+      threadContext.current = 0
+      if (controlBlock.keep(this.control, sequence, value)) {
+        const now = this.platform.now()
+        controlBlock.end(this.control, sequence, startedAt, now)
+        if (this.untoldSince === 0) this.untoldSince = now
+        else if (now - this.untoldSince > progressMillis) this.tell()
+        return
+      }
+      if (typeof value === "object" && value !== null && ResultTypeId in value) {
+        const result = value as unknown as ResultLike
+        if (result._tag === "Success") {
+          value = result.success
+        } else {
+          const encoded = encodeFailure(result.failure)
+          status = "value" in encoded ? protocol.Failed : protocol.NotCloneable
+          value = "value" in encoded ? encoded.value : { side: "failure", ...encoded }
+        }
+      }
+      if (status === protocol.Succeeded) value = compact(value)
     } catch (thrown) {
       threadContext.current = 0
-      return this.endByThrow(sequence, thrown, startedAt)
+      if (isNotCloneable(thrown)) {
+        status = protocol.NotCloneable
+        value = { side: thrown.side, path: thrown.path, detail: thrown.message }
+      } else if (isStopRequest(thrown) && controlBlock.isStopRequested(this.control.int32, sequence)) {
+        status = protocol.Stopped
+        value = undefined
+      } else {
+        status = protocol.Panicked
+        value = encodeThrown(thrown)
+      }
     }
-    threadContext.current = 0
-    if (controlBlock.keep(this.control, sequence, value)) {
-      const now = this.platform.now()
-      controlBlock.end(this.control, sequence, startedAt, now)
-      if (this.untoldSince === 0) this.untoldSince = now
-      else if (now - this.untoldSince > progressMillis) this.tell()
-    } else {
-      this.endByValue(sequence, value, startedAt)
-    }
-  }
-
-  /** Ends a task whose result the control block cannot hold. */
-  private endByValue(sequence: number, value: unknown, startedAt: number): void {
-    if (typeof value !== "object" || value === null || !(ResultTypeId in value)) {
-      return this.post(sequence, protocol.Succeeded, compact(value), startedAt)
-    }
-    const result = value as unknown as ResultLike
-    if (result._tag === "Success") return this.post(sequence, protocol.Succeeded, compact(result.success), startedAt)
-    const encoded = encodeFailure(result.failure)
-    if ("value" in encoded) this.post(sequence, protocol.Failed, encoded.value, startedAt)
-    else this.post(sequence, protocol.NotCloneable, { side: "failure", ...encoded }, startedAt)
-  }
-
-  private endByThrow(sequence: number, thrown: unknown, startedAt: number): void {
-    if (thrown instanceof NotCloneableError) {
-      const { message: detail, path, side } = thrown
-      this.post(sequence, protocol.NotCloneable, { side, path, detail }, startedAt)
-    } else if (isStopRequest(thrown) && controlBlock.isStopRequested(this.control.int32, sequence)) {
-      this.post(sequence, protocol.Stopped, undefined, startedAt)
-    } else {
-      this.post(sequence, protocol.Panicked, encodeThrown(thrown), startedAt)
-    }
+    this.post(sequence, status, value, startedAt)
   }
 
   /** Ends a task and posts its outcome, at once: what is not in the control block would die with the thread. */
@@ -313,7 +313,21 @@ const bodyOf = async ({ body, schemas }: Registration): Promise<Entry["run"]> =>
   return (args) => encodeResult(call(...decodeArguments(args)))
 }
 
-const isStopRequest = (thrown: unknown): boolean =>
-  thrown instanceof Error && "_tag" in thrown && thrown._tag === "StopRequested"
+const isNotCloneable = (thrown: unknown): thrown is NotCloneableError => {
+  try {
+    return thrown instanceof NotCloneableError
+  } catch {
+    // A revoked proxy was thrown.
+    return false
+  }
+}
+
+const isStopRequest = (thrown: unknown): boolean => {
+  try {
+    return thrown instanceof Error && "_tag" in thrown && thrown._tag === "StopRequested"
+  } catch {
+    return false
+  }
+}
 
 const progress: protocol.ProgressMessage = [protocol.Progress]

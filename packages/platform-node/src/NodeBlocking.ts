@@ -238,8 +238,7 @@ const main = Runtime.makeRunMain(({ fiber, teardown }) => {
  * ```ts
  * import { NodeBlocking } from "@effect-blocking/platform-node"
  * import { Effect } from "effect"
- * import * as Blocking from "effect-blocking/Blocking"
-import * as Task from "effect-blocking/Task"
+ * import { Blocking, Task } from "effect-blocking"
  *
  * const double = Task.make(import.meta.url, "double", (n: number) => n * 2)
  *

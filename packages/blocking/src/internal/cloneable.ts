@@ -42,10 +42,11 @@ export const whyNotCloneable = (value: unknown): string | undefined => {
   if (typeof value === "function") return `a ${describe(value)} cannot be sent to another thread`
   if (typeof value === "symbol") return `a symbol cannot be sent to another thread: ${String(value)}`
   if (typeof value !== "object" || value === null) return undefined
-  if (value instanceof Promise) {
-    return "a Promise cannot be sent to another thread: a task body is synchronous and returns its value"
-  }
+  // All of it: a revoked proxy throws wherever it is touched.
   try {
+    if (value instanceof Promise) {
+      return "a Promise cannot be sent to another thread: a task body is synchronous and returns its value"
+    }
     structuredClone(value)
     return undefined
   } catch (error) {
@@ -60,9 +61,13 @@ export const findUncloneable = (value: unknown, path: string, seen = new Set<unk
   if (detail === undefined) return undefined
   if (typeof value !== "object" || value === null) return { path, detail }
   seen.add(value)
-  for (const [step, part] of parts(value)) {
-    const found = findUncloneable(part, path + step, seen)
-    if (found !== undefined) return found
+  try {
+    for (const [step, part] of parts(value)) {
+      const found = findUncloneable(part, path + step, seen)
+      if (found !== undefined) return found
+    }
+  } catch {
+    // It cannot even be looked into: it is the culprit itself.
   }
   return { path, detail }
 }
@@ -118,7 +123,11 @@ export const markMoved = (value: object): void => {
 export const takeMoved = (value: unknown): Array<object> | undefined => {
   if (threadContext.movedCount === 0) return undefined
   const found = new Set<object>()
-  collect(value, found, new Set())
+  try {
+    collect(value, found, new Set())
+  } catch {
+    // A value that cannot be looked into cannot be sent either, and that is told where it is sent.
+  }
   return found.size === 0 ? undefined : Array.from(found)
 }
 

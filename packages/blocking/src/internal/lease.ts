@@ -5,7 +5,7 @@ import { Cancelled, type JoinError, type JoinErrorReason, WorkerExited } from ".
 import type { Task } from "../Task.ts"
 import type { PoolThread } from "./poolThread.ts"
 import { pseudoTask, resolve } from "./resolvedTask.ts"
-import { Queued, type Run, type RunExit, RunList } from "./run.ts"
+import { type Run, type RunExit, RunList } from "./run.ts"
 import type { Scheduler } from "./scheduler.ts"
 import { stopAndWait } from "./stopping.ts"
 
@@ -29,6 +29,9 @@ class LeaseState implements Lease {
       this.thread = thread
       thread.lease = {
         onFree: () => this.next(),
+        onClosing: () => {
+          for (const run of this.calls.toArray()) if (!run.task.mandatory) this.scheduler.cancelQueued(run)
+        },
         onLost: (exitCode) => this.end(() => new WorkerExited(exitCode === undefined ? {} : { exitCode }))
       }
       resume(Effect.void)
@@ -57,18 +60,13 @@ class LeaseState implements Lease {
       )
       if (run === undefined) return
       if (this.ended !== undefined) return this.scheduler.fail(run, this.ended)
-      if (this.thread!.assigned.length === 0) {
-        this.scheduler.submitTo(this.thread!, run)
-      } else {
-        run.state = Queued
-        this.calls.push(run)
-      }
+      this.scheduler.submitTo(this.thread!, run, this.calls)
       return stopAndWait(this.scheduler, [run], "Interrupt")
     })
 
   private next(): void {
     const run = this.calls.shift()
-    if (run !== undefined) this.scheduler.submitTo(this.thread!, run)
+    if (run !== undefined) this.scheduler.submitTo(this.thread!, run, this.calls)
   }
 
   private end(reason: () => JoinErrorReason): void {

@@ -10,7 +10,7 @@ import {
   type Stopped,
   TimedOut
 } from "../JoinError.ts"
-import { NotCloneableError } from "./cloneable.ts"
+import { describe, NotCloneableError } from "./cloneable.ts"
 import * as protocol from "./protocol.ts"
 import type { Run, RunExit } from "./run.ts"
 import { decode } from "./thrown.ts"
@@ -71,6 +71,15 @@ export const stopped = (run: Run, how: Stopped): Outcome => {
 
 /** What a thread reported of a run that it had claimed. */
 export const reported = (run: Run, status: number, value: unknown): Outcome => {
+  try {
+    return read(run, status, value)
+  } catch (error) {
+    // A transformation of the task's own schema threw: that is its outcome, and nobody else's.
+    return failure(run, () => new NotCloneable({ side: "success", path: "result", detail: describe(error) }))
+  }
+}
+
+const read = (run: Run, status: number, value: unknown): Outcome => {
   const { codec, errors } = run.task
   switch (status) {
     case protocol.Succeeded: {

@@ -28,9 +28,12 @@ export const make = Effect.fnUntraced(function*(
   const log = (effect: Effect.Effect<void>): void => {
     Effect.runForkWith(context)(Effect.annotateLogs(effect, { pool: key }))
   }
-  const scheduler = new Scheduler(host, options, (event) => log(logEvent(event)))
+  // One step: with `minThreads` it has threads as soon as it is there.
+  const scheduler = yield* Effect.acquireRelease(
+    Effect.sync(() => new Scheduler(host, options, (event) => log(logEvent(event)))),
+    (scheduler) => shutdown(scheduler, key)
+  )
   yield* metrics.register(key, scheduler)
-  yield* Effect.addFinalizer(() => shutdown(scheduler, key))
   return new PoolImpl(key, scheduler)
 })
 
@@ -106,13 +109,14 @@ class PoolImpl implements Pool {
   }
 
   private groupOf(scope: Scope.Scope): Effect.Effect<SpawnGroup> {
-    return Effect.suspend(() => {
+    // Uninterruptible: a group that the scope does not know would never be closed.
+    return Effect.uninterruptible(Effect.suspend(() => {
       const known = this.scopes.get(scope)
       if (known !== undefined) return Effect.succeed(known)
       const group = new SpawnGroup(this.scheduler)
       this.scopes.set(scope, group)
       return Effect.as(Scope.addFinalizer(scope, group.close), group)
-    })
+    }))
   }
 
   readonly stats: Effect.Effect<PoolStats> = Effect.sync(() => {
@@ -148,6 +152,7 @@ class PoolImpl implements Pool {
 
   readonly prewarm = (count: number): Effect.Effect<void, JoinError> =>
     Effect.callback((resume) => {
+      if (!(count >= 0)) throw new RangeError(`prewarm takes a number of threads, not ${count}`)
       const cancel = this.scheduler.prewarm(count, (failed) =>
         resume(
           failed === undefined
@@ -248,8 +253,8 @@ const statusOf = (scheduler: Scheduler, run: Run): JoinStatus => {
       runningMillis: Math.max(0, run.endedAt - startedAt)
     }
   }
-  if (run.state === Assigned && controlBlock.isClaimed(run.thread!.control, run.sequence)) {
-    const startedAt = controlBlock.startedAt(run.thread!.control, run.sequence) ?? now
+  const startedAt = run.state === Assigned ? controlBlock.startedAt(run.thread!.control, run.sequence) : undefined
+  if (startedAt !== undefined) {
     return {
       _tag: "Running",
       queuedMillis: Math.max(0, startedAt - run.submittedAt),
@@ -295,6 +300,11 @@ const logEvent = (event: SchedulerEvent): Effect.Effect<void> => {
       return Effect.logWarning(
         `Pool thread ${event.threadId} ended while it was idle, with exit code ${event.exit.exitCode}`,
         ...(event.exit.cause === undefined ? [] : [event.exit.cause])
+      )
+    case "ThreadWedged":
+      return Effect.logWarning(
+        `Pool thread ${event.threadId} did not answer for ${event.millis} ms and is terminated: ` +
+          "a module that does not finish loading, or a task that left synchronous work behind"
       )
     case "ThreadAbandoned":
       return Effect.logWarning(

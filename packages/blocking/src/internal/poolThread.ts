@@ -32,7 +32,11 @@ export class PoolThread {
   stuckOn: Run | undefined
   idleSince = 0
   /** The next step of the ladder. */
-  cancelLadder: (() => void) | undefined
+  private cancelLadder: (() => void) | undefined
+  /** The run for which the ladder is climbed; `undefined` when it is the thread's own. */
+  ladderFor: Run | undefined
+  /** Whether it has ended a task: until then its death counts as a failed start. */
+  proven = false
   sequence = 0
   /** When it was last sent something while it had nothing. */
   sentAt = 0
@@ -51,14 +55,16 @@ export class PoolThread {
     return this.stuckOn ?? this.assigned.find((run) => controlBlock.isClaimed(this.control, run.sequence))
   }
 
-  setLadder(cancel: () => void): void {
+  setLadder(cancel: () => void, run?: Run): void {
     this.cancelLadder?.()
     this.cancelLadder = cancel
+    this.ladderFor = run
   }
 
   clearLadder(): void {
     this.cancelLadder?.()
     this.cancelLadder = undefined
+    this.ladderFor = undefined
   }
 }
 
@@ -66,6 +72,8 @@ export class PoolThread {
 export interface ThreadLease {
   /** It has finished what it was given. */
   readonly onFree: () => void
+  /** The pool shuts down: calls that wait are cancelled. */
+  readonly onClosing: () => void
   /** It is gone, and with it the state that the lease was for. */
   readonly onLost: (exitCode: number | undefined) => void
 }

@@ -28,6 +28,8 @@ export class Run {
   transfer: Array<object> | undefined
   thread: PoolThread | undefined
   sequence = 0
+  /** How many threads have died before they claimed it. */
+  losses = 0
   startedAt = 0
   endedAt = 0
   stop: StopBy | undefined
@@ -45,7 +47,7 @@ export class Run {
   readonly id: number
   readonly task: ResolvedTask
   readonly submittedAt: number
-  readonly onEnd: (exit: RunExit, run: Run) => void
+  onEnd: (exit: RunExit, run: Run) => void
 
   constructor(
     id: number,

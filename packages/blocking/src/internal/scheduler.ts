@@ -21,7 +21,7 @@ import {
   WorkerExited
 } from "../JoinError.ts"
 import type { ThreadExit, ThreadHost } from "../ThreadHost.ts"
-import { compact, findUncloneable, isMutable, NotCloneableError, snapshot, takeMoved } from "./cloneable.ts"
+import { compact, describe, findUncloneable, isMutable, NotCloneableError, snapshot, takeMoved } from "./cloneable.ts"
 import * as controlBlock from "./controlBlock.ts"
 import { Distribution } from "./distribution.ts"
 import { cancelledInQueue, failure, loadFailure, type Outcome, type OutcomeKind, reported, stopped } from "./outcome.ts"
@@ -29,7 +29,7 @@ import type { PoolThread, ThreadState } from "./poolThread.ts"
 import * as protocol from "./protocol.ts"
 import type { ResolvedTask } from "./resolvedTask.ts"
 import { Assigned, Done, Queued, Run, type RunExit, RunList, type StopBy, Waiting } from "./run.ts"
-import { after, Threads, type ThreadsOptions } from "./threads.ts"
+import { after, startTimeoutMillis, Threads, type ThreadsOptions } from "./threads.ts"
 import { decode } from "./thrown.ts"
 
 export interface SchedulerOptions extends ThreadsOptions {
@@ -41,6 +41,7 @@ export interface SchedulerOptions extends ThreadsOptions {
 
 /** What deserves a line in the log; nobody else hears of it. */
 export type SchedulerEvent =
+  | { readonly _tag: "ThreadWedged"; readonly threadId: number; readonly millis: number }
   | {
     readonly _tag: "StrayError"
     readonly threadId: number
@@ -74,6 +75,12 @@ const stallMillis = 1
 
 /** A thread that has not claimed the first of its tasks by then is busy with something else. Arbitrary. */
 const unresponsiveMillis = 20
+
+/** A thread that claims nothing for so long is given up. Arbitrary: longer than any pause of the machine. */
+const wedgedMillis = 5000
+
+/** A task that has lost so many threads before they claimed it is failed: it may be what ends them. */
+const maxLosses = 2
 
 /** Upper bounds of the buckets in which waits and run times are counted, in milliseconds. */
 export const durationBoundaries: ReadonlyArray<number> = [
@@ -129,7 +136,7 @@ export class Scheduler {
   private unsettled = 0
   private lastId = 0
   private preloadFailures: ReadonlyArray<protocol.PreloadFailure> = []
-  private readonly readyWatchers = new Set<() => void>()
+  private readonly readyWatchers = new Set<(failed?: PrewarmFailure) => void>()
   private readonly idleWatchers = new Set<() => void>()
   private closing: Closing | undefined
   private keptAlive = false
@@ -145,6 +152,7 @@ export class Scheduler {
     this.threads = new Threads(host, options, {
       onReady: (thread, failures) => this.onReady(thread, failures),
       onMessage: (thread, message) => this.onMessage(thread, message),
+      onMessageError: (thread, error) => this.onMessageError(thread, error),
       onTerminating: (thread) => this.onTerminating(thread),
       onAbandoned: (thread) => this.onAbandoned(thread),
       onEnded: (thread, exit, previous) => this.onEnded(thread, exit, previous),
@@ -223,25 +231,23 @@ export class Scheduler {
   /** Makes the arguments ready to be sent, or ends the run. The caller's array is left as it is. */
   private pack(run: Run): boolean {
     const { codec } = run.task
-    if (codec !== undefined) {
-      try {
-        run.args = codec.encodeArguments(run.args)
-      } catch (error) {
-        if (!(error instanceof NotCloneableError)) throw error
-        const { message: detail, path, side } = error
-        this.settle(run, failure(run, () => new NotCloneable({ side, path, detail })))
-        return false
-      }
-    }
-    run.transfer = takeMoved(run.args)
-    if (run.transfer === undefined) {
+    try {
+      if (codec !== undefined) run.args = codec.encodeArguments(run.args)
+      run.transfer = takeMoved(run.args)
       for (let i = 0; i < run.args.length; i++) {
         const value = run.args[i]
         const compacted = compact(value)
         if (compacted !== value) run.args = run.args.with(i, compacted)
       }
+      return true
+    } catch (error) {
+      // A schema may also throw what is no answer of a codec, and any value can be hostile.
+      const { detail, path, side } = error instanceof NotCloneableError
+        ? { side: error.side, path: error.path, detail: error.message }
+        : { side: "argument" as const, path: "arguments", detail: describe(error) }
+      this.settle(run, failure(run, () => new NotCloneable({ side, path, detail })))
+      return false
     }
-    return true
   }
 
   /** Tasks for which a thread is idle, starting or can be started do not count against the queue's capacity. */
@@ -266,10 +272,23 @@ export class Scheduler {
   private accept(run: Run): void {
     const thread = this.threads.takeIdle()
     if (thread !== undefined) {
-      if (this.assign(thread, run)) run.onAccepted?.(run)
-      else this.threads.putBack(thread)
-      return
+      if (run.onGranted !== undefined) return this.grant(thread, run)
+      const refused = this.assign(thread, run)
+      if (refused === undefined) return run.onAccepted?.(run)
+      // The thread is idle again before anyone hears of it.
+      this.threads.putBack(thread)
+      this.settle(run, refused)
+      return this.pump()
     }
+    this.enqueue(run, this.queue)
+    if (run.state === Queued) {
+      run.onAccepted?.(run)
+      this.threads.start(this.queue.size)
+    }
+  }
+
+  /** Lets a run wait, with arguments that are its own; ends it if they cannot be copied. */
+  private enqueue(run: Run, list: RunList): void {
     if (run.transfer !== undefined || run.args.some(isMutable)) {
       try {
         const [args, transfer] = snapshot(run.args, run.transfer)
@@ -280,13 +299,12 @@ export class Scheduler {
       }
     }
     run.state = Queued
-    this.queue.push(run)
-    run.onAccepted?.(run)
-    this.threads.start(this.queue.size)
+    list.push(run)
+    if (list !== this.queue) this.watchQueueTimeLimit(run)
   }
 
   private notCloneable(run: Run, error: unknown): Outcome {
-    const found = findUncloneable(run.args, "arguments") ?? { path: "arguments", detail: String(error) }
+    const found = findUncloneable(run.args, "arguments") ?? { path: "arguments", detail: describe(error) }
     return failure(run, () => new NotCloneable({ side: "argument", ...found }))
   }
 
@@ -305,23 +323,18 @@ export class Scheduler {
   // Dispatch
   // ---------------------------------------------------------------------------
 
-  /** Sends one run to a thread; `false` if its arguments cannot cross, which ends the run and spares the thread. */
-  private assign(thread: PoolThread, run: Run): boolean {
-    if (run.onGranted !== undefined) {
-      this.grant(thread, run)
-      return true
-    }
+  /** Sends one run to a thread. If its arguments cannot cross, answers what it comes to; the thread is spared. */
+  private assign(thread: PoolThread, run: Run): Outcome | undefined {
     const message: protocol.RunMessage = [protocol.Run]
     this.addTo(message, thread, run)
     try {
       thread.thread.post(message, run.transfer)
     } catch (error) {
       thread.assigned.pop()
-      this.settle(run, this.notCloneable(run, error))
-      return false
+      return this.notCloneable(run, error)
     }
     this.watchThread(thread)
-    return true
+    return undefined
   }
 
   private grant(thread: PoolThread, run: Run): void {
@@ -363,7 +376,7 @@ export class Scheduler {
     while (hands.length < queue.size) {
       const thread = threads.takeIdle()
       if (thread === undefined) break
-      hands.push({ thread, message: [protocol.Run], transfer: undefined, millis: 0, full: false })
+      hands.push({ thread, message: [protocol.Run], transfer: undefined, lease: undefined, millis: 0, full: false })
     }
     let open = hands.length
     for (let i = 0; open > 0; i = (i + 1) % hands.length) {
@@ -372,8 +385,9 @@ export class Scheduler {
       const run = queue.peek()
       if (run === undefined) break
       const first = hand.thread.assigned.length === 0
-      // Moved buffers cannot be taken back, so nothing may hold up the task that they are for.
-      const alone = run.onGranted !== undefined || run.transfer !== undefined
+      // Moved buffers cannot be taken back, so nothing may hold up the task that they are for;
+      // and who was with a thread that died may have been what killed it.
+      const alone = run.onGranted !== undefined || run.transfer !== undefined || run.losses > 0
       const cost = alone ? Infinity : this.meanMillis[this.indexOf(run.task)] ?? Infinity
       if (!first && hand.millis + cost > batchMillis) {
         hand.full = true
@@ -382,9 +396,9 @@ export class Scheduler {
       }
       queue.shift()
       if (run.onGranted !== undefined) {
+        hand.lease = run
         hand.full = true
         open--
-        this.grant(hand.thread, run)
         continue
       }
       this.addTo(hand.message, hand.thread, run)
@@ -395,9 +409,10 @@ export class Scheduler {
         open--
       }
     }
-    for (const { message, thread, transfer } of hands) {
+    const refused: Array<readonly [Run, Outcome]> = []
+    for (const { lease, message, thread, transfer } of hands) {
       if (message.length === 1) {
-        if (thread.lease === undefined) threads.putBack(thread)
+        if (lease === undefined) threads.putBack(thread)
         continue
       }
       try {
@@ -406,10 +421,16 @@ export class Scheduler {
       } catch {
         // What was queued could be cloned before, but not all of it is a copy: a task taken
         // back from a thread still has its caller's arguments. One by one the culprit is found.
-        for (const run of thread.assigned.splice(0)) this.assign(thread, run)
+        for (const run of thread.assigned.splice(0)) {
+          const outcome = this.assign(thread, run)
+          if (outcome !== undefined) refused.push([run, outcome])
+        }
         this.free(thread)
       }
     }
+    // Only now that all is dealt: who is told can call back in.
+    for (const [run, outcome] of refused) this.settle(run, outcome)
+    for (const { lease, thread } of hands) if (lease !== undefined) this.grant(thread, lease)
   }
 
   private indexOf(task: ResolvedTask): number {
@@ -460,7 +481,7 @@ export class Scheduler {
     if (thread.state !== "Ready") return Infinity
     const now = this.host.now()
     const behind = assigned.length > 1
-    let next = behind ? stallMillis : Infinity
+    let next = Infinity
     for (const run of assigned) {
       const limit = run.task.timeLimitMillis
       if (limit === undefined || run.state === Done || run.stop === "TimeLimit") continue
@@ -470,16 +491,28 @@ export class Scheduler {
       if (left <= 0) this.raise(run, "TimeLimit")
       else next = Math.min(next, left)
     }
-    if (behind && (this.threads.idleCount > 0 || this.threads.startable > 0)) {
-      const { running } = thread
-      const since = running === undefined ? undefined : controlBlock.startedAt(control, running.sequence)
-      const stalled = running === undefined
-        ? now - thread.sentAt > unresponsiveMillis
-        : since !== undefined && now - since > stallMillis
-      if (stalled) {
-        this.takeBack(thread)
-        this.pump()
+    // The first of its tasks keeps what is behind it waiting: by running, or loading its
+    // module, or because the thread is in something that a task has left behind.
+    const { running } = thread
+    const since = running === undefined ? undefined : controlBlock.startedAt(control, running.sequence)
+    const waited = now - (since ?? thread.sentAt)
+    if (running === undefined || (running.state === Done && since === undefined)) {
+      const limit = running === undefined ? wedgedMillis : startTimeoutMillis
+      if (waited > limit) {
+        this.onEvent({ _tag: "ThreadWedged", threadId: thread.thread.threadId, millis: limit })
+        this.threads.terminate(thread)
+        return Infinity
       }
+      next = Math.min(next, Math.max(limit - waited, stallMillis))
+    }
+    if (running !== undefined && !behind) return next
+    // A batch is looked after at every tick: its first task can be entered at any time.
+    next = Math.min(next, behind ? stallMillis : unresponsiveMillis)
+    const stalled = waited > (running === undefined ? unresponsiveMillis : stallMillis)
+    const elsewhere = this.threads.idleCount > 0 || this.threads.startable > 0
+    if (stalled && elsewhere && assigned.some((run) => run.state === Assigned)) {
+      this.takeBack(thread)
+      this.pump()
     }
     return next
   }
@@ -521,9 +554,14 @@ export class Scheduler {
     return undefined
   }
 
-  /** Sends a run to a leased thread, which must be free. */
-  submitTo(thread: PoolThread, run: Run): void {
-    if (!this.assign(thread, run)) this.free(thread)
+  /** Sends a run to a leased thread if that is free, and otherwise lets it wait in the lease's own queue. */
+  submitTo(thread: PoolThread, run: Run, calls: RunList): void {
+    if (thread.assigned.length > 0) return this.enqueue(run, calls)
+    const refused = this.assign(thread, run)
+    if (refused !== undefined) {
+      this.settle(run, refused)
+      this.free(thread)
+    }
     this.updateKeepAlive()
   }
 
@@ -553,8 +591,12 @@ export class Scheduler {
     if (run.endedAt === 0) run.endedAt = this.host.now()
     this.unsettled--
     this.outcomes[kind]++
-    run.onEnd(exit, run)
-    const { observers } = run
+    const { observers, onEnd } = run
+    // Who keeps a handle keeps the run, but not what its callbacks refer to.
+    run.onEnd = ignore
+    run.onAccepted = undefined
+    onEnd(exit, run)
+    run.thread = undefined
     if (observers !== undefined) {
       run.observers = undefined
       for (const observer of observers) observer()
@@ -565,14 +607,9 @@ export class Scheduler {
     }
   }
 
-  /** Calls back when the run has ended; the answer forgets it. */
-  observe(run: Run, observer: () => void): () => void {
-    const observers = run.observers ??= []
-    observers.push(observer)
-    return () => {
-      const index = observers.indexOf(observer)
-      if (index >= 0) observers.splice(index, 1)
-    }
+  /** Calls back when the run has ended. */
+  observe(run: Run, observer: () => void): void {
+    ;(run.observers ??= []).push(observer)
   }
 
   /** Calls back each time that no run is without an outcome. */
@@ -602,7 +639,7 @@ export class Scheduler {
         if (controlBlock.revoke(run.thread!.control, run.sequence)) {
           run.stop = by
           this.settle(run, cancelledInQueue(run))
-        } else {
+        } else if (controlBlock.isClaimed(run.thread!.control, run.sequence)) {
           this.raise(run, by)
         }
       }
@@ -614,16 +651,23 @@ export class Scheduler {
     const thread = run.thread!
     run.stop ??= by
     controlBlock.requestStop(thread.control, run.sequence)
-    const climbs = by === "TimeLimit" || by === "Shutdown" || run.task.onInterrupt === "stop"
-    if (climbs && thread.state === "Ready" && thread.cancelLadder === undefined) {
-      const grace = run.task.graceMillis ?? this.options.graceMillis
-      thread.setLadder(this.after(grace, () => {
-        thread.cancelLadder = undefined
-        // It may have ended just now, without a message yet.
-        this.collect(thread)
-        if (run.state !== Done) this.threads.terminate(thread)
-      }))
+    if (!controlBlock.isEntered(thread.control, run.sequence)) {
+      // It loads its module, and looks at the flag after that: the body will never run.
+      return this.settle(run, cancelledInQueue(run))
     }
+    const climbs = by === "TimeLimit" || by === "Shutdown" || run.task.onInterrupt === "stop"
+    if (!climbs || thread.state !== "Ready" || thread.ladderFor === run) return
+    const grace = run.task.graceMillis ?? this.options.graceMillis
+    const cancel = this.after(grace, () => {
+      thread.clearLadder()
+      // It may have ended just now, without a message yet. What is behind is taken back
+      // first, so that the thread cannot be in another task when it is terminated.
+      this.collect(thread)
+      this.takeBack(thread)
+      if (controlBlock.isClaimed(thread.control, run.sequence)) this.threads.terminate(thread)
+      else this.pump()
+    })
+    thread.setLadder(cancel, run)
   }
 
   /** Second step: the end of the thread. What it has not claimed runs elsewhere (C4). */
@@ -652,17 +696,23 @@ export class Scheduler {
    * Puts what the thread has not claimed back to the head of the queue, in its order.
    * If that is all it has, the thread is still busy until it has passed the last.
    */
-  private takeBack(thread: PoolThread): void {
+  private takeBack(thread: PoolThread, died?: ThreadExit): void {
     const taken: Array<Run> = []
     for (let i = thread.assigned.length - 1; i >= 0; i--) {
       const run = thread.assigned[i]!
-      if (run.state !== Assigned || !controlBlock.revoke(thread.control, run.sequence)) continue
+      if (run.state !== Assigned) continue
+      // Moved buffers are in that thread, and stay there as long as it lives.
+      if (run.transfer !== undefined && thread.state === "Ready") continue
+      if (!controlBlock.revoke(thread.control, run.sequence)) continue
       if (thread.assigned.length === 1 && thread.state === "Ready") thread.assigned[0] = passedOver(run)
       else thread.assigned.splice(i, 1)
       taken.push(run)
     }
     for (const run of taken) {
-      if (thread.lease !== undefined || run.transfer !== undefined) {
+      if (died !== undefined) run.losses++
+      if (died !== undefined && run.losses >= maxLosses) {
+        this.settle(run, this.lostWith(run, died))
+      } else if (thread.lease !== undefined || run.transfer !== undefined) {
         // The state it was for, or the buffers it was sent with, went to that thread.
         this.fail(run, () => new WorkerExited({}))
       } else if (this.closing !== undefined && !run.task.mandatory) {
@@ -679,6 +729,7 @@ export class Scheduler {
   }
 
   private endAssigned(thread: PoolThread, end: (run: Run) => Outcome): Array<readonly [Run, Outcome]> {
+    for (const run of thread.assigned) run.startedAt = controlBlock.startedAt(thread.control, run.sequence) ?? 0
     const outcomes = thread.assigned.filter((run) => run.state !== Done).map((run) => [run, end(run)] as const)
     thread.assigned.length = 0
     return outcomes
@@ -689,18 +740,15 @@ export class Scheduler {
   // ---------------------------------------------------------------------------
 
   private onNoThreads(attempts: number, cause: unknown): void {
-    for (const run of [...this.queue.toArray(), ...this.waiting.toArray()]) {
-      if (run.list === undefined) continue
-      run.list.remove(run)
-      this.fail(run, () => new SpawnFailed({ attempts, cause }))
+    if (this.threads.readyCount === 0) {
+      for (const run of [...this.queue.toArray(), ...this.waiting.toArray()]) {
+        if (run.list === undefined) continue
+        run.list.remove(run)
+        this.fail(run, () => new SpawnFailed({ attempts, cause }))
+      }
     }
-    this.noThreads = { attempts, cause }
-    for (const watcher of Array.from(this.readyWatchers)) watcher()
-    this.noThreads = undefined
+    for (const watcher of Array.from(this.readyWatchers)) watcher({ _tag: "SpawnFailed", attempts, cause })
   }
-
-  /** Set while the watchers of a prewarm are told that it has failed. */
-  private noThreads: { readonly attempts: number; readonly cause: unknown } | undefined
 
   private onMessage(thread: PoolThread, message: protocol.FromThread): void {
     if (message[0] === protocol.Progress) {
@@ -709,6 +757,19 @@ export class Scheduler {
       const error = decode(message[1], [])
       this.onEvent({ _tag: "StrayError", threadId: thread.thread.threadId, task: message[2], error })
     }
+  }
+
+  /** A result was posted that this thread cannot read (a structure too deep for its stack): its task ends with that. */
+  private onMessageError(thread: PoolThread, error: unknown): void {
+    const { control } = thread
+    const lost = thread.assigned.find(({ sequence }) =>
+      controlBlock.hasEnded(control, sequence) && controlBlock.resultKind(control, sequence) === controlBlock.Posted
+    )
+    if (lost === undefined) {
+      return this.onEvent({ _tag: "StrayError", threadId: thread.thread.threadId, task: undefined, error })
+    }
+    const value: protocol.NotCloneableValue = { side: "success", path: "result", detail: describe(error) }
+    this.collect(thread, [protocol.Progress, lost.sequence, protocol.NotCloneable, value])
   }
 
   private onReady(thread: PoolThread, preloadFailures: ReadonlyArray<protocol.PreloadFailure>): void {
@@ -747,18 +808,22 @@ export class Scheduler {
     }
     const posted = message !== undefined && message.length > 1 ? runs[count - 1] : undefined
     // A stop was for a run that has ended: its ladder goes no further.
-    if (thread.state === "Ready" && thread.cancelLadder !== undefined && thread.running?.stop === undefined) {
-      thread.clearLadder()
-    }
+    if (thread.ladderFor !== undefined && runs.includes(thread.ladderFor)) thread.clearLadder()
+    if (!thread.proven) this.threads.prove(thread)
     this.free(thread)
     this.pump()
     for (let i = 0; i < count; i++) {
       const run = runs[i]!
       if (run.state === Done) continue
-      if (run === posted) this.settle(run, reported(run, message![2]!, message![3]))
-      else if (run.stop !== "TimeLimit" && run.task.codec === undefined) {
-        this.settleAs(run, "Succeeded", Exit.succeed(values[i]))
-      } else this.settle(run, reported(run, protocol.Succeeded, values[i]))
+      try {
+        if (run === posted) this.settle(run, reported(run, message![2]!, message![3]))
+        else if (run.stop !== "TimeLimit" && run.task.codec === undefined) {
+          this.settleAs(run, "Succeeded", Exit.succeed(values[i]))
+        } else this.settle(run, reported(run, protocol.Succeeded, values[i]))
+      } catch (error) {
+        // Someone who was told threw, a tracer perhaps: the others are told all the same.
+        this.onEvent({ _tag: "StrayError", threadId: thread.thread.threadId, task: run.task.name, error })
+      }
     }
   }
 
@@ -787,28 +852,33 @@ export class Scheduler {
 
   private onEnded(thread: PoolThread, exit: ThreadExit, previous: ThreadState): void {
     this.collect(thread)
-    this.takeBack(thread)
+    // Before what it was in: once that is settled, its thread is forgotten.
+    this.takeBack(thread, previous === "Terminating" ? undefined : exit)
     const outcomes = this.endAssigned(thread, (run) => {
       if (run.stop !== undefined && previous === "Terminating") return stopped(run, "Terminated")
-      if (previous !== "Terminating" && !exit.outOfMemory && !controlBlock.isEntered(thread.control, run.sequence)) {
+      const ended = controlBlock.hasEnded(thread.control, run.sequence)
+      if (previous !== "Terminating" && !exit.outOfMemory && !ended && run.startedAt === 0) {
         return failure(run, () => new LoadFailed(loadFailure(run.task.module, diedLoading(exit), [])))
       }
-      if (exit.outOfMemory) return failure(run, () => new OutOfMemory({ limits: this.options.resourceLimits }))
-      const { cause, exitCode, signal } = exit
-      return failure(
-        run,
-        () =>
-          new WorkerExited({
-            ...(exitCode === undefined ? {} : { exitCode }),
-            ...(signal === undefined ? {} : { signal }),
-            ...(cause === undefined ? {} : { cause })
-          })
-      )
+      return this.lostWith(run, exit)
     })
     if (previous === "Ready" && outcomes.length === 0) {
       this.onEvent({ _tag: "ThreadLost", threadId: thread.thread.threadId, exit })
     }
     this.afterLoss(thread, exit.exitCode, outcomes)
+  }
+
+  private lostWith(run: Run, { cause, exitCode, outOfMemory, signal }: ThreadExit): Outcome {
+    if (outOfMemory) return failure(run, () => new OutOfMemory({ limits: this.options.resourceLimits }))
+    return failure(
+      run,
+      () =>
+        new WorkerExited({
+          ...(exitCode === undefined ? {} : { exitCode }),
+          ...(signal === undefined ? {} : { signal }),
+          ...(cause === undefined ? {} : { cause })
+        })
+    )
   }
 
   private afterLoss(
@@ -818,38 +888,38 @@ export class Scheduler {
   ): void {
     const { lease } = thread
     thread.lease = undefined
+    // First of all: a fiber that is told now must not send the thread another call.
+    lease?.onLost(exitCode)
     this.pump()
     for (const [run, outcome] of outcomes) this.settle(run, outcome)
-    lease?.onLost(exitCode)
     this.closeIfDone()
   }
 
   /** Asks for `count` ready threads and calls back, once, with what came of it. */
   prewarm(count: number, onReady: (failed: PrewarmFailure | undefined) => void): () => void {
     const target = Math.min(count, this.options.maxThreads)
-    this.threads.want(target)
-    const watcher = (): void => {
-      const ready = this.closing === undefined && this.threads.readyCount >= target
-      if (!ready && this.noThreads === undefined && this.closing === undefined) return
+    const forget = (): void => {
       this.readyWatchers.delete(watcher)
+      // As long as someone waits for them, no thread retires.
+      if (this.readyWatchers.size === 0) this.threads.want(0)
       this.updateKeepAlive()
+    }
+    const watcher = (failed?: PrewarmFailure): void => {
+      if (failed === undefined && this.threads.readyCount < target) return
+      forget()
       const preloadFailure = this.preloadFailures[0]
-      onReady(
-        ready
-          ? preloadFailure === undefined ? undefined : { _tag: "LoadFailed", ...preloadFailure }
-          : this.noThreads === undefined
-          ? { _tag: "ShutDown" }
-          : { _tag: "SpawnFailed", ...this.noThreads }
-      )
+      onReady(failed ?? (preloadFailure === undefined ? undefined : { _tag: "LoadFailed", ...preloadFailure }))
+    }
+    if (this.closing !== undefined) {
+      onReady({ _tag: "ShutDown" })
+      return ignore
     }
     this.readyWatchers.add(watcher)
+    this.threads.want(target)
     this.threads.start(this.queue.size)
     this.updateKeepAlive()
     watcher()
-    return () => {
-      this.readyWatchers.delete(watcher)
-      this.updateKeepAlive()
-    }
+    return forget
   }
 
   // ---------------------------------------------------------------------------
@@ -877,13 +947,15 @@ export class Scheduler {
     for (const run of this.queue.toArray()) {
       if (!run.task.mandatory) this.cancelQueued(run)
     }
-    for (const watcher of Array.from(this.readyWatchers)) watcher()
+    for (const thread of this.threads.all) thread.lease?.onClosing()
+    for (const watcher of Array.from(this.readyWatchers)) watcher({ _tag: "ShutDown" })
     if (this.queue.size === 0) this.threads.endUnused()
     this.pump()
     this.closeIfDone()
   }
 
-  private cancelQueued(run: Run): void {
+  /** Takes a run that waits out of its queue. */
+  cancelQueued(run: Run): void {
     if (run.list === undefined) return
     run.list.remove(run)
     run.stop = "Shutdown"
@@ -892,8 +964,7 @@ export class Scheduler {
   }
 
   private stopAll(): void {
-    for (const run of this.queue.toArray()) this.cancelQueued(run)
-    this.threads.endUnused()
+    if (this.queue.size === 0) this.threads.endUnused()
     for (const thread of Array.from(this.threads.all)) {
       for (const run of thread.assigned.slice()) this.stop(run, "Shutdown")
       if (thread.lease !== undefined && thread.assigned.length === 0) this.threads.terminate(thread)
@@ -902,7 +973,9 @@ export class Scheduler {
   }
 
   private terminateAll(): void {
+    for (const run of this.queue.toArray()) this.cancelQueued(run)
     for (const thread of Array.from(this.threads.all)) this.threads.terminate(thread)
+    this.closeIfDone()
   }
 
   /** A mandatory task can still be waiting for a thread when there is none. */
@@ -940,15 +1013,19 @@ interface Hand {
   readonly thread: PoolThread
   readonly message: protocol.RunMessage
   transfer: Array<object> | undefined
+  /** The lease that it goes to instead of tasks. */
+  lease: Run | undefined
   millis: number
   full: boolean
 }
 
 const noArguments: Array<unknown> = []
 
+const ignore = (): void => {}
+
 /** Stands for a run that was taken back, until its thread has passed it. */
 const passedOver = (run: Run): Run => {
-  const passed = new Run(run.id, run.task, noArguments, run.submittedAt, () => {})
+  const passed = new Run(run.id, run.task, noArguments, run.submittedAt, ignore)
   passed.state = Done
   passed.sequence = run.sequence
   return passed

@@ -22,6 +22,8 @@ export interface ThreadsListener {
   readonly onReady: (thread: PoolThread, preloadFailures: ReadonlyArray<protocol.PreloadFailure>) => void
   /** What a thread sent that is not about its life. */
   readonly onMessage: (thread: PoolThread, message: protocol.FromThread) => void
+  /** It sent something that could not be read. */
+  readonly onMessageError: (thread: PoolThread, error: unknown) => void
   /** It is about to be ended: the last moment to take back what it has not claimed. */
   readonly onTerminating: (thread: PoolThread) => void
   /** It could not be ended, and was left behind. */
@@ -37,13 +39,16 @@ export interface ThreadsListener {
 }
 
 /** How long a thread may take to report ready. Arbitrary: far above the slowest start seen, preloads included. */
-const startTimeoutMillis = 30_000
+export const startTimeoutMillis = 30_000
 
-/** Failed starts in a row before the tasks that wait for a thread are failed. Arbitrary: under a second in all. */
+/** Failed starts in a row before the tasks that wait for a thread are failed. Arbitrary: about a second in all. */
 const maxStartAttempts = 5
 
 /** Pause after the first failed start; doubled each time. Arbitrary. */
 const firstBackoffMillis = 50
+
+/** Pause after the last failed start, if no new task comes. Arbitrary. */
+const restMillis = 30_000
 
 export class Threads {
   /** The threads that hold a place in the pool, the dying included, the stuck not. */
@@ -60,6 +65,8 @@ export class Threads {
   /** Threads to be there beyond what the queue asks for: the minimum, and what was prewarmed. */
   private wanted: number
   private failedStarts = 0
+  /** The last of the attempts has failed, and no task has come since. */
+  private resting = false
   private cancelBackoff: (() => void) | undefined
   private cancelKeepAlive: (() => void) | undefined
   private closing = false
@@ -109,15 +116,14 @@ export class Threads {
 
   /** One timer for the pool, for the thread that has been idle for the longest. */
   watchKeepAlive(): void {
-    const { keepAliveMillis, minThreads } = this.options
+    const { keepAliveMillis } = this.options
     const oldest = this.idle[0]
-    if (this.closing || oldest === undefined || this.cancelKeepAlive !== undefined || this.live <= minThreads) return
+    if (this.closing || oldest === undefined || this.cancelKeepAlive !== undefined || this.live <= this.wanted) return
     const left = oldest.idleSince + keepAliveMillis - this.host.now()
     this.cancelKeepAlive = this.after(Math.max(left, 1), () => {
       this.cancelKeepAlive = undefined
       const due = this.host.now() - keepAliveMillis
-      while (this.idle.length > 0 && this.idle[0]!.idleSince <= due && this.live > minThreads) {
-        this.wanted = minThreads
+      while (this.idle.length > 0 && this.idle[0]!.idleSince <= due && this.live > this.wanted) {
         this.retire(this.idle[0]!)
       }
       this.watchKeepAlive()
@@ -135,16 +141,22 @@ export class Threads {
 
   /** Starts threads for so many tasks that wait, and up to the number wanted. */
   start(waiting: number): void {
-    if (this.cancelBackoff !== undefined) return
+    if (this.cancelBackoff !== undefined) {
+      // After the last attempt the pause is long, but a new task need not wait for its end.
+      if (!this.resting || waiting === 0) return
+      this.cancelBackoff()
+      this.cancelBackoff = undefined
+    }
+    this.resting = false
     const wanted = this.closing ? 0 : this.wanted
     while (
       (this.live < wanted || this.starting < waiting) && this.all.size < this.options.maxThreads && this.startOne()
     );
   }
 
-  /** Asks for so many threads to be there, tasks or not. */
+  /** Asks for so many threads to be there, tasks or not; no fewer than the minimum. */
   want(count: number): void {
-    this.wanted = Math.max(this.wanted, count)
+    this.wanted = Math.max(this.options.minThreads, count)
   }
 
   private startOne(): boolean {
@@ -158,6 +170,9 @@ export class Threads {
     try {
       thread.thread = this.host.spawn({ ordinal: thread.ordinal, start }, {
         onMessage: (message) => this.onMessage(thread, message as protocol.FromThread),
+        onMessageError: (error) => {
+          if (thread.state !== "Stuck" && thread.state !== "Ended") this.listener.onMessageError(thread, error)
+        },
         onExit: (exit) => this.onExit(thread, exit)
       })
     } catch (cause) {
@@ -176,28 +191,35 @@ export class Threads {
   }
 
   private startFailed(cause: unknown): void {
+    // Threads that were started together and fail together are one attempt.
+    if (this.cancelBackoff !== undefined) return
     const attempt = ++this.failedStarts
     this.listener.onStartFailed(attempt, cause)
-    if (attempt >= maxStartAttempts && this.readyCount === 0) {
-      this.failedStarts = 0
-      this.wanted = 0
-      return this.listener.onNoThreads(attempt, cause)
-    }
-    const delay = firstBackoffMillis * 2 ** Math.min(attempt - 1, maxStartAttempts)
-    this.cancelBackoff ??= this.after(delay, () => {
+    const last = attempt >= maxStartAttempts
+    if (last) this.failedStarts = 0
+    this.resting = last
+    const delay = last ? restMillis : firstBackoffMillis * 2 ** (attempt - 1)
+    this.cancelBackoff = this.after(delay, () => {
       this.cancelBackoff = undefined
       this.listener.onRetry()
     })
+    if (last) this.listener.onNoThreads(attempt, cause)
+  }
+
+  /** The thread has ended a task: it was not its start that failed. */
+  prove(thread: PoolThread): void {
+    thread.proven = true
+    this.failedStarts = 0
   }
 
   private onMessage(thread: PoolThread, message: protocol.FromThread): void {
-    if (thread.state === "Stuck" || thread.state === "Ended") return
+    // A body can post on the thread's port, too: what is not ours is nobody's.
+    if (thread.state === "Stuck" || thread.state === "Ended" || !Array.isArray(message)) return
     if (message[0] !== protocol.Ready) return this.listener.onMessage(thread, message)
     if (thread.state !== "Starting") return
     thread.state = "Ready"
     thread.clearLadder()
     this.starting--
-    this.failedStarts = 0
     this.listener.onReady(thread, message[1])
   }
 
@@ -245,8 +267,11 @@ export class Threads {
     this.leave(thread)
     thread.state = "Ended"
     this.all.delete(thread)
-    if (previous === "Starting") {
-      this.startFailed(exit.cause ?? new Error(`The thread ended with exit code ${exit.exitCode} before it was ready`))
+    // One that dies before it has done anything would be started again at once, and so on.
+    if (previous === "Starting" || (previous === "Ready" && !thread.proven && thread.running === undefined)) {
+      this.startFailed(
+        exit.cause ?? new Error(`The thread ended with exit code ${exit.exitCode} before it had done anything`)
+      )
     }
     this.listener.onEnded(thread, exit, previous)
   }

@@ -126,18 +126,27 @@ const define = (target: object, name: string, value: unknown, enumerable = true)
   Object.defineProperty(target, name, { value, enumerable, configurable: true, writable: true })
 }
 
-/** Encodes what a body threw. Never fails: what cannot cross is named in its place. */
-export const encodeThrown = (thrown: unknown): EncodedValue =>
-  encode(thrown, "", new Map(), ({ detail }) => `[${detail}]`)
+/** Encodes what a body threw. Never fails: what cannot cross, or be read, is named in its place. */
+export const encodeThrown = (thrown: unknown): EncodedValue => {
+  try {
+    return encode(thrown, "", new Map(), ({ detail }) => `[${detail}]`)
+  } catch (error) {
+    return `[unreadable: ${describe(error)}]`
+  }
+}
 
 /** Encodes a domain error, or answers what in it cannot cross. */
 export const encodeFailure = (failure: unknown): { readonly value: EncodedValue } | Uncloneable => {
   let found: Uncloneable | undefined
-  const value = encode(failure, "error", new Map(), (uncloneable) => {
-    found ??= uncloneable
-    return ""
-  })
-  return found ?? { value }
+  try {
+    const value = encode(failure, "error", new Map(), (uncloneable) => {
+      found ??= uncloneable
+      return ""
+    })
+    return found ?? { value }
+  } catch (error) {
+    return { path: "error", detail: describe(error) }
+  }
 }
 
 const builtIn: ReadonlyArray<ErrorClass> = [
@@ -151,23 +160,41 @@ const builtIn: ReadonlyArray<ErrorClass> = [
   AggregateError
 ]
 
-/** Puts an encoded value together again; errors of the named classes get their class back. */
-export const decode = (
+/**
+ * Puts an encoded value together again; errors of the named classes get their class
+ * back. Never fails: what a class does not allow becomes an error that says so.
+ */
+export const decode = (value: EncodedValue, classes: ReadonlyArray<ErrorClass>): unknown => {
+  try {
+    return decodeValue(value, classes, new Map())
+  } catch (error) {
+    return new Error(`An error of a task could not be put together again: ${describe(error)}`, { cause: error })
+  }
+}
+
+/** Data may have a field of the marker's name. */
+const isEncodedError = (value: object): value is EncodedError => {
+  const parts = (value as Partial<EncodedError>)[marker]
+  return typeof parts === "object" && parts !== null && typeof parts.className === "string" &&
+    typeof parts.fields === "object" && parts.fields !== null
+}
+
+const decodeValue = (
   value: EncodedValue,
   classes: ReadonlyArray<ErrorClass>,
-  seen: Map<object, unknown> = new Map()
+  seen: Map<object, unknown>
 ): unknown => {
   if (typeof value !== "object" || value === null) return value
   const known = seen.get(value)
   if (known !== undefined) return known
-  if (marker in value) return decodeError(value as EncodedError, classes, seen)
+  if (isEncodedError(value)) return decodeError(value, classes, seen)
   if (Array.isArray(value)) {
     seen.set(value, value)
-    for (let i = 0; i < value.length; i++) value[i] = decode(value[i], classes, seen)
+    for (let i = 0; i < value.length; i++) value[i] = decodeValue(value[i], classes, seen)
   } else if (isPlain(value)) {
     seen.set(value, value)
     for (const name of Object.keys(value)) {
-      define(value, name, decode((value as Record<string, unknown>)[name], classes, seen))
+      define(value, name, decodeValue((value as Record<string, unknown>)[name], classes, seen))
     }
   }
   return value
@@ -188,12 +215,12 @@ const decodeError = (
   if (prototype !== Error.prototype) Object.setPrototypeOf(error, prototype)
   define(error, "stack", stack, false)
   for (const name of Object.keys(fields)) {
-    const value = decode(fields[name], classes, seen)
+    const value = decodeValue(fields[name], classes, seen)
     // A name or tag that the class already gives stays where it is.
     if ((name === "name" || name === "_tag") && Reflect.get(error, name) === value) continue
     define(error, name, value, name !== "name")
   }
-  if (cause !== undefined) define(error, "cause", decode(cause, classes, seen), false)
-  if (errors !== undefined) define(error, "errors", decode(errors, classes, seen), false)
+  if (cause !== undefined) define(error, "cause", decodeValue(cause, classes, seen), false)
+  if (errors !== undefined) define(error, "errors", decodeValue(errors, classes, seen), false)
   return error
 }

@@ -87,6 +87,8 @@ describe("scheduler", () => {
     submit(2)
     host.threads[0]!.ready()
     host.threads[0]!.exit(1)
+    // It had done nothing yet: it counts as a start that failed.
+    host.advance(50)
     host.threads[1]!.ready()
     assert.deepStrictEqual(host.threads[1]!.inbox[0]!.args, [1])
     host.threads[1]!.enter()

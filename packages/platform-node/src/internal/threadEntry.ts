@@ -19,5 +19,7 @@ const runner = ThreadRunner.start({
 })
 
 port.on("message", runner.onMessage)
+// Tasks that cannot be read here: the scheduler takes them back from a thread that ends.
+port.on("messageerror", () => process.exit(1))
 process.on("uncaughtException", runner.onStrayError)
 process.on("unhandledRejection", runner.onStrayError)

@@ -21,6 +21,8 @@ const maxTimerMillis = 2 ** 31 - 1
 
 export const workerHost = (options: WorkerHostOptions): ThreadHost => {
   let execArgv = options.execArgv ?? inherited(process.execArgv)
+  // A variable that is `undefined` is not there; Node would make it the text "undefined".
+  const env = options.env && Object.fromEntries(Object.entries(options.env).filter(([, value]) => value !== undefined))
   let heartbeat: NodeJS.Timeout | undefined
 
   const start = (workerOptions: WorkerOptions): Worker => {
@@ -54,12 +56,13 @@ export const workerHost = (options: WorkerHostOptions): ThreadHost => {
       const worker = start({
         workerData,
         name: `${options.threadName}-${ordinal}`,
-        ...(options.env === undefined ? {} : { env: options.env }),
+        ...(env === undefined ? {} : { env }),
         ...(options.resourceLimits === undefined ? {} : { resourceLimits: options.resourceLimits })
       })
       const { threadId } = worker
       let cause: unknown
       worker.on("message", events.onMessage)
+      worker.on("messageerror", events.onMessageError)
       worker.on("error", (error) => {
         cause = error
       })
