@@ -5,7 +5,7 @@
  * folder is complete in itself.
  *
  * What every pool thread loads is bundled into one file: a thread starts several
- * milliseconds sooner with one module than with ten (benchmark/coldStart.mjs).
+ * milliseconds sooner with one module than with ten (benchmark/rows/coldStart.mjs).
  */
 import { cpSync, existsSync, globSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join, relative, resolve, sep } from "node:path"

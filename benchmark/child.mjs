@@ -1,0 +1,17 @@
+/**
+ * One process of the benchmark: measures one row of one contender and sends the values to
+ * its parent, which then ends it, whatever its threads do.
+ */
+const [row, name, scale] = process.argv.slice(2)
+
+/** `--scale` makes everything smaller, to see whether it works. */
+const settings = {
+  millis: (millis) => millis * Number(scale),
+  count: (count) => Math.max(1, Math.round(count * Number(scale)))
+}
+
+const [{ measure }, contender] = await Promise.all([
+  import(`./rows/${row}.mjs`),
+  import(`./contenders/${name}.mjs`)
+])
+process.send(await measure(contender, settings))

@@ -1,0 +1,11 @@
+/** What bare Workers run. The first message says that the thread has started. */
+import { parentPort } from "node:worker_threads"
+import * as module from "./bodies.mjs"
+
+const bodies = { ...module }
+
+parentPort.on("message", ([id, task, args]) => {
+  const value = bodies[task](...args)
+  parentPort.postMessage([id, value], task === "flip" ? [value.buffer] : undefined)
+})
+parentPort.postMessage("started")

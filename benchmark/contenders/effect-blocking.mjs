@@ -1,0 +1,31 @@
+/**
+ * This library, from its staged packages, in plain JavaScript.
+ *
+ * Settings: threads are kept for the whole row, and the queue is larger than any row
+ * needs, so that what is measured is queued and not suspended before the queue.
+ */
+import { NodeBlocking } from "@effect-blocking/platform-node"
+import { Effect, Exit, Scope } from "effect"
+import { Task } from "effect-blocking"
+import * as module from "./effect-blocking.tasks.mjs"
+
+const tasks = { ...module }
+
+export const graceMillis = 100
+
+export const start = async ({ threads }) => {
+  const scope = Scope.makeUnsafe()
+  const pool = await NodeBlocking.make("bench", {
+    maxThreads: threads,
+    keepAlive: "1 hour",
+    queueCapacity: 2_000_000,
+    gracePeriod: graceMillis
+  }).pipe(Scope.provide(scope), Effect.runPromise)
+  const run = (task, ...args) => pool.run(tasks[task], ...args)
+  return {
+    run,
+    abortable: run,
+    move: (bytes) => Effect.suspend(() => pool.run(tasks.flip, Task.move(bytes))),
+    close: () => Effect.runPromise(Scope.close(scope, Exit.void))
+  }
+}

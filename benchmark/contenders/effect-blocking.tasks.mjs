@@ -1,0 +1,12 @@
+/** What pool threads of effect-blocking load. */
+import { Task } from "effect-blocking"
+import * as bodies from "./bodies.mjs"
+
+export const add = Task.make(import.meta.url, "add", bodies.add)
+export const echo = Task.make(import.meta.url, "echo", bodies.echo)
+export const flip = Task.make(import.meta.url, "flip", (bytes) => Task.move(bodies.flip(bytes)))
+export const burn = Task.make(import.meta.url, "burn", bodies.burn)
+export const nap = Task.make(import.meta.url, "nap", bodies.nap)
+export const forever = Task.make(import.meta.url, "forever", bodies.forever)
+export const tick = Task.make(import.meta.url, "tick", bodies.tick)
+export const gate = Task.make(import.meta.url, "gate", bodies.gate)

@@ -1,0 +1,41 @@
+/**
+ * Effect's own way to call into workers: an RpcClient over a pool of NodeWorkers.
+ *
+ * Settings: no tracing on either side; values that are not measured as such cross without
+ * being encoded; one call per thread at a time (default). effect-rpc-pipelined.mjs has more.
+ */
+import * as NodeWorker from "@effect/platform-node/NodeWorker"
+import { Effect, Exit, Layer, Scope } from "effect"
+import * as RpcClient from "effect/rpc/RpcClient"
+import { Worker } from "node:worker_threads"
+import { Calls } from "./effect-rpc.group.mjs"
+
+const entry = new URL("./effect-rpc.worker.mjs", import.meta.url)
+
+export const start = async ({ threads, concurrency = 1 }) => {
+  const scope = Scope.makeUnsafe()
+  const protocol = RpcClient.layerProtocolWorker({ size: threads, concurrency }).pipe(
+    Layer.provide(NodeWorker.layer(() => new Worker(entry)))
+  )
+  const client = await Layer.buildWithScope(protocol, scope).pipe(
+    Effect.flatMap((context) => Effect.provideContext(RpcClient.make(Calls, { disableTracing: true }), context)),
+    Scope.provide(scope),
+    Effect.runPromise
+  )
+  const calls = {
+    add: (a, b) => client.add({ a, b }),
+    echo: (value) => client.echo({ value }),
+    burn: (rounds) => client.burn({ rounds }),
+    nap: (millis) => client.nap({ millis }),
+    forever: () => client.forever(),
+    tick: (value) => client.tick({ value }),
+    gate: (value) => client.gate({ value })
+  }
+  const run = (task, ...args) => calls[task](...args)
+  return {
+    run,
+    abortable: run,
+    move: (bytes) => client.flip({ bytes }),
+    close: () => Effect.runPromise(Scope.close(scope, Exit.void))
+  }
+}

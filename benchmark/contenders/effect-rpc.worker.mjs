@@ -1,0 +1,27 @@
+/** What threads of the RPC contender run: modules instead of barrels, so that they start sooner. */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeWorkerRunner from "@effect/platform-node/NodeWorkerRunner"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as RpcServer from "effect/rpc/RpcServer"
+import * as bodies from "./bodies.mjs"
+import { Calls } from "./effect-rpc.group.mjs"
+
+const handlers = Calls.toLayer({
+  add: ({ a, b }) => Effect.sync(() => bodies.add(a, b)),
+  echo: ({ value }) => Effect.sync(() => bodies.echo(value)),
+  flip: ({ bytes }) => Effect.sync(() => bodies.flip(bytes)),
+  burn: ({ rounds }) => Effect.sync(() => bodies.burn(rounds)),
+  nap: ({ millis }) => Effect.sync(() => bodies.nap(millis)),
+  forever: () => Effect.sync(bodies.forever),
+  tick: ({ value }) => Effect.sync(() => bodies.tick(value)),
+  gate: ({ value }) => Effect.sync(() => bodies.gate(value))
+})
+
+RpcServer.layer(Calls, { disableTracing: true, concurrency: "unbounded" }).pipe(
+  Layer.provide(handlers),
+  Layer.provide(RpcServer.layerProtocolWorkerRunner),
+  Layer.provide(NodeWorkerRunner.layer),
+  Layer.launch,
+  NodeRuntime.runMain
+)

@@ -1,0 +1,24 @@
+/**
+ * poolifier: `execute` on a fixed pool of threads.
+ *
+ * Settings: the defaults (every task goes at once to the least used thread), which are its
+ * fastest for tiny tasks, and no events. Tasks that wait can be aborted or moved to another
+ * thread only with its tasks queue: poolifier-queue.mjs.
+ *
+ * `flip` moves its buffer there and copies it back: a worker of poolifier cannot transfer.
+ */
+import { Effect } from "effect"
+import { fileURLToPath } from "node:url"
+import { FixedThreadPool } from "poolifier"
+
+const entry = fileURLToPath(new URL("./poolifier.worker.mjs", import.meta.url))
+
+export const start = async ({ threads, enableTasksQueue = false }) => {
+  const pool = new FixedThreadPool(threads, entry, { enableEvents: false, enableTasksQueue })
+  return {
+    run: (task, ...args) => Effect.promise(() => pool.execute(args, task)),
+    abortable: (task, ...args) => Effect.promise((signal) => pool.execute(args, task, signal)),
+    move: (bytes) => Effect.promise(() => pool.execute([bytes], "flip", undefined, [bytes.buffer])),
+    close: () => pool.destroy()
+  }
+}

@@ -1,0 +1,7 @@
+/** What threads of poolifier load. */
+import { ThreadWorker } from "poolifier"
+import * as bodies from "./bodies.mjs"
+
+export default new ThreadWorker(
+  Object.fromEntries(Object.entries(bodies).map(([name, body]) => [name, (args) => body(...args)]))
+)

@@ -1,0 +1,8 @@
+/** What threads of workerpool load. */
+import workerpool from "workerpool"
+import * as bodies from "./bodies.mjs"
+
+workerpool.worker({
+  ...bodies,
+  flip: (bytes) => new workerpool.Transfer(bodies.flip(bytes), [bytes.buffer])
+})

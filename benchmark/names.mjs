@@ -1,0 +1,23 @@
+/** Who takes part. A name is that of the module in `contenders/`. */
+
+export const self = "effect-blocking"
+
+export const peers = ["piscina", "tinypool", "workerpool", "poolifier", "multithreading", "effect-rpc"]
+
+/** The peers that can put several tasks on one thread at once, doing so. */
+export const pipelined = ["piscina-pipelined", "tinypool-pipelined", "effect-rpc-pipelined"]
+
+/** The peers as they are best when tasks wait: poolifier with its queue. */
+export const queueing = peers.map((name) => name === "poolifier" ? "poolifier-queue" : name)
+
+const labels = {
+  "piscina-pipelined": "piscina, 64 per thread",
+  "tinypool-pipelined": "tinypool, 64 per thread",
+  "poolifier-queue": "poolifier, tasks queue",
+  "effect-rpc": "Effect RPC",
+  "effect-rpc-pipelined": "Effect RPC, 500 per thread",
+  "bare": "bare postMessage",
+  "effect": "Effect without threads"
+}
+
+export const label = (name) => labels[name] ?? name

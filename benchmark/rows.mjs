@@ -1,0 +1,30 @@
+/** The rows, in the order in which they run and are printed. */
+import * as abort from "./rows/abort.mjs"
+import * as coldStart from "./rows/coldStart.mjs"
+import * as concurrency from "./rows/concurrency.mjs"
+import * as idleThread from "./rows/idleThread.mjs"
+import * as million from "./rows/million.mjs"
+import * as mixed from "./rows/mixed.mjs"
+import * as moved from "./rows/moved.mjs"
+import * as payload from "./rows/payload.mjs"
+import * as queued from "./rows/queued.mjs"
+import * as roundTrip from "./rows/roundTrip.mjs"
+import * as scaling from "./rows/scaling.mjs"
+import * as stuck from "./rows/stuck.mjs"
+import * as tiny from "./rows/tiny.mjs"
+
+export const rows = {
+  tiny,
+  concurrency,
+  roundTrip,
+  coldStart,
+  idleThread,
+  payload,
+  moved,
+  scaling,
+  queued,
+  million,
+  abort,
+  mixed,
+  stuck
+}

@@ -1,0 +1,39 @@
+/**
+ * As row `queued`, with one million tasks. "Growth" is the time per task, submitting and
+ * draining, over that of 100 000 tasks, warmed up, in the same process: 1 is linear.
+ */
+import { self } from "../names.mjs"
+import { metrics as queuedMetrics, queue } from "./queued.mjs"
+
+export const title = "One million queued tasks"
+
+export const contenders = [self, "effect"]
+
+export const limitMillis = 120_000
+
+export const heapMegabytes = 8192
+
+export const metrics = [...queuedMetrics, { key: "growth", label: "growth of the time per task", better: "less" }]
+
+export const measure = async (contender, { count }) => {
+  await queue(contender, count(30_000))
+  const fewer = await queue(contender, count(100_000))
+  const { microsPerTask, ...values } = await queue(contender, count(1_000_000))
+  return { ...values, growth: microsPerTask / fewer.microsPerTask }
+}
+
+export const budgets = (median) => [
+  {
+    what: "a million queued tasks, bytes each beyond their fibers",
+    value: median(self, "bytes") - median("effect", "bytes"),
+    atMost: 400
+  },
+  // Arbitrary: a garbage collector's share grows with the heap; the fibers alone show how much.
+  { what: "a million queued tasks, time per task over that of 100 000", value: median(self, "growth"), atMost: 1.5 },
+  { what: "… the same of the fibers alone", value: median("effect", "growth") },
+  {
+    what: "a million queued tasks, event-loop delay p99 while they drain, ms",
+    value: median(self, "delayP99"),
+    atMost: 20
+  }
+]

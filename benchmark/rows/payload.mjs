@@ -1,0 +1,57 @@
+/**
+ * One operation: `pool.run("echo", value)`: the value crosses to a thread and back by
+ * structured clone. An object of about 100 B, a string of 10 kB, 100 at a time; an object
+ * with 1 MB of bytes, 4 at a time.
+ */
+import { Effect } from "effect"
+import { equal, throughput } from "../measure.mjs"
+import { peers, self } from "../names.mjs"
+
+export const title = "Payloads copied to a thread and back"
+
+export const contenders = [self, ...peers, "bare"]
+
+export const metrics = [
+  { key: "object", label: "tasks per second, 100 B object", better: "more" },
+  { key: "string", label: "tasks per second, 10 kB string", better: "more" },
+  { key: "megabyte", label: "tasks per second, 1 MB copied", better: "more" }
+]
+
+const text = "x".repeat(10_000)
+const megabyte = { bytes: new Uint8Array(2 ** 20).fill(7) }
+
+const payloads = {
+  object: {
+    concurrency: 100,
+    value: (i) => ({ id: i, name: "Ada Lovelace", born: 1815, active: true, tags: ["mathematics", "engines"] }),
+    isIntact: (value, i) => value.id === i && value.tags[1] === "engines"
+  },
+  string: { concurrency: 100, value: () => text, isIntact: (value) => value.length === text.length },
+  megabyte: {
+    concurrency: 4,
+    value: () => megabyte,
+    isIntact: ({ bytes }) => bytes.length === 2 ** 20 && bytes[2 ** 20 - 1] === 7
+  }
+}
+
+export const measure = async ({ start }, { millis }) => {
+  const pool = await start({ threads: 2 })
+  const values = {}
+  for (const [key, { concurrency, isIntact, value }] of Object.entries(payloads)) {
+    let intact = 0
+    const { perSecond } = await throughput({
+      millis: millis(200),
+      concurrency,
+      operation: (i) =>
+        Effect.map(pool.run("echo", value(i)), (returned) => {
+          if (isIntact(returned, i)) intact++
+        }),
+      check: (count) => {
+        equal(intact, count, "the number of values that came back intact")
+        intact = 0
+      }
+    })
+    values[key] = perSecond
+  }
+  return values
+}
