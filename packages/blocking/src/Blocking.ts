@@ -259,7 +259,7 @@ export const run: <Args extends ReadonlyArray<unknown>, A, E>(
  * task (`ShutDown`, `QueueFull`, `NotCloneable` argument, `QueueTimedOut`); everything
  * later is for whoever joins. When the scope closes, the task is aborted and the close
  * waits until it has ended or was abandoned; all that was spawned in a scope is
- * stopped at once.
+ * stopped at once, at the place of the first spawn among the scope's finalizers.
  *
  * @category combinators
  * @since 0.1.0
@@ -300,7 +300,7 @@ export const spawnDetached: <Args extends ReadonlyArray<unknown>, A, E>(
  * **Example** (A transaction)
  *
  * ```ts
- * import { Effect } from "effect"
+ * import { Effect, Exit } from "effect"
  * import { Blocking, Task } from "effect-blocking"
  * import { DatabaseSync } from "node:sqlite"
  *
@@ -311,8 +311,9 @@ export const spawnDetached: <Args extends ReadonlyArray<unknown>, A, E>(
  *   Effect.gen(function*() {
  *     yield* thread.run(exec, "BEGIN")
  *     yield* thread.run(exec, "UPDATE accounts SET balance = balance - 1 WHERE id = 1")
- *     yield* thread.run(exec, "COMMIT")
- *   }))
+ *   }).pipe(
+ *     Effect.onExit((exit) => Effect.ignore(thread.run(exec, Exit.isSuccess(exit) ? "COMMIT" : "ROLLBACK")))
+ *   ))
  * ```
  *
  * @category combinators

@@ -29,7 +29,6 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
 import { Blocking, type Pool } from "./Blocking.ts"
 import type { JoinError } from "./JoinError.ts"
@@ -48,10 +47,12 @@ export interface JoinSet<in out A, in out E = never> {
   readonly [TypeId]: {
     readonly pool: Pool
     readonly scope: Scope.Scope
+    /** Tasks that have not ended. */
     readonly handles: Set<JoinHandle<A, E>>
-    readonly ended: Queue.Queue<Exit.Exit<A, E | JoinError>>
-    /** Tasks whose result nobody has taken or waits for. */
-    unclaimed: number
+    /** What has ended and was not joined, the first to end first. */
+    readonly ended: Array<Exit.Exit<A, E | JoinError>>
+    /** Fibers in `joinNext`. */
+    readonly waiters: Set<(exit: Exit.Exit<A, E | JoinError>) => void>
   }
 }
 
@@ -65,11 +66,9 @@ export const isJoinSet = (u: unknown): u is JoinSet<unknown, unknown> =>
   typeof u === "object" && u !== null && TypeId in u
 
 const fromPool = <A, E>(pool: Pool): Effect.Effect<JoinSet<A, E>, never, Scope.Scope> =>
-  Effect.gen(function*() {
-    const scope = yield* Effect.scope
-    const ended = yield* Queue.unbounded<Exit.Exit<A, E | JoinError>>()
-    return { [TypeId]: { pool, scope, handles: new Set(), ended, unclaimed: 0 } }
-  })
+  Effect.map(Effect.scope, (scope) => ({
+    [TypeId]: { pool, scope, handles: new Set(), ended: [], waiters: new Set() }
+  }))
 
 /**
  * Creates an empty set for tasks on the default pool, bound to the current scope.
@@ -97,7 +96,7 @@ export const makeIn =
  * **Details**
  *
  * Waits only if the queue of the pool is full; an interruption meanwhile withdraws
- * the task. Fails with `JoinError` if the pool refuses it (`ShutDown`, `QueueFull`,
+ * the task (or, if it has just been accepted, leaves it to the close of the scope). Fails with `JoinError` if the pool refuses it (`ShutDown`, `QueueFull`,
  * `NotCloneable`, `QueueTimedOut`), and then the set is as before. The close of the
  * set's scope aborts it.
  *
@@ -115,11 +114,16 @@ export const spawn = <A, E, Args extends ReadonlyArray<unknown>, A2 extends A, E
       restore(Effect.provideService(state.pool.spawn(task, ...args), Scope.Scope, state.scope)),
       (handle) => {
         state.handles.add(handle)
-        state.unclaimed++
         return Effect.as(
           Effect.forkDetach(Effect.map(handle.await, (exit) => {
             state.handles.delete(handle)
-            Queue.offerUnsafe(state.ended, exit)
+            const [waiter] = state.waiters
+            if (waiter === undefined) {
+              state.ended.push(exit)
+            } else {
+              state.waiters.delete(waiter)
+              waiter(exit)
+            }
           })),
           handle
         )
@@ -139,18 +143,15 @@ export const spawn = <A, E, Args extends ReadonlyArray<unknown>, A2 extends A, E
  * @since 0.1.0
  */
 export const joinNext = <A, E>(self: JoinSet<A, E>): Effect.Effect<Option.Option<A>, E | JoinError> =>
-  Effect.suspend(() => {
-    const state = self[TypeId]
-    if (state.unclaimed === 0) return Effect.succeedNone
-    state.unclaimed--
-    return Queue.take(state.ended).pipe(
-      Effect.onInterrupt(() =>
-        Effect.sync(() => {
-          state.unclaimed++
-        })
-      ),
-      Effect.flatMap((exit) => Effect.asSome(exit))
-    )
+  Effect.callback((resume) => {
+    const { ended, handles, waiters } = self[TypeId]
+    const exit = ended.shift()
+    if (exit !== undefined) return resume(Effect.asSome(exit))
+    // Those who wait already will get what is still running.
+    if (handles.size <= waiters.size) return resume(Effect.succeedNone)
+    const waiter = (exit: Exit.Exit<A, E | JoinError>): void => resume(Effect.asSome(exit))
+    waiters.add(waiter)
+    return Effect.sync(() => waiters.delete(waiter))
   })
 
 /**
@@ -191,4 +192,5 @@ export const abortAll = <A, E>(self: JoinSet<A, E>): Effect.Effect<void> =>
  * @category getters
  * @since 0.1.0
  */
-export const size = <A, E>(self: JoinSet<A, E>): Effect.Effect<number> => Effect.sync(() => self[TypeId].unclaimed)
+export const size = <A, E>(self: JoinSet<A, E>): Effect.Effect<number> =>
+  Effect.sync(() => self[TypeId].handles.size + self[TypeId].ended.length)

@@ -314,6 +314,9 @@ export {
  * @since 0.1.0
  */
 export const move = <A extends object>(value: A): A => {
+  if (typeof value !== "object" || value === null) {
+    throw new TypeError(`Task.move takes a buffer, a view of one or a port, not ${describe(value)}`)
+  }
   const own = compact(value) as A
   if (!(ArrayBuffer.isView(own) && own.buffer instanceof SharedArrayBuffer)) markMoved(own)
   return own

@@ -279,7 +279,7 @@ class Runner implements ThreadRunner {
         (error: unknown) => {
           this.modules.delete(module)
           const names = Array.from(threadContext.modules.get(module)?.keys() ?? [])
-          return { cause: encodeThrown(error), names }
+          return { cause: encodeThrown(error ?? new Error(`The module threw ${String(error)}`)), names }
         }
       )
       this.modules.set(module, loading)

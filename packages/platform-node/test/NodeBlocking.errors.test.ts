@@ -92,7 +92,7 @@ describe("panics", () => {
 
         const withFunction = (yield* thrownBy(pool, "withFunction")) as Error & { readonly retry: unknown }
         assert.strictEqual(withFunction.message, "has a callback")
-        assert.include(withFunction.retry, "function retry")
+        assert.include(withFunction.retry, "function \"retry\"")
 
         const cyclic = (yield* thrownBy(pool, "cyclic")) as Error
         assert.strictEqual(cyclic.cause, cyclic)

@@ -29,7 +29,7 @@ export class NotCloneableError extends Error {
 export const describe = (value: unknown): string => {
   try {
     if (value instanceof Error) return `${value.name}: ${value.message}`
-    if (typeof value === "function") return `function ${value.name || "(anonymous)"}`
+    if (typeof value === "function") return value.name ? `function "${value.name}"` : "a function"
     if (typeof value === "object" && value !== null) return `${value.constructor?.name || "null-prototype"} object`
     return String(value)
   } catch {
@@ -39,7 +39,7 @@ export const describe = (value: unknown): string => {
 
 /** Why the value cannot be cloned, `undefined` if it can. */
 export const whyNotCloneable = (value: unknown): string | undefined => {
-  if (typeof value === "function") return `a ${describe(value)} cannot be sent to another thread`
+  if (typeof value === "function") return `${describe(value)} cannot be sent to another thread`
   if (typeof value === "symbol") return `a symbol cannot be sent to another thread: ${String(value)}`
   if (typeof value !== "object" || value === null) return undefined
   // All of it: a revoked proxy throws wherever it is touched.
@@ -50,7 +50,10 @@ export const whyNotCloneable = (value: unknown): string | undefined => {
     structuredClone(value)
     return undefined
   } catch (error) {
-    return describe(error)
+    const detail = describe(error)
+    return detail.includes("detached")
+      ? `${detail} It was moved before: make it anew for each run, in Effect.suspend`
+      : detail
   }
 }
 

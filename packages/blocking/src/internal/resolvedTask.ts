@@ -42,10 +42,16 @@ const make = <Args extends ReadonlyArray<unknown>, A, E>(task: Task<Args, A, E>)
       `Task "${name}" has onInterrupt ${describe(onInterrupt)}: it must be "stop", "wait" or "abandon" (${module})`
     )
   }
+  const errors = options.errors ?? []
+  if (!Array.isArray(errors) || !errors.every((error) => typeof error === "function")) {
+    throw new TaskDefinitionError(
+      `Task "${name}" has errors ${describe(errors)}: it must be an array of classes (${module})`
+    )
+  }
   const millis = (option: "timeLimit" | "queueTimeLimit" | "gracePeriod"): number | undefined => {
     const input = options[option]
     if (input === undefined) return undefined
-    const duration = Option.getOrUndefined(Duration.fromInput(input))
+    const duration = Number.isNaN(input) ? undefined : Option.getOrUndefined(Duration.fromInput(input))
     if (duration === undefined || Duration.isNegative(duration)) {
       throw new TaskDefinitionError(
         `Task "${name}" has ${option} ${describe(input)}: it must be a duration such as "2 seconds" (${module})`
@@ -61,7 +67,7 @@ const make = <Args extends ReadonlyArray<unknown>, A, E>(task: Task<Args, A, E>)
     onInterrupt,
     graceMillis: millis("gracePeriod"),
     mandatory: options.mandatory ?? false,
-    errors: options.errors ?? [],
+    errors,
     codec: schemas === undefined ? undefined : hostCodec(schemas)
   }
 }

@@ -92,7 +92,8 @@ type CloneableFailure<E> = IsAny<E> extends true ? E
 type Culprit<A, Path extends string, Depth extends ReadonlyArray<1> = []> = IsAny<A> extends true ? never
   : unknown extends A ? never
   : A extends BufferLike ? `${Path} is a Buffer, which arrives as a Uint8Array: write Uint8Array instead`
-  : A extends AnyFunction ? `${Path} is a function, which cannot be sent to another thread`
+  : A extends AnyFunction ?
+    `${Path} is a function, which cannot be sent to another thread: leave it out, or use Task.schema`
   : A extends symbol ? `${Path} is a symbol, which cannot be sent to another thread`
   : A extends PromiseLike<unknown> ? `${Path} is a Promise: await it before, and pass its value`
   : A extends ReadonlyMap<infer K, infer V>

@@ -32,7 +32,7 @@ describe("cloneable", () => {
   it("describes any value without hiding it", () => {
     assert.deepStrictEqual(
       [{}, new Map(), Object.create(null), null, "text", new TypeError("no"), () => {}].map(describeValue),
-      ["Object object", "Map object", "null-prototype object", "null", "text", "TypeError: no", "function (anonymous)"]
+      ["Object object", "Map object", "null-prototype object", "null", "text", "TypeError: no", "a function"]
     )
   })
 

@@ -43,7 +43,7 @@ export const resolve = (pool: string, options: Options): Effect.Effect<ResolvedO
     ) {
       const value = options[option]
       if (value === undefined) return byDefault
-      const duration = Option.getOrUndefined(Duration.fromInput(value))
+      const duration = Number.isNaN(value) ? undefined : Option.getOrUndefined(Duration.fromInput(value))
       const expected = bounded
         ? "a finite duration, such as \"2 seconds\": the shutdown of the pool is bounded by it"
         : "a duration, such as \"2 seconds\""
@@ -64,7 +64,7 @@ export const resolve = (pool: string, options: Options): Effect.Effect<ResolvedO
     const resourceLimits: Record<string, number> = {}
     for (const [name, value] of Object.entries(options.resourceLimits ?? {})) {
       if (value === undefined) continue
-      if (typeof value !== "number" || !(value > 0)) {
+      if (typeof value !== "number" || !(value > 0) || value === Infinity) {
         return yield* refuse(`resourceLimits.${name}`, "a number of MB above 0", value)
       }
       resourceLimits[name] = value
