@@ -180,8 +180,9 @@ export const end = ({ float64, int32 }: ControlBlock, sequence: number, startTim
   const index = sequence % capacity
   float64[StartTimes + index] = startTime
   float64[EndTimes + index] = endTime
-  Atomics.store(int32, Current, 0)
+  // In this order: who finds the body left finds the task ended.
   Atomics.store(int32, Cells + index, sequence << 2 | Ended)
+  Atomics.store(int32, Current, 0)
   Atomics.store(int32, Passed, sequence)
 }
 

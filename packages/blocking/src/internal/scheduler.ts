@@ -652,8 +652,10 @@ export class Scheduler {
     run.stop ??= by
     controlBlock.requestStop(thread.control, run.sequence)
     if (!controlBlock.isEntered(thread.control, run.sequence)) {
-      // It loads its module, and looks at the flag after that: the body will never run.
-      return this.settle(run, cancelledInQueue(run))
+      // Still claimed, it loads its module, and looks at the flag when it enters the body: it
+      // will never run. Otherwise it has just ended, and its result is on the way.
+      if (controlBlock.isClaimed(thread.control, run.sequence)) this.settle(run, cancelledInQueue(run))
+      return
     }
     const climbs = by === "TimeLimit" || by === "Shutdown" || run.task.onInterrupt === "stop"
     if (!climbs || thread.state !== "Ready" || thread.ladderFor === run) return
@@ -701,8 +703,8 @@ export class Scheduler {
     for (let i = thread.assigned.length - 1; i >= 0; i--) {
       const run = thread.assigned[i]!
       if (run.state !== Assigned) continue
-      // Moved buffers are in that thread, and stay there as long as it lives.
-      if (run.transfer !== undefined && thread.state === "Ready") continue
+      // Moved buffers, and what a lease is held for, are in that thread as long as it lives.
+      if (thread.state === "Ready" && (run.transfer !== undefined || thread.lease !== undefined)) continue
       if (!controlBlock.revoke(thread.control, run.sequence)) continue
       if (thread.assigned.length === 1 && thread.state === "Ready") thread.assigned[0] = passedOver(run)
       else thread.assigned.splice(i, 1)
@@ -713,8 +715,8 @@ export class Scheduler {
       if (died !== undefined && run.losses >= maxLosses) {
         this.settle(run, this.lostWith(run, died))
       } else if (thread.lease !== undefined || run.transfer !== undefined) {
-        // The state it was for, or the buffers it was sent with, went to that thread.
-        this.fail(run, () => new WorkerExited({}))
+        // The state it was for, or the buffers it was sent with, are gone with the thread.
+        this.settle(run, this.lostWith(run, died ?? terminated))
       } else if (this.closing !== undefined && !run.task.mandatory) {
         run.stop = "Shutdown"
         this.closing.report.cancelled++
@@ -1022,6 +1024,9 @@ interface Hand {
 const noArguments: Array<unknown> = []
 
 const ignore = (): void => {}
+
+/** How a thread ends that is being terminated. */
+const terminated: ThreadExit = { exitCode: undefined, signal: undefined, outOfMemory: false, cause: undefined }
 
 /** Stands for a run that was taken back, until its thread has passed it. */
 const passedOver = (run: Run): Run => {

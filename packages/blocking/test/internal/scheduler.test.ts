@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Exit, Option } from "effect"
 import { type JoinError, Task } from "effect-blocking"
+import type { PoolThread } from "../../src/internal/poolThread.ts"
 import * as protocol from "../../src/internal/protocol.ts"
 import { resolve } from "../../src/internal/resolvedTask.ts"
-import type { Run, RunExit } from "../../src/internal/run.ts"
+import { type Run, type RunExit, RunList } from "../../src/internal/run.ts"
 import {
   Scheduler,
   type SchedulerEvent,
@@ -149,6 +150,58 @@ describe("scheduler", () => {
     assert.isTrue(thread!.isStopRequested)
     thread!.finish(1)
     assert.deepInclude(reasonOf(run), { _tag: "TimedOut", limitMillis: 100, stopped: "Checkpoint" })
+  })
+
+  it("a call on a leased thread that is slow to answer is waited for, not taken back", () => {
+    const { host, scheduler } = setup({ maxThreads: 2 })
+    let leased: PoolThread | undefined
+    const holder = scheduler.requestLease(resolve(task), (thread) => {
+      leased = thread
+      thread.lease = { onFree: () => {}, onClosing: () => {}, onLost: () => {} }
+    }, () => {})
+    host.threads[0]!.ready()
+    let exit: RunExit | undefined
+    const run = scheduler.makeLeasedRun(resolve(task), [1], (_) => {
+      exit = _
+    })
+    scheduler.submitTo(leased!, run!, new RunList())
+    host.advance(1000)
+    assert.isUndefined(exit)
+    assert.isTrue(host.threads[0]!.enter())
+    host.threads[0]!.finish(1)
+    assert.deepStrictEqual(exit, Exit.succeed(1))
+    scheduler.release(holder)
+  })
+
+  it("F1: a task that has lost two threads before they claimed it is failed, and the others go on", () => {
+    const { host, submit } = setup({ maxThreads: 1 })
+    const first = submit(1)
+    host.threads[0]!.ready()
+    host.threads[0]!.exit(1)
+    host.advance(50)
+    host.threads[1]!.ready()
+    host.threads[1]!.exit(1)
+    assert.deepInclude(reasonOf(first), { _tag: "WorkerExited", exitCode: 1 })
+    const second = submit(2)
+    host.advance(1000)
+    host.threads[2]!.ready()
+    host.threads[2]!.enter()
+    host.threads[2]!.finish(2)
+    assert.deepStrictEqual(second.exit, Exit.succeed(2))
+  })
+
+  it("a thread that claims nothing for long is terminated, and its task runs elsewhere", () => {
+    const { events, host, submit } = setup({ maxThreads: 1 })
+    const run = submit(1)
+    host.threads[0]!.ready()
+    host.advance(6000)
+    assert.isTrue(host.threads[0]!.terminated)
+    assert.deepInclude(events[0], { _tag: "ThreadWedged" })
+    host.threads[0]!.exit(1)
+    host.threads[1]!.ready()
+    host.threads[1]!.enter()
+    host.threads[1]!.finish(1)
+    assert.deepStrictEqual(run.exit, Exit.succeed(1))
   })
 
   it("S4: a refused argument settles its own task and leaves the thread idle", () => {
