@@ -23,24 +23,20 @@ export const holdEventLoop = <A>(thunk: LazyArg<A>, options?: InPlaceOptions): E
   return Effect.suspend(() => {
     // The machine's clock, not the fiber's: a test clock does not hold an event loop.
     const start = performance.now()
-    let held = 0
-    const done = Effect.sync(thunk).pipe(
-      Effect.onExit(() => {
-        held = performance.now() - start
-        const record = Metric.update(heldMillis, held)
-        if (held <= budget) return record
-        return Effect.andThen(
-          record,
-          Effect.logWarning(
-            `Blocking.inPlace held the event loop for ${held.toFixed(1)} ms (budget ${budget} ms) at ${
-              callSite(site)
-            }: ` +
-              "run it on a pool thread with Blocking.run"
-          )
+    return Effect.onExit(Effect.sync(thunk), () => {
+      const held = performance.now() - start
+      const record = Metric.update(heldMillis, held)
+      if (held <= budget) return record
+      return Effect.andThen(
+        record,
+        Effect.logWarning(
+          `Blocking.inPlace held the event loop for ${held.toFixed(1)} ms (budget ${budget} ms) at ${
+            callSite(site)
+          }: ` +
+            "run it on a pool thread with Blocking.run"
         )
-      })
-    )
-    return done
+      )
+    })
   })
 }
 

@@ -181,10 +181,6 @@ export class Scheduler {
     return this.unsettled === 0
   }
 
-  get isClosing(): boolean {
-    return this.closing !== undefined
-  }
-
   now(): number {
     return this.host.now()
   }
