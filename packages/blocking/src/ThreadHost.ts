@@ -20,6 +20,8 @@ export interface ThreadHost {
   readonly now: () => number
   /** Calls back once after that many milliseconds; the answer cancels it. Timers alone do not keep the process alive. */
   readonly schedule: (delayMillis: number, callback: () => void) => () => void
+  /** Calls back once in the next turn of the event loop, when others have had theirs. */
+  readonly nextTurn: (callback: () => void) => void
   /**
    * Starts a thread whose entry calls `ThreadRunner.start` with `start`. May throw.
    * Exactly one `onExit` follows, unless it threw.

@@ -90,13 +90,17 @@ export const start = (platform: ThreadPlatform): ThreadRunner => {
 class Runner implements ThreadRunner {
   private readonly entries: Array<Entry> = []
   private readonly modules = new Map<string, Promise<protocol.LoadFailure | undefined>>()
-  /** Batches not yet worked off; the first is `inbox[0]`, read from `cursor`. */
+  /** Batches not yet worked off. */
   private readonly inbox: Array<protocol.RunMessage> = []
-  private cursor = 1
+  /** The next task of the first batch, and where its message has the next posted arguments. */
+  private offset = 0
+  private cursor = firstPosted
   private serving = false
   private retiring = false
   /** When the oldest task ended that the scheduler has not been told of; 0 for none. */
   private untoldSince = 0
+  /** When the last task ended, if nothing but the next one has come since; 0 otherwise. Spares it one look at the clock. */
+  private endedAt = 0
   private lastTask: string | undefined
   private readonly platform: ThreadPlatform
   private readonly control: controlBlock.ControlBlock
@@ -146,30 +150,37 @@ class Runner implements ThreadRunner {
     while (true) {
       const batch = this.inbox[0]
       if (batch === undefined) break
-      if (this.cursor >= batch.length) {
+      if (this.offset === batch[2]) {
         this.inbox.shift()
-        this.cursor = 1
+        this.offset = 0
+        this.cursor = firstPosted
         continue
       }
-      const sequence = batch[this.cursor] as number
-      const entry = this.entries[batch[this.cursor + 1] as number]!
-      const args = batch[this.cursor + 2] as Array<unknown>
-      batch[this.cursor + 2] = undefined
-      this.cursor += 3
+      const sequence = controlBlock.plus(batch[1], this.offset)
+      let args: Array<unknown> | undefined
+      if (batch[this.cursor] === this.offset) {
+        args = batch[this.cursor + 1] as Array<unknown>
+        batch[this.cursor + 1] = undefined
+        this.cursor += 2
+      }
+      this.offset++
       // CLAIM: from here on the task is this thread's, its loading included.
       if (!controlBlock.claim(this.control, sequence)) {
         controlBlock.skip(this.control, sequence)
         this.untoldSince ||= this.platform.now()
-      } else if (entry.state === "unknown") {
+        continue
+      }
+      const entry = this.entries[controlBlock.taskOf(this.control, sequence)]!
+      args ??= controlBlock.argumentsOf(this.control, sequence)!
+      if (entry.state === "unknown") {
         this.tell()
         this.resolve(entry).then(() => {
           this.execute(sequence, entry, args)
           this.serve()
         })
         return
-      } else {
-        this.execute(sequence, entry, args)
       }
+      this.execute(sequence, entry, args)
     }
     this.tell()
     this.serving = false
@@ -182,7 +193,8 @@ class Runner implements ThreadRunner {
       entry.state = "unknown"
       return this.post(sequence, protocol.NotLoaded, entry.failure, 0)
     }
-    const startedAt = this.platform.now()
+    const startedAt = this.endedAt || this.platform.now()
+    this.endedAt = 0
     controlBlock.enter(this.control, sequence, startedAt)
     // Looked at only now: whoever raises the flag and does not see the body entered can
     // rely on it that it never will be.
@@ -199,6 +211,7 @@ class Runner implements ThreadRunner {
       if (controlBlock.keep(this.control, sequence, value)) {
         const now = this.platform.now()
         controlBlock.end(this.control, sequence, startedAt, now)
+        this.endedAt = now
         if (this.untoldSince === 0) this.untoldSince = now
         else if (now - this.untoldSince > progressMillis) this.tell()
         return
@@ -248,6 +261,7 @@ class Runner implements ThreadRunner {
   private tell(): void {
     if (this.untoldSince === 0) return
     this.untoldSince = 0
+    this.endedAt = 0
     this.platform.post(progress, undefined)
   }
 
@@ -329,5 +343,8 @@ const isStopRequest = (thrown: unknown): boolean => {
     return false
   }
 }
+
+/** Where a message has the first posted arguments. */
+const firstPosted = 3
 
 const progress: protocol.ProgressMessage = [protocol.Progress]

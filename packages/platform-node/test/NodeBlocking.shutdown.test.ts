@@ -125,9 +125,8 @@ describe("shutdown", () => {
           gracePeriod: 0,
           terminateTimeout: "20 millis"
         })
-        const started = Gate.make()
-        const handle = yield* pool.spawnDetached(native.read, started, fifo.path)
-        yield* Gate.arrived(started)
+        const handle = yield* pool.spawnDetached(native.read, fifo.path)
+        yield* fifo.entered
         yield* close
         assert.deepInclude(yield* reasonOf(handle.join), {
           _tag: "Cancelled",
@@ -146,9 +145,8 @@ describe("shutdown", () => {
     native.withFifo((fifo) =>
       Effect.gen(function*() {
         const { close, pool } = yield* closeable({ maxThreads: 1, gracePeriod: 0, terminateTimeout: "20 millis" })
-        const started = Gate.make()
-        const handle = yield* pool.spawnDetached(native.read, started, fifo.path)
-        yield* Gate.arrived(started)
+        const handle = yield* pool.spawnDetached(native.read, fifo.path)
+        yield* fifo.entered
         yield* handle.abort
         assert.deepInclude(yield* reasonOf(handle.join), { _tag: "Cancelled", by: "Abort", stopped: "Abandoned" })
         assert.strictEqual((yield* pool.stats).stuckThreads, 1)

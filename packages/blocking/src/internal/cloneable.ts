@@ -165,8 +165,35 @@ export const isMutable = (value: unknown): boolean =>
 export const snapshot = (
   values: Array<unknown>,
   transfer: Array<object> | undefined
-): readonly [values: Array<unknown>, transfer: Array<object> | undefined] =>
-  transfer === undefined
-    ? [structuredClone(values), undefined]
-    // The copies of the moved buffers are listed in the clone itself.
-    : structuredClone([values, transfer] as const, { transfer })
+): readonly [values: Array<unknown>, transfer: Array<object> | undefined] => {
+  if (transfer === undefined) return [structuredClone(values), undefined]
+  const moved = transfer.length === 1 ? takeOver(values, transfer[0]!) : undefined
+  // The copies of the moved buffers are listed in the clone itself.
+  return moved ?? structuredClone([values, transfer] as const, { transfer })
+}
+
+/**
+ * The usual case, without a clone: one argument is the moved buffer, or an array over
+ * it, and the others cannot change. `undefined` if it is not this case.
+ */
+const takeOver = (
+  values: ReadonlyArray<unknown>,
+  moved: object
+): readonly [values: Array<unknown>, transfer: Array<object>] | undefined => {
+  if (!(moved instanceof ArrayBuffer) || moved.resizable || moved.detached) return undefined
+  const at = values.findIndex(isMutable)
+  const value = values[at]
+  if (values.findLastIndex(isMutable) !== at) return undefined
+  if (value === moved) {
+    const buffer = moved.transfer()
+    return [values.with(at, buffer), [buffer]]
+  }
+  if (!ArrayBuffer.isView(value) || value.buffer !== moved || value instanceof DataView) return undefined
+  const { byteOffset, length, [Symbol.toStringTag]: tag } = value as Uint8Array
+  // A subclass, such as Node's Buffer, becomes what a clone of it would be.
+  const View = (globalThis as unknown as Record<string, TypedArray>)[tag]!
+  const buffer = moved.transfer()
+  return [values.with(at, new View(buffer, byteOffset, length)), [buffer]]
+}
+
+type TypedArray = new(buffer: ArrayBuffer, byteOffset: number, length: number) => ArrayBufferView

@@ -9,15 +9,19 @@
  * number, a cell that has been given to a later task refuses a claim of the earlier
  * one: cells can be used again without waiting for the thread.
  *
- * A result that is a number, a boolean, `null` or `undefined` is left here as well.
- * It needs no message, and a thread that is terminated in the next task of its batch
- * cannot take it along.
+ * Numbers, booleans, `null` and `undefined` are left here as well: a result of that
+ * kind, and up to four arguments if all are. They need no message, which costs more
+ * than a tiny task; and a thread that is terminated in the next task of its batch
+ * cannot take a result along.
  *
  * Pool threads load this file: it imports nothing.
  */
 
-/** Cells of one thread, thus the most tasks that can be out on it at once. Measured: more gain nothing. */
+/** Cells of one thread, thus the most tasks that can be out on it at once. A power of two. Measured: more gain nothing. */
 export const capacity = 64
+
+/** Arguments that are left here at most. Arbitrary: tasks with more of the small kinds are rare. */
+const maxArguments = 4
 
 /** Sequence number of the run that is asked to stop. */
 const Stop = 0
@@ -25,17 +29,20 @@ const Stop = 0
 const Current = 1
 /** Sequence number of the last task that the thread is done with: ended, or passed over. */
 const Passed = 2
-/** The cells, and the kinds of the results beside them. */
+/** The cells; beside them the kinds of the results, the tasks' indices, and the kinds of their arguments. */
 const Cells = 4
 const Kinds = Cells + capacity
-const int32Length = Kinds + capacity
+const Tasks = Kinds + capacity
+const Shapes = Tasks + capacity
+const int32Length = Shapes + capacity
 
-/** In the Float64 view, behind the integers: the start of the current body, then three numbers for each cell. */
+/** In the Float64 view, behind the integers: the start of the current body, then some numbers for each cell. */
 const Started = int32Length / 2
 const Values = Started + 2
 const StartTimes = Values + capacity
 const EndTimes = StartTimes + capacity
-const float64Length = EndTimes + capacity
+const Arguments = EndTimes + capacity
+const float64Length = Arguments + capacity * maxArguments
 
 const Ended = 0
 const Offered = 1
@@ -45,13 +52,16 @@ const Revoked = 3
 /** 28 bits, so that `sequence << 2` stays a positive Int32. */
 const lastSequence = 0x0fffffff
 
-/** Kinds of results. `Posted` is in a message. */
+/** Kinds of values, three bits each. `Posted` is in a message. */
 export const Posted = 0
 const NumberKind = 1
 const TrueKind = 2
 const FalseKind = 3
 const NullKind = 4
 const UndefinedKind = 5
+
+const kindBits = 3
+const kindMask = (1 << kindBits) - 1
 
 export interface ControlBlock {
   readonly int32: Int32Array
@@ -66,7 +76,13 @@ export const view = (memory: SharedArrayBuffer): ControlBlock => ({
   float64: new Float64Array(memory)
 })
 
-export const nextSequence = (sequence: number): number => sequence === lastSequence ? 1 : sequence + 1
+export const nextSequence = (sequence: number): number => plus(sequence, 1)
+
+/** The sequence number of what was sent `count` tasks later. */
+export const plus = (sequence: number, count: number): number => {
+  const sum = sequence + count
+  return sum > lastSequence ? sum - lastSequence : sum
+}
 
 /** Whether a task was sent no later than another, for any two that can be out at once. */
 export const isUpTo = (sequence: number, last: number): boolean =>
@@ -76,8 +92,34 @@ export const isUpTo = (sequence: number, last: number): boolean =>
 // The scheduler's side
 // -----------------------------------------------------------------------------
 
-export const offer = ({ int32 }: ControlBlock, sequence: number): void => {
-  Atomics.store(int32, Cells + sequence % capacity, sequence << 2 | Offered)
+/** Offers a task to the thread. `false`: its arguments do not fit in here and have to be posted. */
+export const offer = (
+  { float64, int32 }: ControlBlock,
+  sequence: number,
+  task: number,
+  args: ReadonlyArray<unknown>
+): boolean => {
+  const index = sequence % capacity
+  const count = args.length
+  let shape = Posted
+  if (count <= maxArguments) {
+    // The count, plus one, in the lowest bits: no arguments are not the same as posted ones.
+    shape = count + 1
+    for (let i = 0; i < count; i++) {
+      const value = args[i]
+      const kind = kindOf(value)
+      if (kind === Posted) {
+        shape = Posted
+        break
+      }
+      if (kind === NumberKind) float64[Arguments + index * maxArguments + i] = value as number
+      shape |= kind << (i + 1) * kindBits
+    }
+  }
+  int32[Tasks + index] = task
+  int32[Shapes + index] = shape
+  Atomics.store(int32, Cells + index, sequence << 2 | Offered)
+  return shape !== Posted
 }
 
 /** `true`: the thread has not started the task and never will. */
@@ -118,18 +160,8 @@ export const resultKind = ({ int32 }: ControlBlock, sequence: number): number =>
 
 /** The result of a task that has ended, if its kind is not `Posted`. */
 export const result = ({ float64, int32 }: ControlBlock, sequence: number): unknown => {
-  switch (int32[Kinds + sequence % capacity]) {
-    case NumberKind:
-      return float64[Values + sequence % capacity]
-    case TrueKind:
-      return true
-    case FalseKind:
-      return false
-    case NullKind:
-      return null
-    default:
-      return undefined
-  }
+  const index = sequence % capacity
+  return valueOf(int32[Kinds + index]!, float64, Values + index)
 }
 
 /** When the body of a task that has ended was entered, 0 if it never was. */
@@ -148,6 +180,23 @@ export const claim = ({ int32 }: ControlBlock, sequence: number): boolean => {
   return Atomics.compareExchange(int32, Cells + sequence % capacity, offered, sequence << 2 | Claimed) === offered
 }
 
+/** The index of a claimed task. */
+export const taskOf = ({ int32 }: ControlBlock, sequence: number): number => int32[Tasks + sequence % capacity]!
+
+/** The arguments of a claimed task; `undefined` if they were posted. */
+export const argumentsOf = ({ float64, int32 }: ControlBlock, sequence: number): Array<unknown> | undefined => {
+  const index = sequence % capacity
+  let shape = int32[Shapes + index]!
+  if (shape === Posted) return undefined
+  const args: Array<unknown> = []
+  const first = Arguments + index * maxArguments
+  for (let i = first, end = first + (shape & kindMask) - 1; i < end; i++) {
+    shape >>= kindBits
+    args.push(valueOf(shape & kindMask, float64, i))
+  }
+  return args
+}
+
 export const isStopRequested = (int32: Int32Array, sequence: number): boolean => Atomics.load(int32, Stop) === sequence
 
 export const enter = ({ float64, int32 }: ControlBlock, sequence: number, now: number): void => {
@@ -157,16 +206,10 @@ export const enter = ({ float64, int32 }: ControlBlock, sequence: number, now: n
 
 /** Leaves a result here if it fits; `false` if it has to be posted. */
 export const keep = ({ float64, int32 }: ControlBlock, sequence: number, value: unknown): boolean => {
+  const kind = kindOf(value)
+  if (kind === Posted) return false
   const index = sequence % capacity
-  let kind: number
-  if (typeof value === "number") {
-    float64[Values + index] = value
-    kind = NumberKind
-  } else if (value === undefined) kind = UndefinedKind
-  else if (value === true) kind = TrueKind
-  else if (value === false) kind = FalseKind
-  else if (value === null) kind = NullKind
-  else return false
+  if (kind === NumberKind) float64[Values + index] = value as number
   int32[Kinds + index] = kind
   return true
 }
@@ -189,4 +232,31 @@ export const end = ({ float64, int32 }: ControlBlock, sequence: number, startTim
 /** The task was revoked, and the thread goes on behind it. */
 export const skip = ({ int32 }: ControlBlock, sequence: number): void => {
   Atomics.store(int32, Passed, sequence)
+}
+
+// -----------------------------------------------------------------------------
+// Values
+// -----------------------------------------------------------------------------
+
+const kindOf = (value: unknown): number => {
+  if (typeof value === "number") return NumberKind
+  if (value === undefined) return UndefinedKind
+  if (value === true) return TrueKind
+  if (value === false) return FalseKind
+  return value === null ? NullKind : Posted
+}
+
+const valueOf = (kind: number, numbers: Float64Array, index: number): unknown => {
+  switch (kind) {
+    case NumberKind:
+      return numbers[index]
+    case TrueKind:
+      return true
+    case FalseKind:
+      return false
+    case NullKind:
+      return null
+    default:
+      return undefined
+  }
 }

@@ -1,6 +1,7 @@
 /** A pool's operations as effects, over its scheduler. */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
 import type * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import type { Pool, PoolStats } from "../Blocking.ts"
@@ -12,11 +13,12 @@ import * as controlBlock from "./controlBlock.ts"
 import { lease } from "./lease.ts"
 import * as metrics from "./metrics.ts"
 import { joinError, loadFailure } from "./outcome.ts"
+import type { PrewarmFailure } from "./prewarm.ts"
 import { pseudoTask, resolve } from "./resolvedTask.ts"
-import { Assigned, Done, type Run, type RunExit } from "./run.ts"
-import { type PrewarmFailure, Scheduler, type SchedulerEvent, type SchedulerOptions } from "./scheduler.ts"
+import { Assigned, Done, type Run, RunDetails, type RunExit } from "./run.ts"
+import { Scheduler, type SchedulerEvent, type SchedulerOptions } from "./scheduler.ts"
 import { stopAndWait } from "./stopping.ts"
-import { beginSpan } from "./tracing.ts"
+import { beginSpan, type TaskSpan } from "./tracing.ts"
 
 /** Makes a pool that shuts down with the scope. */
 export const make = Effect.fnUntraced(function*(
@@ -57,14 +59,14 @@ class PoolImpl implements Pool {
     ...args: Args
   ): Effect.Effect<A, E | JoinError> =>
     Effect.callback((resume) => {
+      const span = beginSpan(this.key, task)
       const run = this.scheduler.submit(
         resolve(task),
         args as ReadonlyArray<unknown> as Array<unknown>,
-        traced(this.key, task, resume as (exit: RunExit) => void)
+        traced(span, resume as (exit: RunExit) => void),
+        span === undefined ? undefined : new RunDetails()
       )
-      return run.state === Done
-        ? undefined
-        : Effect.suspend(() => stopAndWait(this.scheduler, [run], "Interrupt"))
+      return run.state === Done ? undefined : new Interruption(this.scheduler, run)
     })
 
   readonly spawnDetached = <Args extends ReadonlyArray<unknown>, A, E>(
@@ -94,15 +96,17 @@ class PoolImpl implements Pool {
         // Refused: what keeps a task from being accepted is never its own error.
         else resume(ended as Exit.Exit<never, JoinError>)
       }
+      const details = new RunDetails()
+      details.onAccepted = (run) => {
+        accepted = true
+        onAccepted(run)
+        resume(Effect.succeed(new JoinHandleImpl(this.scheduler, run, task, exit)))
+      }
       const run = this.scheduler.submit(
         resolve(task),
         args as ReadonlyArray<unknown> as Array<unknown>,
-        traced(this.key, task, onEnd),
-        (run) => {
-          accepted = true
-          onAccepted(run)
-          resume(Effect.succeed(new JoinHandleImpl(this.scheduler, run, task, exit)))
-        }
+        traced(beginSpan(this.key, task), onEnd),
+        details
       )
       return Effect.sync(() => this.scheduler.stop(run, "Interrupt"))
     })
@@ -172,18 +176,28 @@ class PoolImpl implements Pool {
   })
 }
 
+/** What happens to a run when the fiber that waits for it is interrupted. One is made for each call: it is small. */
+class Interruption extends Effectable.Class<void> {
+  private readonly scheduler: Scheduler
+  private readonly run: Run
+
+  constructor(scheduler: Scheduler, run: Run) {
+    super()
+    this.scheduler = scheduler
+    this.run = run
+  }
+
+  override asEffect(): Effect.Effect<void> {
+    return stopAndWait(this.scheduler, [this.run], "Interrupt")
+  }
+}
+
 /** Ends the task's span, if it has one, before its outcome is told. */
-const traced = <Args extends ReadonlyArray<unknown>, A, E>(
-  pool: string,
-  task: Task<Args, A, E>,
-  onEnd: (exit: RunExit) => void
-): (exit: RunExit, run: Run) => void => {
-  const span = beginSpan(pool, task)
-  return span === undefined ? onEnd : (exit, run) => {
+const traced = (span: TaskSpan | undefined, onEnd: (exit: RunExit) => void): (exit: RunExit, run: Run) => void =>
+  span === undefined ? onEnd : (exit, run) => {
     span.end(run, exit)
     onEnd(exit)
   }
-}
 
 const reasonOf = (failed: PrewarmFailure): JoinErrorReason => {
   switch (failed._tag) {
@@ -246,11 +260,12 @@ class JoinHandleImpl<A, E> implements JoinHandle<A, E> {
 const statusOf = (scheduler: Scheduler, run: Run): JoinStatus => {
   const now = scheduler.now()
   if (run.state === Done) {
-    const startedAt = run.startedAt === 0 ? run.endedAt : run.startedAt
+    const { endedAt, startedAt } = run.detailed()
+    const startedOrEnded = startedAt === 0 ? endedAt : startedAt
     return {
       _tag: "Done",
-      queuedMillis: Math.max(0, startedAt - run.submittedAt),
-      runningMillis: Math.max(0, run.endedAt - startedAt)
+      queuedMillis: Math.max(0, startedOrEnded - run.submittedAt),
+      runningMillis: Math.max(0, endedAt - startedOrEnded)
     }
   }
   const startedAt = run.state === Assigned ? controlBlock.startedAt(run.thread!.control, run.sequence) : undefined

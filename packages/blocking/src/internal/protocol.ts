@@ -16,8 +16,11 @@ export const Run = 0
 export const Define = 1
 export const Retire = 2
 
-/** `sequence, index, arguments` for each task, flat: one array for a batch, whatever its size. */
-export type RunMessage = [tag: typeof Run, ...entries: Array<unknown>]
+/**
+ * A batch: so many tasks, from that sequence number on. The control block has the rest,
+ * but for the arguments that do not fit in there: `offset, arguments` for each such task, flat.
+ */
+export type RunMessage = [tag: typeof Run, first: number, count: number, ...posted: Array<unknown>]
 
 export type ToThread =
   | RunMessage

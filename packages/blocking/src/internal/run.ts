@@ -1,10 +1,14 @@
 /**
  * One submission of a task: what the scheduler knows of it from the call to its
  * end, and the queue in which it waits.
+ *
+ * A million of them can wait at once. What only some have is in `RunDetails`.
  */
 import type * as Exit from "effect/Exit"
 import type { PoolThread } from "./poolThread.ts"
+import type { QueueDeadline } from "./queueTimeLimits.ts"
 import type { ResolvedTask } from "./resolvedTask.ts"
+import type { TaskDefinition } from "./taskDefinitions.ts"
 
 /** Its submitter is suspended because the queue is full. */
 export const Waiting = 0
@@ -24,21 +28,10 @@ export class Run {
   state: typeof Waiting | typeof Queued | typeof Assigned | typeof Done = Waiting
   /** The arguments; kept until the end, because a thread can die before it claims the task. */
   args: Array<unknown>
-  /** What of them is moved. */
-  transfer: Array<object> | undefined
   thread: PoolThread | undefined
   sequence = 0
-  /** How many threads have died before they claimed it. */
-  losses = 0
-  startedAt = 0
-  endedAt = 0
   stop: StopBy | undefined
-  cancelTimer: (() => void) | undefined
-  /** Told when it is in the queue or on a thread: it was not refused. */
-  onAccepted: ((run: Run) => void) | undefined
-  /** Set for the request of a lease, which takes a thread and runs nothing on it. */
-  onGranted: ((thread: PoolThread) => void) | undefined
-  observers: Array<() => void> | undefined
+  details: RunDetails | undefined
 
   list: RunList | undefined
   previous: Run | undefined
@@ -46,22 +39,62 @@ export class Run {
 
   readonly id: number
   readonly task: ResolvedTask
+  readonly definition: TaskDefinition
   readonly submittedAt: number
   onEnd: (exit: RunExit, run: Run) => void
 
   constructor(
     id: number,
     task: ResolvedTask,
+    definition: TaskDefinition,
     args: Array<unknown>,
     submittedAt: number,
-    onEnd: (exit: RunExit, run: Run) => void
+    onEnd: (exit: RunExit, run: Run) => void,
+    details: RunDetails | undefined
   ) {
     this.id = id
     this.task = task
+    this.definition = definition
     this.args = args
     this.submittedAt = submittedAt
     this.onEnd = onEnd
+    this.details = details
   }
+
+  /** What of the arguments is moved. */
+  get transfer(): Array<object> | undefined {
+    return this.details?.transfer
+  }
+
+  /** Whether it is the request of a lease, which takes a thread and runs nothing on it. */
+  get isLease(): boolean {
+    return this.details?.onGranted !== undefined
+  }
+
+  /** How many threads have died before they claimed it. */
+  get losses(): number {
+    return this.details === undefined ? 0 : this.details.losses
+  }
+
+  /** Its details, made if it has none. */
+  detailed(): RunDetails {
+    return this.details ??= new RunDetails()
+  }
+}
+
+/** What not every run has: made for those of which someone keeps a handle or a span, or when there is need. */
+export class RunDetails {
+  transfer: Array<object> | undefined
+  losses = 0
+  /** When its body was entered, 0 if it has not been or never was. */
+  startedAt = 0
+  endedAt = 0
+  /** While it waits, if its task has a `queueTimeLimit`. */
+  queueDeadline: QueueDeadline | undefined
+  /** Told when it is in the queue or on a thread: it was not refused. */
+  onAccepted: ((run: Run) => void) | undefined
+  onGranted: ((thread: PoolThread) => void) | undefined
+  observers: Array<() => void> | undefined
 }
 
 /** A first-in-first-out list in which any run can be removed in constant time. */

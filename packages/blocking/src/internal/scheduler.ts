@@ -1,12 +1,14 @@
 /**
- * The scheduler of one pool: which run waits, which thread gets it, when a thread
- * starts, retires or is ended, and how the pool shuts down.
+ * The scheduler of one pool: what becomes of a run, from its submission to its outcome.
  *
  * It knows no platform and no fiber. It is plain synchronous code over a
  * `ThreadHost`, called from two sides: the pool's operations (`submit`, `stop`,
  * `close` …) and the host's events. Each call leaves the scheduler consistent before
  * it tells anyone an outcome, because the fiber that is resumed runs at once and may
  * call back in.
+ *
+ * Its parts are modules of their own: `threads` (which there are), `dealing` (who gets
+ * what), `watch` (time), `queueTimeLimits`, `prewarm` and `shutdown`.
  */
 import * as Exit from "effect/Exit"
 import {
@@ -21,16 +23,23 @@ import {
   WorkerExited
 } from "../JoinError.ts"
 import type { ThreadExit, ThreadHost } from "../ThreadHost.ts"
-import { compact, describe, findUncloneable, isMutable, NotCloneableError, snapshot, takeMoved } from "./cloneable.ts"
+import { compact, describe, isMutable, NotCloneableError, snapshot, takeMoved } from "./cloneable.ts"
 import * as controlBlock from "./controlBlock.ts"
+import { Dealer, notCloneable } from "./dealing.ts"
 import { Distribution } from "./distribution.ts"
 import { cancelledInQueue, failure, loadFailure, type Outcome, type OutcomeKind, reported, stopped } from "./outcome.ts"
 import type { PoolThread, ThreadState } from "./poolThread.ts"
+import { Prewarm, type PrewarmFailure } from "./prewarm.ts"
 import * as protocol from "./protocol.ts"
+import { QueueTimeLimits } from "./queueTimeLimits.ts"
 import type { ResolvedTask } from "./resolvedTask.ts"
-import { Assigned, Done, Queued, Run, type RunExit, RunList, type StopBy, Waiting } from "./run.ts"
-import { after, startTimeoutMillis, Threads, type ThreadsOptions } from "./threads.ts"
+import { Assigned, Done, Queued, Run, RunDetails, type RunExit, RunList, type StopBy, Waiting } from "./run.ts"
+import { Shutdown, type ShutdownReport } from "./shutdown.ts"
+import { TaskDefinitions } from "./taskDefinitions.ts"
+import { after, Threads, type ThreadsOptions } from "./threads.ts"
 import { decode } from "./thrown.ts"
+import { Turns } from "./turns.ts"
+import { Watch } from "./watch.ts"
 
 export interface SchedulerOptions extends ThreadsOptions {
   readonly queueCapacity: number
@@ -53,32 +62,6 @@ export type SchedulerEvent =
   | { readonly _tag: "ThreadLost"; readonly threadId: number; readonly exit: ThreadExit }
   | { readonly _tag: "ThreadAbandoned"; readonly threadId: number; readonly task: string | undefined }
 
-/** What a shutdown had to do, for the log. */
-export interface ShutdownReport {
-  /** Queued tasks that never ran. */
-  cancelled: number
-  /** Names of the tasks whose threads were terminated. */
-  readonly terminated: Array<string>
-  /** Names of the tasks whose threads could not be, and still run. */
-  readonly abandoned: Array<string>
-}
-
-/**
- * How long a batch is meant to keep its thread busy, by the mean time of its tasks.
- * Measured: ten times what the message costs; longer batches gain little and make
- * what is behind them wait.
- */
-const batchMillis = 0.5
-
-/** A task that runs longer has stalled what was sent behind it. Arbitrary: above the batch, about a timer's tick. */
-const stallMillis = 1
-
-/** A thread that has not claimed the first of its tasks by then is busy with something else. Arbitrary. */
-const unresponsiveMillis = 20
-
-/** A thread that claims nothing for so long is given up. Arbitrary: longer than any pause of the machine. */
-const wedgedMillis = 5000
-
 /** A task that has lost so many threads before they claimed it is failed: it may be what ends them. */
 const maxLosses = 2
 
@@ -99,21 +82,20 @@ export const durationBoundaries: ReadonlyArray<number> = [
   10_000
 ]
 
-/** The weight of one run in the mean time of its task. Arbitrary: forgets an outlier in about twenty runs. */
-const meanWeight = 0.2
-
 export class Scheduler {
   /** Accepted, and not on a thread. */
   private readonly queue = new RunList()
   /** Their submitters are suspended, because the queue is full. */
   private readonly waiting = new RunList()
   readonly threads: Threads
-  private readonly indices = new Map<string, number>()
-  private readonly indexCache = new WeakMap<ResolvedTask, number>()
-  /** By index: how long the body of a task runs, in milliseconds; `undefined` until it has once. */
-  private readonly meanMillis: Array<number | undefined> = []
-  private cancelWatch: (() => void) | undefined
-  private watchAt = Infinity
+  private readonly definitions = new TaskDefinitions()
+  private readonly dealer: Dealer
+  private readonly watch: Watch
+  private readonly queueTimeLimits: QueueTimeLimits
+  private readonly prewarmed: Prewarm
+  private readonly turns: Turns
+  private shutdown: Shutdown | undefined
+
   readonly outcomes: Record<OutcomeKind, number> = {
     Succeeded: 0,
     Failed: 0,
@@ -135,10 +117,7 @@ export class Scheduler {
   /** Runs without an outcome. */
   private unsettled = 0
   private lastId = 0
-  private preloadFailures: ReadonlyArray<protocol.PreloadFailure> = []
-  private readonly readyWatchers = new Set<(failed?: PrewarmFailure) => void>()
   private readonly idleWatchers = new Set<() => void>()
-  private closing: Closing | undefined
   private keptAlive = false
 
   private readonly host: ThreadHost
@@ -160,6 +139,31 @@ export class Scheduler {
       onNoThreads: (attempts, cause) => this.onNoThreads(attempts, cause),
       onRetry: () => this.pump()
     })
+    this.watch = new Watch(host, this.threads, {
+      onTick: (thread) => this.collect(thread),
+      onTimeLimit: (run) => this.raise(run, "TimeLimit"),
+      onStalled: (thread) => {
+        this.takeBack(thread)
+        this.pump()
+      },
+      onWedged: (thread, millis) => {
+        this.onEvent({ _tag: "ThreadWedged", threadId: thread.thread.threadId, millis })
+        this.threads.terminate(thread)
+      }
+    })
+    this.queueTimeLimits = new QueueTimeLimits(host, (run, limitMillis) => {
+      run.list!.remove(run)
+      const queueDepth = this.queue.size + this.waiting.size
+      this.settle(run, failure(run, () => new QueueTimedOut({ limitMillis, queueDepth })))
+      this.pump()
+    })
+    this.dealer = new Dealer(this.queue, this.threads, {
+      onSent: (thread) => this.watch.sent(thread),
+      onTaken: (run) => this.queueTimeLimits.forget(run),
+      onUnused: (thread) => this.free(thread)
+    })
+    this.prewarmed = new Prewarm(this.threads)
+    this.turns = new Turns(host)
     this.threads.start(0)
   }
 
@@ -189,15 +193,15 @@ export class Scheduler {
   // Submission
   // ---------------------------------------------------------------------------
 
+  /** `details` for a run of which more than its outcome will be asked. */
   submit(
     task: ResolvedTask,
     args: Array<unknown>,
     onEnd: (exit: RunExit, run: Run) => void,
-    onAccepted?: (run: Run) => void
+    details?: RunDetails
   ): Run {
-    const run = this.makeRun(task, args, onEnd)
-    run.onAccepted = onAccepted
-    if (this.closing !== undefined) {
+    const run = this.makeRun(task, args, onEnd, details)
+    if (this.shutdown !== undefined) {
       this.settle(run, failure(run, () => new ShutDown()))
     } else if (this.pack(run)) {
       this.admit(run)
@@ -211,25 +215,30 @@ export class Scheduler {
     onGranted: (thread: PoolThread) => void,
     onEnd: (exit: RunExit, run: Run) => void
   ): Run {
-    const run = this.makeRun(task, [], onEnd)
-    run.onGranted = onGranted
-    if (this.closing !== undefined) this.settle(run, failure(run, () => new ShutDown()))
-    else this.admit(run)
-    return run
+    const details = new RunDetails()
+    details.onGranted = onGranted
+    return this.submit(task, [], onEnd, details)
   }
 
-  private makeRun(task: ResolvedTask, args: Array<unknown>, onEnd: (exit: RunExit, run: Run) => void): Run {
+  private makeRun(
+    task: ResolvedTask,
+    args: Array<unknown>,
+    onEnd: (exit: RunExit, run: Run) => void,
+    details: RunDetails | undefined
+  ): Run {
     this.submitted++
     this.unsettled++
-    return new Run(++this.lastId, task, args, this.host.now(), onEnd)
+    return new Run(++this.lastId, task, this.definitions.of(task), args, this.host.now(), onEnd, details)
   }
 
   /** Makes the arguments ready to be sent, or ends the run. The caller's array is left as it is. */
   private pack(run: Run): boolean {
     const { codec } = run.task
+    if (codec === undefined && !run.args.some(isMutable)) return true
     try {
       if (codec !== undefined) run.args = codec.encodeArguments(run.args)
-      run.transfer = takeMoved(run.args)
+      const transfer = takeMoved(run.args)
+      if (transfer !== undefined) run.detailed().transfer = transfer
       for (let i = 0; i < run.args.length; i++) {
         const value = run.args[i]
         const compacted = compact(value)
@@ -259,8 +268,8 @@ export class Scheduler {
       return this.settle(run, failure(run, () => new QueueFull({ capacity: queueCapacity })))
     } else {
       this.waiting.push(run)
+      this.queueTimeLimits.watch(run)
     }
-    this.watchQueueTimeLimit(run)
     this.updateKeepAlive()
   }
 
@@ -268,9 +277,9 @@ export class Scheduler {
   private accept(run: Run): void {
     const thread = this.threads.takeIdle()
     if (thread !== undefined) {
-      if (run.onGranted !== undefined) return this.grant(thread, run)
-      const refused = this.assign(thread, run)
-      if (refused === undefined) return run.onAccepted?.(run)
+      if (run.isLease) return this.grant(thread, run)
+      const refused = this.dealer.assign(thread, run)
+      if (refused === undefined) return run.details?.onAccepted?.(run)
       // The thread is idle again before anyone hears of it.
       this.threads.putBack(thread)
       this.settle(run, refused)
@@ -278,244 +287,38 @@ export class Scheduler {
     }
     this.enqueue(run, this.queue)
     if (run.state === Queued) {
-      run.onAccepted?.(run)
+      run.details?.onAccepted?.(run)
       this.threads.start(this.queue.size)
     }
   }
 
   /** Lets a run wait, with arguments that are its own; ends it if they cannot be copied. */
   private enqueue(run: Run, list: RunList): void {
-    if (run.transfer !== undefined || run.args.some(isMutable)) {
+    if (run.args.some(isMutable)) {
       try {
         const [args, transfer] = snapshot(run.args, run.transfer)
         run.args = args
-        run.transfer = transfer
+        if (transfer !== undefined) run.detailed().transfer = transfer
       } catch (error) {
-        return this.settle(run, this.notCloneable(run, error))
+        return this.settle(run, notCloneable(run, error))
       }
     }
     run.state = Queued
     list.push(run)
-    if (list !== this.queue) this.watchQueueTimeLimit(run)
-  }
-
-  private notCloneable(run: Run, error: unknown): Outcome {
-    const found = findUncloneable(run.args, "arguments") ?? { path: "arguments", detail: describe(error) }
-    return failure(run, () => new NotCloneable({ side: "argument", ...found }))
-  }
-
-  private watchQueueTimeLimit(run: Run): void {
-    const limitMillis = run.task.queueTimeLimitMillis
-    if (limitMillis === undefined || (run.state !== Waiting && run.state !== Queued)) return
-    run.cancelTimer = this.after(run.submittedAt + limitMillis - this.host.now(), () => {
-      run.list!.remove(run)
-      const queueDepth = this.queue.size + this.waiting.size
-      this.settle(run, failure(run, () => new QueueTimedOut({ limitMillis, queueDepth })))
-      this.pump()
-    })
+    this.queueTimeLimits.watch(run)
   }
 
   // ---------------------------------------------------------------------------
   // Dispatch
   // ---------------------------------------------------------------------------
 
-  /** Sends one run to a thread. If its arguments cannot cross, answers what it comes to; the thread is spared. */
-  private assign(thread: PoolThread, run: Run): Outcome | undefined {
-    const message: protocol.RunMessage = [protocol.Run]
-    this.addTo(message, thread, run)
-    try {
-      thread.thread.post(message, run.transfer)
-    } catch (error) {
-      thread.assigned.pop()
-      return this.notCloneable(run, error)
-    }
-    this.watchThread(thread)
-    return undefined
-  }
-
-  private grant(thread: PoolThread, run: Run): void {
-    run.cancelTimer?.()
-    run.cancelTimer = undefined
-    run.state = Assigned
-    run.thread = thread
-    run.onGranted!(thread)
-  }
-
-  private addTo(message: protocol.RunMessage, thread: PoolThread, run: Run): void {
-    const { task } = run
-    const index = this.indexOf(task)
-    if (thread.defined[index] === undefined) {
-      thread.thread.post([protocol.Define, index, task.module, task.name], undefined)
-      thread.defined[index] = true
-    }
-    if (run.cancelTimer !== undefined) {
-      run.cancelTimer()
-      run.cancelTimer = undefined
-    }
-    const sequence = thread.nextSequence()
-    controlBlock.offer(thread.control, sequence)
-    run.state = Assigned
-    run.thread = thread
-    run.sequence = sequence
-    thread.assigned.push(run)
-    message.push(sequence, index, run.args)
-  }
-
-  /**
-   * Deals the queue out to idle threads, in turn, so that tasks start in the order in
-   * which they came. A thread gets as many as keep it busy for a moment; a task that is
-   * long, or not known yet, travels alone.
-   */
-  private deal(): void {
-    const { queue, threads } = this
-    const hands: Array<Hand> = []
-    while (hands.length < queue.size) {
-      const thread = threads.takeIdle()
-      if (thread === undefined) break
-      hands.push({ thread, message: [protocol.Run], transfer: undefined, lease: undefined, millis: 0, full: false })
-    }
-    let open = hands.length
-    for (let i = 0; open > 0; i = (i + 1) % hands.length) {
-      const hand = hands[i]!
-      if (hand.full) continue
-      const run = queue.peek()
-      if (run === undefined) break
-      const first = hand.thread.assigned.length === 0
-      // Moved buffers cannot be taken back, so nothing may hold up the task that they are for;
-      // and who was with a thread that died may have been what killed it.
-      const alone = run.onGranted !== undefined || run.transfer !== undefined || run.losses > 0
-      const cost = alone ? Infinity : this.meanMillis[this.indexOf(run.task)] ?? Infinity
-      if (!first && hand.millis + cost > batchMillis) {
-        hand.full = true
-        open--
-        continue
-      }
-      queue.shift()
-      if (run.onGranted !== undefined) {
-        hand.lease = run
-        hand.full = true
-        open--
-        continue
-      }
-      this.addTo(hand.message, hand.thread, run)
-      hand.transfer = run.transfer
-      hand.millis += cost
-      if (hand.thread.assigned.length === controlBlock.capacity) {
-        hand.full = true
-        open--
-      }
-    }
-    const refused: Array<readonly [Run, Outcome]> = []
-    for (const { lease, message, thread, transfer } of hands) {
-      if (message.length === 1) {
-        if (lease === undefined) threads.putBack(thread)
-        continue
-      }
-      try {
-        thread.thread.post(message, transfer)
-        this.watchThread(thread)
-      } catch {
-        // What was queued could be cloned before, but not all of it is a copy: a task taken
-        // back from a thread still has its caller's arguments. One by one the culprit is found.
-        for (const run of thread.assigned.splice(0)) {
-          const outcome = this.assign(thread, run)
-          if (outcome !== undefined) refused.push([run, outcome])
-        }
-        this.free(thread)
-      }
-    }
-    // Only now that all is dealt: who is told can call back in.
-    for (const [run, outcome] of refused) this.settle(run, outcome)
-    for (const { lease, thread } of hands) if (lease !== undefined) this.grant(thread, lease)
-  }
-
-  private indexOf(task: ResolvedTask): number {
-    let index = this.indexCache.get(task)
-    if (index === undefined) {
-      const id = `${task.module}\n${task.name}`
-      index = this.indices.get(id) ?? this.indices.size
-      this.indices.set(id, index)
-      this.indexCache.set(task, index)
-    }
-    return index
-  }
-
-  // ---------------------------------------------------------------------------
-  // Watching
-  // ---------------------------------------------------------------------------
-
-  /** The thread has just been sent something: looks after it as soon as that can matter. */
-  private watchThread(thread: PoolThread): void {
-    thread.sentAt = this.host.now()
-    const delay = this.inspect(thread)
-    if (delay !== Infinity) this.watch(delay)
-  }
-
-  /** One timer for the pool, whatever the number of tasks. */
-  private watch(delayMillis: number): void {
-    const at = this.host.now() + delayMillis
-    if (at >= this.watchAt) return
-    this.cancelWatch?.()
-    this.watchAt = at
-    this.cancelWatch = this.after(delayMillis, () => {
-      this.watchAt = Infinity
-      this.cancelWatch = undefined
-      let next = Infinity
-      for (const thread of Array.from(this.threads.all)) {
-        if (thread.assigned.length === 0) continue
-        // What has ended in the block need not wait for the message about it.
-        this.collect(thread)
-        next = Math.min(next, this.inspect(thread))
-      }
-      if (next !== Infinity) this.watch(next)
-    })
-  }
-
-  /** Acts on a run over its time limit and on a batch that does not go on; says when to look again. */
-  private inspect(thread: PoolThread): number {
-    const { assigned, control } = thread
-    if (thread.state !== "Ready") return Infinity
-    const now = this.host.now()
-    const behind = assigned.length > 1
-    let next = Infinity
-    for (const run of assigned) {
-      const limit = run.task.timeLimitMillis
-      if (limit === undefined || run.state === Done || run.stop === "TimeLimit") continue
-      // The thread tells in its block when it entered the body: no wait counts.
-      const startedAt = controlBlock.startedAt(control, run.sequence)
-      const left = startedAt === undefined ? limit : startedAt + limit - now
-      if (left <= 0) this.raise(run, "TimeLimit")
-      else next = Math.min(next, left)
-    }
-    // The first of its tasks keeps what is behind it waiting: by running, or loading its
-    // module, or because the thread is in something that a task has left behind.
-    const { running } = thread
-    const since = running === undefined ? undefined : controlBlock.startedAt(control, running.sequence)
-    const waited = now - (since ?? thread.sentAt)
-    if (running === undefined || (running.state === Done && since === undefined)) {
-      const limit = running === undefined ? wedgedMillis : startTimeoutMillis
-      if (waited > limit) {
-        this.onEvent({ _tag: "ThreadWedged", threadId: thread.thread.threadId, millis: limit })
-        this.threads.terminate(thread)
-        return Infinity
-      }
-      next = Math.min(next, Math.max(limit - waited, stallMillis))
-    }
-    if (running !== undefined && !behind) return next
-    // A batch is looked after at every tick: its first task can be entered at any time.
-    next = Math.min(next, behind ? stallMillis : unresponsiveMillis)
-    const stalled = waited > (running === undefined ? unresponsiveMillis : stallMillis)
-    const elsewhere = this.threads.idleCount > 0 || this.threads.startable > 0
-    if (stalled && elsewhere && assigned.some((run) => run.state === Assigned)) {
-      this.takeBack(thread)
-      this.pump()
-    }
-    return next
-  }
-
   /** Restores the balance after any change: work for idle threads, room for the suspended, threads for the queue. */
   private pump(): void {
-    if (this.queue.size > 0 && this.threads.idleCount > 0) this.deal()
+    if (this.queue.size > 0 && this.threads.idleCount > 0) {
+      const { leases, refused } = this.dealer.deal()
+      for (const [run, outcome] of refused) this.settle(run, outcome)
+      for (const [run, thread] of leases) this.grant(thread, run)
+    }
     while (this.waiting.size > 0 && this.hasRoom()) {
       this.accept(this.waiting.shift()!)
     }
@@ -528,8 +331,39 @@ export class Scheduler {
   private free(thread: PoolThread): void {
     if (thread.state !== "Ready" || thread.assigned.length > 0) return
     if (thread.lease !== undefined) return thread.lease.onFree()
-    if (this.closing !== undefined && this.queue.size === 0) this.threads.retire(thread)
+    if (this.shutdown !== undefined && this.queue.size === 0) this.threads.retire(thread)
     else this.threads.rest(thread)
+  }
+
+  /** Puts what the thread has not claimed back to the head of the queue, in its order. */
+  private takeBack(thread: PoolThread, died?: ThreadExit): void {
+    for (const run of this.dealer.takeBack(thread)) {
+      if (died !== undefined && ++run.detailed().losses >= maxLosses) {
+        this.settle(run, this.lostWith(run, died))
+      } else if (thread.lease !== undefined || run.transfer !== undefined) {
+        // The state it was for, or the buffers it was sent with, are gone with the thread.
+        this.settle(run, this.lostWith(run, died ?? terminated))
+      } else if (this.shutdown !== undefined && !run.task.mandatory) {
+        this.shutdown.count(run)
+        this.settle(run, cancelledInQueue(run))
+      } else {
+        run.thread = undefined
+        run.state = Queued
+        this.queue.unshift(run)
+        this.queueTimeLimits.watch(run)
+      }
+    }
+  }
+
+  // ---------------------------------------------------------------------------
+  // Leases
+  // ---------------------------------------------------------------------------
+
+  private grant(thread: PoolThread, run: Run): void {
+    this.queueTimeLimits.forget(run)
+    run.state = Assigned
+    run.thread = thread
+    run.details!.onGranted!(thread)
   }
 
   /** Ends a lease; its thread, if it is still there, takes other tasks again. */
@@ -544,8 +378,8 @@ export class Scheduler {
 
   /** Makes a run for a leased thread, or ends it. */
   makeLeasedRun(task: ResolvedTask, args: Array<unknown>, onEnd: (exit: RunExit, run: Run) => void): Run | undefined {
-    const run = this.makeRun(task, args, onEnd)
-    if (this.closing !== undefined) this.settle(run, failure(run, () => new ShutDown()))
+    const run = this.makeRun(task, args, onEnd, undefined)
+    if (this.shutdown !== undefined) this.settle(run, failure(run, () => new ShutDown()))
     else if (this.pack(run)) return run
     return undefined
   }
@@ -553,12 +387,17 @@ export class Scheduler {
   /** Sends a run to a leased thread if that is free, and otherwise lets it wait in the lease's own queue. */
   submitTo(thread: PoolThread, run: Run, calls: RunList): void {
     if (thread.assigned.length > 0) return this.enqueue(run, calls)
-    const refused = this.assign(thread, run)
+    const refused = this.dealer.assign(thread, run)
     if (refused !== undefined) {
       this.settle(run, refused)
       this.free(thread)
     }
     this.updateKeepAlive()
+  }
+
+  /** Cancels a call that waits for its lease's thread, because the pool shuts down. */
+  cancelQueued(run: Run): void {
+    this.shutdown?.cancel(run)
   }
 
   /** Ends a run that no thread will take. */
@@ -570,187 +409,10 @@ export class Scheduler {
   // Outcomes
   // ---------------------------------------------------------------------------
 
-  private settle(run: Run, { exit, kind }: Outcome): void {
-    this.settleAs(run, kind, exit)
-  }
-
-  private settleAs(run: Run, kind: OutcomeKind, exit: RunExit): void {
-    if (run.state === Done) return
-    run.state = Done
-    if (run.cancelTimer !== undefined) {
-      run.cancelTimer()
-      run.cancelTimer = undefined
-    }
-    // A handle keeps the run: it need not keep the arguments.
-    run.args = noArguments
-    run.transfer = undefined
-    if (run.endedAt === 0) run.endedAt = this.host.now()
-    this.unsettled--
-    this.outcomes[kind]++
-    const { observers, onEnd } = run
-    // Who keeps a handle keeps the run, but not what its callbacks refer to.
-    run.onEnd = ignore
-    run.onAccepted = undefined
-    onEnd(exit, run)
-    run.thread = undefined
-    if (observers !== undefined) {
-      run.observers = undefined
-      for (const observer of observers) observer()
-    }
-    if (this.unsettled === 0) {
-      for (const watcher of Array.from(this.idleWatchers)) watcher()
-      this.updateKeepAlive()
-    }
-  }
-
-  /** Calls back when the run has ended. */
-  observe(run: Run, observer: () => void): void {
-    ;(run.observers ??= []).push(observer)
-  }
-
-  /** Calls back each time that no run is without an outcome. */
-  onIdle(watcher: () => void): () => void {
-    this.idleWatchers.add(watcher)
-    return () => this.idleWatchers.delete(watcher)
-  }
-
-  // ---------------------------------------------------------------------------
-  // Stopping
-  // ---------------------------------------------------------------------------
-
-  /** Takes a run back if it has not started, and climbs the ladder if it has. */
-  stop(run: Run, by: StopBy): void {
-    switch (run.state) {
-      case Done:
-        return
-      case Waiting:
-      case Queued: {
-        run.list?.remove(run)
-        run.stop = by
-        this.settle(run, cancelledInQueue(run))
-        return this.pump()
-      }
-      case Assigned: {
-        if (run.onGranted !== undefined) return
-        if (controlBlock.revoke(run.thread!.control, run.sequence)) {
-          run.stop = by
-          this.settle(run, cancelledInQueue(run))
-        } else if (controlBlock.isClaimed(run.thread!.control, run.sequence)) {
-          this.raise(run, by)
-        }
-      }
-    }
-  }
-
-  /** The ladder, first step: the flag, at once. The thread decides when it is free again, nobody else. */
-  private raise(run: Run, by: StopBy): void {
-    const thread = run.thread!
-    run.stop ??= by
-    controlBlock.requestStop(thread.control, run.sequence)
-    if (!controlBlock.isEntered(thread.control, run.sequence)) {
-      // Still claimed, it loads its module, and looks at the flag when it enters the body: it
-      // will never run. Otherwise it has just ended, and its result is on the way.
-      if (controlBlock.isClaimed(thread.control, run.sequence)) this.settle(run, cancelledInQueue(run))
-      return
-    }
-    const climbs = by === "TimeLimit" || by === "Shutdown" || run.task.onInterrupt === "stop"
-    if (!climbs || thread.state !== "Ready" || thread.ladderFor === run) return
-    const grace = run.task.graceMillis ?? this.options.graceMillis
-    const cancel = this.after(grace, () => {
-      thread.clearLadder()
-      // It may have ended just now, without a message yet. What is behind is taken back
-      // first, so that the thread cannot be in another task when it is terminated.
-      this.collect(thread)
-      this.takeBack(thread)
-      if (controlBlock.isClaimed(thread.control, run.sequence)) this.threads.terminate(thread)
-      else this.pump()
-    })
-    thread.setLadder(cancel, run)
-  }
-
-  /** Second step: the end of the thread. What it has not claimed runs elsewhere (C4). */
-  private onTerminating(thread: PoolThread): void {
-    const { running } = thread
-    if (running !== undefined) this.closing?.report.terminated.push(running.task.name)
-    this.takeBack(thread)
-    this.pump()
-  }
-
-  /** Third step: the thread sits in native code, and its caller goes on without it. */
-  private onAbandoned(thread: PoolThread): void {
-    this.collect(thread)
-    const { running } = thread
-    thread.stuckOn = running
-    if (running !== undefined) this.closing?.report.abandoned.push(running.task.name)
-    this.onEvent({ _tag: "ThreadAbandoned", threadId: thread.thread.threadId, task: running?.task.name })
-    const outcomes = this.endAssigned(
-      thread,
-      (run) => run.stop === undefined ? failure(run, () => new WorkerExited({})) : stopped(run, "Abandoned")
-    )
-    this.afterLoss(thread, undefined, outcomes)
-  }
-
-  /**
-   * Puts what the thread has not claimed back to the head of the queue, in its order.
-   * If that is all it has, the thread is still busy until it has passed the last.
-   */
-  private takeBack(thread: PoolThread, died?: ThreadExit): void {
-    const taken: Array<Run> = []
-    for (let i = thread.assigned.length - 1; i >= 0; i--) {
-      const run = thread.assigned[i]!
-      if (run.state !== Assigned) continue
-      // Moved buffers, and what a lease is held for, are in that thread as long as it lives.
-      if (thread.state === "Ready" && (run.transfer !== undefined || thread.lease !== undefined)) continue
-      if (!controlBlock.revoke(thread.control, run.sequence)) continue
-      if (thread.assigned.length === 1 && thread.state === "Ready") thread.assigned[0] = passedOver(run)
-      else thread.assigned.splice(i, 1)
-      taken.push(run)
-    }
-    for (const run of taken) {
-      if (died !== undefined) run.losses++
-      if (died !== undefined && run.losses >= maxLosses) {
-        this.settle(run, this.lostWith(run, died))
-      } else if (thread.lease !== undefined || run.transfer !== undefined) {
-        // The state it was for, or the buffers it was sent with, are gone with the thread.
-        this.settle(run, this.lostWith(run, died ?? terminated))
-      } else if (this.closing !== undefined && !run.task.mandatory) {
-        run.stop = "Shutdown"
-        this.closing.report.cancelled++
-        this.settle(run, cancelledInQueue(run))
-      } else {
-        run.thread = undefined
-        run.state = Queued
-        this.queue.unshift(run)
-        this.watchQueueTimeLimit(run)
-      }
-    }
-  }
-
-  private endAssigned(thread: PoolThread, end: (run: Run) => Outcome): Array<readonly [Run, Outcome]> {
-    for (const run of thread.assigned) run.startedAt = controlBlock.startedAt(thread.control, run.sequence) ?? 0
-    const outcomes = thread.assigned.filter((run) => run.state !== Done).map((run) => [run, end(run)] as const)
-    thread.assigned.length = 0
-    return outcomes
-  }
-
-  // ---------------------------------------------------------------------------
-  // Threads
-  // ---------------------------------------------------------------------------
-
-  private onNoThreads(attempts: number, cause: unknown): void {
-    if (this.threads.readyCount === 0) {
-      for (const run of [...this.queue.toArray(), ...this.waiting.toArray()]) {
-        if (run.list === undefined) continue
-        run.list.remove(run)
-        this.fail(run, () => new SpawnFailed({ attempts, cause }))
-      }
-    }
-    for (const watcher of Array.from(this.readyWatchers)) watcher({ _tag: "SpawnFailed", attempts, cause })
-  }
-
   private onMessage(thread: PoolThread, message: protocol.FromThread): void {
     if (message[0] === protocol.Progress) {
-      this.collect(thread, message)
+      if (this.turns.isOver()) this.turns.defer(() => this.collect(thread, message))
+      else this.collect(thread, message)
     } else if (message[0] === protocol.Stray) {
       const error = decode(message[1], [])
       this.onEvent({ _tag: "StrayError", threadId: thread.thread.threadId, task: message[2], error })
@@ -770,22 +432,12 @@ export class Scheduler {
     this.collect(thread, [protocol.Progress, lost.sequence, protocol.NotCloneable, value])
   }
 
-  private onReady(thread: PoolThread, preloadFailures: ReadonlyArray<protocol.PreloadFailure>): void {
-    this.preloadFailures = preloadFailures
-    for (const { cause, module } of preloadFailures) {
-      this.onEvent({ _tag: "PreloadFailed", module, cause: decode(cause, []) })
-    }
-    this.free(thread)
-    this.pump()
-    for (const watcher of Array.from(this.readyWatchers)) watcher()
-  }
-
   /**
    * Takes in what the thread is done with, gives it its next tasks, and only then tells
    * the outcomes: the fibers that they resume can take long.
    */
   private collect(thread: PoolThread, message?: protocol.ProgressMessage): void {
-    const count = this.countEnded(thread, message?.[1])
+    const count = countEnded(thread, message?.[1])
     if (count === 0) return
     const { control } = thread
     const runs = thread.assigned.splice(0, count)
@@ -797,10 +449,12 @@ export class Scheduler {
       if (run.state === Done) continue
       const startedAt = controlBlock.startTime(control, sequence)
       const endedAt = controlBlock.endTime(control, sequence)
-      run.startedAt = startedAt
-      run.endedAt = endedAt
+      if (run.details !== undefined) {
+        run.details.startedAt = startedAt
+        run.details.endedAt = endedAt
+      }
       if (startedAt === 0) continue
-      this.learn(run.task, endedAt - startedAt)
+      run.definition.learn(endedAt - startedAt)
       this.queueWait.record(startedAt - run.submittedAt)
       this.runTime.record(endedAt - startedAt)
     }
@@ -825,37 +479,164 @@ export class Scheduler {
     }
   }
 
-  /** How many of a thread's tasks it is done with; not beyond one whose result is still on its way. */
-  private countEnded(thread: PoolThread, posted: number | undefined): number {
-    const { assigned, control } = thread
-    const passed = controlBlock.passed(control)
-    let count = 0
-    for (const { sequence } of assigned) {
-      if (!controlBlock.isUpTo(sequence, passed)) break
-      if (
-        sequence !== posted && controlBlock.hasEnded(control, sequence) &&
-        controlBlock.resultKind(control, sequence) === controlBlock.Posted
-      ) break
-      count++
-      if (sequence === posted) break
-    }
-    return count
+  private settle(run: Run, { exit, kind }: Outcome): void {
+    this.settleAs(run, kind, exit)
   }
 
-  private learn(task: ResolvedTask, millis: number): void {
-    const index = this.indexOf(task)
-    const mean = this.meanMillis[index]
-    this.meanMillis[index] = mean === undefined ? millis : mean + (millis - mean) * meanWeight
+  private settleAs(run: Run, kind: OutcomeKind, exit: RunExit): void {
+    if (run.state === Done) return
+    run.state = Done
+    // A handle keeps the run: it need not keep the arguments.
+    run.args = noArguments
+    this.unsettled--
+    this.outcomes[kind]++
+    const { details, onEnd } = run
+    // Who keeps a handle keeps the run, but not what its callbacks refer to.
+    run.onEnd = ignore
+    if (details === undefined) onEnd(exit, run)
+    else {
+      this.queueTimeLimits.forget(run)
+      const { observers } = details
+      details.transfer = undefined
+      details.onAccepted = undefined
+      details.observers = undefined
+      if (details.endedAt === 0) details.endedAt = this.host.now()
+      onEnd(exit, run)
+      if (observers !== undefined) { for (const observer of observers) observer() }
+    }
+    run.thread = undefined
+    if (this.unsettled === 0) {
+      for (const watcher of Array.from(this.idleWatchers)) watcher()
+      this.updateKeepAlive()
+    }
+  }
+
+  /** Calls back when the run has ended. */
+  observe(run: Run, observer: () => void): void {
+    ;(run.detailed().observers ??= []).push(observer)
+  }
+
+  /** Calls back each time that no run is without an outcome. */
+  onIdle(watcher: () => void): () => void {
+    this.idleWatchers.add(watcher)
+    return () => this.idleWatchers.delete(watcher)
+  }
+
+  // ---------------------------------------------------------------------------
+  // Stopping
+  // ---------------------------------------------------------------------------
+
+  /** Takes a run back if it has not started, and climbs the ladder if it has. */
+  stop(run: Run, by: StopBy): void {
+    switch (run.state) {
+      case Done:
+        return
+      case Waiting:
+      case Queued: {
+        run.list?.remove(run)
+        run.stop = by
+        this.settle(run, cancelledInQueue(run))
+        // There is room for one of the suspended.
+        if (this.waiting.size > 0) this.pump()
+        this.shutdown?.check()
+        return
+      }
+      case Assigned: {
+        if (run.isLease) return
+        if (controlBlock.revoke(run.thread!.control, run.sequence)) {
+          run.stop = by
+          this.settle(run, cancelledInQueue(run))
+        } else if (controlBlock.isClaimed(run.thread!.control, run.sequence)) {
+          this.raise(run, by)
+        }
+      }
+    }
+  }
+
+  /** The ladder, first step: the flag, at once. The thread decides when it is free again, nobody else. */
+  private raise(run: Run, by: StopBy): void {
+    const thread = run.thread!
+    run.stop ??= by
+    controlBlock.requestStop(thread.control, run.sequence)
+    if (!controlBlock.isEntered(thread.control, run.sequence)) {
+      // Still claimed, it loads its module, and looks at the flag when it enters the body: it
+      // will never run. Otherwise it has just ended, and its result is on the way.
+      if (controlBlock.isClaimed(thread.control, run.sequence)) this.settle(run, cancelledInQueue(run))
+      return
+    }
+    const climbs = by === "TimeLimit" || by === "Shutdown" || run.task.onInterrupt === "stop"
+    if (!climbs || thread.state !== "Ready" || thread.ladderFor === run) return
+    const grace = run.task.graceMillis ?? this.options.graceMillis
+    const cancel = after(this.host, grace, () => {
+      thread.clearLadder()
+      // It may have ended just now, without a message yet. What is behind is taken back
+      // first, so that the thread cannot be in another task when it is terminated.
+      this.collect(thread)
+      this.takeBack(thread)
+      if (controlBlock.isClaimed(thread.control, run.sequence)) this.threads.terminate(thread)
+      else this.pump()
+    })
+    thread.setLadder(cancel, run)
+  }
+
+  /** Second step: the end of the thread. What it has not claimed runs elsewhere (C4). */
+  private onTerminating(thread: PoolThread): void {
+    const { running } = thread
+    if (running !== undefined) this.shutdown?.report.terminated.push(running.task.name)
+    this.takeBack(thread)
+    this.pump()
+  }
+
+  /** Third step: the thread sits in native code, and its caller goes on without it. */
+  private onAbandoned(thread: PoolThread): void {
+    this.turns.flush()
+    this.collect(thread)
+    const { running } = thread
+    thread.stuckOn = running
+    if (running !== undefined) this.shutdown?.report.abandoned.push(running.task.name)
+    this.onEvent({ _tag: "ThreadAbandoned", threadId: thread.thread.threadId, task: running?.task.name })
+    const outcomes = endAssigned(
+      thread,
+      (run) => run.stop === undefined ? failure(run, () => new WorkerExited({})) : stopped(run, "Abandoned")
+    )
+    this.afterLoss(thread, undefined, outcomes)
+  }
+
+  // ---------------------------------------------------------------------------
+  // Threads
+  // ---------------------------------------------------------------------------
+
+  private onReady(thread: PoolThread, preloadFailures: ReadonlyArray<protocol.PreloadFailure>): void {
+    for (const { cause, module } of preloadFailures) {
+      this.onEvent({ _tag: "PreloadFailed", module, cause: decode(cause, []) })
+    }
+    this.free(thread)
+    this.pump()
+    this.prewarmed.onReady(preloadFailures)
+    this.updateKeepAlive()
+  }
+
+  private onNoThreads(attempts: number, cause: unknown): void {
+    if (this.threads.readyCount === 0) {
+      for (const run of [...this.queue.toArray(), ...this.waiting.toArray()]) {
+        if (run.list === undefined) continue
+        run.list.remove(run)
+        this.fail(run, () => new SpawnFailed({ attempts, cause }))
+      }
+    }
+    this.prewarmed.check({ _tag: "SpawnFailed", attempts, cause })
+    this.updateKeepAlive()
   }
 
   private onEnded(thread: PoolThread, exit: ThreadExit, previous: ThreadState): void {
+    this.turns.flush()
     this.collect(thread)
     // Before what it was in: once that is settled, its thread is forgotten.
     this.takeBack(thread, previous === "Terminating" ? undefined : exit)
-    const outcomes = this.endAssigned(thread, (run) => {
+    const outcomes = endAssigned(thread, (run, startedAt) => {
       if (run.stop !== undefined && previous === "Terminating") return stopped(run, "Terminated")
       const ended = controlBlock.hasEnded(thread.control, run.sequence)
-      if (previous !== "Terminating" && !exit.outOfMemory && !ended && run.startedAt === 0) {
+      if (previous !== "Terminating" && !exit.outOfMemory && !ended && startedAt === undefined) {
         return failure(run, () => new LoadFailed(loadFailure(run.task.module, diedLoading(exit), [])))
       }
       return this.lostWith(run, exit)
@@ -890,131 +671,60 @@ export class Scheduler {
     lease?.onLost(exitCode)
     this.pump()
     for (const [run, outcome] of outcomes) this.settle(run, outcome)
-    this.closeIfDone()
+    this.shutdown?.check()
   }
+
+  // ---------------------------------------------------------------------------
+  // The pool
+  // ---------------------------------------------------------------------------
 
   /** Asks for `count` ready threads and calls back, once, with what came of it. */
   prewarm(count: number, onReady: (failed: PrewarmFailure | undefined) => void): () => void {
-    const target = Math.min(count, this.options.maxThreads)
-    const forget = (): void => {
-      this.readyWatchers.delete(watcher)
-      // As long as someone waits for them, no thread retires.
-      if (this.readyWatchers.size === 0) this.threads.want(0)
-      this.updateKeepAlive()
-    }
-    const watcher = (failed?: PrewarmFailure): void => {
-      if (failed === undefined && this.threads.readyCount < target) return
-      forget()
-      const preloadFailure = this.preloadFailures[0]
-      onReady(failed ?? (preloadFailure === undefined ? undefined : { _tag: "LoadFailed", ...preloadFailure }))
-    }
-    if (this.closing !== undefined) {
+    if (this.shutdown !== undefined) {
       onReady({ _tag: "ShutDown" })
       return ignore
     }
-    this.readyWatchers.add(watcher)
-    this.threads.want(target)
+    const cancel = this.prewarmed.request(Math.min(count, this.options.maxThreads), onReady)
     this.threads.start(this.queue.size)
+    this.prewarmed.check()
     this.updateKeepAlive()
-    watcher()
-    return forget
+    return () => {
+      cancel()
+      this.updateKeepAlive()
+    }
   }
-
-  // ---------------------------------------------------------------------------
-  // Shutdown
-  // ---------------------------------------------------------------------------
 
   /** Refuses new tasks, ends the old ones, and calls back when every thread is gone or was given up (D4). */
   close(onClosed: (report: ShutdownReport) => void): void {
-    const closing: Closing = { report: { cancelled: 0, terminated: [], abandoned: [] }, timers: [], onClosed }
-    this.closing = closing
-    this.threads.close()
-    const { graceMillis, shutdownMillis } = this.options
-    // Whatever the own grace period of a task, all threads are being terminated from the
-    // second timer on, and what terminates is gone or abandoned `terminateMillis` later.
-    closing.timers.push(
-      this.after(shutdownMillis, () => this.stopAll()),
-      this.after(shutdownMillis + graceMillis, () => this.terminateAll())
-    )
+    const shutdown = this.shutdown = new Shutdown(this.queue, this.threads, {
+      onCancel: (run) => this.settle(run, cancelledInQueue(run)),
+      onStop: (run) => this.stop(run, "Shutdown"),
+      onClosed: (report) => {
+        this.watch.stop()
+        this.updateKeepAlive()
+        onClosed(report)
+      }
+    })
     this.updateKeepAlive()
     for (const run of this.waiting.toArray()) {
       if (run.list === undefined) continue
       run.list.remove(run)
       this.settle(run, failure(run, () => new ShutDown()))
     }
-    for (const run of this.queue.toArray()) {
-      if (!run.task.mandatory) this.cancelQueued(run)
-    }
-    for (const thread of this.threads.all) thread.lease?.onClosing()
-    for (const watcher of Array.from(this.readyWatchers)) watcher({ _tag: "ShutDown" })
-    if (this.queue.size === 0) this.threads.endUnused()
+    shutdown.begin(this.host, this.options)
+    this.prewarmed.check({ _tag: "ShutDown" })
     this.pump()
-    this.closeIfDone()
-  }
-
-  /** Takes a run that waits out of its queue. */
-  cancelQueued(run: Run): void {
-    if (run.list === undefined) return
-    run.list.remove(run)
-    run.stop = "Shutdown"
-    this.closing!.report.cancelled++
-    this.settle(run, cancelledInQueue(run))
-  }
-
-  private stopAll(): void {
-    if (this.queue.size === 0) this.threads.endUnused()
-    for (const thread of Array.from(this.threads.all)) {
-      for (const run of thread.assigned.slice()) this.stop(run, "Shutdown")
-      if (thread.lease !== undefined && thread.assigned.length === 0) this.threads.terminate(thread)
-    }
-    this.closeIfDone()
-  }
-
-  private terminateAll(): void {
-    for (const run of this.queue.toArray()) this.cancelQueued(run)
-    for (const thread of Array.from(this.threads.all)) this.threads.terminate(thread)
-    this.closeIfDone()
-  }
-
-  /** A mandatory task can still be waiting for a thread when there is none. */
-  private closeIfDone(): void {
-    const { closing } = this
-    if (closing === undefined || closing.done === true || this.threads.all.size > 0 || this.queue.size > 0) return
-    closing.done = true
-    for (const cancel of closing.timers) cancel()
-    this.cancelWatch?.()
-    this.threads.close()
-    this.updateKeepAlive()
-    closing.onClosed(closing.report)
-  }
-
-  // ---------------------------------------------------------------------------
-  // Time and life
-  // ---------------------------------------------------------------------------
-
-  private after(delayMillis: number, callback: () => void): () => void {
-    return after(this.host, delayMillis, callback)
+    shutdown.check()
   }
 
   /** Work keeps the process alive; idle threads and their timers do not (P2). */
   private updateKeepAlive(): void {
-    const active = this.unsettled > 0 || this.readyWatchers.size > 0 ||
-      (this.closing !== undefined && this.closing.done !== true)
+    const active = this.unsettled > 0 || this.prewarmed.isWaiting ||
+      (this.shutdown !== undefined && !this.shutdown.done)
     if (active === this.keptAlive) return
     this.keptAlive = active
     this.host.keepAlive(active)
   }
-}
-
-/** What is dealt to one thread. */
-interface Hand {
-  readonly thread: PoolThread
-  readonly message: protocol.RunMessage
-  transfer: Array<object> | undefined
-  /** The lease that it goes to instead of tasks. */
-  lease: Run | undefined
-  millis: number
-  full: boolean
 }
 
 const noArguments: Array<unknown> = []
@@ -1024,12 +734,35 @@ const ignore = (): void => {}
 /** How a thread ends that is being terminated. */
 const terminated: ThreadExit = { exitCode: undefined, signal: undefined, outOfMemory: false, cause: undefined }
 
-/** Stands for a run that was taken back, until its thread has passed it. */
-const passedOver = (run: Run): Run => {
-  const passed = new Run(run.id, run.task, noArguments, run.submittedAt, ignore)
-  passed.state = Done
-  passed.sequence = run.sequence
-  return passed
+/** How many of a thread's tasks it is done with; not beyond one whose result is still on its way. */
+const countEnded = ({ assigned, control }: PoolThread, posted: number | undefined): number => {
+  const passed = controlBlock.passed(control)
+  let count = 0
+  for (const { sequence } of assigned) {
+    if (!controlBlock.isUpTo(sequence, passed)) break
+    if (
+      sequence !== posted && controlBlock.hasEnded(control, sequence) &&
+      controlBlock.resultKind(control, sequence) === controlBlock.Posted
+    ) break
+    count++
+    if (sequence === posted) break
+  }
+  return count
+}
+
+/** What becomes of the runs that are lost with their thread; `startedAt` of the one whose body it was in. */
+const endAssigned = (
+  thread: PoolThread,
+  end: (run: Run, startedAt: number | undefined) => Outcome
+): Array<readonly [Run, Outcome]> => {
+  const outcomes: Array<readonly [Run, Outcome]> = []
+  for (const run of thread.assigned) {
+    const startedAt = controlBlock.startedAt(thread.control, run.sequence)
+    if (run.details !== undefined) run.details.startedAt = startedAt ?? 0
+    if (run.state !== Done) outcomes.push([run, end(run, startedAt)])
+  }
+  thread.assigned.length = 0
+  return outcomes
 }
 
 const diedLoading = (exit: ThreadExit): Error =>
@@ -1038,15 +771,3 @@ const diedLoading = (exit: ThreadExit): Error =>
       "Does the module start the program? Guard that with Task.inPoolThread(), or start it with NodeBlocking.runMain",
     { cause: exit.cause }
   )
-
-interface Closing {
-  readonly report: ShutdownReport
-  readonly timers: Array<() => void>
-  readonly onClosed: (report: ShutdownReport) => void
-  done?: boolean
-}
-
-export type PrewarmFailure =
-  | { readonly _tag: "ShutDown" }
-  | { readonly _tag: "SpawnFailed"; readonly attempts: number; readonly cause: unknown }
-  | ({ readonly _tag: "LoadFailed" } & protocol.PreloadFailure)

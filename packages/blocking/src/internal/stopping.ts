@@ -8,17 +8,19 @@ import type { Scheduler } from "./scheduler.ts"
  * whose policy is to abandon are not waited for.
  */
 export const stopAndWait = (scheduler: Scheduler, runs: ReadonlyArray<Run>, by: StopBy): Effect.Effect<void> =>
-  Effect.callback((resume) => {
+  Effect.suspend(() => {
     for (const run of runs) scheduler.stop(run, by)
-    let left = 0
-    const onEnd = (): void => {
-      left--
-      if (left === 0) resume(Effect.void)
-    }
+    const left = runs.filter((run) => run.state !== Done && run.task.onInterrupt !== "abandon")
+    return left.length === 0 ? Effect.void : ended(scheduler, left)
+  })
+
+const ended = (scheduler: Scheduler, runs: ReadonlyArray<Run>): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    let left = runs.length
     for (const run of runs) {
-      if (run.state === Done || run.task.onInterrupt === "abandon") continue
-      left++
-      scheduler.observe(run, onEnd)
+      scheduler.observe(run, () => {
+        left--
+        if (left === 0) resume(Effect.void)
+      })
     }
-    if (left === 0) resume(Effect.void)
   })

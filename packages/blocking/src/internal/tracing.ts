@@ -38,9 +38,10 @@ export const beginSpan = (pool: string, task: TracedTask): TaskSpan | undefined 
     end: (run, exit) => {
       span.attribute("blocking.task_id", run.id)
       if (run.thread !== undefined) span.attribute("blocking.thread_id", run.thread.thread.threadId)
-      if (run.startedAt > 0) {
-        span.attribute("blocking.queue_wait_millis", run.startedAt - run.submittedAt)
-        span.attribute("blocking.run_time_millis", run.endedAt - run.startedAt)
+      const { endedAt, startedAt } = run.detailed()
+      if (startedAt > 0) {
+        span.attribute("blocking.queue_wait_millis", startedAt - run.submittedAt)
+        span.attribute("blocking.run_time_millis", endedAt - startedAt)
       }
       span.end(clock.currentTimeNanosUnsafe(), exit)
     }

@@ -4,11 +4,11 @@ import * as controlBlock from "../../src/internal/controlBlock.ts"
 describe("controlBlock", () => {
   it("C1: a task is claimed or revoked, never both", () => {
     const cells = controlBlock.make()
-    controlBlock.offer(cells, 1)
+    controlBlock.offer(cells, 1, 0, [])
     assert.isTrue(controlBlock.claim(cells, 1))
     assert.isFalse(controlBlock.revoke(cells, 1))
     assert.isTrue(controlBlock.isClaimed(cells, 1))
-    controlBlock.offer(cells, 2)
+    controlBlock.offer(cells, 2, 0, [])
     assert.isTrue(controlBlock.revoke(cells, 2))
     assert.isFalse(controlBlock.claim(cells, 2))
     assert.isFalse(controlBlock.isClaimed(cells, 2))
@@ -17,9 +17,9 @@ describe("controlBlock", () => {
   it("C1: a cell given to a later task refuses the claim of the earlier one", () => {
     const cells = controlBlock.make()
     const later = 1 + controlBlock.capacity
-    controlBlock.offer(cells, 1)
+    controlBlock.offer(cells, 1, 0, [])
     assert.isTrue(controlBlock.revoke(cells, 1))
-    controlBlock.offer(cells, later)
+    controlBlock.offer(cells, later, 0, [])
     assert.isFalse(controlBlock.claim(cells, 1))
     assert.isTrue(controlBlock.claim(cells, later))
   })
@@ -46,7 +46,7 @@ describe("controlBlock", () => {
     const cells = controlBlock.make()
     const values = [0.5, -0, Number.NaN, true, false, null, undefined]
     values.forEach((value, i) => {
-      controlBlock.offer(cells, i + 1)
+      controlBlock.offer(cells, i + 1, 0, [])
       assert.isTrue(controlBlock.claim(cells, i + 1))
       assert.isFalse(controlBlock.hasEnded(cells, i + 1))
       assert.isTrue(controlBlock.keep(cells, i + 1, value))
@@ -75,7 +75,7 @@ describe("controlBlock", () => {
     for (const expected of [0x0fffffff, 1, 2]) {
       sequence = controlBlock.nextSequence(sequence)
       assert.strictEqual(sequence, expected)
-      controlBlock.offer(cells, sequence)
+      controlBlock.offer(cells, sequence, 0, [])
       assert.isTrue(controlBlock.claim(cells, sequence))
     }
   })

@@ -5,12 +5,8 @@ import type { PoolThread } from "../../src/internal/poolThread.ts"
 import * as protocol from "../../src/internal/protocol.ts"
 import { resolve } from "../../src/internal/resolvedTask.ts"
 import { type Run, type RunExit, RunList } from "../../src/internal/run.ts"
-import {
-  Scheduler,
-  type SchedulerEvent,
-  type SchedulerOptions,
-  type ShutdownReport
-} from "../../src/internal/scheduler.ts"
+import { Scheduler, type SchedulerEvent, type SchedulerOptions } from "../../src/internal/scheduler.ts"
+import type { ShutdownReport } from "../../src/internal/shutdown.ts"
 import { SimulatedHost } from "../utils/simulatedHost.ts"
 
 const task = Task.make(import.meta.url, "task", (n: number) => n)

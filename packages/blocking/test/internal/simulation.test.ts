@@ -13,7 +13,8 @@ import * as controlBlock from "../../src/internal/controlBlock.ts"
 import * as protocol from "../../src/internal/protocol.ts"
 import { resolve } from "../../src/internal/resolvedTask.ts"
 import { Assigned, Done, type Run, type RunExit } from "../../src/internal/run.ts"
-import { Scheduler, type ShutdownReport } from "../../src/internal/scheduler.ts"
+import { Scheduler } from "../../src/internal/scheduler.ts"
+import type { ShutdownReport } from "../../src/internal/shutdown.ts"
 import { SimulatedHost, type SimulatedThread } from "../utils/simulatedHost.ts"
 
 const base = Task.make(import.meta.url, "base", (n: number) => n)

@@ -32,10 +32,14 @@ export class SimulatedThread {
   receive(message: protocol.ToThread): void {
     if (message[0] === protocol.Retire) this.retired = true
     if (message[0] !== protocol.Run) return
+    const [, first, count, ...posted] = message
     const batch: Array<unknown> = []
-    for (let i = 1; i < message.length; i += 3) {
-      const args = message[i + 2] as ReadonlyArray<unknown>
-      this.inbox.push({ sequence: message[i] as number, args })
+    for (let i = 0; i < count; i++) {
+      const sequence = controlBlock.plus(first, i)
+      const args = posted[0] === i
+        ? posted.splice(0, 2)[1] as ReadonlyArray<unknown>
+        : controlBlock.argumentsOf(this.control, sequence)!
+      this.inbox.push({ sequence, args })
       batch.push(args[0])
     }
     this.host.onBatch(batch)
@@ -103,6 +107,7 @@ export class SimulatedHost implements ThreadHost.ThreadHost {
   /** Hears of every message with tasks, by their first arguments. */
   onBatch: (batch: ReadonlyArray<unknown>) => void = () => {}
   private readonly timers = new Set<Timer>()
+  private readonly turn: Array<() => void> = []
 
   readonly now = (): number => this.time
 
@@ -110,6 +115,10 @@ export class SimulatedHost implements ThreadHost.ThreadHost {
     const timer = { at: this.time + Math.max(0, delayMillis), callback }
     this.timers.add(timer)
     return () => this.timers.delete(timer)
+  }
+
+  readonly nextTurn = (callback: () => void): void => {
+    this.turn.push(callback)
   }
 
   readonly keepAlive = (active: boolean): void => {
@@ -133,9 +142,15 @@ export class SimulatedHost implements ThreadHost.ThreadHost {
     return this.timers.size
   }
 
-  /** Moves the clock and calls what falls due, in order. */
+  /** Lets the event loop turn. */
+  turnOver(): void {
+    for (const callback of this.turn.splice(0)) callback()
+  }
+
+  /** Moves the clock and calls what falls due, in order; before that, the event loop turns. */
   advance(millis: number): void {
     const end = this.time + millis
+    this.turnOver()
     while (true) {
       let due: Timer | undefined
       for (const timer of this.timers) {

@@ -46,6 +46,7 @@ export const workerHost = (options: WorkerHostOptions): ThreadHost => {
       const timer = setTimeout(callback, Math.min(delayMillis, maxTimerMillis)).unref()
       return () => clearTimeout(timer)
     },
+    nextTurn: (callback) => void setImmediate(callback),
     keepAlive: (active) => {
       // @effect-diagnostics-next-line globalTimers:off
       heartbeat ??= setInterval(() => {}, maxTimerMillis)
