@@ -17,7 +17,7 @@ export const metrics = [
 
 export const measure = async ({ start }, { millis }) => {
   const pool = await start({ threads: 2 })
-  return throughput({ millis: millis(600), warmUpMillis: millis(800), concurrency: 1000, ...additions(pool) })
+  return throughput({ millis: millis(600), warmUpMillis: millis(1500), concurrency: 1000, ...additions(pool) })
 }
 
 export const budgets = (median) => {

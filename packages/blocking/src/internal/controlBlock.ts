@@ -18,7 +18,7 @@
  */
 
 /** Cells of one thread, thus the most tasks that can be out on it at once. A power of two. Measured: more gain nothing. */
-export const capacity = 64
+export const capacity = 128
 
 /** Arguments that are left here at most. Arbitrary: tasks with more of the small kinds are rare. */
 const maxArguments = 4

@@ -3,29 +3,41 @@
  *
  * A platform may deliver what has arrived in one go, and go on as long as more arrives:
  * with quick threads that is as long as there are tasks, and no timer or socket gets its
- * turn meanwhile. So after a few milliseconds of this the rest waits for the next turn.
+ * turn meanwhile. So after a moment of this the rest waits for the next turn.
  */
 import type { ThreadHost } from "../ThreadHost.ts"
+import type { PoolThread } from "./poolThread.ts"
+import type { ProgressMessage } from "./protocol.ts"
 
-/** Arbitrary: a fraction of what people notice. */
-const turnMillis = 5
+/** Arbitrary: about a tick of a timer. */
+const turnMillis = 1
 
 /** Messages before anything is done about it: a few are no flood. Arbitrary. */
-const fewMessages = 16
+const fewMessages = 4
 
 export class Turns {
-  private readonly deferred: Array<() => void> = []
+  private readonly deferred: Array<readonly [PoolThread, ProgressMessage]> = []
   private messages = 0
   /** When the flood began, `undefined` if there is none in this turn. */
   private began: number | undefined
   private readonly host: ThreadHost
+  private readonly handle: (thread: PoolThread, message: ProgressMessage) => void
 
-  constructor(host: ThreadHost) {
+  constructor(host: ThreadHost, handle: (thread: PoolThread, message: ProgressMessage) => void) {
     this.host = host
+    this.handle = handle
   }
 
-  /** Asked at each message: whether it has to wait for the next turn. */
-  isOver(): boolean {
+  /** Handles a message, now or in the next turn. */
+  onMessage(thread: PoolThread, message: ProgressMessage): void {
+    if (!this.isOver()) return this.handle(thread, message)
+    // One without a result only says that there is something in the block: once is enough.
+    const last = this.deferred.findLast(([other]) => other === thread)?.[1]
+    if (message.length === 1 && last?.length === 1) return
+    this.deferred.push([thread, message])
+  }
+
+  private isOver(): boolean {
     if (this.began !== undefined) return this.host.now() - this.began > turnMillis
     if (++this.messages < fewMessages) return false
     this.messages = 0
@@ -37,13 +49,8 @@ export class Turns {
     return false
   }
 
-  /** Lets a message wait. */
-  defer(action: () => void): void {
-    this.deferred.push(action)
-  }
-
-  /** Does what has been deferred: a thread is about to be forgotten of which there may be messages. */
+  /** Handles what has been deferred: a thread is about to be forgotten of which there may be messages. */
   flush(): void {
-    while (this.deferred.length > 0) this.deferred.shift()!()
+    for (const [thread, message] of this.deferred.splice(0)) this.handle(thread, message)
   }
 }

@@ -75,7 +75,7 @@ const simulate = (seed: number): void => {
   const submissions: Array<Submission> = []
   /** Bodies that were entered. */
   const entered = new Set<number>()
-  /** Bodies that ended with a result in the control block. */
+  /** Bodies that ended with a result. */
   const kept = new Set<number>()
   const inBody = new Set<SimulatedThread>()
   const ended = new Set<SimulatedThread>()
@@ -117,8 +117,8 @@ const simulate = (seed: number): void => {
       if (chance(0.03)) return die(thread, 3)
       inBody.delete(thread)
       const end = below(10)
+      if (end < 9 && !thread.isStopRequested) kept.add(thread.task)
       if (end < 7) {
-        kept.add(thread.task)
         thread.finish(thread.task)
       } else if (end < 9 && thread.isStopRequested) thread.post(protocol.Stopped)
       else if (end < 9) thread.post(protocol.Succeeded, thread.task)
@@ -192,6 +192,8 @@ const simulate = (seed: number): void => {
       }
       case 4:
         host.refusal = chance(0.3) ? new Error("EAGAIN") : undefined
+        // Something keeps the event loop busy: time goes by, and it does not turn.
+        host.time += pick([0, 0, 2, 10])
         break
       default: {
         for (let i = 1 + below(5); i > 0 && threads.length > 0; i--) {
