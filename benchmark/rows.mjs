@@ -6,6 +6,7 @@ import * as idleThread from "./rows/idleThread.mjs"
 import * as million from "./rows/million.mjs"
 import * as mixed from "./rows/mixed.mjs"
 import * as moved from "./rows/moved.mjs"
+import * as observability from "./rows/observability.mjs"
 import * as payload from "./rows/payload.mjs"
 import * as queued from "./rows/queued.mjs"
 import * as roundTrip from "./rows/roundTrip.mjs"
@@ -26,5 +27,6 @@ export const rows = {
   million,
   abort,
   mixed,
-  stuck
+  stuck,
+  observability
 }

@@ -10,9 +10,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Exit } from "effect"
 import { JoinError, Task } from "effect-blocking"
 import * as controlBlock from "../../src/internal/controlBlock.ts"
+import type { PoolThread } from "../../src/internal/poolThread.ts"
+import type { PrewarmFailure } from "../../src/internal/prewarm.ts"
 import * as protocol from "../../src/internal/protocol.ts"
-import { resolve } from "../../src/internal/resolvedTask.ts"
-import { Assigned, Done, type Run, type RunExit } from "../../src/internal/run.ts"
+import { pseudoTask, resolve } from "../../src/internal/resolvedTask.ts"
+import { Assigned, Done, type Run, type RunExit, RunList } from "../../src/internal/run.ts"
 import { Scheduler } from "../../src/internal/scheduler.ts"
 import type { ShutdownReport } from "../../src/internal/shutdown.ts"
 import { SimulatedHost, type SimulatedThread } from "../utils/simulatedHost.ts"
@@ -83,16 +85,94 @@ const simulate = (seed: number): void => {
   const alive = (): Array<SimulatedThread> => host.threads.filter((thread) => !ended.has(thread))
   const ready = new Set<SimulatedThread>()
 
-  const submit = (): void => {
+  /** Adds a submission, and gives what is to be told of its end. */
+  const add = (): readonly [Submission, (exit: RunExit) => void] => {
     const submission: Submission = { n: submissions.length, run: undefined, exits: [] }
     submissions.push(submission)
-    submission.run = scheduler.submit(pick(variants), [submission.n], (exit) => {
+    return [submission, (exit) => {
       submission.exits.push(exit)
       assert.strictEqual(submission.exits.length, 1, "a second outcome")
       // A resumed fiber runs at once, and can call back in.
       if (chance(0.1) && submissions.length < 150) submit()
       if (chance(0.05)) stopOne()
-    })
+    }]
+  }
+
+  /** Some arguments fit in the control block, some are posted, some cannot cross. */
+  const argumentsOf = (n: number): Array<unknown> => {
+    if (chance(0.03)) return [n, () => {}]
+    return chance(0.3) ? [n, { posted: true }] : [n]
+  }
+
+  const submit = (): void => {
+    const [submission, onEnd] = add()
+    submission.run = scheduler.submit(pick(variants), argumentsOf(submission.n), onEnd)
+  }
+
+  /** Calls on a leased thread, which do not wait in the queue. */
+  const leased = new Set<number>()
+
+  /** Holds a thread for some calls, and gives it back when the last has ended. */
+  const lease = (): void => {
+    const calls = new RunList()
+    let left = below(4)
+    let lost = false
+    const [submission, onEnd] = add()
+    const begin = (holder: Run, thread: PoolThread): void => {
+      assert.isUndefined(thread.lease, "a thread with two holders")
+      const release = (): void => {
+        for (const run of calls.toArray()) {
+          calls.remove(run)
+          scheduler.fail(run, () => new JoinError.ShutDown())
+        }
+        scheduler.release(holder)
+      }
+      thread.lease = {
+        onFree: () => {
+          const run = calls.shift()
+          if (run !== undefined) scheduler.submitTo(thread, run, calls)
+        },
+        onClosing: () => {
+          for (const run of calls.toArray()) if (!run.task.mandatory) scheduler.cancelQueued(run)
+        },
+        onLost: () => {
+          lost = true
+          release()
+        }
+      }
+      const count = left
+      if (count === 0) release()
+      for (let i = 0; i < count; i++) {
+        const [call, onCallEnd] = add()
+        leased.add(call.n)
+        const ended = (exit: RunExit): void => {
+          left--
+          onCallEnd(exit)
+          if (left === 0 && !lost) release()
+        }
+        call.run = scheduler.makeLeasedRun(pick(variants), argumentsOf(call.n), ended)
+        if (call.run === undefined) call.run = holder
+        else if (lost) scheduler.fail(call.run, () => new JoinError.ShutDown())
+        else scheduler.submitTo(thread, call.run, calls)
+      }
+    }
+    let granted: PoolThread | undefined
+    const holder = submission.run = scheduler.requestLease(pseudoTask("lease"), (thread) => {
+      granted = thread
+      if (submission.run !== undefined) begin(submission.run, thread)
+    }, onEnd)
+    if (granted !== undefined) begin(holder, granted)
+  }
+
+  const prewarms: Array<{ outcomes: Array<PrewarmFailure | undefined>; cancelled: boolean }> = []
+  const prewarm = (): void => {
+    const asked = { outcomes: [] as Array<PrewarmFailure | undefined>, cancelled: false }
+    prewarms.push(asked)
+    const cancel = scheduler.prewarm(below(4), (failed) => asked.outcomes.push(failed))
+    if (chance(0.2)) {
+      asked.cancelled = true
+      cancel()
+    }
   }
 
   const stopOne = (): void => {
@@ -144,7 +224,7 @@ const simulate = (seed: number): void => {
   let lastSent = -1
   let newlySent: Array<number> = []
   host.onBatch = (batch) => {
-    const fresh = (batch as ReadonlyArray<number>).filter((n) => !sent.has(n))
+    const fresh = (batch as ReadonlyArray<number>).filter((n) => !sent.has(n) && !leased.has(n))
     fresh.forEach((n, i) => {
       assert.isTrue(i === 0 || fresh[i - 1]! < n, "a batch is out of order")
       sent.add(n)
@@ -170,6 +250,8 @@ const simulate = (seed: number): void => {
       case 0:
       case 1: {
         for (let i = pick([1, 1, 3, 40]); i > 0; i--) submit()
+        if (chance(0.1)) lease()
+        if (chance(0.1)) prewarm()
         break
       }
       case 2:
@@ -222,10 +304,14 @@ const simulate = (seed: number): void => {
   for (let i = 0; i < 1000 && reports.length === 0; i++) goOn(0.5)
   assert.strictEqual(reports.length, 1, "the shutdown did not end")
 
+  for (const { cancelled, outcomes } of prewarms) {
+    assert.isTrue(outcomes.length === 1 || (cancelled && outcomes.length === 0), "a prewarm has no outcome, or two")
+  }
   for (const { exits, n, run } of submissions) {
     assert.strictEqual(run!.state, Done)
     assert.strictEqual(exits.length, 1, `submission ${n} has no outcome`)
     if (Exit.isSuccess(exits[0]!)) {
+      if (run!.isLease) continue
       assert.strictEqual(exits[0].value, n, "a result came to another task")
       assert.isTrue(entered.has(n))
     } else if (JoinError.isJoinError(Cause.squash(exits[0]!.cause))) {

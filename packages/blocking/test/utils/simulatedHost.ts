@@ -33,6 +33,9 @@ export class SimulatedThread {
     if (message[0] === protocol.Retire) this.retired = true
     if (message[0] !== protocol.Run) return
     const [, first, count, ...posted] = message
+    if (posted.some((args) => Array.isArray(args) && args.some((value) => typeof value === "function"))) {
+      throw new Error("could not be cloned")
+    }
     const batch: Array<unknown> = []
     for (let i = 0; i < count; i++) {
       const sequence = controlBlock.plus(first, i)
