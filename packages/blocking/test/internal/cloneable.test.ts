@@ -76,4 +76,26 @@ describe("cloneable", () => {
       true
     ])
   })
+
+  it("S3: a moved buffer is taken over without a clone, as a clone would have made it", () => {
+    const bytes = Uint8Array.of(1, 2, 3, 4)
+    const shorts = new Int16Array(bytes.buffer, 2, 1)
+    const [[plain, number], moved] = snapshot([shorts, 7], [bytes.buffer])
+    assert.strictEqual(bytes.byteLength, 0)
+    assert.strictEqual((plain as Int16Array).constructor, Int16Array)
+    assert.deepStrictEqual([...plain as Int16Array], [0x0403])
+    assert.strictEqual((plain as Int16Array).byteOffset, 2)
+    assert.strictEqual(number, 7)
+    assert.deepStrictEqual(moved, [(plain as Int16Array).buffer])
+
+    const buffer = Uint8Array.of(5).buffer
+    const [[whole], [listed]] = snapshot([buffer], [buffer]) as [[ArrayBuffer], [ArrayBuffer]]
+    assert.isTrue(buffer.detached)
+    assert.strictEqual(whole, listed)
+    assert.deepStrictEqual(new Uint8Array(whole), Uint8Array.of(5))
+
+    // A subclass crosses as what it extends.
+    const view = new class extends Uint8Array {}(2)
+    assert.strictEqual(Object.getPrototypeOf(snapshot([view], [view.buffer])[0][0]), Uint8Array.prototype)
+  })
 })

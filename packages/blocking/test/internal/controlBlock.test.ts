@@ -61,6 +61,27 @@ describe("controlBlock", () => {
     assert.isFalse(controlBlock.keep(cells, 8, "text"))
   })
 
+  it("S3: small arguments come back as they were, their number too; others have to be posted", () => {
+    const cells = controlBlock.make()
+    const all = [[], [undefined], [0.5, -0, Number.NaN, 2 ** 53], [true, false, null, undefined], [1, 2]]
+    all.forEach((args, i) => {
+      assert.isTrue(controlBlock.offer(cells, i + 1, 100 + i, args))
+      assert.isTrue(controlBlock.claim(cells, i + 1))
+    })
+    all.forEach((args, i) => {
+      assert.strictEqual(controlBlock.taskOf(cells, i + 1), 100 + i)
+      const received = controlBlock.argumentsOf(cells, i + 1)!
+      assert.strictEqual(received.length, args.length)
+      args.forEach((value, j) => assert.isTrue(Object.is(received[j], value), `argument ${j} of ${args}`))
+    })
+    for (const args of [["text"], [1, {}], [1n], [1, 2, 3, 4, 5]]) {
+      // In the cell of one that fitted: nothing of that is left.
+      const sequence = 1 + controlBlock.capacity
+      assert.isFalse(controlBlock.offer(cells, sequence, 0, args))
+      assert.isUndefined(controlBlock.argumentsOf(cells, sequence))
+    }
+  })
+
   it("an order between sequence numbers survives their wrap", () => {
     assert.isTrue(controlBlock.isUpTo(5, 5))
     assert.isTrue(controlBlock.isUpTo(5, 60))
@@ -75,6 +96,7 @@ describe("controlBlock", () => {
     for (const expected of [0x0fffffff, 1, 2]) {
       sequence = controlBlock.nextSequence(sequence)
       assert.strictEqual(sequence, expected)
+      assert.strictEqual(controlBlock.plus(0x0fffffff - 1, expected === 0x0fffffff ? 1 : expected + 1), expected)
       controlBlock.offer(cells, sequence, 0, [])
       assert.isTrue(controlBlock.claim(cells, sequence))
     }

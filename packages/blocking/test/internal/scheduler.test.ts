@@ -339,4 +339,68 @@ describe("scheduler", () => {
     assert.isTrue(closed)
     assert.strictEqual(host.pendingTimers, 0)
   })
+
+  it("the event loop turns while messages keep coming, and none is lost meanwhile", () => {
+    const { host, submit } = setup({ maxThreads: 1 })
+    const submissions = Array.from({ length: 12 }, (_, n) => submit(n))
+    const [thread] = host.threads
+    thread!.ready()
+    const ended = (): number => submissions.filter(({ exit }) => exit !== undefined).length
+    // Each tells of one task, and takes a millisecond: all in one turn.
+    const tellOne = (): void => {
+      thread!.enter()
+      host.time += 1
+      thread!.post(protocol.Succeeded, "text")
+    }
+    while (thread!.inbox.length > 0) tellOne()
+    assert.isAtMost(ended(), 6)
+    assert.isAtLeast(ended(), 4)
+    while (ended() < submissions.length) {
+      const before = ended()
+      host.turnOver()
+      while (thread!.inbox.length > 0) tellOne()
+      assert.isAbove(ended(), before)
+    }
+    assert.deepStrictEqual(submissions.map(({ exit }) => exit), submissions.map(() => Exit.succeed("text")))
+  })
+
+  it("queue time limits: one timer for all, in the order of their ends", () => {
+    const { host, scheduler, submit } = setup({ maxThreads: 1 })
+    submit(0)
+    const timers = host.pendingTimers
+    const long = submit(1, { queueTimeLimit: 30 })
+    const short = submit(2, { queueTimeLimit: 10 })
+    host.advance(5)
+    const later = submit(3, { queueTimeLimit: 10 })
+    const stopped = submit(4, { queueTimeLimit: 10 })
+    assert.strictEqual(host.pendingTimers, timers + 1)
+    scheduler.stop(stopped.run, "Abort")
+    host.advance(5)
+    assert.deepInclude(reasonOf(short), { _tag: "QueueTimedOut", limitMillis: 10, queueDepth: 3 })
+    assert.isUndefined(later.exit)
+    host.advance(5)
+    assert.strictEqual(reasonOf(later)._tag, "QueueTimedOut")
+    assert.strictEqual(reasonOf(stopped)._tag, "Cancelled")
+    assert.isUndefined(long.exit)
+    host.advance(14)
+    assert.isUndefined(long.exit)
+    host.advance(1)
+    assert.strictEqual(reasonOf(long)._tag, "QueueTimedOut")
+    assert.strictEqual(host.pendingTimers, timers)
+  })
+
+  it("a run taken back from a thread keeps its queueTimeLimit", () => {
+    const { host, submit } = setup({ maxThreads: 1 })
+    const first = submit(0)
+    const limited = submit(1, { queueTimeLimit: 60 })
+    host.threads[0]!.ready()
+    host.threads[0]!.enter()
+    host.threads[0]!.finish(0)
+    assert.deepStrictEqual(first.exit, Exit.succeed(0))
+    // It is on the thread, which dies before it has claimed it.
+    host.threads[0]!.exit(1)
+    assert.isUndefined(limited.exit)
+    host.advance(60)
+    assert.strictEqual(reasonOf(limited)._tag, "QueueTimedOut")
+  })
 })
