@@ -17,7 +17,7 @@ import type { PrewarmFailure } from "./prewarm.ts"
 import { pseudoTask, resolve } from "./resolvedTask.ts"
 import { Assigned, Done, type Run, RunDetails, type RunExit } from "./run.ts"
 import { Scheduler, type SchedulerEvent, type SchedulerOptions } from "./scheduler.ts"
-import { stopAndWait } from "./stopping.ts"
+import { stopAndWait, stopUnsafe } from "./stopping.ts"
 import { beginSpan, type TaskSpan } from "./tracing.ts"
 
 /** Makes a pool that shuts down with the scope. */
@@ -188,7 +188,7 @@ class Interruption extends Effectable.Class<void> {
   }
 
   override asEffect(): Effect.Effect<void> {
-    return stopAndWait(this.scheduler, [this.run], "Interrupt")
+    return stopUnsafe(this.scheduler, this.run, "Interrupt")
   }
 }
 

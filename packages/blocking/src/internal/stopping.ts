@@ -14,6 +14,12 @@ export const stopAndWait = (scheduler: Scheduler, runs: ReadonlyArray<Run>, by: 
     return left.length === 0 ? Effect.void : ended(scheduler, left)
   })
 
+/** The same for one run, at once, and allocating nothing if it has not started: many can be stopped together. */
+export const stopUnsafe = (scheduler: Scheduler, run: Run, by: StopBy): Effect.Effect<void> => {
+  scheduler.stop(run, by)
+  return run.state === Done || run.task.onInterrupt === "abandon" ? Effect.void : ended(scheduler, [run])
+}
+
 const ended = (scheduler: Scheduler, runs: ReadonlyArray<Run>): Effect.Effect<void> =>
   Effect.callback((resume) => {
     let left = runs.length

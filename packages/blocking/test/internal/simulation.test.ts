@@ -14,7 +14,7 @@ import type { PoolThread } from "../../src/internal/poolThread.ts"
 import type { PrewarmFailure } from "../../src/internal/prewarm.ts"
 import * as protocol from "../../src/internal/protocol.ts"
 import { pseudoTask, resolve } from "../../src/internal/resolvedTask.ts"
-import { Assigned, Done, type Run, type RunExit, RunList } from "../../src/internal/run.ts"
+import { Assigned, Done, Queued, type Run, type RunExit, RunList } from "../../src/internal/run.ts"
 import { Scheduler } from "../../src/internal/scheduler.ts"
 import type { ShutdownReport } from "../../src/internal/shutdown.ts"
 import { SimulatedHost, type SimulatedThread } from "../utils/simulatedHost.ts"
@@ -164,11 +164,16 @@ const simulate = (seed: number): void => {
     if (granted !== undefined) begin(holder, granted)
   }
 
-  const prewarms: Array<{ outcomes: Array<PrewarmFailure | undefined>; cancelled: boolean }> = []
+  interface Prewarm {
+    readonly count: number
+    readonly outcomes: Array<PrewarmFailure | undefined>
+    cancelled: boolean
+  }
+  const prewarms: Array<Prewarm> = []
   const prewarm = (): void => {
-    const asked = { outcomes: [] as Array<PrewarmFailure | undefined>, cancelled: false }
+    const asked: Prewarm = { count: Math.min(below(4), maxThreads), outcomes: [], cancelled: false }
     prewarms.push(asked)
-    const cancel = scheduler.prewarm(below(4), (failed) => asked.outcomes.push(failed))
+    const cancel = scheduler.prewarm(asked.count, (failed) => asked.outcomes.push(failed))
     if (chance(0.2)) {
       asked.cancelled = true
       cancel()
@@ -223,16 +228,23 @@ const simulate = (seed: number): void => {
   const sent = new Set<number>()
   let lastSent = -1
   let newlySent: Array<number> = []
+  /** Found where an exception would be taken for one of the host's. */
+  let violation: string | undefined
   host.onBatch = (batch) => {
     const fresh = (batch as ReadonlyArray<number>).filter((n) => !sent.has(n) && !leased.has(n))
+    // What was taken back from a thread was submitted before, and goes first.
+    const last = Math.max(...fresh)
+    const waits = submissions.find(({ n, run }) => n < last && run?.state === Queued && !leased.has(n))
+    if (waits !== undefined) violation ??= `task ${last} overtook ${waits.n}, which was taken back`
     fresh.forEach((n, i) => {
-      assert.isTrue(i === 0 || fresh[i - 1]! < n, "a batch is out of order")
+      if (i > 0 && fresh[i - 1]! > n) violation ??= "a batch is out of order"
       sent.add(n)
     })
     newlySent.push(...fresh)
   }
 
   const check = (): void => {
+    assert.isUndefined(violation)
     if (newlySent.length > 0) {
       assert.isAbove(Math.min(...newlySent), lastSent, "a task overtook another")
       lastSent = Math.max(...newlySent)
@@ -298,6 +310,10 @@ const simulate = (seed: number): void => {
     // Long enough for the longest pause after a failed start.
     for (let i = 0; i < 1000 && !scheduler.isIdle; i++) goOn(i < 200 ? 0.5 : 5)
     assert.isTrue(scheduler.isIdle, "tasks are left although the threads work")
+    for (const { cancelled, count, outcomes } of prewarms) {
+      const told = outcomes.length > 0 || cancelled
+      assert.isTrue(told || scheduler.threads.readyCount < count, "threads are ready, and who waits is not told")
+    }
   }
   const reports: Array<ShutdownReport> = []
   scheduler.close((report) => reports.push(report))
