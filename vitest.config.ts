@@ -4,6 +4,8 @@ import { defineConfig } from "vitest/config"
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    // Only a hang takes so long, however busy the machine is.
+    testTimeout: 60_000,
     // Each test builds its own small pool and shares nothing.
     sequence: { concurrent: true },
     projects: readdirSync("packages").map((name) => ({

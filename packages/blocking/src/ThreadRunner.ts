@@ -33,6 +33,8 @@ export interface ThreadPlatform {
   readonly load: (url: string) => Promise<unknown>
   /** Monotonic milliseconds, on the clock of `ThreadHost.now`. */
   readonly now: () => number
+  /** Bytes that the thread's heap holds. */
+  readonly heapUsed: () => number
   /** Ends the thread. */
   readonly exit: () => void
 }
@@ -78,11 +80,11 @@ interface Entry {
  * @since 0.1.0
  */
 export const start = (platform: ThreadPlatform): ThreadRunner => {
-  const { control: memory, preload, threadData } = platform.start as protocol.ThreadStart
+  const { control: memory, measureHeap, preload, threadData } = platform.start as protocol.ThreadStart
   const control = controlBlock.view(memory)
   threadContext.control = control.int32
   threadContext.threadData = threadData
-  const runner = new Runner(platform, control)
+  const runner = new Runner(platform, control, measureHeap)
   void runner.preload(preload)
   return runner
 }
@@ -104,10 +106,12 @@ class Runner implements ThreadRunner {
   private lastTask: string | undefined
   private readonly platform: ThreadPlatform
   private readonly control: controlBlock.ControlBlock
+  private readonly measureHeap: boolean
 
-  constructor(platform: ThreadPlatform, control: controlBlock.ControlBlock) {
+  constructor(platform: ThreadPlatform, control: controlBlock.ControlBlock, measureHeap: boolean) {
     this.platform = platform
     this.control = control
+    this.measureHeap = measureHeap
   }
 
   async preload(modules: ReadonlyArray<string>): Promise<void> {
@@ -182,6 +186,7 @@ class Runner implements ThreadRunner {
       }
       this.execute(sequence, entry, args)
     }
+    if (this.measureHeap) controlBlock.setHeap(this.control, this.platform.heapUsed())
     this.tell()
     this.serving = false
     if (this.retiring) this.retire()

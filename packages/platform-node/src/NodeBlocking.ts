@@ -54,7 +54,11 @@ export interface Options {
   readonly shutdownTimeout?: Duration.Input | undefined
   /** From the stop flag of a task to the termination of its thread. Defaults to 200 ms. */
   readonly gracePeriod?: Duration.Input | undefined
-  /** How long a thread may take to be terminated before it is abandoned. Defaults to 1 second. */
+  /**
+   * How long a thread may take to be terminated before it is abandoned: it sits in native
+   * code. An abandoned thread is replaced, up to `maxThreads` of them; each further one
+   * takes a place in the pool until it has ended. Defaults to 1 second.
+   */
   readonly terminateTimeout?: Duration.Input | undefined
   /** Names the threads, as `<name>-1`, `<name>-2` … Defaults to the key of the pool. */
   readonly threadName?: string | undefined
@@ -71,6 +75,18 @@ export interface Options {
   readonly env?: Readonly<Record<string, string | undefined>> | undefined
   /** The Node flags of the threads. Defaults to those of the program that a thread can have. */
   readonly execArgv?: ReadonlyArray<string> | undefined
+  /**
+   * When a thread is replaced by a new one: after so many tasks, when its heap holds more
+   * than so many MB after a task (garbage that was not collected yet included), or so long
+   * after its start. The replacement is ready first, so no task waits for it; until the old
+   * thread has released its `threadLocal` values and is gone, there is one thread more than
+   * `maxThreads`. Threads are replaced one at a time. Defaults to never.
+   */
+  readonly recycle?: {
+    readonly tasks?: number | undefined
+    readonly heapMb?: number | undefined
+    readonly age?: Duration.Input | undefined
+  } | undefined
   /** Tasks whose modules each thread loads when it starts, or the urls of such modules. */
   readonly preload?: ReadonlyArray<string | { readonly module: string }> | undefined
 }

@@ -1,28 +1,10 @@
-import { NodeBlocking } from "@effect-blocking/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Logger, Scope } from "effect"
+import { Effect, Fiber } from "effect"
 import { Task } from "effect-blocking"
 import * as native from "./fixtures/native.ts"
 import * as tasks from "./fixtures/tasks.ts"
 import * as Gate from "./utils/gate.ts"
-import { assertQuiescent, reasonOf } from "./utils/pool.ts"
-
-/** A pool whose shutdown the test starts, and what it logged. */
-const closeable = (options: NodeBlocking.Options) =>
-  Effect.gen(function*() {
-    const logged: Array<string> = []
-    const logger = Logger.make(({ message }) => {
-      logged.push(String(message))
-    })
-    const scope = yield* Scope.make()
-    const withLogger = Effect.provide(Logger.layer([logger]))
-    const pool = yield* NodeBlocking.make("test", options).pipe(
-      Effect.provideService(Scope.Scope, scope),
-      withLogger
-    )
-    const close = withLogger(Scope.close(scope, Exit.void))
-    return { pool, close, logged }
-  })
+import { assertQuiescent, closeable, reasonOf } from "./utils/pool.ts"
 
 describe("shutdown", () => {
   it.live("D1: submissions after it began fail with ShutDown, suspended ones too", () =>

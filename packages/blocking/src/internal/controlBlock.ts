@@ -38,7 +38,9 @@ const int32Length = Shapes + capacity
 
 /** In the Float64 view, behind the integers: the start of the current body, then some numbers for each cell. */
 const Started = int32Length / 2
-const Values = Started + 2
+/** Bytes that the thread's heap held when it was last measured. */
+const Heap = Started + 1
+const Values = Heap + 1
 const StartTimes = Values + capacity
 const EndTimes = StartTimes + capacity
 const Arguments = EndTimes + capacity
@@ -164,6 +166,9 @@ export const result = ({ float64, int32 }: ControlBlock, sequence: number): unkn
   return valueOf(int32[Kinds + index]!, float64, Values + index)
 }
 
+/** Bytes that the thread's heap held when it was last measured, 0 if it never was. */
+export const heap = ({ float64 }: ControlBlock): number => float64[Heap]!
+
 /** When the body of a task that has ended was entered, 0 if it never was. */
 export const startTime = ({ float64 }: ControlBlock, sequence: number): number =>
   float64[StartTimes + sequence % capacity]!
@@ -227,6 +232,10 @@ export const end = ({ float64, int32 }: ControlBlock, sequence: number, startTim
   Atomics.store(int32, Cells + index, sequence << 2 | Ended)
   Atomics.store(int32, Current, 0)
   Atomics.store(int32, Passed, sequence)
+}
+
+export const setHeap = ({ float64 }: ControlBlock, bytes: number): void => {
+  float64[Heap] = bytes
 }
 
 /** The task was revoked, and the thread goes on behind it. */

@@ -326,5 +326,10 @@ const logEvent = (event: SchedulerEvent): Effect.Effect<void> => {
         `Pool thread ${event.threadId} could not be terminated and was abandoned` +
           (event.task === undefined ? "" : `; it runs task "${event.task}"`)
       )
+    case "StuckLimit":
+      return Effect.logError(
+        `${event.stuck} threads of the pool are stuck in native code: it goes on with at most ${event.places} ` +
+          "until one of them has ended"
+      )
   }
 }

@@ -31,6 +31,12 @@ export class PoolThread {
   /** The run that a stuck thread is still in, although its caller has gone on. */
   stuckOn: Run | undefined
   idleSince = 0
+  readyAt = 0
+  /** How many tasks it has ended. */
+  ended = 0
+  /** Its replacement is ready: it retires as soon as it has nothing to do. */
+  leaving = false
+  cancelAge: (() => void) | undefined
   /** The next step of the ladder. */
   private cancelLadder: (() => void) | undefined
   /** The run for which the ladder is climbed; `undefined` when it is the thread's own. */

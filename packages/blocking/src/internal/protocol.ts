@@ -81,4 +81,6 @@ export interface ThreadStart {
   readonly control: SharedArrayBuffer
   readonly threadData: unknown
   readonly preload: ReadonlyArray<string>
+  /** Whether the thread measures its heap each time that it has nothing more to do. */
+  readonly measureHeap: boolean
 }

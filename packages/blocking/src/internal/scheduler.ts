@@ -32,6 +32,7 @@ import type { PoolThread, ThreadState } from "./poolThread.ts"
 import { Prewarm, type PrewarmFailure } from "./prewarm.ts"
 import * as protocol from "./protocol.ts"
 import { QueueTimeLimits } from "./queueTimeLimits.ts"
+import { Recycling } from "./recycling.ts"
 import type { ResolvedTask } from "./resolvedTask.ts"
 import { Assigned, Done, Queued, Run, RunDetails, type RunExit, RunList, type StopBy, Waiting } from "./run.ts"
 import { Shutdown, type ShutdownReport } from "./shutdown.ts"
@@ -61,6 +62,7 @@ export type SchedulerEvent =
   | { readonly _tag: "StartFailed"; readonly attempt: number; readonly cause: unknown }
   | { readonly _tag: "ThreadLost"; readonly threadId: number; readonly exit: ThreadExit }
   | { readonly _tag: "ThreadAbandoned"; readonly threadId: number; readonly task: string | undefined }
+  | { readonly _tag: "StuckLimit"; readonly stuck: number; readonly places: number }
 
 /** A task that has lost so many threads before they claimed it is failed: it may be what ends them. */
 const maxLosses = 2
@@ -96,6 +98,7 @@ export class Scheduler {
   private readonly watch: Watch
   private readonly queueTimeLimits: QueueTimeLimits
   private readonly prewarmed: Prewarm
+  private readonly recycling: Recycling | undefined
   private readonly turns: Turns
   private shutdown: Shutdown | undefined
 
@@ -139,6 +142,7 @@ export class Scheduler {
       onMessageError: (thread, error) => this.onMessageError(thread, error),
       onTerminating: (thread) => this.onTerminating(thread),
       onAbandoned: (thread) => this.onAbandoned(thread),
+      onStuckLimit: (stuck, places) => this.onEvent({ _tag: "StuckLimit", stuck, places }),
       onEnded: (thread, exit, previous) => this.onEnded(thread, exit, previous),
       onStartFailed: (attempt, cause) => this.onEvent({ _tag: "StartFailed", attempt, cause }),
       onNoThreads: (attempts, cause) => this.onNoThreads(attempts, cause),
@@ -168,6 +172,7 @@ export class Scheduler {
       onUnused: (thread) => this.free(thread)
     })
     this.prewarmed = new Prewarm(this.threads)
+    if (options.recycle !== undefined) this.recycling = new Recycling(host, this.threads, options.recycle)
     this.turns = new Turns(host, (thread, message) => this.collect(thread, message))
     this.threads.start(0)
   }
@@ -337,8 +342,9 @@ export class Scheduler {
   private free(thread: PoolThread): void {
     if (thread.state !== "Ready" || thread.assigned.length > 0) return
     if (thread.lease !== undefined) return thread.lease.onFree()
-    if (this.shutdown !== undefined && this.queue.size === 0) this.threads.retire(thread)
-    else this.threads.rest(thread)
+    if (thread.leaving || (this.shutdown !== undefined && this.queue.size === 0)) return this.threads.retire(thread)
+    this.threads.rest(thread)
+    this.recycling?.onFree(thread)
   }
 
   /** Puts what the thread has not claimed back to the head of the queue, in its order. */
@@ -446,6 +452,7 @@ export class Scheduler {
     if (count === 0) return
     const { control } = thread
     const runs = thread.assigned.splice(0, count)
+    thread.ended += count
     const values: Array<unknown> = []
     for (const run of runs) {
       const { sequence } = run
@@ -618,6 +625,7 @@ export class Scheduler {
       this.onEvent({ _tag: "PreloadFailed", module, cause: decode(cause, []) })
     }
     this.free(thread)
+    this.recycling?.onReady(thread)
     this.pump()
     this.prewarmed.onReady(preloadFailures)
     this.updateKeepAlive()
@@ -672,6 +680,7 @@ export class Scheduler {
     exitCode: number | undefined,
     outcomes: ReadonlyArray<readonly [Run, Outcome]>
   ): void {
+    this.recycling?.onGone(thread)
     const { lease } = thread
     thread.lease = undefined
     // First of all: a fiber that is told now must not send the thread another call.

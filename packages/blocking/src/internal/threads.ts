@@ -5,6 +5,7 @@
 import type { ThreadExit, ThreadHost } from "../ThreadHost.ts"
 import { PoolThread, type ThreadState } from "./poolThread.ts"
 import * as protocol from "./protocol.ts"
+import type { RecycleOptions } from "./recycling.ts"
 
 export interface ThreadsOptions {
   readonly minThreads: number
@@ -15,6 +16,8 @@ export interface ThreadsOptions {
   readonly threadData: unknown
   /** Urls of task modules. */
   readonly preload: ReadonlyArray<string>
+  /** When threads are replaced; `undefined`: they never are. */
+  readonly recycle: RecycleOptions | undefined
 }
 
 /** What the scheduler hears of its threads. */
@@ -28,13 +31,15 @@ export interface ThreadsListener {
   readonly onTerminating: (thread: PoolThread) => void
   /** It could not be ended, and was left behind. */
   readonly onAbandoned: (thread: PoolThread) => void
+  /** So many threads are stuck that those who get stuck now are not replaced. */
+  readonly onStuckLimit: (stuck: number, places: number) => void
   /** It has ended; `previous` is the state in which it was. */
   readonly onEnded: (thread: PoolThread, exit: ThreadExit, previous: ThreadState) => void
   /** A start failed; another is tried after a pause. */
   readonly onStartFailed: (attempt: number, cause: unknown) => void
   /** So many starts failed in a row that waiting for a thread is pointless. */
   readonly onNoThreads: (attempts: number, cause: unknown) => void
-  /** The pause after a failed start is over. */
+  /** The pause after a failed start is over, or a stuck thread has ended: a start can succeed now. */
   readonly onRetry: () => void
 }
 
@@ -92,7 +97,17 @@ export class Threads {
 
   /** Threads that are on their way or could be. */
   get startable(): number {
-    return this.starting + this.options.maxThreads - this.all.size
+    return this.starting + Math.max(0, this.places - this.all.size)
+  }
+
+  /**
+   * How many threads there can be, besides the stuck. As many stuck ones as the pool may
+   * have threads are replaced; each further one takes a place, until none is left. So a
+   * pool never has more than twice `maxThreads`.
+   */
+  private get places(): number {
+    const { maxThreads } = this.options
+    return Math.min(maxThreads, 2 * maxThreads - this.stuck.size)
   }
 
   // ---------------------------------------------------------------------------
@@ -150,8 +165,9 @@ export class Threads {
     this.resting = false
     const wanted = this.closing ? 0 : this.wanted
     while (
-      (this.live < wanted || this.starting < waiting) && this.all.size < this.options.maxThreads && this.startOne()
+      (this.live < wanted || this.starting < waiting) && this.all.size < this.places && this.startOne() !== undefined
     );
+    if (waiting > 0 && this.places === 0) this.startFailed(new Error(stuckEverywhere(this.stuck.size)))
   }
 
   /** Asks for so many threads to be there, tasks or not; no fewer than the minimum. */
@@ -159,13 +175,19 @@ export class Threads {
     this.wanted = Math.max(this.options.minThreads, count)
   }
 
-  private startOne(): boolean {
+  /** Starts a thread that will take the place of another, beyond the maximum until that one has retired. */
+  startReplacement(): PoolThread | undefined {
+    return this.closing || this.cancelBackoff !== undefined ? undefined : this.startOne()
+  }
+
+  private startOne(): PoolThread | undefined {
     const thread = new PoolThread(this.started + 1)
-    const { preload, threadData } = this.options
+    const { preload, recycle, threadData } = this.options
     const start: protocol.ThreadStart = {
       control: thread.control.int32.buffer as SharedArrayBuffer,
       preload,
-      threadData
+      threadData,
+      measureHeap: recycle !== undefined && recycle.heapBytes !== Infinity
     }
     try {
       thread.thread = this.host.spawn({ ordinal: thread.ordinal, start }, {
@@ -177,7 +199,7 @@ export class Threads {
       })
     } catch (cause) {
       this.startFailed(cause)
-      return false
+      return undefined
     }
     this.started++
     this.all.add(thread)
@@ -187,7 +209,7 @@ export class Threads {
       this.terminate(thread)
       this.startFailed(new Error(`The thread did not report ready within ${startTimeoutMillis} ms`))
     }))
-    return true
+    return thread
   }
 
   private startFailed(cause: unknown): void {
@@ -218,6 +240,7 @@ export class Threads {
     if (message[0] !== protocol.Ready) return this.listener.onMessage(thread, message)
     if (thread.state !== "Starting") return
     thread.state = "Ready"
+    thread.readyAt = this.host.now()
     thread.clearLadder()
     this.starting--
     this.listener.onReady(thread, message[1])
@@ -226,6 +249,12 @@ export class Threads {
   // ---------------------------------------------------------------------------
   // Ending
   // ---------------------------------------------------------------------------
+
+  /** Lets a thread retire as soon as it has nothing to do. */
+  leave(thread: PoolThread): void {
+    thread.leaving = true
+    if (this.idle.includes(thread)) this.retire(thread)
+  }
 
   /** Lets an idle thread release its values and end; the ladder sees to it that it does. */
   retire(thread: PoolThread): void {
@@ -239,7 +268,7 @@ export class Threads {
   /** Ends a thread wherever it is, and abandons it if that has no effect in time. */
   terminate(thread: PoolThread): void {
     if (thread.state === "Terminating" || thread.state === "Stuck" || thread.state === "Ended") return
-    this.leave(thread)
+    this.uncount(thread)
     thread.state = "Terminating"
     thread.setLadder(this.after(this.options.terminateMillis, () => this.abandon(thread)))
     thread.thread.terminate()
@@ -250,10 +279,11 @@ export class Threads {
   abandon(thread: PoolThread): void {
     if (thread.state === "Stuck" || thread.state === "Ended") return
     thread.clearLadder()
-    this.leave(thread)
+    this.uncount(thread)
     thread.state = "Stuck"
     this.all.delete(thread)
     this.stuck.add(thread)
+    if (this.places < this.options.maxThreads) this.listener.onStuckLimit(this.stuck.size, this.places)
     this.listener.onAbandoned(thread)
   }
 
@@ -262,9 +292,13 @@ export class Threads {
     thread.clearLadder()
     if (this.stuck.delete(thread)) {
       thread.state = "Ended"
-      return
+      if (this.closing) return
+      // There may be a place again.
+      this.cancelBackoff?.()
+      this.cancelBackoff = undefined
+      return this.listener.onRetry()
     }
-    this.leave(thread)
+    this.uncount(thread)
     thread.state = "Ended"
     this.all.delete(thread)
     // One that dies before it has done anything would be started again at once, and so on.
@@ -277,7 +311,7 @@ export class Threads {
   }
 
   /** Takes a thread out of the counts of its state. */
-  private leave(thread: PoolThread): void {
+  private uncount(thread: PoolThread): void {
     if (thread.state === "Starting") this.starting--
     if (thread.state === "Starting" || thread.state === "Ready") this.live--
     this.takeFromIdle(thread)
@@ -303,6 +337,10 @@ export class Threads {
     return after(this.host, delayMillis, callback)
   }
 }
+
+const stuckEverywhere = (count: number): string =>
+  `${count} threads are stuck in native code, and no more are started before one of them has ended. ` +
+  "Processes can be killed where threads cannot: consider process isolation for these tasks"
 
 /** A timer that an infinite delay never starts. */
 export const after = (host: ThreadHost, delayMillis: number, callback: () => void): () => void =>

@@ -22,7 +22,8 @@ const defaults: SchedulerOptions = {
   terminateMillis: 50,
   resourceLimits: {},
   threadData: undefined,
-  preload: []
+  preload: [],
+  recycle: undefined
 }
 
 const setup = (options?: Partial<SchedulerOptions>) => {
@@ -402,5 +403,89 @@ describe("scheduler", () => {
     assert.isUndefined(limited.exit)
     host.advance(60)
     assert.strictEqual(reasonOf(limited)._tag, "QueueTimedOut")
+  })
+
+  const recycle = { tasks: Infinity, heapBytes: Infinity, ageMillis: Infinity }
+
+  it("recycle: a thread that has run its tasks goes on until its replacement is ready", () => {
+    const { host, scheduler, submit } = setup({ maxThreads: 1, recycle: { ...recycle, tasks: 2 } })
+    const submissions = [1, 2, 3, 4].map((n) => submit(n))
+    const [thread] = host.threads
+    thread!.ready()
+    for (const n of [1, 2]) {
+      thread!.enter()
+      thread!.finish(n)
+    }
+    while (thread!.inbox.length > 0 && host.threads.length < 2) {
+      thread!.enter()
+      thread!.finish()
+    }
+    const replacement = host.threads[1]!
+    assert.isFalse(thread!.retired)
+    const late = submit(5)
+    assert.strictEqual(thread!.task, 5, "the worn thread takes tasks as long as it is the only one")
+    replacement.ready()
+    assert.isFalse(thread!.retired, "it ends the task that it has")
+    thread!.enter()
+    thread!.finish(5)
+    assert.deepStrictEqual(late.exit, Exit.succeed(5))
+    assert.isTrue(thread!.retired)
+    thread!.exit()
+    assert.isTrue(submissions.every(({ exit }) => exit !== undefined && Exit.isSuccess(exit)))
+    const last = submit(6)
+    replacement.enter()
+    replacement.finish(6)
+    assert.deepStrictEqual(last.exit, Exit.succeed(6))
+    assert.strictEqual(scheduler.threads.all.size, 1)
+  })
+
+  it("recycle: by age an idle thread is replaced, one after the other, and without a replacement none goes", () => {
+    const { host, scheduler } = setup({
+      maxThreads: 2,
+      minThreads: 2,
+      keepAliveMillis: Infinity,
+      recycle: { ...recycle, ageMillis: 1000 }
+    })
+    const [first, second] = host.threads
+    first!.ready()
+    second!.ready()
+    host.refusal = new Error("EAGAIN")
+    host.advance(1000)
+    assert.strictEqual(scheduler.threads.all.size, 2)
+    assert.isFalse(first!.retired || second!.retired)
+    host.refusal = undefined
+    host.advance(1000)
+    assert.strictEqual(host.threads.length, 3)
+    host.threads[2]!.ready()
+    assert.strictEqual([first, second].filter((thread) => thread!.retired).length, 1)
+  })
+
+  it("stuck threads are replaced up to maxThreads; with none left, tasks fail until one has ended", () => {
+    const { events, host, scheduler, submit } = setup({ maxThreads: 1, terminateMillis: 5, graceMillis: 5 })
+    const getStuck = (): void => {
+      const { run } = submit(0)
+      const thread = host.threads.at(-1)!
+      thread.ready()
+      thread.enter()
+      scheduler.stop(run, "Abort")
+      host.advance(10)
+    }
+    getStuck()
+    assert.strictEqual(scheduler.threads.stuck.size, 1)
+    assert.isFalse(events.some(({ _tag }) => _tag === "StuckLimit"))
+    getStuck()
+    assert.deepInclude(events, { _tag: "StuckLimit", stuck: 2, places: 0 })
+    assert.strictEqual(host.threads.length, 2)
+    const waiting = submit(1)
+    host.advance(10_000)
+    assert.strictEqual(reasonOf(waiting)._tag, "SpawnFailed")
+    assert.strictEqual(host.threads.length, 2, "no third thread")
+    const patient = submit(2)
+    host.threads[0]!.exit(1)
+    assert.strictEqual(host.threads.length, 3)
+    host.threads[2]!.ready()
+    host.threads[2]!.enter()
+    host.threads[2]!.finish(2)
+    assert.deepStrictEqual(patient.exit, Exit.succeed(2))
   })
 })

@@ -60,6 +60,7 @@ const simulate = (seed: number): void => {
   const host = new SimulatedHost()
   const maxThreads = 1 + below(3)
   const queueCapacity = pick([0, 1, 5, 1000])
+  const recycle = pick([undefined, undefined, { tasks: 3, heapBytes: Infinity, ageMillis: pick([20, Infinity]) }])
   const scheduler = new Scheduler(host, {
     minThreads: below(2),
     maxThreads,
@@ -71,7 +72,8 @@ const simulate = (seed: number): void => {
     terminateMillis: 5,
     resourceLimits: {},
     threadData: undefined,
-    preload: []
+    preload: [],
+    recycle
   }, () => {})
 
   const submissions: Array<Submission> = []
@@ -250,7 +252,8 @@ const simulate = (seed: number): void => {
       lastSent = Math.max(...newlySent)
       newlySent = []
     }
-    assert.isAtMost(scheduler.threads.all.size, maxThreads)
+    // One can be there to replace another.
+    assert.isAtMost(scheduler.threads.all.size, maxThreads + (recycle === undefined ? 0 : 1))
     // What is taken back from threads had been let in before.
     assert.isAtMost(scheduler.queueDepth, queueCapacity + maxThreads + controlBlock.capacity * maxThreads)
   }

@@ -21,6 +21,9 @@ const fewestMaxThreads = 4
 /** Arbitrary: large enough for a burst, small enough to notice a pool that cannot keep up. */
 const defaultQueueCapacity = 10_000
 
+/** Arbitrary: below that a pool would do little else. */
+const shortestAgeMillis = 1000
+
 export const resolve = (pool: string, options: Options): Effect.Effect<ResolvedOptions, InvalidOptions> =>
   Effect.fromResult(Result.gen(function*() {
     const refuse = (option: string, expected: string, actual: unknown) =>
@@ -36,12 +39,7 @@ export const resolve = (pool: string, options: Options): Effect.Effect<ResolvedO
       return value
     }
 
-    const millis = function*(
-      option: "keepAlive" | "shutdownTimeout" | "gracePeriod" | "terminateTimeout",
-      byDefault: number,
-      bounded: boolean
-    ) {
-      const value = options[option]
+    const millisOf = function*(option: string, value: Duration.Input | undefined, byDefault: number, bounded: boolean) {
       if (value === undefined) return byDefault
       const duration = Number.isNaN(value) ? undefined : Option.getOrUndefined(Duration.fromInput(value))
       const expected = bounded
@@ -51,6 +49,25 @@ export const resolve = (pool: string, options: Options): Effect.Effect<ResolvedO
       const result = Duration.toMillis(duration)
       if (bounded && !Number.isFinite(result)) return yield* refuse(option, expected, value)
       return result
+    }
+    const millis = (
+      option: "keepAlive" | "shutdownTimeout" | "gracePeriod" | "terminateTimeout",
+      byDefault: number,
+      bounded: boolean
+    ) => millisOf(option, options[option], byDefault, bounded)
+
+    const recycling = function*(recycle: Options["recycle"]) {
+      if (recycle === undefined) return undefined
+      const { age, heapMb = Infinity, tasks = Infinity } = recycle
+      if (tasks !== Infinity && !(Number.isSafeInteger(tasks) && tasks > 0)) {
+        return yield* refuse("recycle.tasks", "an integer of at least 1", tasks)
+      }
+      if (!(typeof heapMb === "number" && heapMb > 0)) {
+        return yield* refuse("recycle.heapMb", "a number of MB above 0", heapMb)
+      }
+      const ageMillis = yield* millisOf("recycle.age", age, Infinity, false)
+      if (ageMillis < shortestAgeMillis) return yield* refuse("recycle.age", "a second at least", age)
+      return { tasks, heapBytes: heapMb * 2 ** 20, ageMillis }
     }
 
     const maxThreads = yield* integer("maxThreads", 1, Math.max(fewestMaxThreads, availableParallelism()))
@@ -69,6 +86,8 @@ export const resolve = (pool: string, options: Options): Effect.Effect<ResolvedO
       }
       resourceLimits[name] = value
     }
+
+    const recycle = yield* recycling(options.recycle)
 
     const preload: Array<string> = []
     for (const entry of options.preload ?? []) {
@@ -97,7 +116,8 @@ export const resolve = (pool: string, options: Options): Effect.Effect<ResolvedO
         terminateMillis: yield* millis("terminateTimeout", 1000, true),
         resourceLimits,
         threadData: options.threadData,
-        preload
+        preload,
+        recycle
       },
       host: {
         threadName: options.threadName ?? pool,

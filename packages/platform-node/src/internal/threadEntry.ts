@@ -3,6 +3,7 @@
  * the start-up cost of every thread.
  */
 import * as ThreadRunner from "effect-blocking/ThreadRunner"
+import { getHeapStatistics } from "node:v8"
 import { parentPort, workerData } from "node:worker_threads"
 import { sharedClock } from "./clock.ts"
 
@@ -13,6 +14,7 @@ const runner = ThreadRunner.start({
   post: (message, transfer) => port.postMessage(message, transfer as Array<ArrayBuffer> | undefined),
   load: (url) => import(url),
   now: sharedClock(),
+  heapUsed: () => getHeapStatistics().used_heap_size,
   // The event loop ends with the port, unless a body left something open: then the
   // scheduler terminates the thread.
   exit: () => port.close()

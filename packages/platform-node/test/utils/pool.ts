@@ -1,7 +1,7 @@
 /** A pool of real threads for one test, which must leave nothing behind. */
 import { NodeBlocking } from "@effect-blocking/platform-node"
 import { assert } from "@effect/vitest"
-import { Effect, Logger, type Scope } from "effect"
+import { Effect, Exit, Logger, Scope } from "effect"
 import type { Blocking, JoinError } from "effect-blocking"
 
 export const withPool = <A, E>(
@@ -19,6 +19,20 @@ export const withPool = <A, E>(
     if (pool !== undefined) yield* assertQuiescent(pool)
     return yield* result
   }).pipe(Effect.provide(Logger.layer([])))
+
+/** A pool that the test itself closes, and what it logs. */
+export const closeable = (options: NodeBlocking.Options) =>
+  Effect.gen(function*() {
+    const logged: Array<string> = []
+    const logger = Logger.make(({ message }) => {
+      logged.push(String(message))
+    })
+    const scope = yield* Scope.make()
+    const withLogger = Effect.provide(Logger.layer([logger]))
+    const pool = yield* NodeBlocking.make("test", options).pipe(Scope.provide(scope), withLogger)
+    const close = withLogger(Scope.close(scope, Exit.void))
+    return { pool, close, logged }
+  })
 
 /** After the close of a pool: no thread, nothing queued, every submission with one outcome. */
 export const assertQuiescent = Effect.fnUntraced(function*(pool: Blocking.Pool, stuckThreads = 0) {
