@@ -66,6 +66,19 @@ const registerAll = (
     gauge("queue_depth", "Tasks that wait for a thread", () => scheduler.queueDepth),
     gauge("submitters_suspended", "Submitters that wait for room in the queue", () => scheduler.suspended),
     counter("threads_started_total", "Threads that were started", () => threads.started),
+    counter(
+      "stray_errors_total",
+      "Errors that a task left behind and nobody caught",
+      () => scheduler.strayErrors
+    ),
+    ...Object.keys(scheduler.stops).map((step) =>
+      counter(
+        "stops_total",
+        "Running tasks that were asked to stop, whose threads were terminated, that were abandoned",
+        () => scheduler.stops[step as keyof typeof scheduler.stops],
+        { step }
+      )
+    ),
     ...(Object.keys(scheduler.outcomes) as Array<OutcomeKind>).map((outcome) =>
       counter("tasks_total", "Tasks that have ended, by outcome", () => scheduler.outcomes[outcome], { outcome })
     ),

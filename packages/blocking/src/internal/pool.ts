@@ -326,6 +326,12 @@ const logEvent = (event: SchedulerEvent): Effect.Effect<void> => {
         `Pool thread ${event.threadId} could not be terminated and was abandoned` +
           (event.task === undefined ? "" : `; it runs task "${event.task}"`)
       )
+    case "Stop":
+      return Effect.logDebug(
+        event.step === "Requested"
+          ? `Task "${event.task}" on pool thread ${event.threadId} is asked to stop (${event.by})`
+          : `Pool thread ${event.threadId} is terminated: task "${event.task}" was asked to stop and did not (${event.by})`
+      )
     case "StuckLimit":
       return Effect.logError(
         `${event.stuck} threads of the pool are stuck in native code: it goes on with at most ${event.places} ` +

@@ -63,6 +63,16 @@ export type SchedulerEvent =
   | { readonly _tag: "ThreadLost"; readonly threadId: number; readonly exit: ThreadExit }
   | { readonly _tag: "ThreadAbandoned"; readonly threadId: number; readonly task: string | undefined }
   | { readonly _tag: "StuckLimit"; readonly stuck: number; readonly places: number }
+  | {
+    readonly _tag: "Stop"
+    readonly step: StopStep
+    readonly by: StopBy
+    readonly threadId: number
+    readonly task: string
+  }
+
+/** The first two steps of the ladder; a thread that reaches the third is `ThreadAbandoned`. */
+export type StopStep = "Requested" | "Terminated"
 
 /** A task that has lost so many threads before they claimed it is failed: it may be what ends them. */
 const maxLosses = 2
@@ -119,6 +129,10 @@ export class Scheduler {
   }
   readonly queueWait = new Distribution(durationBoundaries)
   readonly runTime = new Distribution(durationBoundaries)
+  /** How often each step of the ladder was taken. */
+  readonly stops: Record<StopStep | "Abandoned", number> = { Requested: 0, Terminated: 0, Abandoned: 0 }
+  /** Errors that nobody caught in a thread. */
+  strayErrors = 0
   submitted = 0
   /** Runs without an outcome. */
   private unsettled = 0
@@ -426,6 +440,7 @@ export class Scheduler {
       this.turns.onMessage(thread, message)
     } else if (message[0] === protocol.Stray) {
       const error = decode(message[1], [])
+      this.strayErrors++
       this.onEvent({ _tag: "StrayError", threadId: thread.thread.threadId, task: message[2], error })
     }
   }
@@ -570,6 +585,7 @@ export class Scheduler {
   /** The ladder, first step: the flag, at once. The thread decides when it is free again, nobody else. */
   private raise(run: Run, by: StopBy): void {
     const thread = run.thread!
+    if (run.stop === undefined) this.tellStop("Requested", run, thread, by)
     run.stop ??= by
     controlBlock.requestStop(thread.control, run.sequence)
     if (!controlBlock.isEntered(thread.control, run.sequence)) {
@@ -596,13 +612,22 @@ export class Scheduler {
   /** Second step: the end of the thread. What it has not claimed runs elsewhere (C4). */
   private onTerminating(thread: PoolThread): void {
     const { running } = thread
-    if (running !== undefined) this.shutdown?.report.terminated.push(running.task.name)
+    if (running !== undefined) {
+      this.shutdown?.report.terminated.push(running.task.name)
+      this.tellStop("Terminated", running, thread, running.stop ?? "Shutdown")
+    }
     this.takeBack(thread)
     this.pump()
   }
 
+  private tellStop(step: StopStep, run: Run, thread: PoolThread, by: StopBy): void {
+    this.stops[step]++
+    this.onEvent({ _tag: "Stop", step, by, threadId: thread.thread.threadId, task: run.task.name })
+  }
+
   /** Third step: the thread sits in native code, and its caller goes on without it. */
   private onAbandoned(thread: PoolThread): void {
+    this.stops.Abandoned++
     this.turns.flush()
     this.collect(thread)
     const { running } = thread
