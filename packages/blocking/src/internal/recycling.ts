@@ -18,7 +18,7 @@ export interface RecycleOptions {
 }
 
 export class Recycling {
-  /** The thread to be replaced, and the one that will replace it. */
+  /** The thread to be replaced, until it is gone, and the one that will replace it, until it is ready. */
   private worn: PoolThread | undefined
   private replacement: PoolThread | undefined
   private readonly host: ThreadHost
@@ -35,12 +35,9 @@ export class Recycling {
   onReady(thread: PoolThread): void {
     this.watchAge(thread)
     if (thread !== this.replacement) return
-    const { worn } = this
-    this.worn = this.replacement = undefined
-    // It may have ended by itself.
-    if (worn?.state === "Ready") this.threads.leave(worn)
-    // Others may have waited for their turn.
-    for (const other of Array.from(this.threads.all)) this.inspect(other)
+    this.replacement = undefined
+    // Its end can be under way, for other reasons.
+    if (this.worn?.state === "Ready") this.threads.leave(this.worn)
   }
 
   /** An idle thread grows old as well. */
@@ -57,15 +54,20 @@ export class Recycling {
     this.inspect(thread)
   }
 
-  /** A thread is gone, or is about to be. */
+  /** A thread is gone, or left behind. */
   onGone(thread: PoolThread): void {
     thread.cancelAge?.()
-    if (thread === this.worn) this.worn = undefined
-    if (thread === this.replacement) this.worn = this.replacement = undefined
+    if (thread === this.replacement) this.replacement = this.worn = undefined
+    if (thread !== this.worn) return
+    this.worn = undefined
+    // Others may have waited for their turn.
+    if (this.replacement === undefined) { for (const other of Array.from(this.threads.all)) this.inspect(other) }
   }
 
   private inspect(thread: PoolThread): void {
-    if (this.replacement !== undefined || thread.leaving || thread.state !== "Ready" || !this.isWorn(thread)) return
+    if (this.worn !== undefined || this.replacement !== undefined || thread.state !== "Ready" || !this.isWorn(thread)) {
+      return
+    }
     this.replacement = this.threads.startReplacement()
     // Without one it goes on as it is, and is looked at again when it has ended its next task.
     if (this.replacement !== undefined) this.worn = thread

@@ -114,7 +114,12 @@ describe("scheduler", () => {
     host.advance(50)
     assert.deepInclude(reasonOf(run), { _tag: "Cancelled", by: "Abort", stopped: "Abandoned" })
     assert.strictEqual(host.threads.length, 2, "an abandoned one does not")
-    assert.deepStrictEqual(events, [{ _tag: "ThreadAbandoned", threadId: 1, task: "task" }])
+    const told = { threadId: 1, task: "task" }
+    assert.deepStrictEqual(events, [
+      { _tag: "Stop", step: "Requested", by: "Abort", ...told },
+      { _tag: "Stop", step: "Terminated", by: "Abort", ...told },
+      { _tag: "ThreadAbandoned", ...told }
+    ])
     thread!.exit(1)
     assert.strictEqual(scheduler.threads.stuck.size, 0)
   })
