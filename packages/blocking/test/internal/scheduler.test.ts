@@ -493,4 +493,35 @@ describe("scheduler", () => {
     host.threads[2]!.finish(2)
     assert.deepStrictEqual(patient.exit, Exit.succeed(2))
   })
+
+  it("F5: a clock that jumps, as after the sleep of the machine, ends what is due and loses nothing", () => {
+    const { host, scheduler, submit } = setup({ maxThreads: 1, keepAliveMillis: 1000 })
+    const running = submit(1)
+    const limited = submit(2, { timeLimit: 50 })
+    const expired = submit(3, { queueTimeLimit: 50 })
+    const queued = submit(4)
+    const [thread] = host.threads
+    thread!.ready()
+    thread!.enter()
+    host.time += 3_600_000
+    host.advance(1)
+    assert.strictEqual(reasonOf(expired)._tag, "QueueTimedOut")
+    assert.isUndefined(running.exit)
+    thread!.finish(1)
+    assert.deepStrictEqual(running.exit, Exit.succeed(1))
+    // It was sent after the jump, and has its time.
+    thread!.enter()
+    host.advance(49)
+    assert.isFalse(thread!.isStopRequested)
+    host.time -= 10_000
+    host.advance(5)
+    thread!.finish(2)
+    assert.deepStrictEqual(limited.exit, Exit.succeed(2))
+    thread!.enter()
+    thread!.finish(4)
+    assert.deepStrictEqual(queued.exit, Exit.succeed(4))
+    assert.isTrue(scheduler.isIdle)
+    host.advance(3_700_000)
+    assert.isTrue(thread!.retired)
+  })
 })
