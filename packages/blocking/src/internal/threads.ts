@@ -168,7 +168,7 @@ export class Threads {
       threadData
     }
     try {
-      thread.thread = this.host.spawn({ ordinal: thread.ordinal, start }, {
+      thread.thread = this.host.spawn({ ordinal: thread.ordinal, start, mayBlock: () => thread.mayBlock }, {
         onMessage: (message) => this.onMessage(thread, message as protocol.FromThread),
         onMessageError: (error) => {
           if (thread.state !== "Stuck" && thread.state !== "Ended") this.listener.onMessageError(thread, error)
