@@ -80,16 +80,30 @@ describe.skipIf(process.platform === "win32")("exit", () => {
       assert.include(stderr, "Error: nobody catches this\n    at ")
     }), limit)
 
-  it.live(
-    "D5: exit listeners can change the code, exit again, and throw, as without a thread",
-    () =>
+  const atExit = { exitCode: "sets the code", exitAgain: "exits again", exitThrows: "throws" }
+  for (const [end, what] of Object.entries(atExit)) {
+    it.live(`D5: an exit listener that ${what} has the same effect as without a thread`, () =>
       Effect.gen(function*() {
-        for (const end of ["exitCode", "exitAgain", "exitThrows"]) {
-          const [held, free] = yield* Effect.all([stuck("read", end), stuck("none", end)], { concurrency: 2 })
-          assert.strictEqual(held.code, free.code, end)
-          if (end === "exitThrows") assert.include(held.stderr, "Error: a listener failed\n    at ")
-        }
-      }),
+        const [held, free] = yield* Effect.all([stuck("read", end), stuck("none", end)], { concurrency: 2 })
+        assert.deepStrictEqual([held.code, held.listeners], [free.code, free.listeners])
+        if (end === "exitThrows") assert.include(held.stderr, "Error: a listener failed\n    at ")
+        else assert.strictEqual(held.stderr, "")
+      }), limit)
+  }
+
+  it.live(
+    "D5: where a process cannot be replaced it is killed, after the listeners",
+    () =>
+      native.withFifo((fifo) =>
+        Effect.gen(function*() {
+          const { code, signal, stderr } = yield* Program.run("stuck.ts", {
+            args: ["--import", "data:text/javascript,process.execve=undefined"],
+            argv: ["read", "teardown", fifo.path]
+          })
+          assert.deepStrictEqual({ code, signal, stderr }, { code: null, signal: "SIGKILL", stderr: "" })
+          assert.strictEqual(readFileSync(`${fifo.path}.notes`, "utf8"), both(9))
+        })
+      ),
     limit
   )
 
