@@ -3,7 +3,7 @@
  * them as a stranger would, in an empty folder outside of this repository, from JavaScript
  * and TypeScript, on every supported Node.
  */
-import { execFileSync } from "node:child_process"
+import { execFileSync, spawnSync } from "node:child_process"
 import {
   cpSync,
   existsSync,
@@ -101,12 +101,23 @@ try {
   check("TypeScript accepts the consumer, with skipLibCheck off", () => {
     const options = "--noEmit --strict --exactOptionalPropertyTypes --module nodenext --target es2023 --types node " +
       "--allowImportingTsExtensions --erasableSyntaxOnly --verbatimModuleSyntax"
-    run(join(bin, "tsc"), [...options.split(" "), "main.ts", "password.ts"])
+    run(join(bin, "tsc"), [...options.split(" "), "main.ts", "stuck.ts", "password.ts"])
   })
+  const nodeOf = (name: string): string => join(folder, "node_modules", name, "bin", windows ? "node.exe" : "node")
   for (const name of Object.keys(nodes)) {
+    // Windows has no FIFO.
+    if (!windows) {
+      check(`stuck.ts exits on ${name}, with its code and nothing on stderr`, () => {
+        const fifo = join(folder, `fifo-${name}`)
+        run("mkfifo", [fifo])
+        const options = { cwd: folder, encoding: "utf8", timeout: 60_000, killSignal: "SIGKILL" } as const
+        const { status, stderr } = spawnSync(nodeOf(name), ["stuck.ts", fifo], options)
+        if (status !== 7 || stderr !== "") throw new Error(`ended with ${status}\n${stderr}`)
+      })
+    }
     for (const program of ["main.ts", "js/main.js"]) {
       check(`${program} on ${name}`, () => {
-        const printed = run(join(folder, "node_modules", name, "bin", windows ? "node.exe" : "node"), [program]).trim()
+        const printed = run(nodeOf(name), [program]).trim()
         if (printed !== expected) throw new Error(`printed ${printed}, not ${expected}`)
       })
     }

@@ -1,6 +1,7 @@
 import { Task } from "effect-blocking"
 import * as Result from "effect/Result"
 import { scryptSync } from "node:crypto"
+import { readFileSync } from "node:fs"
 
 export const hash = Task.make(import.meta.url, "hash", (password: string, salt: string) =>
   password === ""
@@ -10,3 +11,5 @@ export const hash = Task.make(import.meta.url, "hash", (password: string, salt: 
 export const broken = Task.make(import.meta.url, "broken", (): number => {
   throw new RangeError("out of range")
 })
+
+export const read = Task.make(import.meta.url, "read", (path: string) => readFileSync(path, "utf8"))

@@ -29,6 +29,13 @@ export interface ThreadHost {
   readonly spawn: (options: ThreadOptions, events: ThreadEvents) => Thread
   /** Whether the pool has work: while it has, the process must stay alive, and otherwise not for its sake. */
   readonly keepAlive: (active: boolean) => void
+  /**
+   * Calls back when the program is to end sooner than it would: the pool then shuts down
+   * at once, without `shutdownTimeout`. The answer forgets the callback.
+   */
+  readonly onHurry?: (callback: () => void) => () => void
+  /** What the log says besides of a thread that could not be terminated: what it means for the process. */
+  readonly aboutAbandoned?: () => string | undefined
 }
 
 /**
@@ -42,6 +49,11 @@ export interface ThreadOptions {
   readonly ordinal: number
   /** Passed to `ThreadPlatform.start` by a structured clone. */
   readonly start: unknown
+  /**
+   * Whether the thread may be in code that nobody can end: a task, a module, the release
+   * of a value. `false` only if it is idle.
+   */
+  readonly mayBlock: () => boolean
 }
 
 /**

@@ -15,9 +15,10 @@ import type * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Runtime from "effect/Runtime"
+import type * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import type { InvalidOptions } from "./internal/invalidOptions.ts"
+import { main } from "./internal/main.ts"
 import { resolve } from "./internal/options.ts"
 import { workerHost } from "./internal/workerHost.ts"
 
@@ -223,31 +224,46 @@ export const layerConfig = (
 // Running
 // -----------------------------------------------------------------------------
 
-const main = Runtime.makeRunMain(({ fiber, teardown }) => {
-  let signalled = false
-  const onSignal = (): void => {
-    signalled = true
-    fiber.interruptUnsafe()
-  }
-  process.on("SIGINT", onSignal)
-  process.on("SIGTERM", onSignal)
-  fiber.addObserver((exit) => {
-    process.off("SIGINT", onSignal)
-    process.off("SIGTERM", onSignal)
-    teardown(exit, (code) => {
-      if (signalled || code !== 0) process.exit(code)
-    })
-  })
-})
-
 /**
- * Runs an effect as the program: logs its failure, sets the exit code, and interrupts
- * it on SIGINT and SIGTERM, so that its pools shut down.
+ * Runs an effect as the program: logs its failure, sets the exit code, shuts its pools
+ * down on SIGINT and SIGTERM, and exits even if a thread is in native code that nothing
+ * interrupts.
+ *
+ * **When to use**
+ *
+ * Use in place of `NodeRuntime.runMain` in a program with a pool.
  *
  * **Details**
  *
- * Like `NodeRuntime.runMain`, but does nothing in a pool thread: a module can define
- * tasks and start the program, and a thread that loads it does not start it again.
+ * The first SIGINT or SIGTERM interrupts the effect, so that its scopes close and its
+ * pools shut down. The second shuts all pools down at once: what is left of
+ * `shutdownTimeout` is skipped, also for pools whose scopes have not begun to close, so
+ * that they are gone after `gracePeriod` and `terminateTimeout`. The third exits at once, with
+ * 130 for SIGINT and 143 for SIGTERM. The same signal again within 100 ms is not counted.
+ *
+ * The exit code is that of `NodeRuntime.runMain`: 0, 1 or the error's own
+ * (`Runtime.errorExitCode`), and 130 after an interruption, by whichever signal; or what
+ * `teardown` says. After a success without a signal the process ends when its event loop
+ * is empty. Otherwise it exits as soon as stdout and stderr are written out, or after 2
+ * seconds if nobody reads them.
+ *
+ * Node itself waits for such a thread at any exit. If one may be in the way, then the
+ * process is replaced by a shell that exits with the code, whether `runMain` exits, or
+ * `process.exit` is called, or an uncaught error ends the program. The listeners of
+ * `exit` have run before, each once.
+ *
+ * Does nothing in a pool thread: a module can define tasks and start the program, and a
+ * thread that loads it does not start it again.
+ *
+ * **Gotchas**
+ *
+ * A signal is heard only in the event loop: not while the program's own thread blocks.
+ *
+ * A process that was replaced has not run the cleanup of native addons, and leaves behind
+ * the child processes of its tasks (`execSync`).
+ *
+ * Windows cannot replace a process. There it is terminated, after the listeners, with
+ * exit code 1 whatever the code was. It also has no SIGTERM.
  *
  * **Example** (Task and program in one file)
  *

@@ -32,7 +32,7 @@ export const make = Effect.fnUntraced(function*(
   }
   // One step: with `minThreads` it has threads as soon as it is there.
   const scheduler = yield* Effect.acquireRelease(
-    Effect.sync(() => new Scheduler(host, options, (event) => log(logEvent(event)))),
+    Effect.sync(() => new Scheduler(host, options, (event) => log(logEvent(event, host)))),
     (scheduler) => shutdown(scheduler, key)
   )
   yield* metrics.register(key, scheduler)
@@ -299,7 +299,7 @@ const shutdown = Effect.fnUntraced(function*(scheduler: Scheduler, pool: string)
 
 const listed = (tasks: ReadonlyArray<string>): string => tasks.length === 0 ? "" : ` (${tasks.join(", ")})`
 
-const logEvent = (event: SchedulerEvent): Effect.Effect<void> => {
+const logEvent = (event: SchedulerEvent, host: ThreadHost): Effect.Effect<void> => {
   switch (event._tag) {
     case "StrayError":
       return Effect.logError(
@@ -321,11 +321,14 @@ const logEvent = (event: SchedulerEvent): Effect.Effect<void> => {
         `Pool thread ${event.threadId} did not answer for ${event.millis} ms and is terminated: ` +
           "a module that does not finish loading, or a task that left synchronous work behind"
       )
-    case "ThreadAbandoned":
+    case "ThreadAbandoned": {
+      const more = host.aboutAbandoned?.()
       return Effect.logWarning(
         `Pool thread ${event.threadId} could not be terminated and was abandoned` +
-          (event.task === undefined ? "" : `; it runs task "${event.task}"`)
+          (event.task === undefined ? "" : `; it runs task "${event.task}"`) +
+          (more === undefined ? "" : `. ${more}`)
       )
+    }
     case "Stop":
       return Effect.logDebug(
         event.step === "Requested"

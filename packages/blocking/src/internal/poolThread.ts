@@ -61,6 +61,11 @@ export class PoolThread {
     return this.stuckOn ?? this.assigned.find((run) => controlBlock.isClaimed(this.control, run.sequence))
   }
 
+  /** Whether it may be in someone's code, and not in its event loop. */
+  get mayBlock(): boolean {
+    return this.state !== "Ended" && (this.state !== "Ready" || this.assigned.length > 0)
+  }
+
   setLadder(cancel: () => void, run?: Run): void {
     this.cancelLadder?.()
     this.cancelLadder = cancel

@@ -111,6 +111,8 @@ export class Scheduler {
   private readonly recycling: Recycling | undefined
   private readonly turns: Turns
   private shutdown: Shutdown | undefined
+  private onClosed: ((report: ShutdownReport) => void) | undefined
+  private readonly forgetHurry: (() => void) | undefined
 
   readonly outcomes: Record<OutcomeKind, number> = {
     Succeeded: 0,
@@ -188,6 +190,7 @@ export class Scheduler {
     this.prewarmed = new Prewarm(this.threads)
     if (options.recycle !== undefined) this.recycling = new Recycling(host, this.threads, options.recycle)
     this.turns = new Turns(host, (thread, message) => this.collect(thread, message))
+    this.forgetHurry = host.onHurry?.(() => this.hurry())
     this.threads.start(0)
   }
 
@@ -369,7 +372,7 @@ export class Scheduler {
       } else if (thread.lease !== undefined || run.transfer !== undefined) {
         // The state it was for, or the buffers it was sent with, are gone with the thread.
         this.settle(run, this.lostWith(run, died ?? terminated))
-      } else if (this.shutdown !== undefined && !run.task.mandatory) {
+      } else if (this.shutdown !== undefined && (!run.task.mandatory || this.shutdown.over)) {
         this.shutdown.count(run)
         this.settle(run, cancelledInQueue(run))
       } else {
@@ -737,13 +740,30 @@ export class Scheduler {
 
   /** Refuses new tasks, ends the old ones, and calls back when every thread is gone or was given up (D4). */
   close(onClosed: (report: ShutdownReport) => void): void {
+    this.onClosed = onClosed
+    if (this.shutdown === undefined) this.beginShutdown()
+    else if (this.shutdown.done) onClosed(this.shutdown.report)
+  }
+
+  /**
+   * Ends the pool without `shutdownMillis`, although its scope may not be closing yet: the
+   * program that has been told twice to end must not wait for a task in an uninterruptible
+   * region. `close` still comes, and finds the shutdown under way or done.
+   */
+  private hurry(): void {
+    if (this.shutdown === undefined) this.beginShutdown()
+    this.shutdown!.hurry(this.host, this.options)
+  }
+
+  private beginShutdown(): void {
     const shutdown = this.shutdown = new Shutdown(this.queue, this.threads, {
       onCancel: (run) => this.settle(run, cancelledInQueue(run)),
       onStop: (run) => this.stop(run, "Shutdown"),
       onClosed: (report) => {
+        this.forgetHurry?.()
         this.watch.stop()
         this.updateKeepAlive()
-        onClosed(report)
+        this.onClosed?.(report)
       }
     })
     this.updateKeepAlive()

@@ -28,6 +28,10 @@ export interface ShutdownListener {
 
 export class Shutdown {
   done = false
+  /** `shutdownMillis` are over, or were cut short. */
+  private stopping = false
+  /** Nothing starts any more, mandatory tasks included: what a thread had not claimed would start another thread (D4). */
+  over = false
   readonly report: ShutdownReport = { cancelled: 0, terminated: [], abandoned: [] }
   private timers: ReadonlyArray<() => void> = []
   private readonly queue: RunList
@@ -55,6 +59,14 @@ export class Shutdown {
     if (this.queue.size === 0) this.threads.endUnused()
   }
 
+  /** Leaves out what is left of `shutdownMillis`. Never later than without: once the ladder is climbed, it changes nothing. */
+  hurry(host: ThreadHost, { graceMillis }: ShutdownOptions): void {
+    if (this.stopping || this.done) return
+    for (const cancel of this.timers) cancel()
+    this.timers = [host.schedule(graceMillis, () => this.terminateAll())]
+    this.stopAll()
+  }
+
   /** Takes a run that waits out of its queue. */
   cancel(run: Run): void {
     if (run.list === undefined) return
@@ -70,6 +82,7 @@ export class Shutdown {
   }
 
   private stopAll(): void {
+    this.stopping = true
     if (this.queue.size === 0) this.threads.endUnused()
     for (const thread of Array.from(this.threads.all)) {
       for (const run of thread.assigned.slice()) this.listener.onStop(run)
@@ -79,6 +92,7 @@ export class Shutdown {
   }
 
   private terminateAll(): void {
+    this.over = true
     for (const run of this.queue.toArray()) this.cancel(run)
     for (const thread of Array.from(this.threads.all)) this.threads.terminate(thread)
     this.check()

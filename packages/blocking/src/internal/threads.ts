@@ -190,7 +190,7 @@ export class Threads {
       measureHeap: recycle !== undefined && recycle.heapBytes !== Infinity
     }
     try {
-      thread.thread = this.host.spawn({ ordinal: thread.ordinal, start }, {
+      thread.thread = this.host.spawn({ ordinal: thread.ordinal, start, mayBlock: () => thread.mayBlock }, {
         onMessage: (message) => this.onMessage(thread, message as protocol.FromThread),
         onMessageError: (error) => {
           if (thread.state !== "Stuck" && thread.state !== "Ended") this.listener.onMessageError(thread, error)

@@ -4,7 +4,7 @@ import { type JoinError, Task } from "effect-blocking"
 import type { PoolThread } from "../../src/internal/poolThread.ts"
 import * as protocol from "../../src/internal/protocol.ts"
 import { resolve } from "../../src/internal/resolvedTask.ts"
-import { type Run, type RunExit, RunList } from "../../src/internal/run.ts"
+import { type RunExit, RunList } from "../../src/internal/run.ts"
 import { Scheduler, type SchedulerEvent, type SchedulerOptions } from "../../src/internal/scheduler.ts"
 import type { ShutdownReport } from "../../src/internal/shutdown.ts"
 import { SimulatedHost } from "../utils/simulatedHost.ts"
@@ -31,13 +31,16 @@ const setup = (options?: Partial<SchedulerOptions>) => {
   const events: Array<SchedulerEvent> = []
   const scheduler = new Scheduler(host, { ...defaults, ...options }, (event) => events.push(event))
   const submit = (n: number, options: Task.TaskOptions = {}) => {
-    const submission: { readonly run: Run; exit: RunExit | undefined } = {
-      run: scheduler.submit(resolve(Task.with(task, options)), [n], (exit) => {
-        submission.exit = exit
-      }),
-      exit: undefined
+    let exit: RunExit | undefined
+    const run = scheduler.submit(resolve(Task.with(task, options)), [n], (ended) => {
+      exit = ended
+    })
+    return {
+      run,
+      get exit() {
+        return exit
+      }
     }
-    return submission
   }
   return { host, events, scheduler, submit }
 }
@@ -328,6 +331,88 @@ describe("scheduler", () => {
     assert.deepInclude(reasonOf(runs[0]!), { _tag: "Cancelled", by: "Shutdown", stopped: "Abandoned" })
     assert.isFalse(host.alive)
     assert.strictEqual(host.pendingTimers, 0)
+  })
+
+  it("D6: a hurried shutdown leaves out what is left of shutdownTimeout, not the ladder", () => {
+    const { host, scheduler, submit } = setup({ maxThreads: 2 })
+    const runs = [submit(1), submit(2)]
+    for (const thread of host.threads) {
+      thread.ready()
+      thread.enter()
+    }
+    const reports: Array<ShutdownReport> = []
+    scheduler.close((report) => reports.push(report))
+    host.advance(10)
+    assert.isFalse(host.threads[0]!.isStopRequested)
+    host.hurry!()
+    assert.isTrue(host.threads[0]!.isStopRequested)
+    host.threads[0]!.post(protocol.Stopped)
+    assert.deepInclude(reasonOf(runs[0]!), { _tag: "Cancelled", by: "Shutdown", stopped: "Checkpoint" })
+    // A second time, in the midst of the ladder: it is climbed no slower for it.
+    host.advance(90)
+    host.hurry!()
+    host.advance(9)
+    assert.isFalse(host.threads[1]!.terminated)
+    host.advance(1)
+    assert.isTrue(host.threads[1]!.terminated)
+    host.threads[0]!.exit()
+    host.advance(50)
+    assert.deepStrictEqual(reports, [{ cancelled: 0, terminated: ["task"], abandoned: ["task"] }])
+    assert.deepInclude(reasonOf(runs[1]!), { _tag: "Cancelled", by: "Shutdown", stopped: "Abandoned" })
+    assert.isUndefined(host.hurry)
+    assert.strictEqual(host.pendingTimers, 0)
+  })
+
+  it("D6: a pool that is hurried before its scope closes shuts down, and tells so when the scope does", () => {
+    const { host, scheduler, submit } = setup({ maxThreads: 1 })
+    const runs = [submit(1, { onInterrupt: "wait" }), submit(2)]
+    host.threads[0]!.ready()
+    host.threads[0]!.enter()
+    host.hurry!()
+    assert.deepInclude(reasonOf(runs[1]!), { _tag: "Cancelled", stage: "Queued", by: "Shutdown" })
+    assert.strictEqual(reasonOf(submit(3))._tag, "ShutDown")
+    host.advance(100)
+    host.threads[0]!.exit(1)
+    assert.deepInclude(reasonOf(runs[0]!), { _tag: "Cancelled", by: "Shutdown", stopped: "Terminated" })
+    const reports: Array<ShutdownReport> = []
+    scheduler.close((report) => reports.push(report))
+    assert.deepStrictEqual(reports, [{ cancelled: 1, terminated: ["task"], abandoned: [] }])
+    assert.isFalse(host.alive)
+    assert.strictEqual(host.pendingTimers, 0)
+  })
+
+  it("D6: a close while a hurried pool shuts down waits for that", () => {
+    const { host, scheduler, submit } = setup({ maxThreads: 1 })
+    submit(1)
+    host.threads[0]!.ready()
+    host.threads[0]!.enter()
+    host.hurry!()
+    const reports: Array<ShutdownReport> = []
+    scheduler.close((report) => reports.push(report))
+    assert.deepStrictEqual(reports, [])
+    host.threads[0]!.post(protocol.Stopped)
+    host.threads[0]!.exit()
+    assert.deepStrictEqual(reports, [{ cancelled: 0, terminated: [], abandoned: [] }])
+  })
+
+  it("D5: a thread may hold the exit unless it is idle or gone", () => {
+    const { host, scheduler, submit } = setup({ maxThreads: 1 })
+    submit(1)
+    const [thread] = host.threads
+    assert.isTrue(thread!.mayBlock(), "it loads modules")
+    thread!.ready()
+    assert.isTrue(thread!.mayBlock(), "it has a task")
+    thread!.enter()
+    thread!.finish()
+    assert.isFalse(thread!.mayBlock())
+    const { run } = submit(2)
+    thread!.enter()
+    scheduler.stop(run, "Abort")
+    host.advance(150)
+    assert.strictEqual(scheduler.threads.stuck.size, 1)
+    assert.isTrue(thread!.mayBlock(), "it was abandoned")
+    thread!.exit()
+    assert.isFalse(thread!.mayBlock())
   })
 
   it("D4: the shutdown of an idle pool waits only for its threads to retire", () => {

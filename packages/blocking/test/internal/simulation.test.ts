@@ -318,10 +318,31 @@ const simulate = (seed: number): void => {
       assert.isTrue(told || scheduler.threads.readyCount < count, "threads are ready, and who waits is not told")
     }
   }
+  // Some are hurried before or in the midst of it.
+  let hurriedAt = Infinity
+  const hurry = (): void => {
+    if (host.hurry === undefined) return
+    hurriedAt = Math.min(hurriedAt, host.time)
+    host.hurry()
+  }
+  const hurries = chance(0.3)
+  if (hurries && chance(0.5)) {
+    hurry()
+    for (let i = below(20); i > 0; i--) goOn(0.5)
+  }
   const reports: Array<ShutdownReport> = []
   scheduler.close((report) => reports.push(report))
-  for (let i = 0; i < 1000 && reports.length === 0; i++) goOn(0.5)
+  const closedAt = host.time
+  for (let i = 0; i < 1000 && reports.length === 0; i++) {
+    if (hurries && chance(0.1)) hurry()
+    goOn(0.5)
+  }
   assert.strictEqual(reports.length, 1, "the shutdown did not end")
+  assert.isAtMost(
+    host.time,
+    Math.min(closedAt + 45, Math.max(hurriedAt + 15, closedAt)) + 0.5,
+    `the shutdown is late: closed ${closedAt}, hurried ${hurriedAt}`
+  )
 
   for (const { cancelled, outcomes } of prewarms) {
     assert.isTrue(outcomes.length === 1 || (cancelled && outcomes.length === 0), "a prewarm has no outcome, or two")

@@ -17,6 +17,7 @@ export class SimulatedThread {
   retired = false
   terminated = false
   readonly ordinal: number
+  readonly mayBlock: () => boolean
   private readonly control: controlBlock.ControlBlock
   private startedAt = 0
   private readonly host: SimulatedHost
@@ -25,6 +26,7 @@ export class SimulatedThread {
   constructor(host: SimulatedHost, options: ThreadHost.ThreadOptions, events: ThreadHost.ThreadEvents) {
     this.host = host
     this.ordinal = options.ordinal
+    this.mayBlock = options.mayBlock
     this.control = controlBlock.view((options.start as protocol.ThreadStart).control)
     this.events = events
   }
@@ -109,6 +111,8 @@ export class SimulatedHost implements ThreadHost.ThreadHost {
   refusal: unknown
   /** Hears of every message with tasks, by their first arguments. */
   onBatch: (batch: ReadonlyArray<unknown>) => void = () => {}
+  /** Tells the pool to end sooner; not there when it has ended. */
+  hurry: (() => void) | undefined
   private readonly timers = new Set<Timer>()
   private readonly turn: Array<() => void> = []
 
@@ -126,6 +130,13 @@ export class SimulatedHost implements ThreadHost.ThreadHost {
 
   readonly keepAlive = (active: boolean): void => {
     this.alive = active
+  }
+
+  readonly onHurry = (callback: () => void): () => void => {
+    this.hurry = callback
+    return () => {
+      this.hurry = undefined
+    }
   }
 
   readonly spawn = (options: ThreadHost.ThreadOptions, events: ThreadHost.ThreadEvents): ThreadHost.Thread => {

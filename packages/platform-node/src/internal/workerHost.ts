@@ -2,6 +2,8 @@
 import type { ThreadHost } from "effect-blocking/ThreadHost"
 import { Worker, type WorkerOptions } from "node:worker_threads"
 import { sharedClock } from "./clock.ts"
+import * as exitGuard from "./exitGuard.ts"
+import { onHurry } from "./hurry.ts"
 
 export interface WorkerHostOptions {
   readonly threadName: string
@@ -53,7 +55,9 @@ export const workerHost = (options: WorkerHostOptions): ThreadHost => {
       if (active) heartbeat.ref()
       else heartbeat.unref()
     },
-    spawn: ({ ordinal, start: workerData }, events) => {
+    onHurry,
+    aboutAbandoned: () => exitGuard.isArmed() ? undefined : held,
+    spawn: ({ mayBlock, ordinal, start: workerData }, events) => {
       const worker = start({
         workerData,
         name: `${options.threadName}-${ordinal}`,
@@ -61,6 +65,7 @@ export const workerHost = (options: WorkerHostOptions): ThreadHost => {
         ...(options.resourceLimits === undefined ? {} : { resourceLimits: options.resourceLimits })
       })
       const { threadId } = worker
+      const forget = exitGuard.watch(mayBlock)
       let cause: unknown
       worker.on("message", events.onMessage)
       worker.on("messageerror", events.onMessageError)
@@ -68,6 +73,7 @@ export const workerHost = (options: WorkerHostOptions): ThreadHost => {
         cause = error
       })
       worker.on("exit", (exitCode) => {
+        forget()
         const outOfMemory = cause instanceof Error && "code" in cause && cause.code === "ERR_WORKER_OUT_OF_MEMORY"
         events.onExit({ exitCode, signal: undefined, outOfMemory, cause })
       })
@@ -76,11 +82,19 @@ export const workerHost = (options: WorkerHostOptions): ThreadHost => {
       return {
         threadId,
         post: (message, transfer) => worker.postMessage(message, transfer as Array<ArrayBuffer> | undefined),
-        terminate: () => void worker.terminate()
+        terminate: () => {
+          void worker.terminate()
+          // Node takes a reference until the thread has ended, which one in native code does
+          // not: the event loop would not end, and the exit guard not be asked.
+          if (exitGuard.isArmed()) worker.unref()
+        }
       }
     }
   }
 }
+
+const held = "It keeps the process from exiting for as long as it is in native code. A program that is started with " +
+  "NodeBlocking.runMain exits nevertheless; the task of a pool with isolation: \"process\" can be killed"
 
 /** Flags of the program that say what it runs, not how: a thread has its own script. */
 const own = new Set(["-e", "--eval", "-p", "-pe", "--print", "-i", "--interactive", "-c", "--check"])

@@ -11,15 +11,23 @@ export interface Ended {
 
 export const run = (
   fixture: string,
-  options?: { readonly args?: ReadonlyArray<string>; readonly onStdout?: (text: string, child: ChildProcess) => void }
+  options?: {
+    /** Flags of Node. */
+    readonly args?: ReadonlyArray<string>
+    /** Arguments of the program. */
+    readonly argv?: ReadonlyArray<string>
+    readonly onStart?: (child: ChildProcess) => void
+    readonly onStdout?: (text: string, child: ChildProcess) => void
+  }
 ): Effect.Effect<Ended> =>
   Effect.callback((resume) => {
     const path = new URL(`../fixtures/${fixture}`, import.meta.url).pathname
-    const child = spawn(process.execPath, [...(options?.args ?? []), path], {
+    const child = spawn(process.execPath, [...(options?.args ?? []), path, ...(options?.argv ?? [])], {
       env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0" },
       timeout: 30_000,
       killSignal: "SIGKILL"
     })
+    options?.onStart?.(child)
     let stdout = ""
     let stderr = ""
     child.stdout.setEncoding("utf8").on("data", (text: string) => {

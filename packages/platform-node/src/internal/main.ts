@@ -1,0 +1,68 @@
+/** Runs an effect as the program: its signals, its exit code, and an exit that no thread can hold. */
+import * as Runtime from "effect/Runtime"
+import * as exitGuard from "./exitGuard.ts"
+import { hurry } from "./hurry.ts"
+
+type Signal = "SIGINT" | "SIGTERM"
+
+/** As a shell reports a process that the signal has ended. */
+const exitCodes: Record<Signal, number> = { SIGINT: 130, SIGTERM: 143 }
+
+/**
+ * Within so many milliseconds the same signal is the same wish: for one Ctrl-C a
+ * program under `npm run` gets one SIGINT from the terminal and one from npm.
+ * Arbitrary: above the delay between those two, below that of two keystrokes.
+ */
+const repeatMillis = 100
+
+/** How long an exit waits for a reader of the output. Arbitrary: a reader that is alive takes milliseconds. */
+const flushMillis = 2000
+
+export const main = Runtime.makeRunMain(({ fiber, teardown }) => {
+  exitGuard.arm()
+  let count = 0
+  let last: Signal | undefined
+  let lastAt = 0
+  const onSignal = (signal: Signal): void => {
+    const now = performance.now()
+    if (signal === last && now - lastAt < repeatMillis) return
+    last = signal
+    lastAt = now
+    count++
+    if (count === 1) fiber.interruptUnsafe()
+    else if (count === 2) hurry()
+    else process.exit(exitCodes[signal])
+  }
+  process.on("SIGINT", onSignal)
+  process.on("SIGTERM", onSignal)
+  fiber.addObserver((exit) => {
+    process.off("SIGINT", onSignal)
+    process.off("SIGTERM", onSignal)
+    teardown(exit, (code) => {
+      // Otherwise the event loop decides: what else the program does goes on.
+      if (count > 0 || code !== 0) afterFlush(() => process.exit(code))
+    })
+  })
+})
+
+/** Calls back when stdout and stderr are written out, or cannot be in time; at once if there is nothing to write. */
+const afterFlush = (callback: () => void): void => {
+  const pending = [process.stdout, process.stderr].filter(({ destroyed, writableEnded, writableLength }) =>
+    writableLength > 0 && !destroyed && !writableEnded
+  )
+  if (pending.length === 0) return callback()
+  // Runs when there is no fiber any more. @effect-diagnostics-next-line globalTimers:off
+  setTimeout(callback, flushMillis)
+  let left = pending.length
+  for (const stream of pending) {
+    const done = (): void => {
+      left--
+      if (left === 0) callback()
+    }
+    // Writes end in their order, so this one with the last. An error of the stream comes here, too.
+    stream.on("error", ignore)
+    stream.write("", done)
+  }
+}
+
+const ignore = (): void => {}
