@@ -270,7 +270,7 @@ export class Threads {
     // One that dies before it has done anything would be started again at once, and so on.
     if (previous === "Starting" || (previous === "Ready" && !thread.proven && thread.running === undefined)) {
       this.startFailed(
-        exit.cause ?? new Error(`The thread ended with exit code ${exit.exitCode} before it had done anything`)
+        exit.cause ?? new Error(`The thread ended with ${describeExit(exit)} before it had done anything`)
       )
     }
     this.listener.onEnded(thread, exit, previous)
@@ -303,6 +303,10 @@ export class Threads {
     return after(this.host, delayMillis, callback)
   }
 }
+
+/** As in "the thread ended with …". */
+export const describeExit = ({ exitCode, signal }: ThreadExit): string =>
+  signal === undefined ? `exit code ${exitCode}` : `signal ${signal}`
 
 /** A timer that an infinite delay never starts. */
 export const after = (host: ThreadHost, delayMillis: number, callback: () => void): () => void =>
