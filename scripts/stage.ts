@@ -90,7 +90,7 @@ for (const name of readdirSync(join(root, "packages"))) {
     existsSync(join(source, "README.md")) ? join(source, "README.md") : join(root, "README.md"),
     join(target, "README.md")
   )
-  for (const entry of ["threadEntry.ts", "threadIndex.ts"]) {
+  for (const entry of ["threadEntry.ts", "processEntry.ts", "threadIndex.ts"]) {
     const path = join(source, "src", "internal", entry)
     if (existsSync(path)) await bundle(path, join(target, "dist", "internal"))
   }
