@@ -67,6 +67,14 @@ describe("values", () => {
         assert.strictEqual(yield* held.join, 7)
       })))
 
+  it.live("S2: tasks known as tiny are sent one by one", () =>
+    withPool({ isolation, maxThreads: 2 }, (pool) =>
+      Effect.gen(function*() {
+        const numbers = Array.from({ length: 500 }, (_, i) => i)
+        const sums = yield* Effect.forEach(numbers, (n) => pool.run(processes.add, n, n), { concurrency: 100 })
+        assert.deepStrictEqual(sums, numbers.map((n) => 2 * n))
+      })))
+
   it.live("S2: a task sent to a process that a former one keeps busy is taken to another", () =>
     withPool({ isolation, maxThreads: 2 }, (pool) =>
       Effect.gen(function*() {
@@ -360,6 +368,12 @@ describe("faults", () => {
         assert.strictEqual(FileGate.pids(marked).length, 1)
       })))
 
+  it.live("F1: what a process has sent before its end is not lost", () =>
+    withPool({ isolation, maxThreads: 1 }, (pool) =>
+      Effect.gen(function*() {
+        for (let i = 0; i < 10; i++) assert.strictEqual(yield* pool.run(processes.diesAtOnce), "last words")
+      })))
+
   it.live("SIGINT and SIGTERM to the whole group leave the running task alone", () =>
     withPool({ isolation, maxThreads: 1 }, (pool) =>
       Effect.gen(function*() {
@@ -483,6 +497,13 @@ describe("programs", () => {
       }),
     program
   )
+
+  it.live("a program under a debugger keeps its port to itself", () =>
+    Effect.gen(function*() {
+      const { code, stderr } = yield* Program.run("idleProcess.ts", { args: ["--inspect=127.0.0.1:0", "--expose-gc"] })
+      assert.strictEqual(code, 0)
+      assert.strictEqual(stderr.split("Debugger listening").length, 2)
+    }), program)
 
   it.live("a process in an endless body ends when its program is killed", () =>
     Effect.gen(function*() {

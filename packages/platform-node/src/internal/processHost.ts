@@ -72,7 +72,8 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
       child.once("exit", (exitCode, signal) => {
         exit = { exitCode: exitCode ?? undefined, signal: signal ?? undefined, outOfMemory: false, cause: undefined }
         if (disconnected) end()
-        else loop.schedule(drainMillis, end)
+        // A timer comes before what has arrived, after a pause of this process; the next turn after it.
+        else loop.schedule(drainMillis, () => loop.nextTurn(end))
       })
       child.once("disconnect", () => {
         disconnected = true
