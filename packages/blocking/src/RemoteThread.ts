@@ -212,7 +212,7 @@ class RemoteThreadImpl implements RemoteThread, ThreadLink {
     const { board } = this
     board.read()
     if (board.int32[Claimed] !== sequence) return
-    // Refused if the scheduler has taken the task back meanwhile.
+    // Refused if the scheduler has taken the task back: the thread passes it over.
     controlBlock.claim(control, sequence)
     if (board.int32[Entered] !== sequence || !controlBlock.isClaimed(control, sequence)) return
     // A board that is read while it is written can still have the time of the former
@@ -226,19 +226,19 @@ class RemoteThreadImpl implements RemoteThread, ThreadLink {
     this.refresh()
   }
 
-  // There is no compare-exchange between the two. The thread says that it enters a body
-  // and then looks whether the task is wanted back; this side says that it wants it back
-  // and then looks whether the body was entered. If both have, the thread waits for the
-  // word of this side, which follows at once.
+  // There is no compare-exchange between the two. The thread claims the task and then
+  // looks whether it is wanted back; this side says that it wants it back and then looks
+  // whether it was claimed. If both have, the thread waits for the word of this side,
+  // which follows at once.
   readonly revoke = (sequence: number): boolean => {
     const { board, control } = this
     this.refresh()
     if (sequence !== this.sequence || controlBlock.isClaimed(control, sequence)) return false
     board.write(Revoke, sequence)
     this.refresh()
-    const revoked = !controlBlock.isEntered(control, sequence)
-    board.write(Revoke, revoked ? -sequence : 0)
-    return revoked && (controlBlock.revoke(control, sequence) || controlBlock.isClaimed(control, sequence))
+    const claimed = controlBlock.isClaimed(control, sequence)
+    board.write(Revoke, claimed ? 0 : -sequence)
+    return !claimed && controlBlock.revoke(control, sequence)
   }
 
   readonly onMessage = (message: unknown): void => {
@@ -334,9 +334,6 @@ export const serve = (platform: RemotePlatform): ThreadRunner.ThreadRunner => {
     onEnter: (sequence, startedAt) => {
       board.writeEntered(sequence, startedAt)
       look()
-      // The scheduler is just taking the task back: it says in a moment whether it has.
-      while (board.int32[Revoke] === sequence) look()
-      if (board.int32[Revoke] === -sequence) controlBlock.requestStop(control, sequence)
     }
   })
 
@@ -345,9 +342,16 @@ export const serve = (platform: RemotePlatform): ThreadRunner.ThreadRunner => {
     onMessage: (message) => {
       if (message instanceof Uint8Array) return runner.onMessage(decode(message))
       const [sequence, task, packed] = message as RunMessage
-      board.write(Claimed, sequence)
       current = sequence
       controlBlock.offer(control, sequence, task, noArguments)
+      board.write(Claimed, sequence)
+      // The scheduler may just be taking the task back, and says in a moment whether it has.
+      do look()
+      while (board.int32[Revoke] === sequence)
+      if (board.int32[Revoke] === -sequence) {
+        controlBlock.end(control, sequence, 0, now())
+        return ended(protocol.Stopped, undefined)
+      }
       let args: unknown
       try {
         args = unpack(packed, decode)

@@ -108,6 +108,6 @@ export interface ThreadLink {
   readonly refresh: () => void
   /** Raises the stop flag of a task, and then does what `refresh` does. */
   readonly requestStop: (sequence: number) => void
-  /** `true`: the thread has not entered the task's body and never will. */
+  /** `true`: the thread has not claimed the task and never will. */
   readonly revoke: (sequence: number) => boolean
 }

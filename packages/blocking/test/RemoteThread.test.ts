@@ -18,13 +18,14 @@ afterAll(() => {
 
 /** Where the cells of the board are. */
 const Revoke = 4
+const Claimed = 8
 const Entered = 12
 
 const make = () => {
   const bytes = new Uint8Array(RemoteThread.boardBytes)
   const cells = new Int32Array(bytes.buffer)
   /** Called when the thread's half has written there, or is about to read. */
-  const hooks: { entered?: (() => void) | undefined; look?: (() => void) | undefined } = {}
+  const hooks: { claimed?: () => void; entered?: (() => void) | undefined; look?: () => void } = {}
   const board: RemoteThread.Board = {
     read: (target, position) => target.set(bytes.subarray(position, position + target.length)),
     write: (source, position) => bytes.set(source, position)
@@ -37,6 +38,7 @@ const make = () => {
     write: (source, position) => {
       board.write(source, position)
       // As the thread writes it: the claim alone first, then from the claim on.
+      if (position === Claimed && source.length === 4) hooks.claimed?.()
       if (position + source.length > Entered) hooks.entered?.()
     }
   }
@@ -53,6 +55,7 @@ const make = () => {
   const toThread: Array<unknown> = []
   const messages: Array<unknown> = []
   const errors: Array<unknown> = []
+  const loaded: Array<string> = []
   const control = controlBlock.make()
   const start: protocol.ThreadStart = {
     control: control.int32.buffer as SharedArrayBuffer,
@@ -74,7 +77,10 @@ const make = () => {
     start: toThread.shift(),
     board: boardOfThread,
     send: (message) => remote.onMessage(message),
-    load: () => Promise.resolve(),
+    load: (url) => {
+      loaded.push(url)
+      return Promise.resolve()
+    },
     exit: () => {}
   })
   let sequence = 0
@@ -91,7 +97,7 @@ const make = () => {
     for (const message of toThread.splice(0)) thread.onMessage(message)
     await turn()
   }
-  return { cells, control, deliver, errors, hooks, messages, remote, send, toThread, turn }
+  return { cells, control, deliver, errors, hooks, loaded, messages, remote, send, toThread }
 }
 
 describe("RemoteThread", { concurrent: false }, () => {
@@ -115,24 +121,25 @@ describe("RemoteThread", { concurrent: false }, () => {
     assert.isAbove(controlBlock.endTime(control, sequence), startedAt!)
   })
 
-  it("C1: revoked before the thread has it, the body never runs", async () => {
-    const { deliver, messages, remote, send } = make()
+  it("C1: revoked before the thread has it, the body never runs, and its module is not loaded", async () => {
+    const { deliver, loaded, messages, remote, send } = make()
     await deliver()
     messages.length = 0
     const sequence = send("revoked")
     assert.isTrue(remote.link.revoke(sequence))
     await deliver()
     assert.notInclude(ran, "revoked")
+    assert.deepStrictEqual(loaded, [])
     assert.deepStrictEqual(messages, [[protocol.Progress, sequence, protocol.Stopped, undefined]])
   })
 
-  it("C1: wanted back when the body was entered, it stays the thread's and sees no stop", async () => {
+  it("C1: wanted back when the thread has claimed it, it stays there and sees no stop", async () => {
     const { deliver, hooks, messages, remote, send } = make()
     await deliver()
     messages.length = 0
     const sequence = send("kept")
     const revoked: Array<boolean> = []
-    hooks.entered = () => revoked.push(remote.link.revoke(sequence))
+    hooks.claimed = () => void revoked.push(remote.link.revoke(sequence))
     await deliver()
     assert.deepStrictEqual(revoked, [false])
     assert.include(ran, "kept")
@@ -148,7 +155,7 @@ describe("RemoteThread", { concurrent: false }, () => {
     // The scheduler's half has just written that it wants the task back …
     cells[Revoke / 4] = sequence
     let looks = 0
-    // … and only now looks whether the body was entered.
+    // … and only now looks whether it was claimed.
     hooks.look = () => {
       if (++looks === 3) cells[Revoke / 4] = revoked ? -sequence : 0
     }

@@ -371,7 +371,7 @@ describe("faults", () => {
   it.live("F1: what a process has sent before its end is not lost", () =>
     withPool({ isolation, maxThreads: 1 }, (pool) =>
       Effect.gen(function*() {
-        for (let i = 0; i < 10; i++) assert.strictEqual(yield* pool.run(processes.diesAtOnce), "last words")
+        for (let i = 0; i < 5; i++) assert.strictEqual(yield* pool.run(processes.diesAtOnce), "last words")
       })))
 
   it.live("SIGINT and SIGTERM to the whole group leave the running task alone", () =>
