@@ -11,7 +11,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 
 /** Memory, where there is such a folder; elsewhere the file is in the page cache for its short life. */
-const folder = existsSync("/dev/shm") ? "/dev/shm" : tmpdir()
+const folder = (): string => existsSync("/dev/shm") ? "/dev/shm" : tmpdir()
 
 export interface OwnedBoard extends Board {
   /** For the process that is to open it, too. */
@@ -20,7 +20,7 @@ export interface OwnedBoard extends Board {
 }
 
 export const make = (): OwnedBoard => {
-  const path = join(folder, `effect-blocking-${randomUUID()}`)
+  const path = join(folder(), `effect-blocking-${randomUUID()}`)
   const fd = openSync(path, "wx+", 0o600)
   // From here on only descriptors keep it: nothing is left behind, however the processes end.
   unlinkSync(path)
