@@ -21,7 +21,9 @@ import { dirname, join } from "node:path"
 
 const root = join(import.meta.dirname, "..")
 const bin = join(root, "node_modules", ".bin")
-const expected = "128 | no password | RangeError: out of range | 1"
+const line = "128 | no password | RangeError: out of range | true | 1"
+/** A line for each isolation. */
+const expected = `${line}\n${line}`
 const nodes = { node22: "22.23.3", node24: "24.21.0", node26: "26.10.0" }
 
 const folder = mkdtempSync(join(tmpdir(), "effect-blocking-consumer-"))

@@ -4,11 +4,11 @@
  * maps, README and LICENSE. `npm pack` does not apply `publishConfig.exports`, so the
  * folder is complete in itself.
  *
- * What every pool thread loads is bundled into one file: a thread starts several
+ * What every pool thread or process loads is bundled into one file: a thread starts several
  * milliseconds sooner with one module than with ten (benchmark/rows/coldStart.mjs).
  */
 import { cpSync, existsSync, globSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { dirname, join, relative, resolve, sep } from "node:path"
+import { basename, dirname, join, relative, resolve, sep } from "node:path"
 import { rolldown } from "rolldown"
 
 const root = join(import.meta.dirname, "..")
@@ -44,7 +44,8 @@ const bundle = async (source: string, folder: string): Promise<void> => {
     format: "es",
     sourcemap: true,
     entryFileNames: "[name].js",
-    chunkFileNames: "thread-[name].js"
+    // A chunk imports from its entry: two entries must not share one.
+    chunkFileNames: `${basename(source, ".ts")}-[name].js`
   })
 }
 
@@ -90,7 +91,7 @@ for (const name of readdirSync(join(root, "packages"))) {
     existsSync(join(source, "README.md")) ? join(source, "README.md") : join(root, "README.md"),
     join(target, "README.md")
   )
-  for (const entry of ["threadEntry.ts", "threadIndex.ts"]) {
+  for (const entry of ["threadEntry.ts", "processEntry.ts", "threadIndex.ts"]) {
     const path = join(source, "src", "internal", entry)
     if (existsSync(path)) await bundle(path, join(target, "dist", "internal"))
   }

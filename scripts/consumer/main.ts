@@ -1,7 +1,7 @@
 import { NodeBlocking } from "@effect-blocking/platform-node"
 import { Effect } from "effect"
 import { Blocking } from "effect-blocking"
-import { broken, hash } from "./password.ts"
+import { broken, hash, hashInSchema } from "./password.ts"
 
 const program = Effect.gen(function*() {
   const digest: string = yield* Blocking.run(hash, "correct horse", "salt")
@@ -12,7 +12,11 @@ const program = Effect.gen(function*() {
     Effect.catchReason("JoinError", "Panicked", ({ thrown }) => Effect.succeed(String(thrown)))
   )
   const { threads } = yield* Blocking.stats
-  return [digest.length, empty, panic, threads].join(" | ")
+  return [digest.length, empty, panic, digest === (yield* Blocking.run(hashInSchema, "correct horse")), threads]
+    .join(" | ")
 })
 
-console.log(await Effect.runPromise(program.pipe(Effect.provide(NodeBlocking.layer({ maxThreads: 2 })))))
+for (const isolation of ["thread", "process"] as const) {
+  const layer = NodeBlocking.layer({ maxThreads: 2, isolation })
+  console.log(await Effect.runPromise(program.pipe(Effect.provide(layer))))
+}

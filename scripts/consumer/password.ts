@@ -1,5 +1,6 @@
 import { Task } from "effect-blocking"
 import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
 import { scryptSync } from "node:crypto"
 import { readFileSync } from "node:fs"
 
@@ -7,6 +8,14 @@ export const hash = Task.make(import.meta.url, "hash", (password: string, salt: 
   password === ""
     ? Result.fail({ _tag: "EmptyPassword" } as const)
     : Result.succeed(scryptSync(password, salt, 64).toString("hex")))
+
+/** Its values cross through a schema, which a pool thread loads for it. */
+export const hashInSchema = Task.schema(
+  import.meta.url,
+  "hashInSchema",
+  { payload: Schema.String, success: Schema.String },
+  (password) => scryptSync(password, "salt", 64).toString("hex")
+)
 
 export const broken = Task.make(import.meta.url, "broken", (): number => {
   throw new RangeError("out of range")

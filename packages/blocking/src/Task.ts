@@ -392,7 +392,9 @@ export const threadData = <T>(): T | undefined => threadContext.threadData as T 
  *
  * **Details**
  *
- * One atomic load: cheap enough for an inner loop. `false` outside a pool thread.
+ * One atomic load: cheap enough for an inner loop. In a pool process, which shares no
+ * memory, a look at the clock, and every 50 µs at what the program has written. `false`
+ * outside a pool thread.
  *
  * **Example** (A loop that ends early with what it has)
  *
@@ -412,9 +414,12 @@ export const threadData = <T>(): T | undefined => threadContext.threadData as T 
  * @category getters
  * @since 0.1.0
  */
-export const stopRequested = (): boolean =>
-  threadContext.control !== undefined && threadContext.current !== 0 &&
-  isStopRequested(threadContext.control, threadContext.current)
+export const stopRequested = (): boolean => {
+  const { control, current, refresh } = threadContext
+  if (control === undefined || current === 0) return false
+  refresh?.()
+  return isStopRequested(control, current)
+}
 
 /**
  * Leaves the running body if it has been asked to stop.
@@ -448,7 +453,7 @@ export class StopRequested extends Error {
 }
 
 /**
- * Returns whether this code runs in a pool thread.
+ * Returns whether this code runs in a pool thread or pool process.
  *
  * **When to use**
  *

@@ -36,6 +36,12 @@ export interface ThreadHost {
   readonly onHurry?: (callback: () => void) => () => void
   /** What the log says besides of a thread that could not be terminated: what it means for the process. */
   readonly aboutAbandoned?: () => string | undefined
+  /**
+   * The most tasks that a thread is sent at once, from 1; as many as the control block
+   * holds if it is not given. 1 for threads that do not share the block's memory
+   * (`RemoteThread`): nothing that waits behind another could be moved.
+   */
+  readonly maxTasksPerThread?: number | undefined
 }
 
 /**
@@ -92,10 +98,28 @@ export interface ThreadExit {
  * @since 0.1.0
  */
 export interface Thread {
-  /** The platform's number for it, as in logs and `Blocking.stats`. */
+  /** The platform's number for it, as in logs and `Blocking.stats`: of a process its pid. */
   readonly threadId: number
   /** Sends a message; throws, and transfers nothing, if a value cannot be cloned. */
   readonly post: (message: unknown, transfer: Array<object> | undefined) => void
   /** Ends it wherever it is, if that is possible; returns at once. Never throws. */
   readonly terminate: () => void
+  /** What stands in for the control block, if the thread does not share its memory. */
+  readonly link?: ThreadLink | undefined
+}
+
+/**
+ * What the scheduler asks of a thread that does not share the control block's memory,
+ * where it would otherwise look into the block. Never throws.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ThreadLink {
+  /** Brings the block up to date with what the thread has claimed and entered. */
+  readonly refresh: () => void
+  /** Raises the stop flag of a task, and then does what `refresh` does. */
+  readonly requestStop: (sequence: number) => void
+  /** `true`: the thread has not claimed the task and never will. */
+  readonly revoke: (sequence: number) => boolean
 }

@@ -37,6 +37,8 @@ export interface ThreadPlatform {
   readonly heapUsed: () => number
   /** Ends the thread. */
   readonly exit: () => void
+  /** Told that a body is about to run, before its stop flag is looked at. */
+  readonly onEnter?: ((sequence: number, startedAt: number) => void) | undefined
 }
 
 /**
@@ -201,6 +203,7 @@ class Runner implements ThreadRunner {
     const startedAt = this.endedAt || this.platform.now()
     this.endedAt = 0
     controlBlock.enter(this.control, sequence, startedAt)
+    this.platform.onEnter?.(sequence, startedAt)
     // Looked at only now: whoever raises the flag and does not see the body entered can
     // rely on it that it never will be.
     if (controlBlock.isStopRequested(this.control.int32, sequence)) {

@@ -21,6 +21,11 @@ export * as JoinSet from "./JoinSet.ts"
 /**
  * @since 0.1.0
  */
+export * as RemoteThread from "./RemoteThread.ts"
+
+/**
+ * @since 0.1.0
+ */
 export * as Task from "./Task.ts"
 
 /**

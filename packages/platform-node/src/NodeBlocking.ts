@@ -1,5 +1,5 @@
 /**
- * Layers that run `effect-blocking` tasks on Node's worker threads.
+ * Layers that run `effect-blocking` tasks on Node's worker threads, or in processes.
  *
  * `layer` provides the default pool, `layerPool` a named one, `layerConfig` either
  * from configuration. A layer owns its threads: they start on demand, retire when
@@ -20,6 +20,7 @@ import type * as Scope from "effect/Scope"
 import type { InvalidOptions } from "./internal/invalidOptions.ts"
 import { main } from "./internal/main.ts"
 import { resolve } from "./internal/options.ts"
+import { processHost } from "./internal/processHost.ts"
 import { workerHost } from "./internal/workerHost.ts"
 
 // -----------------------------------------------------------------------------
@@ -61,11 +62,24 @@ export interface Options {
    * takes a place in the pool until it has ended. Defaults to 1 second.
    */
   readonly terminateTimeout?: Duration.Input | undefined
+  /**
+   * What a thread of the pool is: a worker thread of this process, or a process of its
+   * own, for native code that blocks for ever or crashes. A process can be killed
+   * whatever it does, and a crash of it costs its task and nothing else. It takes more
+   * memory and time per call, and shares no memory: a `SharedArrayBuffer` or
+   * `MessagePort` cannot cross, and `Task.move` copies. Defaults to `"thread"`.
+   */
+  readonly isolation?: "thread" | "process" | undefined
   /** Names the threads, as `<name>-1`, `<name>-2` … Defaults to the key of the pool. */
   readonly threadName?: string | undefined
   /** Given to each thread once, for `Task.threadData()`. Must be cloneable. */
   readonly threadData?: unknown
-  /** Limits of each thread's memory, as `worker_threads` has them. */
+  /**
+   * Limits of each thread's memory, as `worker_threads` has them. With
+   * `isolation: "process"` they are V8 flags: `codeRangeSizeMb` has none, `stackSizeMb` has
+   * to stay below what the system gives a process, and a process that outgrows its heap
+   * aborts, which is `WorkerExited` with signal `SIGABRT` and not `OutOfMemory`.
+   */
   readonly resourceLimits?: {
     readonly maxOldGenerationSizeMb?: number | undefined
     readonly maxYoungGenerationSizeMb?: number | undefined
@@ -74,7 +88,10 @@ export interface Options {
   } | undefined
   /** The environment variables of the threads. Defaults to a copy of the program's. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined
-  /** The Node flags of the threads. Defaults to those of the program that a thread can have. */
+  /**
+   * The Node flags of the threads. Defaults to those of the program that a thread can
+   * have; for processes, to all but those of the inspector.
+   */
   readonly execArgv?: ReadonlyArray<string> | undefined
   /**
    * When a thread is replaced by a new one: after so many tasks, when its heap holds more
@@ -112,7 +129,7 @@ export {
 // -----------------------------------------------------------------------------
 
 /**
- * Creates a pool of worker threads that shuts down with the scope.
+ * Creates a pool of threads, or processes, that shuts down with the scope.
  *
  * **Details**
  *
@@ -129,8 +146,8 @@ export const make = Effect.fnUntraced(function*(
   // A module that starts the program, loaded by a pool thread, would start a pool in
   // each of its threads, and so on.
   if (Task.inPoolThread()) return yield* Effect.die(new Error(startedInThread))
-  const { host, scheduler } = yield* resolve(key, options)
-  return yield* Blocking.make(key, workerHost(host), scheduler)
+  const { host, isolation, scheduler } = yield* resolve(key, options)
+  return yield* Blocking.make(key, isolation === "process" ? processHost(host) : workerHost(host), scheduler)
 })
 
 const startedInThread = "A pool was made inside a pool thread: a module that defines a task also starts the program. " +

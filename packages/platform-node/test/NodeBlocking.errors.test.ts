@@ -1,5 +1,5 @@
 import { NodeBlocking } from "@effect-blocking/platform-node"
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import { Cause, Effect, Exit, Logger, Option, Queue } from "effect"
 import { JoinError, Task } from "effect-blocking"
 import * as errors from "./fixtures/errors.ts"
@@ -7,226 +7,239 @@ import * as schemas from "./fixtures/schemas.ts"
 import * as tasks from "./fixtures/tasks.ts"
 import { reasonOf, withPool } from "./utils/pool.ts"
 
-describe("domain errors", () => {
-  it.live("E1: a Result becomes success and failure", () =>
-    withPool({}, (pool) =>
-      Effect.gen(function*() {
-        assert.strictEqual(yield* pool.run(tasks.halve, 8), 4)
-        assert.deepStrictEqual(yield* Effect.flip(pool.run(tasks.halve, 3)), { _tag: "Odd", n: 3 })
-        const caught = yield* pool.run(tasks.halve, 3).pipe(Effect.catchTag("Odd", ({ n }) => Effect.succeed(-n)))
-        assert.strictEqual(caught, -3)
-      })))
+// Some start processes, several at once.
+vi.setConfig({ testTimeout: 20_000 })
 
-  it.live("E1: an error arrives with tag, fields, message, stack and cause", () =>
-    withPool({}, (pool) =>
-      Effect.gen(function*() {
-        const error = yield* Effect.flip(pool.run(errors.find, 7))
-        assert.instanceOf(error, Error)
-        assert.isFalse(error instanceof errors.NotFound)
-        assert.deepInclude(error, { _tag: "NotFound", name: "NotFound", message: "no user 7", id: 7, at: new Date(0) })
-        assert.include(error.stack, "fixtures/errors.ts")
-        assert.instanceOf(error.cause, RangeError)
-        assert.strictEqual((error.cause as Error).message, "row missing")
-      })))
+describe.each(["thread", "process"] as const)("isolation: %s", (isolation) => {
+  describe("domain errors", () => {
+    it.live("E1: a Result becomes success and failure", () =>
+      withPool({ isolation }, (pool) =>
+        Effect.gen(function*() {
+          assert.strictEqual(yield* pool.run(tasks.halve, 8), 4)
+          assert.deepStrictEqual(yield* Effect.flip(pool.run(tasks.halve, 3)), { _tag: "Odd", n: 3 })
+          const caught = yield* pool.run(tasks.halve, 3).pipe(Effect.catchTag("Odd", ({ n }) => Effect.succeed(-n)))
+          assert.strictEqual(caught, -3)
+        })))
 
-  it.live("E1: with `errors` it is an instance of its class again", () =>
-    withPool({}, (pool) =>
-      Effect.gen(function*() {
-        const error = yield* Effect.flip(pool.run(errors.findWithClass, 7))
-        assert.instanceOf(error, errors.NotFound)
-        assert.deepInclude(error, { _tag: "NotFound", message: "no user 7", id: 7, at: new Date(0) })
-        const original = new errors.NotFound({ id: 7, at: new Date(0) })
-        assert.sameMembers(Object.keys(error), Object.keys(original))
-        assert.deepStrictEqual(yield* Effect.exit(error), Exit.fail(error), "it is an effect again")
-      })))
+    it.live("E1: an error arrives with tag, fields, message, stack and cause", () =>
+      withPool({ isolation }, (pool) =>
+        Effect.gen(function*() {
+          const error = yield* Effect.flip(pool.run(errors.find, 7))
+          assert.instanceOf(error, Error)
+          assert.isFalse(error instanceof errors.NotFound)
+          assert.deepInclude(error, {
+            _tag: "NotFound",
+            name: "NotFound",
+            message: "no user 7",
+            id: 7,
+            at: new Date(0)
+          })
+          assert.include(error.stack, "fixtures/errors.ts")
+          assert.instanceOf(error.cause, RangeError)
+          assert.strictEqual((error.cause as Error).message, "row missing")
+        })))
 
-  it.live("E1: with Task.schema values and errors keep their classes, both ways", () =>
-    withPool({}, (pool) =>
-      Effect.gen(function*() {
-        const since = Option.some(new Date(5))
-        const user = yield* pool.run(schemas.find, { id: 3, since })
-        assert.instanceOf(user, schemas.User)
-        assert.deepStrictEqual([user.label, user.born.getTime()], ["user 3", 5])
-        const error = yield* Effect.flip(pool.run(schemas.find, { id: 0, since: Option.none() }))
-        assert.instanceOf(error, schemas.NoSuchUser)
-        assert.strictEqual(error.id, 0)
-      })))
+    it.live("E1: with `errors` it is an instance of its class again", () =>
+      withPool({ isolation }, (pool) =>
+        Effect.gen(function*() {
+          const error = yield* Effect.flip(pool.run(errors.findWithClass, 7))
+          assert.instanceOf(error, errors.NotFound)
+          assert.deepInclude(error, { _tag: "NotFound", message: "no user 7", id: 7, at: new Date(0) })
+          const original = new errors.NotFound({ id: 7, at: new Date(0) })
+          assert.sameMembers(Object.keys(error), Object.keys(original))
+          assert.deepStrictEqual(yield* Effect.exit(error), Exit.fail(error), "it is an effect again")
+        })))
 
-  it.live("S4: what does not fit its schema is NotCloneable, and says where", () =>
-    withPool({}, (pool) =>
-      Effect.gen(function*() {
-        const argument = yield* reasonOf(pool.run(schemas.find, { id: 1.5, since: Option.none() }))
-        assert.deepInclude(argument, { _tag: "NotCloneable", side: "argument", path: "arguments[0]" })
-        assert.include(argument.message, "[\"id\"]")
-        assert.strictEqual((yield* pool.stats).threadsStarted, 0)
-        const success = yield* reasonOf(pool.run(schemas.wrong))
-        assert.deepInclude(success, { _tag: "NotCloneable", side: "success", path: "result" })
-      })))
-})
+    it.live("E1: with Task.schema values and errors keep their classes, both ways", () =>
+      withPool({ isolation }, (pool) =>
+        Effect.gen(function*() {
+          const since = Option.some(new Date(5))
+          const user = yield* pool.run(schemas.find, { id: 3, since })
+          assert.instanceOf(user, schemas.User)
+          assert.deepStrictEqual([user.label, user.born.getTime()], ["user 3", 5])
+          const error = yield* Effect.flip(pool.run(schemas.find, { id: 0, since: Option.none() }))
+          assert.instanceOf(error, schemas.NoSuchUser)
+          assert.strictEqual(error.id, 0)
+        })))
 
-describe("panics", () => {
-  const thrownBy = (pool: Parameters<Parameters<typeof withPool>[1]>[0], kind: string) =>
-    Effect.map(reasonOf(pool.run(errors.panic, kind)), (reason) => {
-      assert.strictEqual(reason._tag, "Panicked")
-      return (reason as JoinError.Panicked).thrown
-    })
+    it.live("S4: what does not fit its schema is NotCloneable, and says where", () =>
+      withPool({ isolation }, (pool) =>
+        Effect.gen(function*() {
+          const argument = yield* reasonOf(pool.run(schemas.find, { id: 1.5, since: Option.none() }))
+          assert.deepInclude(argument, { _tag: "NotCloneable", side: "argument", path: "arguments[0]" })
+          assert.include(argument.message, "[\"id\"]")
+          assert.strictEqual((yield* pool.stats).threadsStarted, 0)
+          const success = yield* reasonOf(pool.run(schemas.wrong))
+          assert.deepInclude(success, { _tag: "NotCloneable", side: "success", path: "result" })
+        })))
+  })
 
-  it.live("E2: what a body throws arrives whole, whatever it is", () =>
-    withPool({ maxThreads: 1 }, (pool) =>
-      Effect.gen(function*() {
-        const typeError = (yield* thrownBy(pool, "typeError")) as TypeError & { readonly code: string }
-        assert.instanceOf(typeError, TypeError)
-        assert.deepInclude(typeError, { name: "TypeError", message: "bad type", code: "E_BAD" })
-        assert.strictEqual((typeError.cause as Error).message, "inner")
-        assert.include(typeError.stack, "fixtures/errors.ts")
-        assert.notInclude(typeError.stack, "ThreadRunner")
-
-        const custom = yield* thrownBy(pool, "custom")
-        assert.instanceOf(custom, Error)
-        assert.deepInclude<object>(custom, { name: "HttpError", message: "busy", status: 503 })
-
-        assert.deepStrictEqual(yield* thrownBy(pool, "object"), { reason: "plain" })
-        assert.strictEqual(yield* thrownBy(pool, "string"), "just text")
-        assert.strictEqual(yield* thrownBy(pool, "undefined"), undefined)
-        assert.strictEqual(yield* thrownBy(pool, "nothing"), null)
-
-        const withFunction = (yield* thrownBy(pool, "withFunction")) as Error & { readonly retry: unknown }
-        assert.strictEqual(withFunction.message, "has a callback")
-        assert.include(withFunction.retry, "function \"retry\"")
-
-        const cyclic = (yield* thrownBy(pool, "cyclic")) as Error
-        assert.strictEqual(cyclic.cause, cyclic)
-
-        const aggregate = (yield* thrownBy(pool, "aggregate")) as AggregateError
-        assert.instanceOf(aggregate, AggregateError)
-        assert.deepStrictEqual(aggregate.errors.map((_) => (_ as Error).message), ["first", "second"])
-        assert.instanceOf(aggregate.errors[1], TypeError)
-        assert.strictEqual((yield* pool.stats).threadsStarted, 1, "no panic costs a thread")
-      })))
-
-  it.live("E2: a panic of a class in `errors` is an instance of it", () =>
-    withPool({}, (pool) =>
-      Effect.gen(function*() {
-        const reason = yield* reasonOf(pool.run(errors.panicWithClass))
-        assert.instanceOf((reason as JoinError.Panicked).thrown, errors.HttpError)
-      })))
-
-  it.live("E2: Cause.pretty shows the task's name and the body's own stack", () =>
-    withPool({}, (pool) =>
-      Effect.gen(function*() {
-        const pretty = Cause.pretty(
-          Exit.getCause(yield* Effect.exit(pool.run(errors.panic, "typeError"))).pipe(
-            Option.getOrThrow
-          )
-        )
-        assert.match(pretty, /^JoinError: Task "panic" \(#1, file:.*errors\.ts\) panicked: TypeError: bad type/)
-        assert.match(pretty, /\[cause\]: TypeError: bad type\n.*fixtures\/errors\.ts:\d+/)
-        assert.match(pretty, /\[cause\]: Error: inner/)
-        const plain = Cause.pretty(
-          Exit.getCause(yield* Effect.exit(pool.run(errors.panic, "object"))).pipe(
-            Option.getOrThrow
-          )
-        )
-        assert.include(plain, "panicked: {\"reason\":\"plain\"}")
-      })))
-
-  it.live("E3: a JoinError is handled apart from the domain error", () =>
-    withPool({}, (pool) =>
-      Effect.gen(function*() {
-        const kept = yield* pool.run(tasks.halve, 3).pipe(
-          Effect.catchTag("JoinError", () => Effect.succeed(0)),
-          Effect.flip
-        )
-        assert.deepStrictEqual(kept, { _tag: "Odd", n: 3 })
-
-        const panicking = pool.run(errors.panic, "string")
-        const byReason = yield* panicking.pipe(
-          Effect.catchReason("JoinError", "Panicked", ({ thrown }) => Effect.succeed(thrown))
-        )
-        assert.strictEqual(byReason, "just text")
-        const byReasons = yield* panicking.pipe(Effect.catchReasons("JoinError", {
-          QueueFull: () => Effect.succeed("full"),
-          Panicked: () => Effect.succeed("panicked")
-        }))
-        assert.strictEqual(byReasons, "panicked")
-        const unwrapped = yield* panicking.pipe(
-          Effect.unwrapReason("JoinError"),
-          Effect.catchTag("Panicked", () => Effect.succeed("unwrapped"))
-        )
-        assert.strictEqual(unwrapped, "unwrapped")
-        assert.isTrue(JoinError.isJoinError(yield* Effect.flip(panicking)))
-      })))
-})
-
-describe("stray errors", () => {
-  it.live("F2: what a task leaves behind to throw costs no other task, and is logged with its name", () =>
-    Effect.gen(function*() {
-      const logged = yield* Queue.unbounded<string>()
-      const logger = Logger.make(({ message }) => {
-        Queue.offerUnsafe(logged, (message as ReadonlyArray<unknown>).map(String).join(" "))
+  describe("panics", () => {
+    const thrownBy = (pool: Parameters<Parameters<typeof withPool>[1]>[0], kind: string) =>
+      Effect.map(reasonOf(pool.run(errors.panic, kind)), (reason) => {
+        assert.strictEqual(reason._tag, "Panicked")
+        return (reason as JoinError.Panicked).thrown
       })
-      yield* Effect.scoped(Effect.gen(function*() {
-        const pool = yield* NodeBlocking.make("test", { maxThreads: 1 })
-        const thread = yield* pool.run(tasks.whereAmI)
-        yield* pool.run(tasks.leavesErrors)
-        const lines = [yield* Queue.take(logged), yield* Queue.take(logged)].sort()
-        assert.match(lines[0]!, /the task that last ran there is "leavesErrors" Error: late rejection/)
-        assert.match(lines[1]!, /the task that last ran there is "leavesErrors" Error: late throw/)
-        assert.strictEqual(yield* pool.run(tasks.whereAmI), thread)
-      })).pipe(Effect.provide(Logger.layer([logger])))
-    }))
+
+    it.live("E2: what a body throws arrives whole, whatever it is", () =>
+      withPool({ isolation, maxThreads: 1 }, (pool) =>
+        Effect.gen(function*() {
+          const typeError = (yield* thrownBy(pool, "typeError")) as TypeError & { readonly code: string }
+          assert.instanceOf(typeError, TypeError)
+          assert.deepInclude(typeError, { name: "TypeError", message: "bad type", code: "E_BAD" })
+          assert.strictEqual((typeError.cause as Error).message, "inner")
+          assert.include(typeError.stack, "fixtures/errors.ts")
+          assert.notInclude(typeError.stack, "ThreadRunner")
+
+          const custom = yield* thrownBy(pool, "custom")
+          assert.instanceOf(custom, Error)
+          assert.deepInclude<object>(custom, { name: "HttpError", message: "busy", status: 503 })
+
+          assert.deepStrictEqual(yield* thrownBy(pool, "object"), { reason: "plain" })
+          assert.strictEqual(yield* thrownBy(pool, "string"), "just text")
+          assert.strictEqual(yield* thrownBy(pool, "undefined"), undefined)
+          assert.strictEqual(yield* thrownBy(pool, "nothing"), null)
+
+          const withFunction = (yield* thrownBy(pool, "withFunction")) as Error & { readonly retry: unknown }
+          assert.strictEqual(withFunction.message, "has a callback")
+          assert.include(withFunction.retry, "function \"retry\"")
+
+          const cyclic = (yield* thrownBy(pool, "cyclic")) as Error
+          assert.strictEqual(cyclic.cause, cyclic)
+
+          const aggregate = (yield* thrownBy(pool, "aggregate")) as AggregateError
+          assert.instanceOf(aggregate, AggregateError)
+          assert.deepStrictEqual(aggregate.errors.map((_) => (_ as Error).message), ["first", "second"])
+          assert.instanceOf(aggregate.errors[1], TypeError)
+          assert.strictEqual((yield* pool.stats).threadsStarted, 1, "no panic costs a thread")
+        })))
+
+    it.live("E2: a panic of a class in `errors` is an instance of it", () =>
+      withPool({ isolation }, (pool) =>
+        Effect.gen(function*() {
+          const reason = yield* reasonOf(pool.run(errors.panicWithClass))
+          assert.instanceOf((reason as JoinError.Panicked).thrown, errors.HttpError)
+        })))
+
+    it.live("E2: Cause.pretty shows the task's name and the body's own stack", () =>
+      withPool({ isolation }, (pool) =>
+        Effect.gen(function*() {
+          const pretty = Cause.pretty(
+            Exit.getCause(yield* Effect.exit(pool.run(errors.panic, "typeError"))).pipe(
+              Option.getOrThrow
+            )
+          )
+          assert.match(pretty, /^JoinError: Task "panic" \(#1, file:.*errors\.ts\) panicked: TypeError: bad type/)
+          assert.match(pretty, /\[cause\]: TypeError: bad type\n.*fixtures\/errors\.ts:\d+/)
+          assert.match(pretty, /\[cause\]: Error: inner/)
+          const plain = Cause.pretty(
+            Exit.getCause(yield* Effect.exit(pool.run(errors.panic, "object"))).pipe(
+              Option.getOrThrow
+            )
+          )
+          assert.include(plain, "panicked: {\"reason\":\"plain\"}")
+        })))
+
+    it.live("E3: a JoinError is handled apart from the domain error", () =>
+      withPool({ isolation }, (pool) =>
+        Effect.gen(function*() {
+          const kept = yield* pool.run(tasks.halve, 3).pipe(
+            Effect.catchTag("JoinError", () => Effect.succeed(0)),
+            Effect.flip
+          )
+          assert.deepStrictEqual(kept, { _tag: "Odd", n: 3 })
+
+          const panicking = pool.run(errors.panic, "string")
+          const byReason = yield* panicking.pipe(
+            Effect.catchReason("JoinError", "Panicked", ({ thrown }) => Effect.succeed(thrown))
+          )
+          assert.strictEqual(byReason, "just text")
+          const byReasons = yield* panicking.pipe(Effect.catchReasons("JoinError", {
+            QueueFull: () => Effect.succeed("full"),
+            Panicked: () => Effect.succeed("panicked")
+          }))
+          assert.strictEqual(byReasons, "panicked")
+          const unwrapped = yield* panicking.pipe(
+            Effect.unwrapReason("JoinError"),
+            Effect.catchTag("Panicked", () => Effect.succeed("unwrapped"))
+          )
+          assert.strictEqual(unwrapped, "unwrapped")
+          assert.isTrue(JoinError.isJoinError(yield* Effect.flip(panicking)))
+        })))
+  })
+
+  describe("stray errors", () => {
+    it.live("F2: what a task leaves behind to throw costs no other task, and is logged with its name", () =>
+      Effect.gen(function*() {
+        const logged = yield* Queue.unbounded<string>()
+        const logger = Logger.make(({ message }) => {
+          Queue.offerUnsafe(logged, (message as ReadonlyArray<unknown>).map(String).join(" "))
+        })
+        yield* Effect.scoped(Effect.gen(function*() {
+          const pool = yield* NodeBlocking.make("test", { isolation, maxThreads: 1 })
+          const thread = yield* pool.run(tasks.whereAmI)
+          yield* pool.run(tasks.leavesErrors)
+          const lines = [yield* Queue.take(logged), yield* Queue.take(logged)].sort()
+          assert.match(lines[0]!, /the task that last ran there is "leavesErrors" Error: late rejection/)
+          assert.match(lines[1]!, /the task that last ran there is "leavesErrors" Error: late throw/)
+          assert.strictEqual(yield* pool.run(tasks.whereAmI), thread)
+        })).pipe(Effect.provide(Logger.layer([logger])))
+      }))
+  })
+
+  describe("bad input", () => {
+    it.live("a module that does not load fails its tasks with LoadFailed, and others go on", () =>
+      withPool({ isolation, maxThreads: 1 }, (pool) =>
+        Effect.gen(function*() {
+          const { early } = yield* Effect.promise(() => import("./fixtures/broken.ts"))
+          for (let i = 0; i < 2; i++) {
+            const reason = yield* reasonOf(pool.run(early))
+            assert.strictEqual(reason._tag, "LoadFailed")
+            assert.deepInclude(reason, { url: early.module, names: ["early"] })
+            assert.include(reason.message, "could not be loaded: Error: this module does not load")
+          }
+          assert.strictEqual(yield* pool.run(tasks.add, 1, 1), 2)
+          assert.strictEqual((yield* pool.stats).threadsStarted, 1)
+        })))
+
+    it.live("a task that its module does not define in a pool thread says which names there are", () =>
+      withPool({ isolation }, (pool) =>
+        Effect.gen(function*() {
+          const { hidden } = yield* Effect.promise(() => import("./fixtures/hidden.ts"))
+          const reason = yield* reasonOf(pool.run(hidden!))
+          assert.deepInclude(reason, { _tag: "LoadFailed", names: ["shown"] })
+          assert.include(reason.message, "defines only \"shown\"")
+        })))
+
+    it.live("a module that is not there fails with LoadFailed, by its url", () =>
+      withPool({ isolation }, (pool) =>
+        Effect.gen(function*() {
+          const url = new URL("./fixtures/missing.ts", import.meta.url).href
+          const reason = yield* reasonOf(pool.run(Task.make(url, "nothing", () => 1)))
+          assert.deepInclude(reason, { _tag: "LoadFailed", url })
+          assert.include(reason.message, "Cannot find module")
+        })))
+
+    it.live("a thread that dies under a task fails it with WorkerExited, and others go on", () =>
+      withPool({ isolation, maxThreads: 1 }, (pool) =>
+        Effect.gen(function*() {
+          const handles = [yield* pool.spawn(tasks.exit, 3), yield* pool.spawn(tasks.add, 1, 1)] as const
+          assert.deepInclude(yield* reasonOf(handles[0].join), { _tag: "WorkerExited", exitCode: 3 })
+          assert.strictEqual(yield* handles[1].join, 2)
+        })))
+
+    it.live("an option that the types would refuse is a defect that names task and option", () =>
+      withPool({ isolation }, (pool) =>
+        Effect.gen(function*() {
+          const exit = yield* Effect.exit(pool.run(Task.with(tasks.add, { timeLimit: "soon" as "1 second" }), 1, 1))
+          assert.include(Cause.pretty(Option.getOrThrow(Exit.getCause(exit))), "Task \"add\" has timeLimit soon")
+          const noTask = yield* Effect.exit(pool.run({ name: "x" } as typeof tasks.add, 1, 1))
+          assert.include(Cause.pretty(Option.getOrThrow(Exit.getCause(noTask))), "Only a task made by Task.make")
+        })))
+  })
 })
 
-describe("bad input", () => {
-  it.live("a module that does not load fails its tasks with LoadFailed, and others go on", () =>
-    withPool({ maxThreads: 1 }, (pool) =>
-      Effect.gen(function*() {
-        const { early } = yield* Effect.promise(() => import("./fixtures/broken.ts"))
-        for (let i = 0; i < 2; i++) {
-          const reason = yield* reasonOf(pool.run(early))
-          assert.strictEqual(reason._tag, "LoadFailed")
-          assert.deepInclude(reason, { url: early.module, names: ["early"] })
-          assert.include(reason.message, "could not be loaded: Error: this module does not load")
-        }
-        assert.strictEqual(yield* pool.run(tasks.add, 1, 1), 2)
-        assert.strictEqual((yield* pool.stats).threadsStarted, 1)
-      })))
-
-  it.live("a task that its module does not define in a pool thread says which names there are", () =>
-    withPool({}, (pool) =>
-      Effect.gen(function*() {
-        const { hidden } = yield* Effect.promise(() => import("./fixtures/hidden.ts"))
-        const reason = yield* reasonOf(pool.run(hidden!))
-        assert.deepInclude(reason, { _tag: "LoadFailed", names: ["shown"] })
-        assert.include(reason.message, "defines only \"shown\"")
-      })))
-
-  it.live("a module that is not there fails with LoadFailed, by its url", () =>
-    withPool({}, (pool) =>
-      Effect.gen(function*() {
-        const url = new URL("./fixtures/missing.ts", import.meta.url).href
-        const reason = yield* reasonOf(pool.run(Task.make(url, "nothing", () => 1)))
-        assert.deepInclude(reason, { _tag: "LoadFailed", url })
-        assert.include(reason.message, "Cannot find module")
-      })))
-
-  it.live("a thread that dies under a task fails it with WorkerExited, and others go on", () =>
-    withPool({ maxThreads: 1 }, (pool) =>
-      Effect.gen(function*() {
-        const handles = [yield* pool.spawn(tasks.exit, 3), yield* pool.spawn(tasks.add, 1, 1)] as const
-        assert.deepInclude(yield* reasonOf(handles[0].join), { _tag: "WorkerExited", exitCode: 3 })
-        assert.strictEqual(yield* handles[1].join, 2)
-      })))
-
-  it.live("an option that the types would refuse is a defect that names task and option", () =>
-    withPool({}, (pool) =>
-      Effect.gen(function*() {
-        const exit = yield* Effect.exit(pool.run(Task.with(tasks.add, { timeLimit: "soon" as "1 second" }), 1, 1))
-        assert.include(Cause.pretty(Option.getOrThrow(Exit.getCause(exit))), "Task \"add\" has timeLimit soon")
-        const noTask = yield* Effect.exit(pool.run({ name: "x" } as typeof tasks.add, 1, 1))
-        assert.include(Cause.pretty(Option.getOrThrow(Exit.getCause(noTask))), "Only a task made by Task.make")
-      })))
-
+describe("definitions", () => {
   const definitions: ReadonlyArray<readonly [what: string, define: () => unknown, message: RegExp]> = [
     ["no url", () => Task.make("hash.ts", "hash", () => 1), /import\.meta\.url, not hash\.ts/],
     ["an empty name", () => Task.make(import.meta.url, "", () => 1), /needs a name/],

@@ -37,8 +37,8 @@ export const describe = (value: unknown): string => {
   }
 }
 
-/** Why the value cannot be cloned, `undefined` if it can. */
-export const whyNotCloneable = (value: unknown): string | undefined => {
+/** Why the value cannot be cloned, `undefined` if it can. `clone` throws what is in its way. */
+export const whyNotCloneable = (value: unknown, clone = threadContext.clone): string | undefined => {
   if (typeof value === "function") return `${describe(value)} cannot be sent to another thread`
   if (typeof value === "symbol") return `a symbol cannot be sent to another thread: ${String(value)}`
   if (typeof value !== "object" || value === null) return undefined
@@ -47,7 +47,7 @@ export const whyNotCloneable = (value: unknown): string | undefined => {
     if (value instanceof Promise) {
       return "a Promise cannot be sent to another thread: a task body is synchronous and returns its value"
     }
-    structuredClone(value)
+    clone(value)
     return undefined
   } catch (error) {
     const detail = describe(error)
@@ -58,15 +58,20 @@ export const whyNotCloneable = (value: unknown): string | undefined => {
 }
 
 /** Finds the first part of a value that keeps it from being cloned. */
-export const findUncloneable = (value: unknown, path: string, seen = new Set<unknown>()): Uncloneable | undefined => {
+export const findUncloneable = (
+  value: unknown,
+  path: string,
+  clone?: (value: unknown) => unknown,
+  seen = new Set<unknown>()
+): Uncloneable | undefined => {
   if (seen.has(value)) return undefined
-  const detail = whyNotCloneable(value)
+  const detail = whyNotCloneable(value, clone)
   if (detail === undefined) return undefined
   if (typeof value !== "object" || value === null) return { path, detail }
   seen.add(value)
   try {
     for (const [step, part] of parts(value)) {
-      const found = findUncloneable(part, path + step, seen)
+      const found = findUncloneable(part, path + step, clone, seen)
       if (found !== undefined) return found
     }
   } catch {

@@ -185,10 +185,10 @@ export const claim = ({ int32 }: ControlBlock, sequence: number): boolean => {
   return Atomics.compareExchange(int32, Cells + sequence % capacity, offered, sequence << 2 | Claimed) === offered
 }
 
-/** The index of a claimed task. */
+/** The index of a task that was offered. */
 export const taskOf = ({ int32 }: ControlBlock, sequence: number): number => int32[Tasks + sequence % capacity]!
 
-/** The arguments of a claimed task; `undefined` if they were posted. */
+/** The arguments of a task that was offered; `undefined` if they were posted. */
 export const argumentsOf = ({ float64, int32 }: ControlBlock, sequence: number): Array<unknown> | undefined => {
   const index = sequence % capacity
   let shape = int32[Shapes + index]!

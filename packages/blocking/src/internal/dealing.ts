@@ -1,6 +1,6 @@
 /** Which run goes to which thread, and back: batches, and what a thread has not claimed. */
 import { NotCloneable } from "../JoinError.ts"
-import { describe, findUncloneable } from "./cloneable.ts"
+import { describe, findUncloneable, NotCloneableError } from "./cloneable.ts"
 import * as controlBlock from "./controlBlock.ts"
 import { failure, type Outcome } from "./outcome.ts"
 import type { PoolThread } from "./poolThread.ts"
@@ -44,11 +44,14 @@ export interface DealerListener {
 export class Dealer {
   private readonly queue: RunList
   private readonly threads: Threads
+  /** The most that a thread is sent at once. */
+  private readonly maxTasks: number
   private readonly listener: DealerListener
 
-  constructor(queue: RunList, threads: Threads, listener: DealerListener) {
+  constructor(queue: RunList, threads: Threads, maxTasks: number, listener: DealerListener) {
     this.queue = queue
     this.threads = threads
+    this.maxTasks = Math.min(maxTasks, controlBlock.capacity)
     this.listener = listener
   }
 
@@ -102,7 +105,7 @@ export class Dealer {
       this.add(hand.message, hand.thread, run)
       hand.transfer = run.transfer
       hand.millis += cost
-      if (hand.thread.assigned.length === controlBlock.capacity) {
+      if (hand.thread.assigned.length >= this.maxTasks) {
         hand.full = true
         open--
       }
@@ -160,7 +163,7 @@ export class Dealer {
       if (run.state !== Assigned) continue
       // Moved buffers, and what a lease is held for, are in that thread as long as it lives.
       if (thread.state === "Ready" && (run.transfer !== undefined || thread.lease !== undefined)) continue
-      if (!controlBlock.revoke(thread.control, run.sequence)) continue
+      if (!thread.revoke(run)) continue
       if (thread.assigned.length === 1 && thread.state === "Ready") thread.assigned[0] = passedOver(run)
       else thread.assigned.splice(i, 1)
       taken.push(run)
@@ -178,7 +181,9 @@ const travelsAlone = ({ details }: Run): boolean =>
   (details.onGranted !== undefined || details.transfer !== undefined || details.losses > 0)
 
 export const notCloneable = (run: Run, error: unknown): Outcome => {
-  const found = findUncloneable(run.args, "arguments") ?? { path: "arguments", detail: describe(error) }
+  const found = error instanceof NotCloneableError
+    ? { path: error.path, detail: error.message }
+    : findUncloneable(run.args, "arguments") ?? { path: "arguments", detail: describe(error) }
   return failure(run, () => new NotCloneable({ side: "argument", ...found }))
 }
 

@@ -9,7 +9,6 @@ import { type JoinError, type JoinErrorReason, LoadFailed, ShutDown, SpawnFailed
 import type { JoinHandle, JoinStatus } from "../JoinHandle.ts"
 import type { Task } from "../Task.ts"
 import type { ThreadHost } from "../ThreadHost.ts"
-import * as controlBlock from "./controlBlock.ts"
 import { lease } from "./lease.ts"
 import * as metrics from "./metrics.ts"
 import { joinError, loadFailure } from "./outcome.ts"
@@ -18,6 +17,7 @@ import { pseudoTask, resolve } from "./resolvedTask.ts"
 import { Assigned, Done, type Run, RunDetails, type RunExit } from "./run.ts"
 import { Scheduler, type SchedulerEvent, type SchedulerOptions } from "./scheduler.ts"
 import { stopAndWait, stopUnsafe } from "./stopping.ts"
+import { describeExit } from "./threads.ts"
 import { beginSpan, type TaskSpan } from "./tracing.ts"
 
 /** Makes a pool that shuts down with the scope. */
@@ -129,7 +129,7 @@ class PoolImpl implements Pool {
     const running = [...threads.all, ...threads.stuck].flatMap((thread) => {
       const run = thread.running
       if (run === undefined) return []
-      const startedAt = controlBlock.startedAt(thread.control, run.sequence)
+      const startedAt = thread.startedAt(run)
       return [{
         id: run.id,
         task: run.task.name,
@@ -268,7 +268,7 @@ const statusOf = (scheduler: Scheduler, run: Run): JoinStatus => {
       runningMillis: Math.max(0, endedAt - startedOrEnded)
     }
   }
-  const startedAt = run.state === Assigned ? controlBlock.startedAt(run.thread!.control, run.sequence) : undefined
+  const startedAt = run.state === Assigned ? run.thread!.startedAt(run) : undefined
   if (startedAt !== undefined) {
     return {
       _tag: "Running",
@@ -313,7 +313,7 @@ const logEvent = (event: SchedulerEvent, host: ThreadHost): Effect.Effect<void> 
       return Effect.logWarning(`Could not start a pool thread (attempt ${event.attempt})`, event.cause)
     case "ThreadLost":
       return Effect.logWarning(
-        `Pool thread ${event.threadId} ended while it was idle, with exit code ${event.exit.exitCode}`,
+        `Pool thread ${event.threadId} ended while it was idle, with ${describeExit(event.exit)}`,
         ...(event.exit.cause === undefined ? [] : [event.exit.cause])
       )
     case "ThreadWedged":

@@ -58,12 +58,31 @@ export class PoolThread {
 
   /** The run whose body it is in, or whose module it is loading. */
   get running(): Run | undefined {
+    this.thread.link?.refresh()
     return this.stuckOn ?? this.assigned.find((run) => controlBlock.isClaimed(this.control, run.sequence))
   }
 
   /** Whether it may be in someone's code, and not in its event loop. */
   get mayBlock(): boolean {
     return this.state !== "Ended" && (this.state !== "Ready" || this.assigned.length > 0)
+  }
+
+  /** When it entered the body of the run; `undefined` if it is not in there. */
+  startedAt(run: Run): number | undefined {
+    this.thread.link?.refresh()
+    return controlBlock.startedAt(this.control, run.sequence)
+  }
+
+  /** `true`: it has not started the run and never will. */
+  revoke(run: Run): boolean {
+    const { link } = this.thread
+    return link === undefined ? controlBlock.revoke(this.control, run.sequence) : link.revoke(run.sequence)
+  }
+
+  /** Raises the stop flag; from then on the block tells whether the body was entered before. */
+  requestStop(run: Run): void {
+    controlBlock.requestStop(this.control, run.sequence)
+    this.thread.link?.requestStop(run.sequence)
   }
 
   setLadder(cancel: () => void, run?: Run): void {

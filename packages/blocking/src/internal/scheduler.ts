@@ -37,7 +37,7 @@ import type { ResolvedTask } from "./resolvedTask.ts"
 import { Assigned, Done, Queued, Run, RunDetails, type RunExit, RunList, type StopBy, Waiting } from "./run.ts"
 import { Shutdown, type ShutdownReport } from "./shutdown.ts"
 import { TaskDefinitions } from "./taskDefinitions.ts"
-import { after, Threads, type ThreadsOptions } from "./threads.ts"
+import { after, describeExit, Threads, type ThreadsOptions } from "./threads.ts"
 import { decode } from "./thrown.ts"
 import { Turns } from "./turns.ts"
 import { Watch } from "./watch.ts"
@@ -182,7 +182,7 @@ export class Scheduler {
       this.settle(run, failure(run, () => new QueueTimedOut({ limitMillis, queueDepth })))
       this.pump()
     })
-    this.dealer = new Dealer(this.queue, this.threads, {
+    this.dealer = new Dealer(this.queue, this.threads, host.maxTasksPerThread ?? controlBlock.capacity, {
       onSent: (thread) => this.watch.sent(thread),
       onTaken: (run) => this.queueTimeLimits.forget(run),
       onUnused: (thread) => this.free(thread)
@@ -575,7 +575,7 @@ export class Scheduler {
       }
       case Assigned: {
         if (run.isLease) return
-        if (controlBlock.revoke(run.thread!.control, run.sequence)) {
+        if (run.thread!.revoke(run)) {
           run.stop = by
           this.settle(run, cancelledInQueue(run))
         } else if (controlBlock.isClaimed(run.thread!.control, run.sequence)) {
@@ -590,7 +590,7 @@ export class Scheduler {
     const thread = run.thread!
     if (run.stop === undefined) this.tellStop("Requested", run, thread, by)
     run.stop ??= by
-    controlBlock.requestStop(thread.control, run.sequence)
+    thread.requestStop(run)
     if (!controlBlock.isEntered(thread.control, run.sequence)) {
       // Still claimed, it loads its module, and looks at the flag when it enters the body: it
       // will never run. Otherwise it has just ended, and its result is on the way.
@@ -818,7 +818,7 @@ const endAssigned = (
 ): Array<readonly [Run, Outcome]> => {
   const outcomes: Array<readonly [Run, Outcome]> = []
   for (const run of thread.assigned) {
-    const startedAt = controlBlock.startedAt(thread.control, run.sequence)
+    const startedAt = thread.startedAt(run)
     if (run.details !== undefined) run.details.startedAt = startedAt ?? 0
     if (run.state !== Done) outcomes.push([run, end(run, startedAt)])
   }
@@ -828,7 +828,7 @@ const endAssigned = (
 
 const diedLoading = (exit: ThreadExit): Error =>
   new Error(
-    `The thread ended with exit code ${exit.exitCode} while it loaded the module. ` +
+    `The thread ended with ${describeExit(exit)} while it loaded the module. ` +
       "Does the module start the program? Guard that with Task.inPoolThread(), or start it with NodeBlocking.runMain",
     { cause: exit.cause }
   )

@@ -24,10 +24,14 @@ export interface TaskSchemas {
 export interface ThreadContext {
   /** module url, then task name */
   readonly modules: Map<string, Map<string, Registration>>
+  /** Throws for what cannot be sent from this thread. */
+  clone: (value: unknown) => unknown
   /** What the module now being evaluated has registered; emptied when its job ends. */
   readonly evaluating: Set<string>
   /** The control block in a pool thread, `undefined` elsewhere. */
   control: Int32Array | undefined
+  /** Brings the control block up to date, where its memory is not shared with the scheduler. */
+  refresh: (() => void) | undefined
   /** Sequence number of the running body, 0 for none. */
   current: number
   threadData: unknown
@@ -39,22 +43,25 @@ export interface ThreadContext {
   movedCount: number
 }
 
+declare const structuredClone: (value: unknown) => unknown
+declare const queueMicrotask: (callback: () => void) => void
+
 const key = Symbol.for("effect-blocking/ThreadContext")
 
 const slot = globalThis as { [key]?: ThreadContext }
 
 export const threadContext: ThreadContext = slot[key] ??= {
   modules: new Map(),
+  clone: structuredClone,
   evaluating: new Set(),
   control: undefined,
+  refresh: undefined,
   current: 0,
   threadData: undefined,
   releases: [],
   moved: new WeakSet(),
   movedCount: 0
 }
-
-declare const queueMicrotask: (callback: () => void) => void
 
 /**
  * Registers a body and answers whether the name was free.

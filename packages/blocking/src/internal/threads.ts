@@ -304,7 +304,7 @@ export class Threads {
     // One that dies before it has done anything would be started again at once, and so on.
     if (previous === "Starting" || (previous === "Ready" && !thread.proven && thread.running === undefined)) {
       this.startFailed(
-        exit.cause ?? new Error(`The thread ended with exit code ${exit.exitCode} before it had done anything`)
+        exit.cause ?? new Error(`The thread ended with ${describeExit(exit)} before it had done anything`)
       )
     }
     this.listener.onEnded(thread, exit, previous)
@@ -341,6 +341,10 @@ export class Threads {
 const stuckEverywhere = (count: number): string =>
   `${count} threads are stuck in native code, and no more are started before one of them has ended. ` +
   "Processes can be killed where threads cannot: consider process isolation for these tasks"
+
+/** As in "the thread ended with …". */
+export const describeExit = ({ exitCode, signal }: ThreadExit): string =>
+  signal === undefined ? `exit code ${exitCode}` : `signal ${signal}`
 
 /** A timer that an infinite delay never starts. */
 export const after = (host: ThreadHost, delayMillis: number, callback: () => void): () => void =>

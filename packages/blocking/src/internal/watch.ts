@@ -4,7 +4,6 @@
  * timer for the pool, whatever the number of tasks.
  */
 import type { ThreadHost } from "../ThreadHost.ts"
-import * as controlBlock from "./controlBlock.ts"
 import type { PoolThread } from "./poolThread.ts"
 import { Assigned, Done, type Run } from "./run.ts"
 import { startTimeoutMillis, type Threads } from "./threads.ts"
@@ -76,7 +75,7 @@ export class Watch {
 
   /** Acts on what is due; says in how many milliseconds to look again. */
   private inspect(thread: PoolThread, now: number): number {
-    const { assigned, control } = thread
+    const { assigned } = thread
     if (thread.state !== "Ready") return Infinity
     const behind = assigned.length > 1
     let next = Infinity
@@ -84,7 +83,7 @@ export class Watch {
       const limit = run.task.timeLimitMillis
       if (limit === undefined || run.state === Done || run.stop === "TimeLimit") continue
       // The thread tells in its block when it entered the body: no wait counts.
-      const startedAt = controlBlock.startedAt(control, run.sequence)
+      const startedAt = thread.startedAt(run)
       const left = startedAt === undefined ? limit : startedAt + limit - now
       if (left <= 0) this.listener.onTimeLimit(run)
       else next = Math.min(next, left)
@@ -92,7 +91,8 @@ export class Watch {
     // The first of its tasks keeps what is behind it waiting: by running, or loading its
     // module, or because the thread is in something that a task has left behind.
     const { running } = thread
-    const since = running === undefined ? undefined : controlBlock.startedAt(control, running.sequence)
+    if (running !== undefined && running.state !== Done && !behind) return next
+    const since = running === undefined ? undefined : thread.startedAt(running)
     const waited = now - (since ?? thread.sentAt)
     if (running === undefined || (running.state === Done && since === undefined)) {
       const limit = running === undefined ? wedgedMillis : startTimeoutMillis

@@ -8,11 +8,13 @@ import { availableParallelism } from "node:os"
 import { inspect } from "node:util"
 import type { Options } from "../NodeBlocking.ts"
 import { InvalidOptions } from "./invalidOptions.ts"
-import type { WorkerHostOptions } from "./workerHost.ts"
+import type { LaunchOptions } from "./launch.ts"
+import { encode } from "./processValues.ts"
 
 export interface ResolvedOptions {
   readonly scheduler: Blocking.MakeOptions
-  readonly host: WorkerHostOptions
+  readonly isolation: "thread" | "process"
+  readonly host: LaunchOptions
 }
 
 /** Libuv's own number of threads: enough to overlap a few waits on a small machine. */
@@ -78,6 +80,11 @@ export const resolve = (pool: string, options: Options): Effect.Effect<ResolvedO
     const onFull = options.onFull ?? "suspend"
     if (onFull !== "suspend" && onFull !== "fail") return yield* refuse("onFull", "\"suspend\" or \"fail\"", onFull)
 
+    const isolation = options.isolation ?? "thread"
+    if (isolation !== "thread" && isolation !== "process") {
+      return yield* refuse("isolation", "\"thread\" or \"process\"", isolation)
+    }
+
     const resourceLimits: Record<string, number> = {}
     for (const [name, value] of Object.entries(options.resourceLimits ?? {})) {
       if (value === undefined) continue
@@ -99,7 +106,8 @@ export const resolve = (pool: string, options: Options): Effect.Effect<ResolvedO
     }
 
     try {
-      structuredClone(options.threadData)
+      if (isolation === "process") encode(options.threadData)
+      else structuredClone(options.threadData)
     } catch (error) {
       return yield* refuse("threadData", `cloneable (${String(error)})`, options.threadData)
     }
@@ -119,6 +127,7 @@ export const resolve = (pool: string, options: Options): Effect.Effect<ResolvedO
         preload,
         recycle
       },
+      isolation,
       host: {
         threadName: options.threadName ?? pool,
         env: options.env,

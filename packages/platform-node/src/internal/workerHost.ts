@@ -1,31 +1,16 @@
 /** A `ThreadHost` over `node:worker_threads`. */
 import type { ThreadHost } from "effect-blocking/ThreadHost"
 import { Worker, type WorkerOptions } from "node:worker_threads"
-import { sharedClock } from "./clock.ts"
+import { eventLoop } from "./eventLoop.ts"
 import * as exitGuard from "./exitGuard.ts"
 import { onHurry } from "./hurry.ts"
+import { condition, definedOnly, entryUrl, inheritedFlags, type LaunchOptions } from "./launch.ts"
 
-export interface WorkerHostOptions {
-  readonly threadName: string
-  readonly env: Readonly<Record<string, string | undefined>> | undefined
-  readonly execArgv: ReadonlyArray<string> | undefined
-  readonly resourceLimits: WorkerOptions["resourceLimits"]
-}
+const entry = entryUrl("threadEntry", import.meta.url)
 
-// `tsc` rewrites the extensions of imports, not of urls.
-const entry = new URL(import.meta.url.endsWith(".ts") ? "./threadEntry.ts" : "./threadEntry.js", import.meta.url)
-
-/** Gives pool threads the entry point of `effect-blocking` that does not load `effect`. */
-const condition = "--conditions=effect-blocking-thread"
-
-/** The longest delay that `setTimeout` takes. */
-const maxTimerMillis = 2 ** 31 - 1
-
-export const workerHost = (options: WorkerHostOptions): ThreadHost => {
-  let execArgv = options.execArgv ?? inherited(process.execArgv)
-  // A variable that is `undefined` is not there; Node would make it the text "undefined".
-  const env = options.env && Object.fromEntries(Object.entries(options.env).filter(([, value]) => value !== undefined))
-  let heartbeat: NodeJS.Timeout | undefined
+export const workerHost = (options: LaunchOptions): ThreadHost => {
+  let execArgv = options.execArgv ?? inheritedFlags(process.execArgv)
+  const env = definedOnly(options.env)
 
   const start = (workerOptions: WorkerOptions): Worker => {
     try {
@@ -42,19 +27,7 @@ export const workerHost = (options: WorkerHostOptions): ThreadHost => {
   }
 
   return {
-    now: sharedClock(),
-    schedule: (delayMillis, callback) => {
-      // Effect's own clock is not there: the scheduler drives this one. @effect-diagnostics-next-line globalTimers:off
-      const timer = setTimeout(callback, Math.min(delayMillis, maxTimerMillis)).unref()
-      return () => clearTimeout(timer)
-    },
-    nextTurn: (callback) => void setImmediate(callback),
-    keepAlive: (active) => {
-      // @effect-diagnostics-next-line globalTimers:off
-      heartbeat ??= setInterval(() => {}, maxTimerMillis)
-      if (active) heartbeat.ref()
-      else heartbeat.unref()
-    },
+    ...eventLoop(),
     onHurry,
     aboutAbandoned: () => exitGuard.isArmed() ? undefined : held,
     spawn: ({ mayBlock, ordinal, start: workerData }, events) => {
@@ -95,12 +68,6 @@ export const workerHost = (options: WorkerHostOptions): ThreadHost => {
 
 const held = "It keeps the process from exiting for as long as it is in native code. A program that is started with " +
   "NodeBlocking.runMain exits nevertheless; the task of a pool with isolation: \"process\" can be killed"
-
-/** Flags of the program that say what it runs, not how: a thread has its own script. */
-const own = new Set(["-e", "--eval", "-p", "-pe", "--print", "-i", "--interactive", "-c", "--check"])
-
-const inherited = (execArgv: ReadonlyArray<string>): ReadonlyArray<string> =>
-  execArgv.filter((flag, i) => !own.has(flag) && !own.has(execArgv[i - 1] ?? "") && !flag.startsWith("--input-type"))
 
 const refusedFlags = (error: unknown): ReadonlyArray<string> => {
   if (!(error instanceof Error && "code" in error && error.code === "ERR_WORKER_INVALID_EXEC_ARGV")) return []
