@@ -7,10 +7,10 @@ import * as schemas from "./fixtures/schemas.ts"
 import * as tasks from "./fixtures/tasks.ts"
 import { reasonOf, withPool } from "./utils/pool.ts"
 
-// Some start processes, several at once.
+// Some start processes.
 vi.setConfig({ testTimeout: 20_000 })
 
-describe.each(["thread", "process"] as const)("isolation: %s", (isolation) => {
+describe.each(["thread", "process"] as const)("isolation: %s", { concurrent: false }, (isolation) => {
   describe("domain errors", () => {
     it.live("E1: a Result becomes success and failure", () =>
       withPool({ isolation }, (pool) =>

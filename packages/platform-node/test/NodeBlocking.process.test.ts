@@ -16,7 +16,8 @@ const quick = { isolation, maxThreads: 1, gracePeriod: "1 millis" } as const
 const patient = { isolation, maxThreads: 1, gracePeriod: "1 minute" } as const
 const program = { timeout: 40_000 }
 
-// Each starts processes, several at once.
+// Each starts processes: all at once they would take the machine from other tests.
+const oneByOne = { concurrent: false }
 vi.setConfig({ testTimeout: 20_000 })
 
 /** Waits until there is no such process. */
@@ -32,7 +33,7 @@ const gone = (pid: number): Effect.Effect<void> =>
     { until: (isThere) => !isThere, schedule: native.poll }
   ))
 
-describe("values", () => {
+describe("values", oneByOne, () => {
   it.live("S1: the body runs in a process of its own, as in a pool thread", () =>
     withPool({
       isolation,
@@ -149,7 +150,7 @@ describe("values", () => {
     }))
 })
 
-describe("cancellation", () => {
+describe("cancellation", oneByOne, () => {
   it.live("C1: aborted while queued, the body never runs", () =>
     withPool({ isolation, maxThreads: 1 }, (pool) =>
       Effect.gen(function*() {
@@ -318,7 +319,7 @@ describe("cancellation", () => {
     ))
 })
 
-describe("faults", () => {
+describe("faults", oneByOne, () => {
   const deaths = [
     ["exit", { exitCode: 3 }],
     ["abort", { signal: "SIGABRT" }],
@@ -388,7 +389,7 @@ describe("faults", () => {
       })))
 })
 
-describe("the pool", () => {
+describe("the pool", oneByOne, () => {
   it.live("P1: an idle process retires after keepAlive and releases its threadLocal values", () =>
     withPool({ isolation, keepAlive: "5 millis" }, (pool) =>
       Effect.gen(function*() {
@@ -423,7 +424,7 @@ describe("the pool", () => {
       })))
 })
 
-describe("shutdown", () => {
+describe("shutdown", oneByOne, () => {
   const closeable = (options: NodeBlocking.Options) =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
@@ -480,7 +481,7 @@ describe("shutdown", () => {
     ))
 })
 
-describe("programs", () => {
+describe("programs", oneByOne, () => {
   it.live("a module with task and program is not started again by a pool process", () =>
     Effect.gen(function*() {
       const { code, stderr, stdout } = yield* Program.run("singleProcess.ts")
