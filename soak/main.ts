@@ -1,6 +1,6 @@
 /**
- * The soak: a random mix of tasks, faults, stops and shutdowns against pools on real
- * threads, for minutes, and then the books: each submission has one outcome, none ran
+ * The soak: a random mix of tasks, faults, stops and shutdowns against pools of real
+ * threads and processes, for minutes, and then the books: each submission has one outcome, none ran
  * twice, none ran that was cancelled in the queue, nothing is left, memory is flat.
  *
  *   npm run soak                    two minutes
@@ -14,7 +14,7 @@ import { NodeBlocking } from "@effect-blocking/platform-node"
 import { Array as Arr, Cause, Effect, Exit, Fiber, Logger, Option, Scope } from "effect"
 import { type Blocking, JoinError, Task } from "effect-blocking"
 import { execFileSync } from "node:child_process"
-import { closeSync, constants, mkdtempSync, openSync, rmSync } from "node:fs"
+import { closeSync, constants, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
@@ -35,71 +35,87 @@ const callers = 48
 interface Books {
   /** How often the body of a submission was entered, in any thread. */
   readonly runs: Int32Array
+  /** The same for processes: a line with the index for each time. */
+  readonly file: string
   submitted: number
-  /** Exits that callers were told. */
-  told: number
-  readonly outcomes: Map<string, number>
+  /** What callers were told, in that order. */
+  readonly told: Array<
+    { readonly index: number; readonly outcome: string; readonly mayRun: "once" | "never" | "either" }
+  >
   readonly faults: Array<string>
 }
 
-const makeBooks = (): Books => ({
+const makeBooks = (directory: string): Books => ({
   runs: new Int32Array(new SharedArrayBuffer(capacity * 4)),
+  file: join(directory, "runs"),
   submitted: 0,
-  told: 0,
-  outcomes: new Map(),
+  told: [],
   faults: []
 })
-
-const count = (books: Books, what: string): void => {
-  books.outcomes.set(what, (books.outcomes.get(what) ?? 0) + 1)
-}
 
 /** Reasons with which a body has never been entered. */
 const neverRan = new Set(["QueueFull", "QueueTimedOut", "ShutDown", "LoadFailed", "SpawnFailed"])
 
 /** Enters what a caller was told of its submission into the books. */
 const enter = <A, E>(books: Books, index: number, exit: Exit.Exit<A, E>, isRight: (value: A) => boolean): void => {
-  books.told++
-  const ran = Atomics.load(books.runs, index)
   if (Exit.isSuccess(exit)) {
-    count(books, "Succeeded")
-    if (ran !== 1) books.faults.push(`submission ${index} succeeded and ran ${ran} times`)
+    books.told.push({ index, outcome: "Succeeded", mayRun: "once" })
     if (!isRight(exit.value)) books.faults.push(`submission ${index} got the result of another`)
     return
   }
   const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
   if (JoinError.isJoinError(error)) {
     const { reason } = error
-    const queued = reason._tag === "Cancelled" && reason.stage === "Queued"
-    count(books, reason._tag === "Cancelled" ? `Cancelled ${reason.stage}` : reason._tag)
-    if (ran > 1) books.faults.push(`submission ${index} ran ${ran} times and ended with ${reason._tag}`)
-    if (ran > 0 && (queued || neverRan.has(reason._tag))) {
-      books.faults.push(`submission ${index} ran although it ended with ${reason._tag}`)
-    }
+    const outcome = reason._tag === "Cancelled" ? `Cancelled ${reason.stage}` : reason._tag
+    const never = outcome === "Cancelled Queued" || neverRan.has(outcome)
+    books.told.push({ index, outcome, mayRun: never ? "never" : "either" })
   } else if (error !== undefined) {
-    count(books, "Failed")
-    if (ran !== 1) books.faults.push(`submission ${index} failed and ran ${ran} times`)
+    books.told.push({ index, outcome: "Failed", mayRun: "once" })
   } else if (Cause.hasInterruptsOnly(exit.cause)) {
-    count(books, "Interrupted")
+    books.told.push({ index, outcome: "Interrupted", mayRun: "either" })
   } else {
     books.faults.push(`submission ${index} died: ${Cause.pretty(exit.cause)}`)
   }
 }
 
-/** Takes the index of the next submission, and hands its exit to the books, told or interrupted. */
+/** Compares what callers were told with what ran. */
+const audit = (books: Books): void => {
+  if (existsSync(books.file)) {
+    for (const line of readFileSync(books.file, "utf8").trim().split("\n")) books.runs[Number(line)]!++
+  }
+  if (books.told.length !== books.submitted) {
+    books.faults.push(`${books.submitted} submitted, ${books.told.length} told`)
+  }
+  for (const { index, mayRun, outcome } of books.told) {
+    const ran = books.runs[index]!
+    if (ran > 1 || (ran === 1 && mayRun === "never") || (ran === 0 && mayRun === "once")) {
+      books.faults.push(`submission ${index} ran ${ran} times and ended with ${outcome}`)
+    }
+  }
+}
+
+/** Takes the index of the next submission, and enters its exit into the books, told or interrupted. */
 const recorded = <A, E, R>(
   books: Books,
-  call: (runs: Int32Array, index: number) => Effect.Effect<A, E, R>,
-  isRight: (value: A) => boolean = () => true
+  call: (runs: tasks.Runs, index: number) => Effect.Effect<A, E, R>,
+  isRight: (value: A) => boolean = () => true,
+  runs: tasks.Runs = books.runs
 ): Effect.Effect<void, never, R> =>
   Effect.suspend(() => {
     const index = books.submitted++
-    return call(books.runs, index).pipe(
+    return call(runs, index).pipe(
       Effect.onExit((exit) => Effect.sync(() => enter(books, index, exit, isRight))),
       Effect.exit,
       Effect.asVoid
     )
   })
+
+/** The same for a pool of processes. */
+const recordedInProcess = <A, E, R>(
+  books: Books,
+  call: (runs: tasks.Runs, index: number) => Effect.Effect<A, E, R>,
+  isRight?: (value: A) => boolean
+): Effect.Effect<void, never, R> => recorded(books, call, isRight, books.file)
 
 const limited = Task.with(tasks.endless, { timeLimit: "20 millis", gracePeriod: "5 millis" })
 const stopped = Task.with(tasks.endless, { gracePeriod: "5 millis" })
@@ -107,7 +123,7 @@ const abandoned = Task.with(tasks.busy, { onInterrupt: "abandon" })
 const waited = Task.with(tasks.busy, { onInterrupt: "wait" })
 const impatient = Task.with(tasks.number, { queueTimeLimit: "3 millis" })
 const mandatory = Task.with(tasks.busy, { mandatory: true })
-const broken = Task.make("file:///nowhere/at-all.ts", "broken", (_runs: Int32Array, index: number) => index)
+const broken = Task.make("file:///nowhere/at-all.ts", "broken", (_runs: tasks.Runs, index: number) => index)
 
 type Action = (pool: Blocking.Pool, books: Books, random: (below: number) => number) => Effect.Effect<void>
 
@@ -195,24 +211,58 @@ const mix: ReadonlyArray<readonly [weight: number, action: Action]> = [
   [4, (pool) => Effect.ignore(pool.prewarm(2))]
 ]
 
-const total = mix.reduce((sum, [weight]) => sum + weight, 0)
+/** The same for processes, which share no memory, and can also crash. */
+const processMix: ReadonlyArray<readonly [weight: number, action: Action]> = [
+  [
+    600,
+    (pool, books) =>
+      recordedInProcess(books, (runs, index) => pool.run(tasks.number, runs, index, index), (value) => value > 0)
+  ],
+  [100, (pool, books) => recordedInProcess(books, (runs, index) => pool.run(tasks.fails, runs, index))],
+  [100, (pool, books) => recordedInProcess(books, (runs, index) => pool.run(tasks.panics, runs, index))],
+  [4, (pool, books) => recordedInProcess(books, (runs, index) => pool.run(tasks.exits, runs, index))],
+  [4, (pool, books) => recordedInProcess(books, (runs, index) => pool.run(tasks.crashes, runs, index))],
+  [6, (pool, books) => recordedInProcess(books, (runs, index) => pool.run(limited, runs, index))],
+  [
+    60,
+    (pool, books, random) =>
+      recordedInProcess(books, (runs, index) => cut(pool.run(tasks.polite, runs, index), random(10)))
+  ],
+  [
+    60,
+    (pool, books, random) =>
+      recordedInProcess(
+        books,
+        (runs, index) =>
+          Effect.flatMap(pool.spawnDetached(tasks.busy, runs, index, 3), (handle) =>
+            Effect.sleep(random(5)).pipe(Effect.andThen(handle.abort), Effect.andThen(handle.join)))
+      )
+  ]
+]
+
+const choose = (actions: typeof mix, random: (below: number) => number): Action => {
+  let at = random(actions.reduce((sum, [weight]) => sum + weight, 0))
+  return actions.find(([weight]) => (at -= weight) < 0)![1]
+}
 
 /** One caller, until the generation is over. */
-const caller = Effect.fnUntraced(function*(pools: ReadonlyArray<Blocking.Pool>, books: Books, isOver: () => boolean) {
+const caller = Effect.fnUntraced(function*(
+  pools: ReadonlyArray<Blocking.Pool>,
+  actions: typeof mix,
+  books: Books,
+  isOver: () => boolean
+) {
   const random = (below: number): number => Math.floor(next() * below)
   while (!isOver() && books.submitted < capacity - 1000) {
-    let at = random(total)
-    const [, action] = mix.find(([weight]) => (at -= weight) < 0)!
-    const before = books.outcomes.get("ShutDown") ?? 0
-    yield* action(pools[random(pools.length)]!, books, random)
+    const before = books.told.length
+    yield* choose(actions, random)(pools[random(pools.length)]!, books, random)
     // What is refused is refused at once: the others want to have their turn.
-    if ((books.outcomes.get("ShutDown") ?? 0) > before) yield* Effect.sleep(1)
+    if (books.told[before]?.outcome === "ShutDown") yield* Effect.sleep(1)
   }
 })
 
 /** A thread in native code is stuck until its named pipe is released, and then gone. */
-const getStuck = Effect.fnUntraced(function*(pool: Blocking.Pool, books: Books) {
-  const directory = mkdtempSync(join(tmpdir(), "effect-blocking-soak-"))
+const getStuck = Effect.fnUntraced(function*(pool: Blocking.Pool, books: Books, directory: string) {
   const path = join(directory, "fifo")
   execFileSync("mkfifo", [path])
   yield* recorded(
@@ -225,9 +275,9 @@ const getStuck = Effect.fnUntraced(function*(pool: Blocking.Pool, books: Books) 
   )
   // Both ends: whoever reads, or begins to, finds that the writer has gone.
   closeSync(openSync(path, constants.O_RDWR))
-  rmSync(directory, { recursive: true })
 })
 
+/** The last is of processes. */
 const poolOptions = (n: number): ReadonlyArray<NodeBlocking.Options> => [
   {
     maxThreads: 2,
@@ -252,22 +302,36 @@ const poolOptions = (n: number): ReadonlyArray<NodeBlocking.Options> => [
     shutdownTimeout: "100 millis",
     terminateTimeout: "200 millis",
     resourceLimits: { maxOldGenerationSizeMb: 32 }
+  },
+  {
+    isolation: "process",
+    maxThreads: 2,
+    keepAlive: n % 2 === 0 ? "10 seconds" : "20 millis",
+    gracePeriod: "10 millis",
+    shutdownTimeout: "100 millis",
+    terminateTimeout: "200 millis",
+    recycle: { tasks: 100 }
   }
 ]
 
 const boundMillis = 100 + 10 + 200
 
 const generation = Effect.fnUntraced(function*(n: number) {
-  const books = makeBooks()
+  const directory = mkdtempSync(join(tmpdir(), "effect-blocking-soak-"))
+  const books = makeBooks(directory)
   const scope = yield* Scope.make()
   const pools = yield* Effect.forEach(
     poolOptions(n),
     (options, i) => Scope.provide(NodeBlocking.make(`soak-${i}`, options), scope)
   )
+  const [threads, processes] = [pools.slice(0, -1), pools.slice(-1)]
   let over = false
+  const crowd = (count: number, pools: ReadonlyArray<Blocking.Pool>, actions: typeof mix) =>
+    Effect.forEach(Arr.range(1, count), () => caller(pools, actions, books, () => over), { concurrency: "unbounded" })
   const fibers = yield* Effect.forkChild(Effect.all([
-    Effect.forEach(Arr.range(1, callers), () => caller(pools, books, () => over), { concurrency: "unbounded" }),
-    getStuck(pools[0]!, books),
+    crowd(callers, threads, mix),
+    crowd(4, processes, processMix),
+    getStuck(pools[0]!, books, directory),
     recorded(books, (runs, index) => pools[2]!.run(tasks.hungry, runs, index))
   ], { concurrency: "unbounded" }))
   yield* Effect.sleep(generationMillis)
@@ -277,12 +341,13 @@ const generation = Effect.fnUntraced(function*(n: number) {
   over = true
   yield* Fiber.join(fibers)
 
+  audit(books)
+  rmSync(directory, { recursive: true })
   const fault = (text: string): void => {
     books.faults.push(text)
   }
-  // Finalizers of a scope run one after the other: three bounds. The rest is a busy machine.
+  // Finalizers of a scope run one after the other: as many bounds. The rest is a busy machine.
   if (closeMillis > pools.length * boundMillis + 2000) fault(`the shutdown took ${closeMillis} ms`)
-  if (books.told !== books.submitted) fault(`${books.submitted} submitted, ${books.told} told`)
   for (const pool of pools) {
     let stats = yield* pool.stats
     // What was stuck has been released; its thread ends when it gets to it.
@@ -332,7 +397,7 @@ const program = Effect.gen(function*() {
   for (let n = 0; performance.now() < end; n++) {
     const books = yield* generation(n)
     submitted += books.submitted
-    for (const [outcome, times] of books.outcomes) outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + times)
+    for (const { outcome } of books.told) outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
     faults.push(...books.faults.map((text) => `generation ${n}: ${text}`))
     const sample = memory()
     samples.push(sample)
@@ -354,7 +419,9 @@ const program = Effect.gen(function*() {
   // Arbitrary: a leak of anything for each task or thread is far more after minutes.
   if (last!.heap > first!.heap + 5) faults.push(`the heap grew from ${first!.heap} to ${last!.heap} MB`)
   if (last!.rss > first!.rss * 1.2 + 30) faults.push(`resident memory grew from ${first!.rss} to ${last!.rss} MB`)
-  const resources = process.getActiveResourcesInfo().filter((name) => name === "MessagePort" || name === "Worker")
+  const resources = process.getActiveResourcesInfo().filter((name) =>
+    ["MessagePort", "Worker", "ProcessWrap"].includes(name)
+  )
   if (resources.length > 0) faults.push(`left open: ${resources.join(", ")}`)
 
   console.log(`\n${submitted} submitted, ${[...outcomes.values()].reduce((a, b) => a + b, 0)} told:`)

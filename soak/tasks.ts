@@ -1,13 +1,17 @@
 /**
- * The bodies of the soak: what people run, and what goes wrong. Each counts its start in
- * `runs`, so that a task that ran twice, or ran although it was cancelled, shows.
+ * The bodies of the soak: what people run, and what goes wrong. Each notes its start, so
+ * that a task that ran twice, or ran although it was cancelled, shows.
  */
 import { Task } from "effect-blocking"
 import * as Result from "effect/Result"
-import { readFileSync } from "node:fs"
+import { appendFileSync, readFileSync } from "node:fs"
 
-const start = (runs: Int32Array, index: number): void => {
-  Atomics.add(runs, index, 1)
+/** Where starts are noted: in memory that threads share, or in a file for processes. */
+export type Runs = Int32Array | string
+
+const start = (runs: Runs, index: number): void => {
+  if (typeof runs === "string") appendFileSync(runs, `${index}\n`)
+  else Atomics.add(runs, index, 1)
 }
 
 const spin = (millis: number): void => {
@@ -15,58 +19,65 @@ const spin = (millis: number): void => {
   while (performance.now() < end);
 }
 
-export const number = Task.make(import.meta.url, "number", (runs: Int32Array, index: number, n: number) => {
+export const number = Task.make(import.meta.url, "number", (runs: Runs, index: number, n: number) => {
   start(runs, index)
   return n + 1
 })
 
-export const text = Task.make(import.meta.url, "text", (runs: Int32Array, index: number, words: string) => {
+export const text = Task.make(import.meta.url, "text", (runs: Runs, index: number, words: string) => {
   start(runs, index)
   return words.toUpperCase()
 })
 
-export const moved = Task.make(import.meta.url, "moved", (runs: Int32Array, index: number, bytes: Uint8Array) => {
+export const moved = Task.make(import.meta.url, "moved", (runs: Runs, index: number, bytes: Uint8Array) => {
   start(runs, index)
   return Task.move(bytes)
 })
 
-export const busy = Task.make(import.meta.url, "busy", (runs: Int32Array, index: number, millis: number) => {
+export const busy = Task.make(import.meta.url, "busy", (runs: Runs, index: number, millis: number) => {
   start(runs, index)
   spin(millis)
   return millis
 })
 
-export const fails = Task.make(import.meta.url, "fails", (runs: Int32Array, index: number) => {
+export const fails = Task.make(import.meta.url, "fails", (runs: Runs, index: number) => {
   start(runs, index)
   return index % 2 === 0 ? Result.succeed(index) : Result.fail({ _tag: "Odd", index } as const)
 })
 
-export const panics = Task.make(import.meta.url, "panics", (runs: Int32Array, index: number): number => {
+export const panics = Task.make(import.meta.url, "panics", (runs: Runs, index: number): number => {
   start(runs, index)
   throw new TypeError("a bug", { cause: index })
 })
 
-export const exits = Task.make(import.meta.url, "exits", (runs: Int32Array, index: number): number => {
+export const exits = Task.make(import.meta.url, "exits", (runs: Runs, index: number): number => {
   start(runs, index)
   return process.exit(3)
 })
 
-export const endless = Task.make(import.meta.url, "endless", (runs: Int32Array, index: number): number => {
+/** Crashes its process; in a thread it would be the program's. */
+export const crashes = Task.make(import.meta.url, "crashes", (runs: Runs, index: number): number => {
+  start(runs, index)
+  process.kill(process.pid, "SIGKILL")
+  while (true);
+})
+
+export const endless = Task.make(import.meta.url, "endless", (runs: Runs, index: number): number => {
   start(runs, index)
   while (true);
 })
 
-export const polite = Task.make(import.meta.url, "polite", (runs: Int32Array, index: number): number => {
+export const polite = Task.make(import.meta.url, "polite", (runs: Runs, index: number): number => {
   start(runs, index)
   while (true) Task.checkpoint()
 })
 
-export const uncloneable = Task.make(import.meta.url, "uncloneable", (runs: Int32Array, index: number) => {
+export const uncloneable = Task.make(import.meta.url, "uncloneable", (runs: Runs, index: number) => {
   start(runs, index)
   return { callback: () => index } as object
 })
 
-export const late = Task.make(import.meta.url, "late", (runs: Int32Array, index: number) => {
+export const late = Task.make(import.meta.url, "late", (runs: Runs, index: number) => {
   start(runs, index)
   setTimeout(() => {
     throw new Error("late throw")
@@ -76,20 +87,20 @@ export const late = Task.make(import.meta.url, "late", (runs: Int32Array, index:
 })
 
 /** Ends its thread by its memory, under `resourceLimits`. */
-export const hungry = Task.make(import.meta.url, "hungry", (runs: Int32Array, index: number): number => {
+export const hungry = Task.make(import.meta.url, "hungry", (runs: Runs, index: number): number => {
   start(runs, index)
   const kept: Array<unknown> = []
   while (true) kept.push(Array.from({ length: 100 }, (_, i) => ({ i, text: `${i}` })))
 })
 
 /** Sits in native code until a writer has come to the named pipe and gone. */
-export const native = Task.make(import.meta.url, "native", (runs: Int32Array, index: number, path: string) => {
+export const native = Task.make(import.meta.url, "native", (runs: Runs, index: number, path: string) => {
   start(runs, index)
   return readFileSync(path, "utf8").length
 })
 
 const connection = Task.threadLocal(() => ({ queries: 0 }), { release: (it) => it.queries = -1 })
-export const query = Task.make(import.meta.url, "query", (runs: Int32Array, index: number) => {
+export const query = Task.make(import.meta.url, "query", (runs: Runs, index: number) => {
   start(runs, index)
   return ++connection().queries
 })

@@ -204,7 +204,7 @@ describe("RemoteThread", { concurrent: false }, () => {
     assert.strictEqual(status, protocol.NotCloneable)
     assert.deepInclude(value, { side: "argument", path: "arguments" })
     assert.isUndefined(errors[0])
-    remote.onMessage(["~effect-blocking", sequence + 1, 1, 2, protocol.Succeeded, new Uint8Array(3)])
+    remote.onMessage(["~effect-blocking", sequence + 1, 1, 2, 0, protocol.Succeeded, new Uint8Array(3)])
     assert.strictEqual(errors.length, 1)
   })
 })
