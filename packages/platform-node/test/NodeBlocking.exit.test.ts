@@ -39,7 +39,8 @@ const sending = (signals: Readonly<Record<string, NodeJS.Signals>>) => {
 
 const both = (code: number): string => `first listener ${code}\nsecond listener ${code}\n`
 
-describe.skipIf(process.platform === "win32")("exit", () => {
+// One after the other: each is a process with threads that keep a core busy, and other tests run beside.
+describe.skipIf(process.platform === "win32")("exit", { concurrent: false }, () => {
   for (const body of ["read", "sleep", "derive"] as const) {
     it.live(`D5: a program with a thread in ${body} exits with 0 when it has succeeded`, () =>
       Effect.gen(function*() {
@@ -84,7 +85,7 @@ describe.skipIf(process.platform === "win32")("exit", () => {
   for (const [end, what] of Object.entries(atExit)) {
     it.live(`D5: an exit listener that ${what} has the same effect as without a thread`, () =>
       Effect.gen(function*() {
-        const [held, free] = yield* Effect.all([stuck("read", end), stuck("none", end)], { concurrency: 2 })
+        const [held, free] = yield* Effect.all([stuck("read", end), stuck("none", end)])
         assert.deepStrictEqual([held.code, held.listeners], [free.code, free.listeners])
         if (end === "exitThrows") assert.include(held.stderr, "Error: a listener failed\n    at ")
         else assert.strictEqual(held.stderr, "")
