@@ -79,7 +79,7 @@ describe("submission", () => {
       })))
 
   it.live("S4: an argument that cannot cross fails its own task, by its path, and takes no thread", () =>
-    withPool({}, (pool) =>
+    withPool({ maxThreads: 1 }, (pool) =>
       Effect.gen(function*() {
         const bad = { rows: [{ id: 1, onDone: () => {} }] } as unknown as ReadonlyArray<number>
         const reason = yield* reasonOf(pool.run(tasks.sum, bad))
