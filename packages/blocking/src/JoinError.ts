@@ -216,12 +216,31 @@ export class LoadFailed extends Schema.TaggedError<LoadFailed>("effect-blocking/
   names: Schema.Array(Schema.String)
 }) {
   override get message(): string {
-    if (this.cause !== undefined) return `could not be loaded: ${describeThrown(this.cause)}`
+    if (this.cause !== undefined) return `could not be loaded: ${describeThrown(this.cause)}${loaderHint(this.cause)}`
     const names = this.names.length === 0 ? "no task" : `only ${this.names.map((name) => `"${name}"`).join(", ")}`
     return `is not defined by its module, which defines ${names}: ` +
       "call Task.make with import.meta.url, at the top level of the module"
   }
 }
+
+/** With these codes Node says that it does not know the way to a module, or what is in it. */
+const loaderCodes = new Set<unknown>([
+  "ERR_MODULE_NOT_FOUND",
+  "ERR_PACKAGE_IMPORT_NOT_DEFINED",
+  "ERR_PACKAGE_PATH_NOT_EXPORTED",
+  "ERR_UNKNOWN_FILE_EXTENSION",
+  "ERR_UNSUPPORTED_DIR_IMPORT",
+  "ERR_UNSUPPORTED_ESM_URL_SCHEME",
+  "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX",
+  "ERR_INVALID_TYPESCRIPT_SYNTAX"
+])
+
+/** The program may have found it by other means, where a thread has none but Node's. */
+const loaderHint = (cause: unknown): string =>
+  typeof cause === "object" && cause !== null && "code" in cause && loaderCodes.has(cause.code)
+    ? ". A pool thread loads modules as Node does: aliases, virtual modules and syntax of a bundler or test runner are " +
+      "not there. Write a relative path with its extension, or name it under \"imports\" in package.json (#name)"
+    : ""
 
 /**
  * No thread could be started, several times over, or it did not report ready in time.

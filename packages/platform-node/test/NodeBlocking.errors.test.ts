@@ -220,6 +220,15 @@ describe.each(["thread", "process"] as const)("isolation: %s", { concurrent: fal
           assert.include(reason.message, "Cannot find module")
         })))
 
+    it.live("F3: a module that only Vite could resolve fails with a hint at Node's own ways", () =>
+      withPool({ isolation }, (pool) =>
+        Effect.gen(function*() {
+          const { aliased } = yield* Effect.promise(() => import("./fixtures/aliased.ts"))
+          const reason = yield* reasonOf(pool.run(aliased))
+          assert.strictEqual(reason._tag, "LoadFailed")
+          assert.match(reason.message, /Cannot find package '@app\/alias'.* A pool thread loads modules as Node does/s)
+        })))
+
     it.live("a thread that dies under a task fails it with WorkerExited, and others go on", () =>
       withPool({ isolation, maxThreads: 1 }, (pool) =>
         Effect.gen(function*() {
