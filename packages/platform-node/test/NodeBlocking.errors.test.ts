@@ -188,7 +188,7 @@ describe.each(["thread", "process"] as const)("isolation: %s", { concurrent: fal
   })
 
   describe("bad input", () => {
-    it.live("a module that does not load fails its tasks with LoadFailed, and others go on", () =>
+    it.live("F3: a module that does not load fails its tasks with LoadFailed, and others go on", () =>
       withPool({ isolation, maxThreads: 1 }, (pool) =>
         Effect.gen(function*() {
           const { early } = yield* Effect.promise(() => import("./fixtures/broken.ts"))
@@ -202,7 +202,7 @@ describe.each(["thread", "process"] as const)("isolation: %s", { concurrent: fal
           assert.strictEqual((yield* pool.stats).threadsStarted, 1)
         })))
 
-    it.live("a task that its module does not define in a pool thread says which names there are", () =>
+    it.live("F3: a task that its module does not define in a pool thread says which names there are", () =>
       withPool({ isolation }, (pool) =>
         Effect.gen(function*() {
           const { hidden } = yield* Effect.promise(() => import("./fixtures/hidden.ts"))
@@ -211,7 +211,7 @@ describe.each(["thread", "process"] as const)("isolation: %s", { concurrent: fal
           assert.include(reason.message, "defines only \"shown\"")
         })))
 
-    it.live("a module that is not there fails with LoadFailed, by its url", () =>
+    it.live("F3: a module that is not there fails with LoadFailed, by its url", () =>
       withPool({ isolation }, (pool) =>
         Effect.gen(function*() {
           const url = new URL("./fixtures/missing.ts", import.meta.url).href
@@ -229,7 +229,7 @@ describe.each(["thread", "process"] as const)("isolation: %s", { concurrent: fal
           assert.match(reason.message, /Cannot find package '@app\/alias'.* A pool thread loads modules as Node does/s)
         })))
 
-    it.live("a thread that dies under a task fails it with WorkerExited, and others go on", () =>
+    it.live("F1: a thread that dies under a task fails it with WorkerExited, and others go on", () =>
       withPool({ isolation, maxThreads: 1 }, (pool) =>
         Effect.gen(function*() {
           const handles = [yield* pool.spawn(tasks.exit, 3), yield* pool.spawn(tasks.add, 1, 1)] as const
