@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Option } from "effect"
 import { Blocking, JoinError, JoinSet, Task } from "effect-blocking"
 import { TestClock } from "effect/testing"
-import * as Tasks from "./tasks.ts"
+import * as Tasks from "./fixtures/tasks.ts"
 
 class Cpu extends Blocking.Pool<Cpu>()("app/Cpu") {}
 
