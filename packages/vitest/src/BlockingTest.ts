@@ -234,7 +234,8 @@ export const layerPool = <Self>(
  *
  * A run that is still held when the scope closes in which `hold` was called, or that of the
  * pool's layer, is ended there, and the close dies with
- * `Task "…" was held by BlockingTest.hold and never released`.
+ * `Task "…" was held by BlockingTest.hold and never released`. A test that itself waits for
+ * the run that it holds hangs; after a second a warning names the task.
  *
  * **Example** (Interrupting a task that runs)
  *
@@ -270,11 +271,13 @@ export const hold: <Args extends ReadonlyArray<unknown>, A, E>(
   const { plans } = yield* shared
   const scope = yield* Effect.serviceOption(Scope.Scope)
   const hold = plans.hold(task, { native: options?.native ?? false })
-  if (Option.isSome(scope)) {
-    yield* Scope.addFinalizer(scope.value, Effect.sync(() => hold.disarm()))
-    // Only when it is held: the scope must find it before the fibers and the spawned tasks
-    // that it interrupts, which wait for a grace period of which nobody moves the clock.
-    hold.onHeld = () => Effect.runSync(Scope.addFinalizer(scope.value, testedPool.endHeld([hold])))
+  const context = yield* Effect.context<never>()
+  if (Option.isSome(scope)) yield* Scope.addFinalizer(scope.value, Effect.sync(() => hold.disarm()))
+  hold.onHeld = () => {
+    testedPool.watchHeld(hold, context)
+    // Only now: the scope must find it before the fibers and the spawned tasks that it
+    // interrupts, which wait for a grace period of which nobody moves the clock.
+    if (Option.isSome(scope)) Effect.runSync(Scope.addFinalizer(scope.value, testedPool.endHeld([hold])))
   }
   return {
     started: Deferred.await(hold.started),

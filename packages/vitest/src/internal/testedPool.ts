@@ -3,6 +3,7 @@ import * as Blocking from "effect-blocking/Blocking"
 import type { JoinError } from "effect-blocking/JoinError"
 import * as Task from "effect-blocking/Task"
 import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
@@ -142,6 +143,22 @@ const copyOf = (args: ReadonlyArray<unknown>): ReadonlyArray<unknown> => {
   } catch {
     return args
   }
+}
+
+/** How long a run is held, in real time, before a line is logged: a test that waits for it hangs. As the test clock has it. */
+const patienceMillis = 1000
+
+/** Says which task is held, should the test hang for it. */
+export const watchHeld = (hold: Hold, context: Context.Context<never>): void => {
+  // The clock of the test may stand still. @effect-diagnostics-next-line globalTimers:off
+  const timer = setTimeout(() => {
+    if (!hold.isForgotten) return
+    Effect.runForkWith(context)(Effect.logWarning(
+      `Task "${hold.task.name}" is held by BlockingTest.hold, and the test goes on waiting: ` +
+        "release it, or move the clock past a limit; fork what waits for it"
+    ))
+  }, patienceMillis)
+  timer.unref()
 }
 
 /** Ends what is held; dies if the test has forgotten it. */
