@@ -34,7 +34,11 @@ writeFileSync(
     compilerOptions: { noUnusedLocals: false, tsBuildInfoFile: "./.tsbuildinfo" },
     include: ["."],
     exclude: [],
-    references: [{ path: "../packages/blocking" }, { path: "../packages/platform-node" }]
+    references: [
+      { path: "../packages/blocking" },
+      { path: "../packages/platform-node" },
+      { path: "../packages/vitest" }
+    ]
   })
 )
 execFileSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-b", out], { stdio: "inherit" })

@@ -357,21 +357,23 @@ export const threadLocal = <A>(
   acquire: () => A,
   options?: { readonly release?: ((value: A) => void) | undefined }
 ): () => A => {
-  let made: { readonly value: A } | undefined
-  return () => {
+  const get = (): A => {
+    const { locals, releases } = threadContext
+    let made = locals.get(get) as { readonly value: A } | undefined
     if (made === undefined) {
       const value = acquire()
-      made = { value }
+      locals.set(get, made = { value })
       const release = options?.release
       if (release !== undefined) {
-        threadContext.releases.push(() => {
-          made = undefined
+        releases.push(() => {
+          locals.delete(get)
           release(value)
         })
       }
     }
     return made.value
   }
+  return get
 }
 
 /**

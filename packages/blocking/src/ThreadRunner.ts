@@ -15,7 +15,7 @@
 import { compact, findUncloneable, NotCloneableError, takeMoved } from "./internal/cloneable.ts"
 import * as controlBlock from "./internal/controlBlock.ts"
 import * as protocol from "./internal/protocol.ts"
-import { type Registration, threadContext } from "./internal/threadContext.ts"
+import { type PretendedContext, type Registration, threadContext, within } from "./internal/threadContext.ts"
 import { encodeFailure, encodeThrown } from "./internal/thrown.ts"
 
 /**
@@ -39,6 +39,24 @@ export interface ThreadPlatform {
   readonly exit: () => void
   /** Told that a body is about to run, before its stop flag is looked at. */
   readonly onEnter?: ((sequence: number, startedAt: number) => void) | undefined
+  /** Given if the thread is pretended: a test's own thread, which can stand for several. */
+  readonly pretence?: ThreadPretence | undefined
+}
+
+/**
+ * What a test decides about the bodies of a pretended thread.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ThreadPretence {
+  /** The body that runs in the place of the task's own, if there is one. */
+  readonly stub: (module: string, name: string) => ((...args: ReadonlyArray<never>) => unknown) | undefined
+  /**
+   * Told that a body has been entered. It runs at once, or when the promise resolves; it
+   * never does if that resolves to a `JoinErrorReason`, with which the task then ends.
+   */
+  readonly onBody: (module: string, name: string) => Promise<unknown> | undefined
 }
 
 /**
@@ -84,9 +102,14 @@ interface Entry {
 export const start = (platform: ThreadPlatform): ThreadRunner => {
   const { control: memory, measureHeap, preload, threadData } = platform.start as protocol.ThreadStart
   const control = controlBlock.view(memory)
-  threadContext.control = control.int32
-  threadContext.threadData = threadData
-  const runner = new Runner(platform, control, measureHeap)
+  let pretended: PretendedContext | undefined
+  if (platform.pretence === undefined) {
+    threadContext.control = control.int32
+    threadContext.threadData = threadData
+  } else {
+    pretended = { control: control.int32, threadData, locals: new Map(), releases: [] }
+  }
+  const runner = new Runner(platform, control, measureHeap, pretended)
   void runner.preload(preload)
   return runner
 }
@@ -109,11 +132,19 @@ class Runner implements ThreadRunner {
   private readonly platform: ThreadPlatform
   private readonly control: controlBlock.ControlBlock
   private readonly measureHeap: boolean
+  /** Its context, if it is not the whole JavaScript thread's. */
+  private readonly pretended: PretendedContext | undefined
 
-  constructor(platform: ThreadPlatform, control: controlBlock.ControlBlock, measureHeap: boolean) {
+  constructor(
+    platform: ThreadPlatform,
+    control: controlBlock.ControlBlock,
+    measureHeap: boolean,
+    pretended: PretendedContext | undefined
+  ) {
     this.platform = platform
     this.control = control
     this.measureHeap = measureHeap
+    this.pretended = pretended
   }
 
   async preload(modules: ReadonlyArray<string>): Promise<void> {
@@ -181,8 +212,9 @@ class Runner implements ThreadRunner {
       if (entry.state === "unknown") {
         this.tell()
         this.resolve(entry).then(() => {
-          this.execute(sequence, entry, args)
-          this.serve()
+          const held = this.execute(sequence, entry, args)
+          if (held === undefined) this.serve()
+          else void held.then(() => this.serve())
         })
         return
       }
@@ -194,11 +226,13 @@ class Runner implements ThreadRunner {
     if (this.retiring) this.retire()
   }
 
-  private execute(sequence: number, entry: Entry, args: Array<unknown>): void {
+  /** Runs a task, or passes on what has to be waited for before it has run. */
+  private execute(sequence: number, entry: Entry, args: Array<unknown>): Promise<void> | undefined {
     if (entry.state === "failed") {
       // The next task of this module tries again: the failure may have been passing.
       entry.state = "unknown"
-      return this.post(sequence, protocol.NotLoaded, entry.failure, 0)
+      this.post(sequence, protocol.NotLoaded, entry.failure, 0)
+      return undefined
     }
     const startedAt = this.endedAt || this.platform.now()
     this.endedAt = 0
@@ -207,14 +241,34 @@ class Runner implements ThreadRunner {
     // Looked at only now: whoever raises the flag and does not see the body entered can
     // rely on it that it never will be.
     if (controlBlock.isStopRequested(this.control.int32, sequence)) {
-      return this.post(sequence, protocol.Stopped, undefined, 0)
+      this.post(sequence, protocol.Stopped, undefined, 0)
+      return undefined
     }
     this.lastTask = entry.name
+    const { pretence } = this.platform
+    if (pretence !== undefined) {
+      // Another body may be given for the next run.
+      entry.state = "unknown"
+      const { run } = entry
+      const held = pretence.onBody(entry.module, entry.name)
+      if (held !== undefined) {
+        return held.then((reason) => {
+          if (reason === undefined) this.call(sequence, run, args, startedAt)
+          else this.post(sequence, protocol.Injected, reason, startedAt)
+        })
+      }
+    }
+    this.call(sequence, entry.run, args, startedAt)
+    return undefined
+  }
+
+  private call(sequence: number, run: Entry["run"], args: Array<unknown>, startedAt: number): void {
+    const { pretended } = this
     threadContext.current = sequence
     let status = protocol.Succeeded
     let value: unknown
     try {
-      value = entry.run(args)
+      value = pretended === undefined ? run(args) : within(pretended, sequence, () => run(args))
       threadContext.current = 0
       if (controlBlock.keep(this.control, sequence, value)) {
         const now = this.platform.now()
@@ -284,7 +338,8 @@ class Runner implements ThreadRunner {
       return
     }
     try {
-      entry.run = await bodyOf(registration)
+      const stub = this.platform.pretence?.stub(entry.module, entry.name)
+      entry.run = await bodyOf(stub === undefined ? registration : { ...registration, body: stub })
       entry.state = "ready"
     } catch (error) {
       entry.failure = { cause: encodeThrown(error), names: Array.from(registered!.keys()) }
@@ -310,10 +365,13 @@ class Runner implements ThreadRunner {
   }
 
   private retire(): void {
-    const { releases } = threadContext
+    const { pretended } = this
+    const { releases } = pretended ?? threadContext
     while (releases.length > 0) {
+      const release = releases.pop()!
       try {
-        releases.pop()!()
+        if (pretended === undefined) release()
+        else within(pretended, 0, release)
       } catch (error) {
         this.onStrayError(error)
       }

@@ -102,6 +102,8 @@ const read = (run: Run, status: number, value: unknown): Outcome => {
       return stopped(run, "Checkpoint")
     case protocol.NotCloneable:
       return failure(run, () => new NotCloneable(value as protocol.NotCloneableValue))
+    case protocol.Injected:
+      return failure(run, () => value as JoinErrorReason)
     default: {
       const { cause, names } = value as protocol.LoadFailure
       return failure(run, () => new LoadFailed(loadFailure(run.task.module, cause, names)))

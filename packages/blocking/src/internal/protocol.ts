@@ -57,6 +57,8 @@ export const Stopped = 3
 export const NotCloneable = 4
 /** … a `LoadFailure`. */
 export const NotLoaded = 5
+/** … a `JoinErrorReason`: a test wants the task to end with that. Only pretended threads send it. */
+export const Injected = 6
 
 export interface NotCloneableValue {
   readonly side: "argument" | "success" | "failure"

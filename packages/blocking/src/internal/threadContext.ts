@@ -35,8 +35,10 @@ export interface ThreadContext {
   /** Sequence number of the running body, 0 for none. */
   current: number
   threadData: unknown
+  /** Values of `Task.threadLocal`, by what gives them. */
+  locals: Map<unknown, { readonly value: unknown }>
   /** Releases of `Task.threadLocal` values, oldest first. */
-  readonly releases: Array<() => void>
+  releases: Array<() => void>
   /** Values marked by `Task.move` and not yet sent. */
   readonly moved: WeakSet<object>
   /** How many marks are out: while it is 0, nothing has to be searched for them. */
@@ -58,9 +60,24 @@ export const threadContext: ThreadContext = slot[key] ??= {
   refresh: undefined,
   current: 0,
   threadData: undefined,
+  locals: new Map(),
   releases: [],
   moved: new WeakSet(),
   movedCount: 0
+}
+
+/** What differs between threads that are pretended in one. */
+export type PretendedContext = Pick<ThreadContext, "control" | "threadData" | "locals" | "releases">
+
+/** Calls a function in the context of a pretended thread, in the run with that sequence number. */
+export const within = <A>(pretended: PretendedContext, sequence: number, f: () => A): A => {
+  const { control, current, locals, refresh, releases, threadData } = threadContext
+  Object.assign(threadContext, pretended, { current: sequence, refresh: undefined })
+  try {
+    return f()
+  } finally {
+    Object.assign(threadContext, { control, current, locals, refresh, releases, threadData })
+  }
 }
 
 /**

@@ -1,0 +1,122 @@
+/** What a test has planned for the next runs of its tasks, and what was held. */
+import type { JoinErrorReason } from "effect-blocking/JoinError"
+import * as Deferred from "effect/Deferred"
+import * as Exit from "effect/Exit"
+import type { PretendedHost, PretendedThread } from "./pretendedHost.ts"
+
+export interface TaskId {
+  readonly module: string
+  readonly name: string
+}
+
+export type Body = (...args: ReadonlyArray<never>) => unknown
+
+export interface HoldOptions {
+  /** Nothing ends its thread while it is held. */
+  readonly native: boolean
+  /** Only the runs of that pool. */
+  readonly host?: PretendedHost
+}
+
+/** A run to be held: armed, then held by a thread, then over. */
+export class Hold {
+  readonly started = Deferred.makeUnsafe<void>()
+  readonly task: TaskId
+  readonly options: HoldOptions
+  state:
+    | { readonly _tag: "Armed" }
+    | {
+      readonly _tag: "Held"
+      readonly thread: PretendedThread
+      readonly reason: JoinErrorReason | undefined
+      readonly go: (reason: JoinErrorReason | undefined) => void
+    }
+    | { readonly _tag: "Over" } = { _tag: "Armed" }
+
+  constructor(task: TaskId, options: HoldOptions) {
+    this.task = task
+    this.options = options
+  }
+
+  /** Whether the run waits for the test. A thread that nobody could end is nobody's fault. */
+  get isForgotten(): boolean {
+    return this.state._tag === "Held" && !this.state.thread.isAbandoned
+  }
+
+  /** Told when it is held. */
+  onHeld = (): void => {}
+
+  /** If nothing is held yet, nothing will be. */
+  disarm(): void {
+    if (this.state._tag === "Armed") this.state = { _tag: "Over" }
+  }
+
+  /** Lets the run go on, or the next run not be held. */
+  release(): void {
+    const { state } = this
+    this.state = { _tag: "Over" }
+    if (state._tag === "Held" && state.thread.unstick()) state.go(state.reason)
+  }
+}
+
+export class Plans {
+  private readonly stubs = new Map<string, Body>()
+  private readonly failures = new Map<string, Array<JoinErrorReason>>()
+  private holds: ReadonlyArray<Hold> = []
+
+  stub(task: TaskId, body: Body): void {
+    this.stubs.set(idOf(task), body)
+  }
+
+  stubOf(module: string, name: string): Body | undefined {
+    return this.stubs.get(idOf({ module, name }))
+  }
+
+  failNext(task: TaskId, reason: JoinErrorReason): void {
+    const id = idOf(task)
+    this.failures.set(id, [...this.failures.get(id) ?? [], reason])
+  }
+
+  hold(task: TaskId, options: HoldOptions): Hold {
+    const hold = new Hold(task, options)
+    this.holds = [...this.holds.filter(({ state }) => state._tag !== "Over"), hold]
+    return hold
+  }
+
+  /** Runs held on these threads, in the order in which they were asked for. */
+  heldOn(host: PretendedHost): ReadonlyArray<Hold> {
+    return this.holds.filter(({ state }) => state._tag === "Held" && state.thread.host === host)
+  }
+
+  /** A run that is held now, on any thread. */
+  held(task: TaskId | undefined): PretendedThread | undefined {
+    for (const { state, task: held } of this.holds) {
+      if (state._tag === "Held" && (task === undefined || idOf(task) === idOf(held))) return state.thread
+    }
+    return undefined
+  }
+
+  onBody(module: string, name: string, thread: PretendedThread): Promise<JoinErrorReason | undefined> | undefined {
+    const id = idOf({ module, name })
+    const reason = this.failures.get(id)?.shift()
+    const hold = this.holds.find(({ options, state, task }) =>
+      state._tag === "Armed" && idOf(task) === id && (options.host ?? thread.host) === thread.host
+    )
+    if (hold === undefined) return reason === undefined ? undefined : Promise.resolve(reason)
+    return new Promise((go) => {
+      hold.state = { _tag: "Held", thread, reason, go }
+      thread.stuck = hold.options.native
+      hold.onHeld()
+      Deferred.doneUnsafe(hold.started, Exit.void)
+    })
+  }
+
+  /** A run that was held on a thread that is gone is held no more. */
+  onExit(thread: PretendedThread): void {
+    for (const hold of this.holds) {
+      if (hold.state._tag === "Held" && hold.state.thread === thread) hold.state = { _tag: "Over" }
+    }
+  }
+}
+
+const idOf = ({ module, name }: TaskId): string => `${module}\n${name}`

@@ -1,0 +1,199 @@
+/** One pool of a test: the real scheduler over pretended threads, with a record of the calls. */
+import * as Blocking from "effect-blocking/Blocking"
+import type { JoinError } from "effect-blocking/JoinError"
+import * as Task from "effect-blocking/Task"
+import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import type { Call, Options } from "../BlockingTest.ts"
+import { resolve } from "./options.ts"
+import type { Hold, Plans, TaskId } from "./plans.ts"
+import { PretendedHost } from "./pretendedHost.ts"
+
+type Recorded = { -readonly [K in keyof Call]: Call[K] }
+
+const filler = Task.make(import.meta.url, "BlockingTest.fillQueue", () => {})
+
+/** What all pools of a test share. */
+export class Shared {
+  readonly pools = new Map<string, TestedPool>()
+  readonly calls: Array<Call> = []
+  readonly plans: Plans
+
+  constructor(plans: Plans) {
+    this.plans = plans
+  }
+
+  /** The pool of that key; without a key the default pool, or the only one. */
+  find(key: string | undefined): TestedPool {
+    const only = this.pools.size === 1 ? this.pools.values().next().value : undefined
+    const found = key === undefined ? this.pools.get(Blocking.Blocking.key) ?? only : this.pools.get(key)
+    if (found !== undefined) return found
+    throw new Error(
+      `BlockingTest: there is no pool ${JSON.stringify(key ?? Blocking.Blocking.key)}, but ` +
+        `${Array.from(this.pools.keys(), (key) => JSON.stringify(key)).join(", ") || "none"}: ` +
+        "provide it with BlockingTest.layer or BlockingTest.layerPool"
+    )
+  }
+}
+
+export class TestedPool {
+  private fillers: ReadonlyArray<Hold> = []
+  private readonly host: PretendedHost
+  private readonly pool: Blocking.Pool
+  private readonly scope: Scope.Closeable
+  private readonly shared: Shared
+
+  constructor(host: PretendedHost, pool: Blocking.Pool, scope: Scope.Closeable, shared: Shared) {
+    this.host = host
+    this.pool = pool
+    this.scope = scope
+    this.shared = shared
+  }
+
+  readonly close: Effect.Effect<void> = Effect.suspend(() => Scope.close(this.scope, Exit.void))
+
+  readonly fill: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
+    // One at a time, so that no submission finds the queue full.
+    while (true) {
+      const { idleThreads, maxThreads, queueCapacity, queueDepth, threads } = yield* this.pool.stats
+      if (idleThreads === 0 && threads >= maxThreads && queueDepth >= queueCapacity) return
+      this.fillers = [...this.fillers, this.shared.plans.hold(filler, { native: false, host: this.host })]
+      yield* Effect.orDie(this.pool.spawnDetached(filler))
+      yield* settled
+    }
+  })
+
+  readonly drain: Effect.Effect<void> = Effect.suspend(() => {
+    for (const hold of this.fillers) hold.release()
+    this.fillers = []
+    return settled
+  })
+
+  /** Ends with the layer: without waiting for a clock that nobody moves any more. */
+  readonly end: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
+    yield* this.drain
+    const held = yield* Effect.exit(endHeld(this.shared.plans.heldOn(this.host)))
+    this.host.hurry()
+    yield* this.close
+    this.host.close()
+    for (const [key, pool] of this.shared.pools) {
+      if (pool === this) this.shared.pools.delete(key)
+    }
+    yield* held
+  })
+
+  /** The pool, recording what it is asked to run. */
+  get recorded(): Blocking.Pool {
+    const { pool } = this
+    const run = (run: Blocking.Pool["run"]): Blocking.Pool["run"] => (task, ...args) =>
+      Effect.suspend(() => {
+        const call = this.record(task, args)
+        return Effect.onExit(run(task, ...args), (exit) => call.end(exit))
+      })
+    return {
+      ...pool,
+      run: run(pool.run),
+      spawn: (task, ...args) =>
+        Effect.suspend(() => {
+          const call = this.record(task, args)
+          return Effect.onExit(pool.spawn(task, ...args), (exit) => call.endSpawned(exit))
+        }),
+      spawnDetached: (task, ...args) =>
+        Effect.suspend(() => {
+          const call = this.record(task, args)
+          return Effect.onExit(pool.spawnDetached(task, ...args), (exit) => call.endSpawned(exit))
+        }),
+      lease: (use) => pool.lease((lease) => use({ run: run(lease.run) }))
+    }
+  }
+
+  private record<Args extends ReadonlyArray<unknown>, A, E>(task: Task.Task<Args, A, E>, args: Args) {
+    const { module, name } = task
+    const call: Recorded = {
+      task: name,
+      module,
+      args: task.schemas === undefined ? copyOf(args) : args,
+      exit: undefined
+    }
+    this.shared.calls.push(call)
+    const end = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
+      Effect.sync(() => {
+        call.exit = exit
+      })
+    return {
+      end,
+      endSpawned: (exit: Exit.Exit<{ readonly await: Effect.Effect<Exit.Exit<unknown, unknown>> }, JoinError>) =>
+        Exit.isSuccess(exit)
+          ? Effect.asVoid(Effect.forkDetach(Effect.flatMap(exit.value.await, end), { startImmediately: true }))
+          : end(exit)
+    }
+  }
+}
+
+/** Lets the pretended threads go on as far as they can: what they do is done before the next turn. */
+export const settled: Effect.Effect<void> = Effect.yieldNow
+
+/** Later changes by the caller, and moves, do not reach the record. */
+const copyOf = (args: ReadonlyArray<unknown>): ReadonlyArray<unknown> => {
+  try {
+    return structuredClone(args)
+  } catch {
+    return args
+  }
+}
+
+/** How long a run is held, in real time, before a line is logged: a test that waits for it hangs. As the test clock has it. */
+const patienceMillis = 1000
+
+/** Says which task is held, should the test hang for it. */
+export const watchHeld = (hold: Hold, context: Context.Context<never>): void => {
+  // The clock of the test may stand still. @effect-diagnostics-next-line globalTimers:off
+  const timer = setTimeout(() => {
+    if (!hold.isForgotten) return
+    Effect.runForkWith(context)(Effect.logWarning(
+      `Task "${hold.task.name}" is held by BlockingTest.hold, and the test goes on waiting: ` +
+        "release it, or move the clock past a limit; fork what waits for it"
+    ))
+  }, patienceMillis)
+  timer.unref()
+}
+
+/** Ends what is held; dies if the test has forgotten it. */
+export const endHeld = (holds: ReadonlyArray<Hold>): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const forgotten = holds.filter((hold) => hold.isForgotten).map(({ task }) => task)
+    for (const { state } of holds) {
+      if (state._tag === "Held") state.thread.exit(1)
+    }
+    return forgotten.length === 0 ? Effect.void : Effect.die(neverReleased(forgotten))
+  })
+
+const neverReleased = (tasks: ReadonlyArray<TaskId>): Error => {
+  const names = Array.from(new Set(tasks.map(({ name }) => `"${name}"`)))
+  return new Error(
+    names.length === 1
+      ? `Task ${names[0]} was held by BlockingTest.hold and never released`
+      : `Tasks ${names.join(", ")} were held by BlockingTest.hold and never released`
+  )
+}
+
+export const make = Effect.fnUntraced(function*(
+  key: string,
+  options: Options,
+  shared: Shared
+): Effect.fn.Return<Blocking.Pool, never, Scope.Scope> {
+  const scheduler = resolve(options)
+  const clock = yield* Clock.clockWith(Effect.succeed)
+  const context = yield* Effect.context<never>()
+  const host = new PretendedHost(clock, context, shared.plans)
+  // Of its own, so that the test can close it before its layer is.
+  const scope = yield* Scope.make()
+  const pool = yield* Scope.provide(Blocking.make(key, host, scheduler), scope)
+  const tested = new TestedPool(host, pool, scope, shared)
+  shared.pools.set(key, tested)
+  yield* Effect.addFinalizer(() => tested.end)
+  return tested.recorded
+})
