@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs"
+import { existsSync, globSync } from "node:fs"
 import { defineConfig } from "vitest/config"
 
 export default defineConfig({
@@ -8,10 +8,10 @@ export default defineConfig({
     testTimeout: 60_000,
     // Each test builds its own small pool and shares nothing.
     sequence: { concurrent: true },
-    projects: readdirSync("packages").map((name) => ({
+    projects: globSync(["packages/*", "examples/*"]).filter((root) => existsSync(`${root}/test`)).map((root) => ({
       extends: true,
-      root: `packages/${name}`,
-      test: { name }
+      root,
+      test: { name: root.replace("packages/", "") }
     })),
     // .ci/run repeats the counts of the JSON file as its last line.
     reporters: process.env.CI

@@ -12,6 +12,7 @@ import * as queued from "./rows/queued.mjs"
 import * as roundTrip from "./rows/roundTrip.mjs"
 import * as scaling from "./rows/scaling.mjs"
 import * as stuck from "./rows/stuck.mjs"
+import * as testLayer from "./rows/testLayer.mjs"
 import * as tiny from "./rows/tiny.mjs"
 
 export const rows = {
@@ -28,5 +29,6 @@ export const rows = {
   abort,
   mixed,
   stuck,
-  observability
+  observability,
+  testLayer
 }

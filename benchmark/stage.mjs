@@ -7,7 +7,11 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync,
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 
-const own = { "effect-blocking": "blocking", "@effect-blocking/platform-node": "platform-node" }
+const own = {
+  "effect-blocking": "blocking",
+  "@effect-blocking/platform-node": "platform-node",
+  "@effect-blocking/vitest": "vitest"
+}
 
 const modules = ["child.mjs", "measure.mjs", "names.mjs", "contenders", "rows", "package.json"]
 

@@ -1,0 +1,10 @@
+/** The task module: what pool threads load. */
+import { Task } from "effect-blocking"
+import { scryptSync } from "node:crypto"
+
+export const hash = Task.make(
+  import.meta.url,
+  "hash",
+  (password: string, salt: string) => scryptSync(password, salt, 64).toString("hex"),
+  { timeLimit: "5 seconds" }
+)

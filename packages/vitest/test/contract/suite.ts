@@ -1,0 +1,339 @@
+/**
+ * What holds on every backend: pretended threads, threads, processes. A rule that holds on
+ * one and not on another is a bug, except for the differences that docs/testing.md lists.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Effect, Exit, Fiber, type Scope } from "effect"
+import { type Blocking, JoinError, type JoinHandle, Task } from "effect-blocking"
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as tasks from "./tasks.ts"
+
+/** The options that every backend has. */
+export interface PoolOptions {
+  readonly maxThreads?: number
+  readonly queueCapacity?: number
+  readonly onFull?: "suspend" | "fail"
+  readonly gracePeriod?: number
+  readonly shutdownTimeout?: number
+  readonly terminateTimeout?: number
+  readonly threadData?: unknown
+}
+
+/** A running task that the test holds. */
+export interface Held {
+  readonly handle: JoinHandle.JoinHandle<string, never>
+  /** Lets its body go on. */
+  readonly release: Effect.Effect<void>
+}
+
+export interface Backend {
+  readonly name: string
+  readonly makePool: (options: PoolOptions) => Effect.Effect<Blocking.Pool, never, Scope.Scope>
+  /** Shuts the pool down, before its scope does. */
+  readonly close: (pool: Blocking.Pool) => Effect.Effect<void>
+  /** Runs a task that does not end until it is released; returns when its body has been entered. */
+  readonly hold: (
+    pool: Blocking.Pool,
+    directory: string,
+    options: Task.TaskOptions & { readonly polite: boolean }
+  ) => Effect.Effect<Held, JoinError.JoinError>
+}
+
+const reasonOf = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.map(Effect.flip(effect), (error) => {
+    if (!JoinError.isJoinError(error)) assert.fail(`not a JoinError: ${String(error)}`)
+    return error.reason
+  })
+
+export const contract = (backend: Backend): void => {
+  const withPool = <A, E>(
+    options: PoolOptions,
+    use: (pool: Blocking.Pool, directory: string) => Effect.Effect<A, E, Scope.Scope>
+  ) =>
+    Effect.acquireUseRelease(
+      Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-blocking-contract-"))),
+      (directory) =>
+        Effect.gen(function*() {
+          let pool: Blocking.Pool | undefined
+          const exit = yield* Effect.exit(Effect.scoped(Effect.gen(function*() {
+            pool = yield* backend.makePool({ maxThreads: 1, ...options })
+            return yield* use(pool, directory)
+          })))
+          const { outcomes, queueDepth, running, submitted, suspended, threads } = yield* pool!.stats
+          const ended = Object.values(outcomes).reduce((a, b) => a + b, 0)
+          assert.deepStrictEqual(
+            { threads, queueDepth, suspended, running: running.length, ended },
+            { threads: 0, queueDepth: 0, suspended: 0, running: 0, ended: submitted },
+            "the pool left something behind"
+          )
+          return yield* exit
+        }),
+      (directory) => Effect.sync(() => rmSync(directory, { recursive: true }))
+    )
+
+  const noted = (file: string): ReadonlyArray<string> =>
+    existsSync(file) ? readFileSync(file, "utf8").trim().split("\n") : []
+
+  describe(`contract: ${backend.name}`, () => {
+    // -------------------------------------------------------------------------
+    // Submission
+    // -------------------------------------------------------------------------
+
+    it.live("S1: a body gives its result, and knows where it runs", () =>
+      withPool({ threadData: { seed: 7 } }, (pool) =>
+        Effect.gen(function*() {
+          assert.strictEqual(yield* pool.run(tasks.add, 1, 2), 3)
+          assert.deepStrictEqual(yield* pool.run(tasks.shout, { text: "hi" }), { text: "HI" })
+          assert.strictEqual(yield* pool.run(tasks.data), 7)
+          assert.isTrue(yield* pool.run(tasks.inPoolThread))
+          assert.isFalse(Task.inPoolThread())
+        })))
+
+    it.live("S2: tasks start in order of submission", () =>
+      withPool({}, (pool, directory) =>
+        Effect.gen(function*() {
+          const file = join(directory, "order")
+          const lines = Array.from({ length: 20 }, (_, i) => `${i}`)
+          yield* Effect.forEach(lines, (line) => pool.run(tasks.note, file, line), { concurrency: "unbounded" })
+          assert.deepStrictEqual(noted(file), lines)
+        })))
+
+    it.live("S3: a body has arguments of its own, and what is moved is gone", () =>
+      withPool({}, (pool) =>
+        Effect.gen(function*() {
+          const list = [1, 2, 3]
+          assert.strictEqual(yield* pool.run(tasks.empties, list), 3)
+          assert.deepStrictEqual(list, [1, 2, 3])
+          const bytes = new Uint8Array(8)
+          assert.strictEqual(yield* Effect.suspend(() => pool.run(tasks.bytesOf, Task.move(bytes))), 8)
+          assert.strictEqual(bytes.byteLength, 0)
+        })))
+
+    it.live("S4: what cannot cross fails its own task, with the path to it", () =>
+      withPool({}, (pool) =>
+        Effect.gen(function*() {
+          const bad = { text: "x", deep: [{ onDone: () => {} }] } as unknown as { readonly text: string }
+          assert.deepInclude(yield* reasonOf(pool.run(tasks.shout, bad)), {
+            _tag: "NotCloneable",
+            side: "argument",
+            path: "arguments[0].deep[0].onDone"
+          })
+          assert.deepInclude(yield* reasonOf(pool.run(tasks.uncloneable)), {
+            _tag: "NotCloneable",
+            side: "success",
+            path: "result.rows[0].toJSON"
+          })
+          assert.strictEqual(yield* pool.run(tasks.add, 1, 2), 3)
+        })))
+
+    it.live("S5: a full queue fails, or suspends, and a suspended submitter can be interrupted", () =>
+      withPool(
+        { queueCapacity: 1, onFull: "fail" },
+        (failing, directory) =>
+          withPool({ queueCapacity: 1 }, (suspending, other) =>
+            Effect.gen(function*() {
+              const held = yield* backend.hold(failing, directory, { polite: false })
+              const queued = yield* failing.spawnDetached(tasks.add, 1, 1)
+              assert.deepInclude(yield* reasonOf(failing.run(tasks.add, 1, 1)), { _tag: "QueueFull", capacity: 1 })
+              yield* held.release
+              assert.strictEqual(yield* queued.join, 2)
+
+              const second = yield* backend.hold(suspending, other, { polite: false })
+              yield* suspending.spawnDetached(tasks.add, 1, 1)
+              const suspended = yield* Effect.forkChild(suspending.run(tasks.add, 2, 2), { startImmediately: true })
+              const interrupted = yield* Effect.forkChild(suspending.run(tasks.add, 3, 3), { startImmediately: true })
+              assert.strictEqual((yield* suspending.stats).suspended, 2)
+              yield* Fiber.interrupt(interrupted)
+              assert.strictEqual((yield* suspending.stats).suspended, 1)
+              yield* second.release
+              assert.strictEqual(yield* Fiber.join(suspended), 4)
+            }))
+      ))
+
+    // -------------------------------------------------------------------------
+    // Errors
+    // -------------------------------------------------------------------------
+
+    it.live("E1: a domain error arrives whole, with `errors` as an instance of its class", () =>
+      withPool({}, (pool) =>
+        Effect.gen(function*() {
+          assert.strictEqual(yield* pool.run(tasks.halve, 8), 4)
+          assert.deepStrictEqual(yield* Effect.flip(pool.run(tasks.halve, 3)), { _tag: "Odd", n: 3 })
+          const plain = yield* Effect.flip(pool.run(tasks.find, 7))
+          assert.isFalse(plain instanceof tasks.NotFound)
+          assert.deepInclude(plain, { _tag: "NotFound", name: "NotFound", message: "no user 7", id: 7 })
+          assert.instanceOf((plain as Error).cause, RangeError)
+          assert.include((plain as Error).stack, "contract/tasks.ts")
+          const classy = yield* Effect.flip(pool.run(tasks.findWithClass, 7))
+          assert.instanceOf(classy, tasks.NotFound)
+          assert.deepInclude(classy, { _tag: "NotFound", id: 7, message: "no user 7" })
+        })))
+
+    it.live("E2: a panic keeps what was thrown, and names its task", () =>
+      withPool({}, (pool) =>
+        Effect.gen(function*() {
+          const exit = yield* Effect.exit(pool.run(tasks.panics, undefined))
+          assert.isTrue(Exit.isFailure(exit))
+          const reason = yield* reasonOf(pool.run(tasks.panics, undefined))
+          if (reason._tag !== "Panicked") assert.fail(reason._tag)
+          assert.instanceOf(reason.thrown, TypeError)
+          assert.strictEqual((reason.thrown as Error).message, "a bug")
+          assert.strictEqual(((reason.thrown as Error).cause as Error).message, "its cause")
+          const pretty = Exit.isFailure(exit) ? Cause.pretty(exit.cause) : ""
+          assert.include(pretty, "panics")
+          assert.include(pretty, "contract/tasks.ts")
+          assert.deepInclude(yield* reasonOf(pool.run(tasks.panics, { code: 4 })), { thrown: { code: 4 } })
+        })))
+
+    // -------------------------------------------------------------------------
+    // Cancellation
+    // -------------------------------------------------------------------------
+
+    it.live("C1: aborted while it is queued, the body never runs", () =>
+      withPool({}, (pool, directory) =>
+        Effect.gen(function*() {
+          const file = join(directory, "ran")
+          const held = yield* backend.hold(pool, directory, { polite: false })
+          const queued = yield* pool.spawnDetached(tasks.note, file, "ran")
+          assert.strictEqual((yield* queued.status)._tag, "Queued")
+          yield* queued.abort
+          assert.deepInclude(yield* reasonOf(queued.join), { _tag: "Cancelled", stage: "Queued", by: "Abort" })
+          yield* held.release
+          assert.strictEqual(yield* held.handle.join, "held")
+          assert.deepStrictEqual(noted(file), [])
+        })))
+
+    it.live("C2: a body that ignores the stop ends with its thread, and what waits behind it runs elsewhere", () =>
+      withPool({ gracePeriod: 20 }, (pool, directory) =>
+        Effect.gen(function*() {
+          const file = join(directory, "ran")
+          const held = yield* backend.hold(pool, directory, { polite: false })
+          const behind = yield* pool.spawnDetached(tasks.note, file, "behind")
+          yield* held.handle.abort
+          assert.deepInclude(yield* reasonOf(held.handle.join), {
+            _tag: "Cancelled",
+            stage: "Running",
+            by: "Abort",
+            stopped: "Terminated"
+          })
+          yield* behind.join
+          assert.deepStrictEqual(noted(file), ["behind"])
+        })))
+
+    it.live("C2: onInterrupt \"abandon\" returns at once, and the thread stays busy", () =>
+      withPool({ gracePeriod: 20, shutdownTimeout: 60_000 }, (pool, directory) =>
+        Effect.gen(function*() {
+          const held = yield* backend.hold(pool, directory, { polite: false, onInterrupt: "abandon" })
+          yield* held.handle.abort
+          assert.strictEqual((yield* pool.stats).running.length, 1)
+          const queued = yield* pool.spawnDetached(tasks.add, 1, 1)
+          assert.strictEqual((yield* queued.status)._tag, "Queued")
+          yield* held.release
+          assert.strictEqual(yield* queued.join, 2)
+        })))
+
+    it.live("C3: a checkpoint leaves the body, and its thread takes the next task", () =>
+      withPool({ gracePeriod: 60_000 }, (pool, directory) =>
+        Effect.gen(function*() {
+          const before = yield* pool.run(tasks.count)
+          const held = yield* backend.hold(pool, directory, { polite: true })
+          const abort = yield* Effect.forkChild(held.handle.abort, { startImmediately: true })
+          // Where bodies run in the test's own thread, a held one looks at the flag when it goes on.
+          yield* held.release
+          yield* Fiber.join(abort)
+          assert.strictEqual(yield* pool.run(tasks.count), before + 1, "it is the same thread")
+          assert.strictEqual((yield* pool.stats).threadsStarted, 1)
+        })))
+
+    it.live("C2: a timeLimit counts from the start of the body, and says how it was stopped", () =>
+      withPool({ gracePeriod: 20 }, (pool, directory) =>
+        Effect.gen(function*() {
+          const held = yield* backend.hold(pool, directory, { polite: false, timeLimit: 30 })
+          assert.deepInclude(yield* reasonOf(held.handle.join), {
+            _tag: "TimedOut",
+            limitMillis: 30,
+            stopped: "Terminated"
+          })
+        })))
+
+    it.live("a queueTimeLimit ends what has not started", () =>
+      withPool({}, (pool, directory) =>
+        Effect.gen(function*() {
+          const held = yield* backend.hold(pool, directory, { polite: false })
+          const limited = Task.with(tasks.add, { queueTimeLimit: 30 })
+          assert.deepInclude(yield* reasonOf(pool.run(limited, 1, 1)), { _tag: "QueueTimedOut", limitMillis: 30 })
+          yield* held.release
+        })))
+
+    it.live("C5: abort of a finished task does nothing, and join can be called many times", () =>
+      withPool({}, (pool) =>
+        Effect.gen(function*() {
+          const handle = yield* pool.spawnDetached(tasks.add, 1, 2)
+          assert.deepStrictEqual(yield* Effect.all([handle.join, handle.join], { concurrency: 2 }), [3, 3])
+          yield* handle.abort
+          assert.strictEqual(yield* handle.join, 3)
+          assert.strictEqual((yield* handle.status)._tag, "Done")
+        })))
+
+    it.live("C6: the close of a scope aborts what was spawned in it", () =>
+      withPool({}, (pool, directory) =>
+        Effect.gen(function*() {
+          const held = yield* backend.hold(pool, directory, { polite: false })
+          const handle = yield* Effect.scoped(pool.spawn(tasks.add, 1, 1))
+          assert.deepInclude(yield* reasonOf(handle.join), { _tag: "Cancelled", by: "Abort" })
+          yield* held.release
+        })))
+
+    // -------------------------------------------------------------------------
+    // Leases, state and shutdown
+    // -------------------------------------------------------------------------
+
+    it.live("a lease keeps its thread, and its values, for several calls", () =>
+      withPool({}, (pool) =>
+        Effect.gen(function*() {
+          const [counts, other] = yield* pool.lease((lease) =>
+            Effect.gen(function*() {
+              const waits = yield* Effect.forkChild(pool.run(tasks.add, 1, 1), { startImmediately: true })
+              const counts = yield* Effect.forEach([1, 2, 3], () => lease.run(tasks.count))
+              assert.isUndefined(waits.pollUnsafe())
+              return [counts, waits] as const
+            })
+          )
+          assert.deepStrictEqual(counts, [1, 2, 3])
+          assert.strictEqual(yield* Fiber.join(other), 2)
+        })))
+
+    it.live("D1, D2: a shutdown refuses, cancels what is queued, and lets mandatory tasks run", () =>
+      withPool({ shutdownTimeout: 60_000 }, (pool, directory) =>
+        Effect.gen(function*() {
+          const file = join(directory, "ran")
+          const held = yield* backend.hold(pool, directory, { polite: false })
+          const queued = yield* pool.spawnDetached(tasks.note, file, "queued")
+          const mandatory = yield* pool.spawnDetached(Task.with(tasks.note, { mandatory: true }), file, "mandatory")
+          const closing = yield* Effect.forkChild(backend.close(pool), { startImmediately: true })
+          assert.deepInclude(yield* reasonOf(queued.join), { _tag: "Cancelled", by: "Shutdown", stage: "Queued" })
+          assert.strictEqual((yield* reasonOf(pool.run(tasks.add, 1, 1)))._tag, "ShutDown")
+          assert.isUndefined(closing.pollUnsafe(), "it waits for what runs")
+          yield* held.release
+          yield* mandatory.join
+          assert.strictEqual(yield* held.handle.join, "held")
+          yield* Fiber.join(closing)
+          assert.deepStrictEqual(noted(file), ["mandatory"])
+        })))
+
+    it.live("D3, D4: past shutdownTimeout what runs is stopped, and the shutdown ends", () =>
+      withPool({ shutdownTimeout: 20, gracePeriod: 20 }, (pool, directory) =>
+        Effect.gen(function*() {
+          const held = yield* backend.hold(pool, directory, { polite: false })
+          yield* backend.close(pool)
+          assert.deepInclude(yield* reasonOf(held.handle.join), {
+            _tag: "Cancelled",
+            stage: "Running",
+            by: "Shutdown",
+            stopped: "Terminated"
+          })
+        })))
+  })
+}

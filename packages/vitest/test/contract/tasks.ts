@@ -1,0 +1,77 @@
+/** The bodies of the contract: they need nothing that only threads, or only processes, have. */
+import { Task } from "effect-blocking"
+import * as Result from "effect/Result"
+import { appendFileSync, existsSync } from "node:fs"
+
+export const add = Task.make(import.meta.url, "add", (a: number, b: number) => a + b)
+
+export const shout = Task.make(import.meta.url, "shout", (words: { readonly text: string }) => ({
+  text: words.text.toUpperCase()
+}))
+
+export const halve = Task.make(
+  import.meta.url,
+  "halve",
+  (n: number) => n % 2 === 0 ? Result.succeed(n / 2) : Result.fail({ _tag: "Odd", n } as const)
+)
+
+export class NotFound extends Error {
+  readonly _tag = "NotFound"
+  readonly id: number
+  constructor(id: number) {
+    super(`no user ${id}`, { cause: new RangeError("row missing") })
+    this.name = "NotFound"
+    this.id = id
+  }
+}
+
+export const find = Task.make(
+  import.meta.url,
+  "find",
+  (id: number): Result.Result<string, NotFound> => Result.fail(new NotFound(id))
+)
+export const findWithClass = Task.make(
+  import.meta.url,
+  "findWithClass",
+  (id: number): Result.Result<string, NotFound> => Result.fail(new NotFound(id)),
+  { errors: [NotFound] }
+)
+
+export const panics = Task.make(import.meta.url, "panics", (thrown: object | undefined): number => {
+  if (thrown !== undefined) throw thrown
+  throw new TypeError("a bug", { cause: new Error("its cause") })
+})
+
+export const uncloneable = Task.make(
+  import.meta.url,
+  "uncloneable",
+  () => ({ rows: [{ toJSON: () => 1 }] }) as object
+)
+
+export const bytesOf = Task.make(import.meta.url, "bytesOf", (bytes: Uint8Array) => bytes.length)
+
+/** Changes what it was given, and says what it had been. */
+export const empties = Task.make(import.meta.url, "empties", (list: Array<number>) => list.splice(0).length)
+
+/** Notes that it ran. */
+export const note = Task.make(import.meta.url, "note", (file: string, line: string) => {
+  appendFileSync(file, `${line}\n`)
+})
+
+const counter = Task.threadLocal(() => ({ count: 0 }))
+export const count = Task.make(import.meta.url, "count", () => ++counter().count)
+
+export const data = Task.make(import.meta.url, "data", () => Task.threadData<{ readonly seed: number }>()?.seed ?? -1)
+
+export const inPoolThread = Task.make(import.meta.url, "inPoolThread", () => Task.inPoolThread())
+
+/** Says that it has started, and runs until the file is there, or until it is asked to stop. */
+export const hold = Task.make(import.meta.url, "hold", (started: string, release: string, polite: boolean) => {
+  appendFileSync(started, "started\n")
+  const pause = new Int32Array(new SharedArrayBuffer(4))
+  while (!existsSync(release)) {
+    if (polite) Task.checkpoint()
+    Atomics.wait(pause, 0, 0, 1)
+  }
+  return "held"
+})
