@@ -450,6 +450,8 @@ export class Scheduler {
 
   /** A result was posted that this thread cannot read (a structure too deep for its stack): its task ends with that. */
   private onMessageError(thread: PoolThread, error: unknown): void {
+    // A result that only waits for its turn is not the one that was lost.
+    this.turns.flush()
     const { control } = thread
     const lost = thread.assigned.find(({ sequence }) =>
       controlBlock.hasEnded(control, sequence) && controlBlock.resultKind(control, sequence) === controlBlock.Posted
@@ -498,15 +500,10 @@ export class Scheduler {
       const run = runs[i]!
       if (i % tellsPerLook === 0) this.time = this.host.now()
       if (run.state === Done) continue
-      try {
-        if (run === posted) this.settle(run, reported(run, message![2]!, message![3]))
-        else if (run.stop !== "TimeLimit" && run.task.codec === undefined) {
-          this.settleAs(run, "Succeeded", Exit.succeed(values[i]))
-        } else this.settle(run, reported(run, protocol.Succeeded, values[i]))
-      } catch (error) {
-        // Someone who was told threw, a tracer perhaps: the others are told all the same.
-        this.onEvent({ _tag: "StrayError", threadId: thread.thread.threadId, task: run.task.name, error })
-      }
+      if (run === posted) this.settle(run, reported(run, message![2]!, message![3]))
+      else if (run.stop !== "TimeLimit" && run.task.codec === undefined) {
+        this.settleAs(run, "Succeeded", Exit.succeed(values[i]))
+      } else this.settle(run, reported(run, protocol.Succeeded, values[i]))
     }
     this.time = 0
   }
@@ -525,21 +522,31 @@ export class Scheduler {
     const { details, onEnd } = run
     // Who keeps a handle keeps the run, but not what its callbacks refer to.
     run.onEnd = ignore
-    if (details === undefined) onEnd(exit, run)
-    else {
+    let observers: ReadonlyArray<() => void> | undefined
+    if (details !== undefined) {
       this.queueTimeLimits.forget(run)
-      const { observers } = details
+      observers = details.observers
       details.transfer = undefined
       details.onAccepted = undefined
       details.observers = undefined
       if (details.endedAt === 0) details.endedAt = this.host.now()
-      onEnd(exit, run)
-      if (observers !== undefined) { for (const observer of observers) observer() }
     }
+    this.tell(run, onEnd, exit)
+    if (observers !== undefined) { for (const observer of observers) this.tell(run, observer, exit) }
     run.thread = undefined
     if (this.unsettled === 0) {
       for (const watcher of Array.from(this.idleWatchers)) watcher()
       this.updateKeepAlive()
+    }
+  }
+
+  /** Who is told can throw, a tracer or a fiber's observer: the others are told all the same. */
+  private tell(run: Run, callback: (exit: RunExit, run: Run) => void, exit: RunExit): void {
+    try {
+      callback(exit, run)
+    } catch (error) {
+      const threadId = run.thread === undefined ? 0 : run.thread.thread.threadId
+      this.onEvent({ _tag: "StrayError", threadId, task: run.task.name, error })
     }
   }
 

@@ -103,11 +103,11 @@ export class Threads {
   /**
    * How many threads there can be, besides the stuck. As many stuck ones as the pool may
    * have threads are replaced; each further one takes a place, until none is left. So a
-   * pool never has more than twice `maxThreads`.
+   * pool never has more than twice `maxThreads`, but for a replacement that gets stuck, too.
    */
   private get places(): number {
     const { maxThreads } = this.options
-    return Math.min(maxThreads, 2 * maxThreads - this.stuck.size)
+    return Math.max(0, Math.min(maxThreads, 2 * maxThreads - this.stuck.size))
   }
 
   // ---------------------------------------------------------------------------

@@ -93,6 +93,14 @@ export class SimulatedThread {
     this.events.onMessage([protocol.Progress, sequence, status, value])
   }
 
+  /** As `post`, with a message that cannot be read on the scheduler's side. */
+  postUnreadable(): void {
+    const { sequence } = this.inbox.shift()!
+    controlBlock.willPost(this.control, sequence)
+    controlBlock.end(this.control, sequence, this.startedAt, this.host.time)
+    this.events.onMessageError(new Error("could not be read"))
+  }
+
   /** Tells the scheduler to look at the control block. */
   tell(): void {
     this.events.onMessage([protocol.Progress])
