@@ -342,7 +342,8 @@ export class Scheduler {
 
   /** Restores the balance after any change: work for idle threads, room for the suspended, threads for the queue. */
   private pump(): void {
-    if (this.queue.size > 0 && this.threads.idleCount > 0) {
+    // Again, if a thread got nothing: what was for it was refused, or stopped by who was told before.
+    while (this.queue.size > 0 && this.threads.idleCount > 0) {
       const { leases, refused } = this.dealer.deal()
       for (const [run, outcome] of refused) this.settle(run, outcome)
       for (const [run, thread] of leases) this.grant(thread, run)
@@ -366,15 +367,16 @@ export class Scheduler {
 
   /** Puts what the thread has not claimed back to the head of the queue, in its order. */
   private takeBack(thread: PoolThread, died?: ThreadExit): void {
+    const outcomes: Array<readonly [Run, Outcome]> = []
     for (const run of this.dealer.takeBack(thread)) {
       if (died !== undefined && ++run.detailed().losses >= maxLosses) {
-        this.settle(run, this.lostWith(run, died))
+        outcomes.push([run, this.lostWith(run, died)])
       } else if (thread.lease !== undefined || run.transfer !== undefined) {
         // The state it was for, or the buffers it was sent with, are gone with the thread.
-        this.settle(run, this.lostWith(run, died ?? terminated))
+        outcomes.push([run, this.lostWith(run, died ?? terminated)])
       } else if (this.shutdown !== undefined && (!run.task.mandatory || this.shutdown.over)) {
         this.shutdown.count(run)
-        this.settle(run, cancelledInQueue(run))
+        outcomes.push([run, cancelledInQueue(run)])
       } else {
         run.thread = undefined
         run.state = Queued
@@ -382,6 +384,8 @@ export class Scheduler {
         this.queueTimeLimits.watch(run)
       }
     }
+    // When all others are back in the queue: who is told can stop one of them.
+    for (const [run, outcome] of outcomes) this.settle(run, outcome)
   }
 
   // ---------------------------------------------------------------------------
@@ -389,6 +393,8 @@ export class Scheduler {
   // ---------------------------------------------------------------------------
 
   private grant(thread: PoolThread, run: Run): void {
+    // Stopped by who was told in between.
+    if (run.state === Done) return this.free(thread)
     this.queueTimeLimits.forget(run)
     run.state = Assigned
     run.thread = thread

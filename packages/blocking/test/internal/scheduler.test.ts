@@ -655,6 +655,46 @@ describe("scheduler", () => {
     assert.isFalse(host.alive)
   })
 
+  it("C1: who is told while a dead thread's tasks are taken back can stop another of them", () => {
+    const { host, scheduler, submit } = setup({ maxThreads: 1 })
+    const quick = submit(0)
+    const [thread] = host.threads
+    thread!.ready()
+    thread!.enter()
+    thread!.finish()
+    assert.isDefined(quick.exit)
+    const first = submit(1)
+    const mandatory = submit(2, { mandatory: true })
+    const plain = scheduler.submit(resolve(task), [3], () => scheduler.stop(mandatory.run, "Abort"))
+    thread!.enter()
+    thread!.finish()
+    assert.isDefined(first.exit)
+    assert.strictEqual(thread!.inbox.length, 2, "one batch")
+    scheduler.close(() => {})
+    thread!.exit(1)
+    assert.strictEqual(plain.state, mandatory.run.state)
+    assert.deepInclude(reasonOf(mandatory), { _tag: "Cancelled", stage: "Queued" })
+  })
+
+  it("F5: prewarm fails when stuck threads leave no place", () => {
+    const { host, scheduler, submit } = setup({ maxThreads: 1, terminateMillis: 5, graceMillis: 5 })
+    for (let i = 0; i < 2; i++) {
+      const { run } = submit(0)
+      const thread = host.threads.at(-1)!
+      thread.ready()
+      thread.enter()
+      scheduler.stop(run, "Abort")
+      host.advance(10)
+    }
+    let told: unknown = "nothing"
+    scheduler.prewarm(1, (failed) => {
+      told = failed
+    })
+    host.advance(60_000)
+    assert.deepInclude(told, { _tag: "SpawnFailed" })
+    assert.isFalse(host.alive)
+  })
+
   it("F5: a clock that jumps, as after the sleep of the machine, ends what is due and loses nothing", () => {
     const { host, scheduler, submit } = setup({ maxThreads: 1, keepAliveMillis: 1000 })
     const running = submit(1)
