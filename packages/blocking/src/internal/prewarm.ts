@@ -28,7 +28,9 @@ export class Prewarm {
       if (!this.isWaiting) this.threads.want(0)
     }
     const watcher = (failed?: PrewarmFailure): void => {
-      if (failed === undefined && this.threads.readyCount < count) return
+      // Stuck threads can leave fewer places; with none the start fails.
+      const possible = Math.min(count, Math.max(1, this.threads.places))
+      if (failed === undefined && this.threads.readyCount < possible) return
       forget()
       const preloadFailure = this.preloadFailures[0]
       onEnd(failed ?? (preloadFailure === undefined ? undefined : { _tag: "LoadFailed", ...preloadFailure }))

@@ -728,6 +728,7 @@ export class Scheduler {
     lease?.onLost(exitCode)
     this.pump()
     for (const [run, outcome] of outcomes) this.settle(run, outcome)
+    this.prewarmed.check()
     this.shutdown?.check()
   }
 
