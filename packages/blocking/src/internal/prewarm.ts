@@ -10,6 +10,8 @@ export type PrewarmFailure =
 export class Prewarm {
   private preloadFailures: ReadonlyArray<PreloadFailure> = []
   private readonly watchers = new Set<(failed?: PrewarmFailure) => void>()
+  /** The most that any of them wants. */
+  private most = 0
   private readonly threads: Threads
 
   constructor(threads: Threads) {
@@ -25,7 +27,7 @@ export class Prewarm {
     const forget = (): void => {
       this.watchers.delete(watcher)
       // As long as someone waits for them, no thread retires.
-      if (!this.isWaiting) this.threads.want(0)
+      if (!this.isWaiting) this.threads.want(this.most = 0)
     }
     const watcher = (failed?: PrewarmFailure): void => {
       // Stuck threads can leave fewer places; with none the start fails.
@@ -36,7 +38,7 @@ export class Prewarm {
       onEnd(failed ?? (preloadFailure === undefined ? undefined : { _tag: "LoadFailed", ...preloadFailure }))
     }
     this.watchers.add(watcher)
-    this.threads.want(count)
+    this.threads.want(this.most = Math.max(this.most, count))
     return forget
   }
 

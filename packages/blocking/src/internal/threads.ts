@@ -169,7 +169,9 @@ export class Threads {
     while (
       (this.live < wanted || this.starting < waiting) && this.all.size < this.places && this.startOne() !== undefined
     );
-    if ((waiting > 0 || this.awaited) && this.places === 0) this.startFailed(new Error(stuckEverywhere(this.stuck.size)))
+    if ((waiting > 0 || this.awaited) && this.places === 0) {
+      this.startFailed(new Error(stuckEverywhere(this.stuck.size)))
+    }
   }
 
   /** Asks for so many threads to be there, tasks or not; no fewer than the minimum. */

@@ -695,6 +695,35 @@ describe("scheduler", () => {
     assert.isFalse(host.alive)
   })
 
+  it("F5: a smaller prewarm does not take from a larger one that still waits", () => {
+    const { host, scheduler } = setup({ maxThreads: 3 })
+    host.refusal = new Error("EAGAIN")
+    const told: Array<string> = []
+    scheduler.prewarm(3, (failed) => told.push(`three ${failed?._tag}`))
+    scheduler.prewarm(1, (failed) => told.push(`one ${failed?._tag}`))
+    host.refusal = undefined
+    host.advance(50)
+    for (const thread of host.threads) thread.ready()
+    assert.deepStrictEqual(told, ["one undefined", "three undefined"])
+    assert.isFalse(host.alive)
+  })
+
+  it("a thread whose result is on its way is not taken for one that does not answer", () => {
+    const { events, host, submit } = setup({ maxThreads: 1 })
+    const run = submit(1)
+    const [thread] = host.threads
+    thread!.ready()
+    thread!.enter()
+    // The event loop is blocked meanwhile: timers come before what has arrived.
+    const deliver = thread!.postLater(protocol.Succeeded, "text")
+    host.time += 6000
+    host.advance(1)
+    assert.isFalse(thread!.terminated)
+    deliver()
+    assert.deepStrictEqual(run.exit, Exit.succeed("text"))
+    assert.deepStrictEqual(events, [])
+  })
+
   it("F5: a clock that jumps, as after the sleep of the machine, ends what is due and loses nothing", () => {
     const { host, scheduler, submit } = setup({ maxThreads: 1, keepAliveMillis: 1000 })
     const running = submit(1)
