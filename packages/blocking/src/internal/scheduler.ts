@@ -166,7 +166,7 @@ export class Scheduler {
     })
     this.watch = new Watch(host, this.threads, {
       onTick: (thread) => this.collect(thread),
-      onTimeLimit: (run) => this.raise(run, "TimeLimit"),
+      onTimeLimit: (run) => this.onTimeLimit(run),
       onStalled: (thread) => {
         this.takeBack(thread)
         this.pump()
@@ -623,6 +623,16 @@ export class Scheduler {
       else this.pump()
     })
     thread.setLadder(cancel, run)
+  }
+
+  private onTimeLimit(run: Run): void {
+    const thread = run.thread!
+    if (thread.thread.link === undefined) return this.raise(run, "TimeLimit")
+    // Only a message tells that it has ended, and a late timer comes before those that have arrived.
+    this.host.nextTurn(() => {
+      this.turns.flush()
+      if (run.state === Assigned && run.thread === thread) this.raise(run, "TimeLimit")
+    })
   }
 
   /** Second step: the end of the thread. What it has not claimed runs elsewhere (C4). */
