@@ -104,12 +104,13 @@ describe("cancellation", () => {
     withPool({ maxThreads: 1, ...quick }, (pool) =>
       Effect.gen(function*() {
         const started = Gate.make()
-        const limit = { timeLimit: "1 millis" } as const
+        // Long enough that a loaded machine has come from the entry of the body to the body.
+        const limit = { timeLimit: "50 millis" } as const
         const terminated = yield* reasonOf(pool.run(Task.with(tasks.spin, limit), started))
-        assert.deepInclude(terminated, { _tag: "TimedOut", limitMillis: 1, stopped: "Terminated" })
+        assert.deepInclude(terminated, { _tag: "TimedOut", limitMillis: 50, stopped: "Terminated" })
         const patient = Task.with(tasks.polite, { ...limit, gracePeriod: "1 minute" })
         const left = yield* reasonOf(pool.run(patient, started, Gate.make()))
-        assert.deepInclude(left, { _tag: "TimedOut", limitMillis: 1, stopped: "Checkpoint" })
+        assert.deepInclude(left, { _tag: "TimedOut", limitMillis: 50, stopped: "Checkpoint" })
         const returned = Task.with(tasks.untilAsked, { ...limit, gracePeriod: "1 minute" })
         assert.deepInclude(yield* reasonOf(pool.run(returned, started)), { _tag: "TimedOut", stopped: "Checkpoint" })
       })))

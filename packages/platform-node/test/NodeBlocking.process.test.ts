@@ -515,3 +515,21 @@ describe("programs", oneByOne, () => {
       yield* gone(Number(stdout))
     }), program)
 })
+
+describe("time limits", oneByOne, () => {
+  it.live("C2: a body that ended in time has not timed out, although the event loop was blocked meanwhile", () =>
+    withPool(quick, (pool) =>
+      Effect.gen(function*() {
+        yield* pool.run(processes.busy, 0)
+        const handle = yield* pool.spawn(Task.with(processes.busy, { timeLimit: "400 millis" }), 20)
+        // Not in a timer: those that fall due meanwhile would wait for the messages.
+        yield* Effect.callback<void>((resume) => {
+          setImmediate(() => {
+            const start = performance.now()
+            while (performance.now() - start < 600);
+            resume(Effect.void)
+          })
+        })
+        assert.strictEqual(yield* handle.join, 20)
+      })))
+})

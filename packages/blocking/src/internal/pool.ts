@@ -195,8 +195,12 @@ class Interruption extends Effectable.Class<void> {
 /** Ends the task's span, if it has one, before its outcome is told. */
 const traced = (span: TaskSpan | undefined, onEnd: (exit: RunExit) => void): (exit: RunExit, run: Run) => void =>
   span === undefined ? onEnd : (exit, run) => {
-    span.end(run, exit)
-    onEnd(exit)
+    try {
+      span.end(run, exit)
+    } finally {
+      // A tracer that throws must not leave the fiber waiting.
+      onEnd(exit)
+    }
   }
 
 const reasonOf = (failed: PrewarmFailure): JoinErrorReason => {

@@ -44,8 +44,10 @@ export class PoolThread {
   /** Whether it has ended a task: until then its death counts as a failed start. */
   proven = false
   sequence = 0
-  /** When it was last sent something while it had nothing. */
+  /** When it was last sent something, or was seen to have ended its first task. */
   sentAt = 0
+  /** The run that it was seen to have ended, although its result had not arrived. */
+  expected: Run | undefined
   readonly ordinal: number
 
   constructor(ordinal: number) {

@@ -10,6 +10,8 @@ export type PrewarmFailure =
 export class Prewarm {
   private preloadFailures: ReadonlyArray<PreloadFailure> = []
   private readonly watchers = new Set<(failed?: PrewarmFailure) => void>()
+  /** The most that any of them wants. */
+  private most = 0
   private readonly threads: Threads
 
   constructor(threads: Threads) {
@@ -25,16 +27,18 @@ export class Prewarm {
     const forget = (): void => {
       this.watchers.delete(watcher)
       // As long as someone waits for them, no thread retires.
-      if (!this.isWaiting) this.threads.want(0)
+      if (!this.isWaiting) this.threads.want(this.most = 0)
     }
     const watcher = (failed?: PrewarmFailure): void => {
-      if (failed === undefined && this.threads.readyCount < count) return
+      // Stuck threads can leave fewer places; with none the start fails.
+      const possible = Math.min(count, Math.max(1, this.threads.places))
+      if (failed === undefined && this.threads.readyCount < possible) return
       forget()
       const preloadFailure = this.preloadFailures[0]
       onEnd(failed ?? (preloadFailure === undefined ? undefined : { _tag: "LoadFailed", ...preloadFailure }))
     }
     this.watchers.add(watcher)
-    this.threads.want(count)
+    this.threads.want(this.most = Math.max(this.most, count))
     return forget
   }
 

@@ -166,7 +166,7 @@ export class Scheduler {
     })
     this.watch = new Watch(host, this.threads, {
       onTick: (thread) => this.collect(thread),
-      onTimeLimit: (run) => this.raise(run, "TimeLimit"),
+      onTimeLimit: (run) => this.onTimeLimit(run),
       onStalled: (thread) => {
         this.takeBack(thread)
         this.pump()
@@ -342,7 +342,8 @@ export class Scheduler {
 
   /** Restores the balance after any change: work for idle threads, room for the suspended, threads for the queue. */
   private pump(): void {
-    if (this.queue.size > 0 && this.threads.idleCount > 0) {
+    // Again, if a thread got nothing: what was for it was refused, or stopped by who was told before.
+    while (this.queue.size > 0 && this.threads.idleCount > 0) {
       const { leases, refused } = this.dealer.deal()
       for (const [run, outcome] of refused) this.settle(run, outcome)
       for (const [run, thread] of leases) this.grant(thread, run)
@@ -366,15 +367,16 @@ export class Scheduler {
 
   /** Puts what the thread has not claimed back to the head of the queue, in its order. */
   private takeBack(thread: PoolThread, died?: ThreadExit): void {
+    const outcomes: Array<readonly [Run, Outcome]> = []
     for (const run of this.dealer.takeBack(thread)) {
       if (died !== undefined && ++run.detailed().losses >= maxLosses) {
-        this.settle(run, this.lostWith(run, died))
+        outcomes.push([run, this.lostWith(run, died)])
       } else if (thread.lease !== undefined || run.transfer !== undefined) {
         // The state it was for, or the buffers it was sent with, are gone with the thread.
-        this.settle(run, this.lostWith(run, died ?? terminated))
+        outcomes.push([run, this.lostWith(run, died ?? terminated)])
       } else if (this.shutdown !== undefined && (!run.task.mandatory || this.shutdown.over)) {
         this.shutdown.count(run)
-        this.settle(run, cancelledInQueue(run))
+        outcomes.push([run, cancelledInQueue(run)])
       } else {
         run.thread = undefined
         run.state = Queued
@@ -382,6 +384,8 @@ export class Scheduler {
         this.queueTimeLimits.watch(run)
       }
     }
+    // When all others are back in the queue: who is told can stop one of them.
+    for (const [run, outcome] of outcomes) this.settle(run, outcome)
   }
 
   // ---------------------------------------------------------------------------
@@ -389,6 +393,8 @@ export class Scheduler {
   // ---------------------------------------------------------------------------
 
   private grant(thread: PoolThread, run: Run): void {
+    // Stopped by who was told in between.
+    if (run.state === Done) return this.free(thread)
     this.queueTimeLimits.forget(run)
     run.state = Assigned
     run.thread = thread
@@ -450,6 +456,8 @@ export class Scheduler {
 
   /** A result was posted that this thread cannot read (a structure too deep for its stack): its task ends with that. */
   private onMessageError(thread: PoolThread, error: unknown): void {
+    // A result that only waits for its turn is not the one that was lost.
+    this.turns.flush()
     const { control } = thread
     const lost = thread.assigned.find(({ sequence }) =>
       controlBlock.hasEnded(control, sequence) && controlBlock.resultKind(control, sequence) === controlBlock.Posted
@@ -498,15 +506,10 @@ export class Scheduler {
       const run = runs[i]!
       if (i % tellsPerLook === 0) this.time = this.host.now()
       if (run.state === Done) continue
-      try {
-        if (run === posted) this.settle(run, reported(run, message![2]!, message![3]))
-        else if (run.stop !== "TimeLimit" && run.task.codec === undefined) {
-          this.settleAs(run, "Succeeded", Exit.succeed(values[i]))
-        } else this.settle(run, reported(run, protocol.Succeeded, values[i]))
-      } catch (error) {
-        // Someone who was told threw, a tracer perhaps: the others are told all the same.
-        this.onEvent({ _tag: "StrayError", threadId: thread.thread.threadId, task: run.task.name, error })
-      }
+      if (run === posted) this.settle(run, reported(run, message![2]!, message![3]))
+      else if (run.stop !== "TimeLimit" && run.task.codec === undefined) {
+        this.settleAs(run, "Succeeded", Exit.succeed(values[i]))
+      } else this.settle(run, reported(run, protocol.Succeeded, values[i]))
     }
     this.time = 0
   }
@@ -525,21 +528,31 @@ export class Scheduler {
     const { details, onEnd } = run
     // Who keeps a handle keeps the run, but not what its callbacks refer to.
     run.onEnd = ignore
-    if (details === undefined) onEnd(exit, run)
-    else {
+    let observers: ReadonlyArray<() => void> | undefined
+    if (details !== undefined) {
       this.queueTimeLimits.forget(run)
-      const { observers } = details
+      observers = details.observers
       details.transfer = undefined
       details.onAccepted = undefined
       details.observers = undefined
       if (details.endedAt === 0) details.endedAt = this.host.now()
-      onEnd(exit, run)
-      if (observers !== undefined) { for (const observer of observers) observer() }
     }
+    this.tell(run, onEnd, exit)
+    if (observers !== undefined) { for (const observer of observers) this.tell(run, observer, exit) }
     run.thread = undefined
     if (this.unsettled === 0) {
       for (const watcher of Array.from(this.idleWatchers)) watcher()
       this.updateKeepAlive()
+    }
+  }
+
+  /** Who is told can throw, a tracer or a fiber's observer: the others are told all the same. */
+  private tell(run: Run, callback: (exit: RunExit, run: Run) => void, exit: RunExit): void {
+    try {
+      callback(exit, run)
+    } catch (error) {
+      const threadId = run.thread === undefined ? 0 : run.thread.thread.threadId
+      this.onEvent({ _tag: "StrayError", threadId, task: run.task.name, error })
     }
   }
 
@@ -610,6 +623,16 @@ export class Scheduler {
       else this.pump()
     })
     thread.setLadder(cancel, run)
+  }
+
+  private onTimeLimit(run: Run): void {
+    const thread = run.thread!
+    if (thread.thread.link === undefined) return this.raise(run, "TimeLimit")
+    // Only a message tells that it has ended, and a late timer comes before those that have arrived.
+    this.host.nextTurn(() => {
+      this.turns.flush()
+      if (run.state === Assigned && run.thread === thread) this.raise(run, "TimeLimit")
+    })
   }
 
   /** Second step: the end of the thread. What it has not claimed runs elsewhere (C4). */
@@ -715,6 +738,7 @@ export class Scheduler {
     lease?.onLost(exitCode)
     this.pump()
     for (const [run, outcome] of outcomes) this.settle(run, outcome)
+    this.prewarmed.check()
     this.shutdown?.check()
   }
 

@@ -69,6 +69,8 @@ export class Threads {
   private live = 0
   /** Threads to be there beyond what the queue asks for: the minimum, and what was prewarmed. */
   private wanted: number
+  /** Someone waits for the wanted ones. */
+  private awaited = false
   private failedStarts = 0
   /** The last of the attempts has failed, and no task has come since. */
   private resting = false
@@ -103,11 +105,11 @@ export class Threads {
   /**
    * How many threads there can be, besides the stuck. As many stuck ones as the pool may
    * have threads are replaced; each further one takes a place, until none is left. So a
-   * pool never has more than twice `maxThreads`.
+   * pool never has more than twice `maxThreads`, but for a replacement that gets stuck, too.
    */
-  private get places(): number {
+  get places(): number {
     const { maxThreads } = this.options
-    return Math.min(maxThreads, 2 * maxThreads - this.stuck.size)
+    return Math.max(0, Math.min(maxThreads, 2 * maxThreads - this.stuck.size))
   }
 
   // ---------------------------------------------------------------------------
@@ -167,11 +169,14 @@ export class Threads {
     while (
       (this.live < wanted || this.starting < waiting) && this.all.size < this.places && this.startOne() !== undefined
     );
-    if (waiting > 0 && this.places === 0) this.startFailed(new Error(stuckEverywhere(this.stuck.size)))
+    if ((waiting > 0 || this.awaited) && this.places === 0) {
+      this.startFailed(new Error(stuckEverywhere(this.stuck.size)))
+    }
   }
 
   /** Asks for so many threads to be there, tasks or not; no fewer than the minimum. */
   want(count: number): void {
+    this.awaited = count > 0
     this.wanted = Math.max(this.options.minThreads, count)
   }
 

@@ -4,6 +4,7 @@
  * timer for the pool, whatever the number of tasks.
  */
 import type { ThreadHost } from "../ThreadHost.ts"
+import * as controlBlock from "./controlBlock.ts"
 import type { PoolThread } from "./poolThread.ts"
 import { Assigned, Done, type Run } from "./run.ts"
 import { startTimeoutMillis, type Threads } from "./threads.ts"
@@ -91,6 +92,12 @@ export class Watch {
     // The first of its tasks keeps what is behind it waiting: by running, or loading its
     // module, or because the thread is in something that a task has left behind.
     const { running } = thread
+    const first = assigned[0]!
+    if (running === undefined && thread.expected !== first && controlBlock.hasEnded(thread.control, first.sequence)) {
+      // Its result has perhaps arrived and not been read: timers come first. From here on it is waited for.
+      thread.expected = first
+      thread.sentAt = now
+    }
     if (running !== undefined && running.state !== Done && !behind) return next
     const since = running === undefined ? undefined : thread.startedAt(running)
     const waited = now - (since ?? thread.sentAt)

@@ -579,6 +579,151 @@ describe("scheduler", () => {
     assert.deepStrictEqual(patient.exit, Exit.succeed(2))
   })
 
+  it("F5: with a replacement stuck as well there are fewer places than none, and tasks fail all the same", () => {
+    const { host, scheduler, submit } = setup({
+      maxThreads: 1,
+      terminateMillis: 5,
+      graceMillis: 5,
+      recycle: { ...recycle, ageMillis: 1000 }
+    })
+    const enter = (): ReturnType<typeof submit> => {
+      const submission = submit(0)
+      const thread = host.threads.at(-1)!
+      thread.ready()
+      thread.enter()
+      return submission
+    }
+    const getStuck = (...submissions: ReadonlyArray<ReturnType<typeof submit>>): void => {
+      for (const { run } of submissions) scheduler.stop(run, "Abort")
+      host.advance(10)
+    }
+    getStuck(enter())
+    const worn = enter()
+    host.advance(1000)
+    assert.strictEqual(host.threads.length, 3, "the worn thread has a replacement")
+    getStuck(worn, enter())
+    assert.strictEqual(scheduler.threads.stuck.size, 3)
+    const waiting = submit(1)
+    host.advance(10_000)
+    assert.strictEqual(reasonOf(waiting)._tag, "SpawnFailed")
+  })
+
+  it("F5: a result that cannot be read is not taken for another that waits for its turn", () => {
+    const { host, submit } = setup({ maxThreads: 1 })
+    const submissions = [submit(0)]
+    const [thread] = host.threads
+    thread!.ready()
+    thread!.enter()
+    thread!.finish()
+    for (let n = 1; n <= 12; n++) submissions.push(submit(n))
+    for (let n = 1; n <= 8; n++) {
+      thread!.enter()
+      thread!.post(protocol.Succeeded, n)
+      host.time++
+    }
+    thread!.enter()
+    thread!.postUnreadable()
+    host.advance(0)
+    while (thread!.inbox.length > 0) {
+      thread!.enter()
+      thread!.finish()
+    }
+    host.advance(0)
+    for (let n = 1; n <= 8; n++) assert.deepStrictEqual(submissions[n]!.exit, Exit.succeed(n))
+    assert.strictEqual(reasonOf(submissions[9]!)._tag, "NotCloneable")
+    assert.isTrue(submissions.every(({ exit }) => exit !== undefined))
+  })
+
+  it("F5: who throws when told an outcome keeps nobody else from being told", () => {
+    const { events, host, scheduler, submit } = setup({ maxThreads: 1 })
+    let idle = 0
+    scheduler.onIdle(() => idle++)
+    const throwing = scheduler.submit(resolve(task), [1], () => {
+      throw new Error("told")
+    })
+    let observed = false
+    scheduler.observe(throwing, () => {
+      observed = true
+    })
+    const other = submit(2)
+    scheduler.close(() => {})
+    assert.isTrue(observed)
+    assert.strictEqual(reasonOf(other)._tag, "Cancelled")
+    assert.strictEqual(idle, 1)
+    assert.deepInclude(events[0], { _tag: "StrayError", task: "task" })
+    for (const thread of host.threads) thread.exit()
+    assert.isFalse(host.alive)
+  })
+
+  it("C1: who is told while a dead thread's tasks are taken back can stop another of them", () => {
+    const { host, scheduler, submit } = setup({ maxThreads: 1 })
+    const quick = submit(0)
+    const [thread] = host.threads
+    thread!.ready()
+    thread!.enter()
+    thread!.finish()
+    assert.isDefined(quick.exit)
+    const first = submit(1)
+    const mandatory = submit(2, { mandatory: true })
+    const plain = scheduler.submit(resolve(task), [3], () => scheduler.stop(mandatory.run, "Abort"))
+    thread!.enter()
+    thread!.finish()
+    assert.isDefined(first.exit)
+    assert.strictEqual(thread!.inbox.length, 2, "one batch")
+    scheduler.close(() => {})
+    thread!.exit(1)
+    assert.strictEqual(plain.state, mandatory.run.state)
+    assert.deepInclude(reasonOf(mandatory), { _tag: "Cancelled", stage: "Queued" })
+  })
+
+  it("F5: prewarm fails when stuck threads leave no place", () => {
+    const { host, scheduler, submit } = setup({ maxThreads: 1, terminateMillis: 5, graceMillis: 5 })
+    for (let i = 0; i < 2; i++) {
+      const { run } = submit(0)
+      const thread = host.threads.at(-1)!
+      thread.ready()
+      thread.enter()
+      scheduler.stop(run, "Abort")
+      host.advance(10)
+    }
+    let told: unknown = "nothing"
+    scheduler.prewarm(1, (failed) => {
+      told = failed
+    })
+    host.advance(60_000)
+    assert.deepInclude(told, { _tag: "SpawnFailed" })
+    assert.isFalse(host.alive)
+  })
+
+  it("F5: a smaller prewarm does not take from a larger one that still waits", () => {
+    const { host, scheduler } = setup({ maxThreads: 3 })
+    host.refusal = new Error("EAGAIN")
+    const told: Array<string> = []
+    scheduler.prewarm(3, (failed) => told.push(`three ${failed?._tag}`))
+    scheduler.prewarm(1, (failed) => told.push(`one ${failed?._tag}`))
+    host.refusal = undefined
+    host.advance(50)
+    for (const thread of host.threads) thread.ready()
+    assert.deepStrictEqual(told, ["one undefined", "three undefined"])
+    assert.isFalse(host.alive)
+  })
+
+  it("a thread whose result is on its way is not taken for one that does not answer", () => {
+    const { events, host, submit } = setup({ maxThreads: 1 })
+    const run = submit(1)
+    const [thread] = host.threads
+    thread!.ready()
+    thread!.enter()
+    // The event loop is blocked meanwhile: timers come before what has arrived.
+    const deliver = thread!.postLater(protocol.Succeeded, "text")
+    host.time += 6000
+    host.advance(1)
+    assert.isFalse(thread!.terminated)
+    deliver()
+    assert.deepStrictEqual(run.exit, Exit.succeed("text"))
+    assert.deepStrictEqual(events, [])
+  })
+
   it("F5: a clock that jumps, as after the sleep of the machine, ends what is due and loses nothing", () => {
     const { host, scheduler, submit } = setup({ maxThreads: 1, keepAliveMillis: 1000 })
     const running = submit(1)
