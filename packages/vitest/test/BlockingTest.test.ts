@@ -72,10 +72,20 @@ describe("outcomes", () => {
 
   it.effect("S3: Task.move detaches the caller's buffer", () =>
     Effect.gen(function*() {
-      const buffer = new ArrayBuffer(2)
-      const filled = yield* Blocking.run(Tasks.fill, Task.move(buffer))
-      assert.isTrue(buffer.detached)
-      assert.deepStrictEqual(new Uint8Array(filled), new Uint8Array([7, 7]))
+      // To a thread that has yet to start, and to one that is idle.
+      for (let i = 0; i < 2; i++) {
+        const buffer = new ArrayBuffer(2)
+        const filled = yield* Blocking.run(Tasks.fill, Task.move(buffer))
+        assert.isTrue(buffer.detached)
+        assert.deepStrictEqual(new Uint8Array(filled), new Uint8Array([7, 7]))
+      }
+    }).pipe(Effect.provide(BlockingTest.layer())))
+
+  it.effect("shared memory stays shared", () =>
+    Effect.gen(function*() {
+      const memory = new SharedArrayBuffer(1)
+      new Uint8Array((yield* Blocking.run(Tasks.any, memory)) as SharedArrayBuffer)[0] = 7
+      assert.strictEqual(new Uint8Array(memory)[0], 7)
     }).pipe(Effect.provide(BlockingTest.layer())))
 
   it.effect("S4: what cannot cross is found, with its path", () =>
