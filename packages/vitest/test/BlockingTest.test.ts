@@ -287,6 +287,12 @@ describe("failNext", () => {
       assert.deepStrictEqual([outcomes.OutOfMemory, outcomes.QueueFull, outcomes.Succeeded], [1, 1, 1])
     }).pipe(Effect.provide(BlockingTest.layer())))
 
+  it.effect("what no run has met is forgotten with its scope", () =>
+    Effect.gen(function*() {
+      yield* Effect.scoped(BlockingTest.failNext(Tasks.add, new JoinError.ShutDown()))
+      assert.strictEqual(yield* Blocking.run(Tasks.add, 1, 2), 3)
+    }).pipe(Effect.provide(BlockingTest.layer())))
+
   it.effect("a run that is held fails when it is released", () =>
     Effect.gen(function*() {
       const held = yield* BlockingTest.hold(Tasks.add)
@@ -447,6 +453,18 @@ describe("close", () => {
       assert.strictEqual((yield* reasonOf(Fiber.join(running), "Cancelled")).stopped, "Terminated")
       yield* Fiber.join(closing)
     }).pipe(Effect.provide(BlockingTest.layer())))
+
+  it.effect("interrupted, the shutdown goes on, and the close of the layer ends it", () =>
+    Effect.gen(function*() {
+      const scope = yield* Effect.scope
+      yield* Effect.gen(function*() {
+        yield* Effect.forkIn(Blocking.lease(() => Effect.never), scope, { startImmediately: true })
+        yield* Effect.yieldNow
+        const closing = yield* fork(BlockingTest.close())
+        yield* Fiber.interrupt(closing)
+        yield* reasonOf(Blocking.run(Tasks.add, 1, 2), "ShutDown")
+      }).pipe(Effect.provide(BlockingTest.layer()))
+    }))
 
   it.effect("the close of the layer does not wait for the clock, whatever is leased or queued", () =>
     Effect.gen(function*() {
