@@ -1,6 +1,6 @@
 import { BlockingTest } from "@effect-blocking/vitest"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Layer, Option } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Layer, Logger, Option } from "effect"
 import { Blocking, JoinError, JoinSet, Task } from "effect-blocking"
 import { TestClock } from "effect/testing"
 import * as Tasks from "./fixtures/tasks.ts"
@@ -262,6 +262,21 @@ describe("hold", () => {
       assert.deepStrictEqual(defects, [`Task "add" was held by BlockingTest.hold and never released`])
     }).pipe(Effect.provide(BlockingTest.layer())))
 
+  it.effect("a test that waits for it is told so, in real time", () =>
+    Effect.gen(function*() {
+      const line = yield* Deferred.make<string>()
+      const logger = Logger.make(({ message }) => {
+        if (String(message).includes("polite")) Deferred.doneUnsafe(line, Exit.succeed(String(message)))
+      })
+      yield* Effect.gen(function*() {
+        const held = yield* BlockingTest.hold(Tasks.polite)
+        const fiber = yield* fork(Blocking.run(Tasks.polite, "waits"))
+        assert.include(yield* Deferred.await(line), `Task "polite" is held by BlockingTest.hold`)
+        yield* held.release
+        yield* Fiber.join(fiber)
+      }).pipe(Effect.provide([BlockingTest.layer(), Logger.layer([logger])]))
+    }))
+
   it.effect("never started, it is forgotten with its scope", () =>
     Effect.gen(function*() {
       yield* Effect.scoped(BlockingTest.hold(Tasks.add))
@@ -509,6 +524,37 @@ describe("threads", () => {
       BlockingTest.layer(),
       BlockingTest.layerPool(Cpu, { maxThreads: 1, queueCapacity: 1, onFull: "fail" })
     ))))
+
+  it.effect("two full pools are drained each for itself", () =>
+    Effect.gen(function*() {
+      yield* BlockingTest.fillQueue(Blocking.Blocking)
+      yield* BlockingTest.fillQueue(Cpu)
+      yield* BlockingTest.drainQueue(Cpu)
+      assert.strictEqual(yield* Cpu.run(Tasks.add, 3, 4), 7)
+      yield* reasonOf(Blocking.run(Tasks.add, 1, 2), "QueueFull")
+    }).pipe(Effect.provide(Layer.merge(
+      BlockingTest.layer({ maxThreads: 1, queueCapacity: 1, onFull: "fail" }),
+      BlockingTest.layerPool(Cpu, { maxThreads: 1, queueCapacity: 1, onFull: "fail" })
+    ))))
+
+  it.effect("S2: what was queued behind a held run does not wait for it while a thread is free", () =>
+    Effect.gen(function*() {
+      // Known to be short, two of them would travel to a thread together.
+      yield* Blocking.run(Tasks.add, 1, 2)
+      const busy = [yield* BlockingTest.hold(Tasks.half), yield* BlockingTest.hold(Tasks.half)] as const
+      const halves = yield* Effect.forEach([2, 4], (n) => fork(Blocking.run(Tasks.half, n)))
+      yield* busy[1].started
+      const held = yield* BlockingTest.hold(Tasks.add)
+      const first = yield* fork(Blocking.run(Tasks.add, 1, 2))
+      const second = yield* fork(Blocking.run(Tasks.add, 3, 4))
+      yield* busy[0].release
+      yield* held.started
+      yield* busy[1].release
+      assert.strictEqual(yield* Fiber.join(second), 7)
+      yield* held.release
+      assert.strictEqual(yield* Fiber.join(first), 3)
+      assert.deepStrictEqual(yield* Fiber.joinAll(halves), [1, 2])
+    }).pipe(Effect.provide(BlockingTest.layer({ maxThreads: 2 }))))
 
   it.effect("the only pool is the default, and one that is not there is named", () =>
     Effect.gen(function*() {
