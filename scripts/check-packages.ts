@@ -103,7 +103,7 @@ try {
   check("TypeScript accepts the consumer, with skipLibCheck off", () => {
     const options = "--noEmit --strict --exactOptionalPropertyTypes --module nodenext --target es2023 --types node " +
       "--allowImportingTsExtensions --erasableSyntaxOnly --verbatimModuleSyntax"
-    run(join(bin, "tsc"), [...options.split(" "), "main.ts", "stuck.ts", "password.ts"])
+    run(join(bin, "tsc"), [...options.split(" "), "main.ts", "stuck.ts", "testing.ts", "password.ts"])
   })
   const nodeOf = (name: string): string => join(folder, "node_modules", name, "bin", windows ? "node.exe" : "node")
   for (const name of Object.keys(nodes)) {
@@ -117,6 +117,10 @@ try {
         if (status !== 7 || stderr !== "") throw new Error(`ended with ${status}\n${stderr}`)
       })
     }
+    check(`testing.ts on ${name}`, () => {
+      const printed = run(nodeOf(name), ["testing.ts"]).trim()
+      if (printed !== "stubbed | TimedOut") throw new Error(`printed ${printed}`)
+    })
     for (const program of ["main.ts", "js/main.js"]) {
       check(`${program} on ${name}`, () => {
         const printed = run(nodeOf(name), [program]).trim()

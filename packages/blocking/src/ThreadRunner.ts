@@ -218,6 +218,7 @@ class Runner implements ThreadRunner {
         })
         return
       }
+      // Nothing to wait for: a pretended thread, which can be held, resolves each of its entries.
       this.execute(sequence, entry, args)
     }
     if (this.measureHeap) controlBlock.setHeap(this.control, this.platform.heapUsed())

@@ -292,7 +292,8 @@ export const hold: <Args extends ReadonlyArray<unknown>, A, E>(
  *
  * Called several times, it fails as many runs, in order. The run is submitted, queued and
  * started as any other, so that a reason for which a pool refuses a task (`QueueFull`) comes
- * from `join` and not from `spawn`.
+ * from `join` and not from `spawn`. What no run has met is forgotten when the scope closes
+ * in which it was asked for: that of the test.
  *
  * **Example** (A caller that survives a lost thread)
  *
@@ -315,7 +316,13 @@ export const hold: <Args extends ReadonlyArray<unknown>, A, E>(
 export const failNext = <Args extends ReadonlyArray<unknown>, A, E>(
   task: Task<Args, A, E>,
   reason: JoinErrorReason
-): Effect.Effect<void, never, BlockingTest> => Effect.map(shared, ({ plans }) => plans.failNext(task, reason))
+): Effect.Effect<void, never, BlockingTest> =>
+  Effect.gen(function*() {
+    const { plans } = yield* shared
+    plans.failNext(task, reason)
+    const scope = yield* Effect.serviceOption(Scope.Scope)
+    if (Option.isSome(scope)) yield* Scope.addFinalizer(scope.value, Effect.sync(() => plans.forgive(task, reason)))
+  })
 
 /**
  * Replaces the body of a task for as long as the layer lives. The latest counts.
@@ -353,7 +360,8 @@ export const stub = <Args extends ReadonlyArray<unknown>, A, E>(
   Effect.map(shared, ({ plans }) => plans.stub(task, body as unknown as Body))
 
 /**
- * Returns what was submitted so far to the pools, in order, the refused included.
+ * Returns what was submitted so far to the pools, in order, the refused included; of all
+ * tests that share the layer.
  *
  * @category getters
  * @since 0.1.0

@@ -1,6 +1,6 @@
 import { BlockingTest } from "@effect-blocking/vitest"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Layer, Option } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Layer, Logger, Option } from "effect"
 import { Blocking, JoinError, JoinSet, Task } from "effect-blocking"
 import { TestClock } from "effect/testing"
 import * as Tasks from "./fixtures/tasks.ts"
@@ -72,10 +72,20 @@ describe("outcomes", () => {
 
   it.effect("S3: Task.move detaches the caller's buffer", () =>
     Effect.gen(function*() {
-      const buffer = new ArrayBuffer(2)
-      const filled = yield* Blocking.run(Tasks.fill, Task.move(buffer))
-      assert.isTrue(buffer.detached)
-      assert.deepStrictEqual(new Uint8Array(filled), new Uint8Array([7, 7]))
+      // To a thread that has yet to start, and to one that is idle.
+      for (let i = 0; i < 2; i++) {
+        const buffer = new ArrayBuffer(2)
+        const filled = yield* Blocking.run(Tasks.fill, Task.move(buffer))
+        assert.isTrue(buffer.detached)
+        assert.deepStrictEqual(new Uint8Array(filled), new Uint8Array([7, 7]))
+      }
+    }).pipe(Effect.provide(BlockingTest.layer())))
+
+  it.effect("shared memory stays shared", () =>
+    Effect.gen(function*() {
+      const memory = new SharedArrayBuffer(1)
+      new Uint8Array((yield* Blocking.run(Tasks.any, memory)) as SharedArrayBuffer)[0] = 7
+      assert.strictEqual(new Uint8Array(memory)[0], 7)
     }).pipe(Effect.provide(BlockingTest.layer())))
 
   it.effect("S4: what cannot cross is found, with its path", () =>
@@ -252,6 +262,21 @@ describe("hold", () => {
       assert.deepStrictEqual(defects, [`Task "add" was held by BlockingTest.hold and never released`])
     }).pipe(Effect.provide(BlockingTest.layer())))
 
+  it.effect("a test that waits for it is told so, in real time", () =>
+    Effect.gen(function*() {
+      const line = yield* Deferred.make<string>()
+      const logger = Logger.make(({ message }) => {
+        if (String(message).includes("polite")) Deferred.doneUnsafe(line, Exit.succeed(String(message)))
+      })
+      yield* Effect.gen(function*() {
+        const held = yield* BlockingTest.hold(Tasks.polite)
+        const fiber = yield* fork(Blocking.run(Tasks.polite, "waits"))
+        assert.include(yield* Deferred.await(line), `Task "polite" is held by BlockingTest.hold`)
+        yield* held.release
+        yield* Fiber.join(fiber)
+      }).pipe(Effect.provide([BlockingTest.layer(), Logger.layer([logger])]))
+    }))
+
   it.effect("never started, it is forgotten with its scope", () =>
     Effect.gen(function*() {
       yield* Effect.scoped(BlockingTest.hold(Tasks.add))
@@ -275,6 +300,12 @@ describe("failNext", () => {
       assert.strictEqual(yield* Blocking.run(Tasks.polite, "third"), "third")
       const { outcomes } = yield* Blocking.stats
       assert.deepStrictEqual([outcomes.OutOfMemory, outcomes.QueueFull, outcomes.Succeeded], [1, 1, 1])
+    }).pipe(Effect.provide(BlockingTest.layer())))
+
+  it.effect("what no run has met is forgotten with its scope", () =>
+    Effect.gen(function*() {
+      yield* Effect.scoped(BlockingTest.failNext(Tasks.add, new JoinError.ShutDown()))
+      assert.strictEqual(yield* Blocking.run(Tasks.add, 1, 2), 3)
     }).pipe(Effect.provide(BlockingTest.layer())))
 
   it.effect("a run that is held fails when it is released", () =>
@@ -438,6 +469,18 @@ describe("close", () => {
       yield* Fiber.join(closing)
     }).pipe(Effect.provide(BlockingTest.layer())))
 
+  it.effect("interrupted, the shutdown goes on, and the close of the layer ends it", () =>
+    Effect.gen(function*() {
+      const scope = yield* Effect.scope
+      yield* Effect.gen(function*() {
+        yield* Effect.forkIn(Blocking.lease(() => Effect.never), scope, { startImmediately: true })
+        yield* Effect.yieldNow
+        const closing = yield* fork(BlockingTest.close())
+        yield* Fiber.interrupt(closing)
+        yield* reasonOf(Blocking.run(Tasks.add, 1, 2), "ShutDown")
+      }).pipe(Effect.provide(BlockingTest.layer()))
+    }))
+
   it.effect("the close of the layer does not wait for the clock, whatever is leased or queued", () =>
     Effect.gen(function*() {
       const fiber = yield* Effect.gen(function*() {
@@ -481,6 +524,37 @@ describe("threads", () => {
       BlockingTest.layer(),
       BlockingTest.layerPool(Cpu, { maxThreads: 1, queueCapacity: 1, onFull: "fail" })
     ))))
+
+  it.effect("two full pools are drained each for itself", () =>
+    Effect.gen(function*() {
+      yield* BlockingTest.fillQueue(Blocking.Blocking)
+      yield* BlockingTest.fillQueue(Cpu)
+      yield* BlockingTest.drainQueue(Cpu)
+      assert.strictEqual(yield* Cpu.run(Tasks.add, 3, 4), 7)
+      yield* reasonOf(Blocking.run(Tasks.add, 1, 2), "QueueFull")
+    }).pipe(Effect.provide(Layer.merge(
+      BlockingTest.layer({ maxThreads: 1, queueCapacity: 1, onFull: "fail" }),
+      BlockingTest.layerPool(Cpu, { maxThreads: 1, queueCapacity: 1, onFull: "fail" })
+    ))))
+
+  it.effect("S2: what was queued behind a held run does not wait for it while a thread is free", () =>
+    Effect.gen(function*() {
+      // Known to be short, two of them would travel to a thread together.
+      yield* Blocking.run(Tasks.add, 1, 2)
+      const busy = [yield* BlockingTest.hold(Tasks.half), yield* BlockingTest.hold(Tasks.half)] as const
+      const halves = yield* Effect.forEach([2, 4], (n) => fork(Blocking.run(Tasks.half, n)))
+      yield* busy[1].started
+      const held = yield* BlockingTest.hold(Tasks.add)
+      const first = yield* fork(Blocking.run(Tasks.add, 1, 2))
+      const second = yield* fork(Blocking.run(Tasks.add, 3, 4))
+      yield* busy[0].release
+      yield* held.started
+      yield* busy[1].release
+      assert.strictEqual(yield* Fiber.join(second), 7)
+      yield* held.release
+      assert.strictEqual(yield* Fiber.join(first), 3)
+      assert.deepStrictEqual(yield* Fiber.joinAll(halves), [1, 2])
+    }).pipe(Effect.provide(BlockingTest.layer({ maxThreads: 2 }))))
 
   it.effect("the only pool is the default, and one that is not there is named", () =>
     Effect.gen(function*() {

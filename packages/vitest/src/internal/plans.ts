@@ -77,6 +77,12 @@ export class Plans {
     this.failures.set(id, [...this.failures.get(id) ?? [], reason])
   }
 
+  /** Takes back a failure that no run has met. */
+  forgive(task: TaskId, reason: JoinErrorReason): void {
+    const id = idOf(task)
+    this.failures.set(id, (this.failures.get(id) ?? []).filter((other) => other !== reason))
+  }
+
   hold(task: TaskId, options: HoldOptions): Hold {
     const hold = new Hold(task, options)
     this.holds = [...this.holds.filter(({ state }) => state._tag !== "Over"), hold]

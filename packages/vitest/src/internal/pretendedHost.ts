@@ -28,7 +28,7 @@ export class PretendedHost implements ThreadHost.ThreadHost {
   private aheadMillis = originMillis
   private hurrying = false
   private readonly clock: Clock.Clock
-  private readonly context: Context.Context<never>
+  readonly context: Context.Context<never>
   readonly plans: Plans
 
   constructor(clock: Clock.Clock, context: Context.Context<never>, plans: Plans) {
@@ -77,12 +77,6 @@ export class PretendedHost implements ThreadHost.ThreadHost {
         this.fireNext()
       })
     )
-  }
-
-  /** Forgets all timers. */
-  close(): void {
-    for (const timer of this.timers) timer.cancel()
-    this.timers.clear()
   }
 
   readonly nextTurn = (callback: () => void): void => queueMicrotask(callback)

@@ -6,6 +6,7 @@ import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type { Call, Options } from "../BlockingTest.ts"
 import { resolve } from "./options.ts"
@@ -41,6 +42,7 @@ export class Shared {
 
 export class TestedPool {
   private fillers: ReadonlyArray<Hold> = []
+  private closing: Fiber.Fiber<void> | undefined
   private readonly host: PretendedHost
   private readonly pool: Blocking.Pool
   private readonly scope: Scope.Closeable
@@ -53,7 +55,11 @@ export class TestedPool {
     this.shared = shared
   }
 
-  readonly close: Effect.Effect<void> = Effect.suspend(() => Scope.close(this.scope, Exit.void))
+  /** In a fiber of its own: who waits for it can be interrupted, and come second. */
+  readonly close: Effect.Effect<void> = Effect.suspend(() => {
+    this.closing ??= Effect.runForkWith(this.host.context)(Scope.close(this.scope, Exit.void))
+    return Fiber.join(this.closing)
+  })
 
   readonly fill: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
     // One at a time, so that no submission finds the queue full.
@@ -78,7 +84,6 @@ export class TestedPool {
     const held = yield* Effect.exit(endHeld(this.shared.plans.heldOn(this.host)))
     this.host.hurry()
     yield* this.close
-    this.host.close()
     for (const [key, pool] of this.shared.pools) {
       if (pool === this) this.shared.pools.delete(key)
     }
