@@ -311,6 +311,11 @@ const logEvent = (event: SchedulerEvent, host: ThreadHost): Effect.Effect<void> 
           (event.task === undefined ? "none" : `"${event.task}"`),
         event.error
       )
+    case "ListenerFailed":
+      return Effect.logError(
+        `Someone who was told of the end of task "${event.task}" threw: a tracer, or an observer of a fiber`,
+        event.error
+      )
     case "PreloadFailed":
       return Effect.logWarning(`Could not preload ${event.module} in a pool thread`, event.cause)
     case "StartFailed":

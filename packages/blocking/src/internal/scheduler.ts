@@ -58,6 +58,7 @@ export type SchedulerEvent =
     readonly task: string | undefined
     readonly error: unknown
   }
+  | { readonly _tag: "ListenerFailed"; readonly task: string; readonly error: unknown }
   | { readonly _tag: "PreloadFailed"; readonly module: string; readonly cause: unknown }
   | { readonly _tag: "StartFailed"; readonly attempt: number; readonly cause: unknown }
   | { readonly _tag: "ThreadLost"; readonly threadId: number; readonly exit: ThreadExit }
@@ -551,8 +552,7 @@ export class Scheduler {
     try {
       callback(exit, run)
     } catch (error) {
-      const threadId = run.thread === undefined ? 0 : run.thread.thread.threadId
-      this.onEvent({ _tag: "StrayError", threadId, task: run.task.name, error })
+      this.onEvent({ _tag: "ListenerFailed", task: run.task.name, error })
     }
   }
 

@@ -650,7 +650,7 @@ describe("scheduler", () => {
     assert.isTrue(observed)
     assert.strictEqual(reasonOf(other)._tag, "Cancelled")
     assert.strictEqual(idle, 1)
-    assert.deepInclude(events[0], { _tag: "StrayError", task: "task" })
+    assert.deepInclude(events[0], { _tag: "ListenerFailed", task: "task" })
     for (const thread of host.threads) thread.exit()
     assert.isFalse(host.alive)
   })

@@ -6,12 +6,19 @@
  */
 import { type Board, boardBytes } from "effect-blocking/RemoteThread"
 import { randomUUID } from "node:crypto"
-import { closeSync, existsSync, openSync, readSync, unlinkSync, writeSync } from "node:fs"
+import { accessSync, closeSync, constants, openSync, readSync, unlinkSync, writeSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
 /** Memory, where there is such a folder; elsewhere the file is in the page cache for its short life. */
-const folder = (): string => existsSync("/dev/shm") ? "/dev/shm" : tmpdir()
+const folder = (): string => {
+  try {
+    accessSync("/dev/shm", constants.W_OK)
+    return "/dev/shm"
+  } catch {
+    return tmpdir()
+  }
+}
 
 export interface OwnedBoard extends Board {
   /** For the process that is to open it, too. */
