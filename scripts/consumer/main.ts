@@ -17,6 +17,6 @@ const program = Effect.gen(function*() {
 })
 
 for (const isolation of ["thread", "process"] as const) {
-  const layer = NodeBlocking.layer({ maxThreads: 2, isolation })
+  const layer = NodeBlocking.layer({ maxThreads: 1, isolation })
   console.log(await Effect.runPromise(program.pipe(Effect.provide(layer))))
 }
