@@ -77,7 +77,8 @@ export class Watch {
   /** Acts on what is due; says in how many milliseconds to look again. */
   private inspect(thread: PoolThread, now: number): number {
     const { assigned } = thread
-    if (thread.state !== "Ready") return Infinity
+    // All that it had may just have been found in the block.
+    if (thread.state !== "Ready" || assigned.length === 0) return Infinity
     const behind = assigned.length > 1
     let next = Infinity
     for (const run of assigned) {

@@ -754,4 +754,28 @@ describe("scheduler", () => {
     host.advance(3_700_000)
     assert.isTrue(thread!.retired)
   })
+
+  it("what has ended is found in the block by the watch, before the message about it comes", () => {
+    const { host, scheduler, submit } = setup({ maxThreads: 1 })
+    const posted = submit(1)
+    const [thread] = host.threads
+    thread!.ready()
+    // Seen to have ended, but its result is on the way.
+    thread!.enter()
+    thread!.post(protocol.Succeeded, "text", true)
+    host.advance(50)
+    assert.isUndefined(posted.exit)
+    thread!.tell()
+    assert.deepStrictEqual(posted.exit, Exit.succeed("text"))
+    // Nothing is on the way for this one, and nothing is left behind it.
+    const kept = submit(2)
+    thread!.enter()
+    thread!.finish(2, true)
+    host.advance(50)
+    assert.deepStrictEqual(kept.exit, Exit.succeed(2))
+    thread!.tell()
+    assert.isTrue(scheduler.isIdle)
+    host.advance(6000)
+    assert.isFalse(thread!.terminated, "an idle thread is not one that does not answer")
+  })
 })

@@ -200,15 +200,16 @@ const simulate = (seed: number): void => {
       ready.add(thread)
       return thread.ready()
     }
+    if (thread.untold && chance(0.5)) return thread.tell()
     if (inBody.has(thread)) {
       if (chance(0.03)) return die(thread, 3)
       inBody.delete(thread)
       const end = below(10)
       if (end < 9 && !thread.isStopRequested) kept.add(thread.task)
       if (end < 7) {
-        thread.finish(thread.task)
+        thread.finish(thread.task, chance(0.3))
       } else if (end < 9 && thread.isStopRequested) thread.post(protocol.Stopped)
-      else if (end < 9) thread.post(protocol.Succeeded, thread.task)
+      else if (end < 9) thread.post(protocol.Succeeded, thread.task, chance(0.3))
       else thread.post(protocol.Panicked, "thrown")
       return
     }
@@ -311,7 +312,7 @@ const simulate = (seed: number): void => {
   // Some pools are closed with all this under way, the others drain first.
   if (chance(0.5)) {
     // Long enough for the longest pause after a failed start.
-    for (let i = 0; i < 1000 && !scheduler.isIdle; i++) goOn(i < 200 ? 0.5 : 5)
+    for (let i = 0; i < 10_000 && !scheduler.isIdle; i++) goOn(i < 200 ? 0.5 : 5)
     assert.isTrue(scheduler.isIdle, "tasks are left although the threads work")
     for (const { cancelled, count, outcomes } of prewarms) {
       const told = outcomes.length > 0 || cancelled

@@ -16,6 +16,9 @@ export class SimulatedThread {
   readonly inbox: Array<{ readonly sequence: number; readonly args: ReadonlyArray<unknown> }> = []
   retired = false
   terminated = false
+  /** A message is on its way. */
+  untold = false
+  private readonly pending: Array<protocol.ProgressMessage> = []
   readonly ordinal: number
   readonly mayBlock: () => boolean
   private readonly control: controlBlock.ControlBlock
@@ -77,17 +80,24 @@ export class SimulatedThread {
     return controlBlock.isStopRequested(this.control.int32, this.inbox[0]!.sequence)
   }
 
-  /** Ends the body that was entered; the scheduler is told when the batch is done. */
-  finish(value?: number): void {
+  /** Ends the body that was entered; the scheduler is told when the batch is done, unless the message is still on its way. */
+  finish(value?: number, onItsWay = false): void {
     const { sequence } = this.inbox.shift()!
     controlBlock.keep(this.control, sequence, value)
     controlBlock.end(this.control, sequence, this.startedAt, this.host.time)
-    if (this.inbox.length === 0) this.tell()
+    if (this.inbox.length > 0) return
+    if (onItsWay) this.untold = true
+    else this.tell()
   }
 
   /** Ends the body with an outcome that only a message can carry. */
-  post(status: number, value?: unknown): void {
-    this.postLater(status, value)()
+  post(status: number, value?: unknown, onItsWay = false): void {
+    const { sequence } = this.inbox.shift()!
+    controlBlock.willPost(this.control, sequence)
+    controlBlock.end(this.control, sequence, this.startedAt, this.host.time)
+    this.pending.push([protocol.Progress, sequence, status, value])
+    this.untold = true
+    if (!onItsWay) this.deliver()
   }
 
   /** As `post`, with a message that has not arrived before the answer is called. */
@@ -106,12 +116,19 @@ export class SimulatedThread {
     this.events.onMessageError(new Error("could not be read"))
   }
 
-  /** Tells the scheduler to look at the control block. */
+  /** Tells the scheduler to look at the control block; messages on their way come before. */
   tell(): void {
+    this.deliver()
     this.events.onMessage([protocol.Progress])
   }
 
+  private deliver(): void {
+    this.untold = false
+    for (const message of this.pending.splice(0)) this.events.onMessage(message)
+  }
+
   exit(exitCode = 0): void {
+    this.deliver()
     this.events.onExit({ exitCode, signal: undefined, outOfMemory: false, cause: undefined })
   }
 }
