@@ -141,7 +141,7 @@ const cut = <A, E>(effect: Effect.Effect<A, E>, millis: number): Effect.Effect<A
       )
   )
 
-/** What callers do, and how often in a thousand. */
+/** What callers do; the weights are about a thousand in all. */
 const mix: ReadonlyArray<readonly [weight: number, action: Action]> = [
   [300, plain],
   [

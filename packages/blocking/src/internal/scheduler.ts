@@ -376,7 +376,7 @@ export class Scheduler {
         // The state it was for, or the buffers it was sent with, are gone with the thread.
         outcomes.push([run, this.lostWith(run, died ?? terminated)])
       } else if (this.shutdown !== undefined && (!run.task.mandatory || this.shutdown.over)) {
-        this.shutdown.count(run)
+        this.shutdown.markCancelled(run)
         outcomes.push([run, cancelledInQueue(run)])
       } else {
         run.thread = undefined

@@ -71,12 +71,12 @@ export class Shutdown {
   cancel(run: Run): void {
     if (run.list === undefined) return
     run.list.remove(run)
-    this.count(run)
+    this.markCancelled(run)
     this.listener.onCancel(run)
   }
 
   /** A run that was on a thread, and will have no other, ends like those in the queue. */
-  count(run: Run): void {
+  markCancelled(run: Run): void {
     run.stop = "Shutdown"
     this.report.cancelled++
   }

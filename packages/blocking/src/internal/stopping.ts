@@ -10,15 +10,17 @@ import type { Scheduler } from "./scheduler.ts"
 export const stopAndWait = (scheduler: Scheduler, runs: ReadonlyArray<Run>, by: StopBy): Effect.Effect<void> =>
   Effect.suspend(() => {
     for (const run of runs) scheduler.stop(run, by)
-    const left = runs.filter((run) => run.state !== Done && run.task.onInterrupt !== "abandon")
+    const left = runs.filter(isWaitedFor)
     return left.length === 0 ? Effect.void : ended(scheduler, left)
   })
 
 /** The same for one run, at once, and allocating nothing if it has not started: many can be stopped together. */
 export const stopUnsafe = (scheduler: Scheduler, run: Run, by: StopBy): Effect.Effect<void> => {
   scheduler.stop(run, by)
-  return run.state === Done || run.task.onInterrupt === "abandon" ? Effect.void : ended(scheduler, [run])
+  return isWaitedFor(run) ? ended(scheduler, [run]) : Effect.void
 }
+
+const isWaitedFor = (run: Run): boolean => run.state !== Done && run.task.onInterrupt !== "abandon"
 
 const ended = (scheduler: Scheduler, runs: ReadonlyArray<Run>): Effect.Effect<void> =>
   Effect.callback((resume) => {
