@@ -8,11 +8,14 @@ export default defineConfig({
     testTimeout: 60_000,
     // Each test builds its own small pool and shares nothing.
     sequence: { concurrent: true },
-    projects: globSync(["packages/*", "examples/*"]).filter((root) => existsSync(`${root}/test`)).map((root) => ({
-      extends: true,
-      root,
-      test: { name: root.replace("packages/", "") }
-    })),
+    projects: [
+      ...globSync(["packages/*", "examples/*"]).filter((root) => existsSync(`${root}/test`)).map((root) => ({
+        extends: true as const,
+        root,
+        test: { name: root.replace("packages/", "") }
+      })),
+      { extends: true as const, root: "examples", test: { name: "examples", include: ["examples.test.ts"] } }
+    ],
     // .ci/run repeats the counts of the JSON file as its last line.
     reporters: process.env.CI
       ? ["default", ["json", { outputFile: "node_modules/.cache/tests.json" }]]

@@ -1,0 +1,45 @@
+/**
+ * Runs every example as its README says, in a process of its own. Each checks what it does and ends with code 1 when
+ * something is wrong; here its output is compared with that of its README as well.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { execFile } from "node:child_process"
+import { globSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+
+const examples = globSync("*/package.json", { cwd: import.meta.dirname }).sort().flatMap((file) => {
+  const { scripts } = JSON.parse(readFileSync(join(import.meta.dirname, file), "utf8"))
+  const [, main] = /^node (\S+)$/.exec(scripts.start) ?? []
+  return main === undefined ? [] : [{ name: file.split(/[\\/]/)[0]!, main }]
+})
+
+interface Output {
+  readonly code: number | string | null | undefined
+  readonly stdout: string
+  readonly stderr: string
+}
+
+const run = (folder: string, main: string): Promise<Output> =>
+  new Promise((resolve) => {
+    // Only a hang takes so long.
+    const options = { cwd: folder, timeout: 240_000, killSignal: "SIGKILL" } as const
+    execFile(process.execPath, [main], options, (error, stdout, stderr) =>
+      resolve({ code: error === null ? 0 : error.code ?? error.signal, stdout, stderr }))
+  })
+
+/** What an example prints is the same each time, but for numbers, the bars of charts, and what aligns them. */
+const shape = (output: string): Array<string> =>
+  output.trim().split("\n").map((line) => line.replace(/\d+([.,: ]\d+)*/g, "#").replace(/[▏▎▍▌▋▊▉█\s]+/g, " ").trim())
+
+describe("every example", { concurrent: false }, () => {
+  it.each(examples)("$name runs, and prints what its README shows", async ({ main, name }) => {
+    const folder = join(import.meta.dirname, name)
+    const readme = readFileSync(join(folder, "README.md"), "utf8")
+    const shown = /^```text\n([^]*?)^```/m.exec(readme)?.[1]
+    assert(shown !== undefined, "the README shows no output (a fence marked `text`)")
+
+    const { code, stderr, stdout } = await run(folder, main)
+    assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" }, stdout)
+    assert.deepStrictEqual(shape(stdout), shape(shown))
+  }, 250_000)
+})
