@@ -1,4 +1,5 @@
-import { existsSync, globSync } from "node:fs"
+import { globSync } from "node:fs"
+import { dirname } from "node:path"
 import { defineConfig } from "vitest/config"
 
 export default defineConfig({
@@ -9,7 +10,7 @@ export default defineConfig({
     // Each test builds its own small pool and shares nothing.
     sequence: { concurrent: true },
     projects: [
-      ...globSync(["packages/*", "examples/*"]).filter((root) => existsSync(`${root}/test`)).map((root) => ({
+      ...globSync(["packages/*/test", "examples/*/test"], { cwd: import.meta.dirname }).map(dirname).map((root) => ({
         extends: true as const,
         root,
         test: { name: root.replace("packages/", "") }
