@@ -43,3 +43,15 @@ describe("every example", { concurrent: false }, () => {
     assert.deepStrictEqual(shape(stdout), shape(shown))
   }, 250_000)
 })
+
+it("quickstart is the first example of the README, word for word", () => {
+  const root = join(import.meta.dirname, "..")
+  const shown = Array.from(
+    readFileSync(join(root, "README.md"), "utf8").matchAll(/^```ts\n([^]*?)^```/gm),
+    (match) => match[1]
+  )
+  const sources = ["password.ts", "main.ts"].map((file) =>
+    readFileSync(join(root, "examples/quickstart/src", file), "utf8")
+  )
+  assert.deepStrictEqual(sources, shown.slice(0, 2))
+})

@@ -299,15 +299,17 @@ export const hold: <Args extends ReadonlyArray<unknown>, A, E>(
  *
  * ```ts
  * import { BlockingTest } from "@effect-blocking/vitest"
+ * import { assert, it } from "@effect/vitest"
  * import { Effect } from "effect"
  * import { Blocking, JoinError, Task } from "effect-blocking"
  *
  * const add = Task.make(import.meta.url, "add", (a: number, b: number) => a + b)
  *
- * export const test = Effect.gen(function*() {
- *   yield* BlockingTest.failNext(add, new JoinError.WorkerExited({ exitCode: 1 }))
- *   return yield* Effect.retry(Blocking.run(add, 1, 2), { times: 1 }) // => 3
- * }).pipe(Effect.provide(BlockingTest.layer()))
+ * it.effect("adds again after its thread has died", () =>
+ *   Effect.gen(function*() {
+ *     yield* BlockingTest.failNext(add, new JoinError.WorkerExited({ exitCode: 1 }))
+ *     assert.strictEqual(yield* Effect.retry(Blocking.run(add, 1, 2), { times: 1 }), 3)
+ *   }).pipe(Effect.provide(BlockingTest.layer())))
  * ```
  *
  * @category combinators
@@ -337,6 +339,7 @@ export const failNext = <Args extends ReadonlyArray<unknown>, A, E>(
  *
  * ```ts
  * import { BlockingTest } from "@effect-blocking/vitest"
+ * import { assert, it } from "@effect/vitest"
  * import { Effect } from "effect"
  * import { Blocking, Task } from "effect-blocking"
  * import { scryptSync } from "node:crypto"
@@ -344,10 +347,11 @@ export const failNext = <Args extends ReadonlyArray<unknown>, A, E>(
  * const hash = Task.make(import.meta.url, "hash", (password: string, salt: string) =>
  *   scryptSync(password, salt, 64).toString("hex"))
  *
- * export const test = Effect.gen(function*() {
- *   yield* BlockingTest.stub(hash, (password) => `hashed ${password}`)
- *   return yield* Blocking.run(hash, "secret", "salt") // => "hashed secret"
- * }).pipe(Effect.provide(BlockingTest.layer()))
+ * it.effect("hashes, without the work of it", () =>
+ *   Effect.gen(function*() {
+ *     yield* BlockingTest.stub(hash, (password) => `hashed ${password}`)
+ *     assert.strictEqual(yield* Blocking.run(hash, "secret", "salt"), "hashed secret")
+ *   }).pipe(Effect.provide(BlockingTest.layer())))
  * ```
  *
  * @category combinators
@@ -378,16 +382,18 @@ export const calls: Effect.Effect<ReadonlyArray<Call>, never, BlockingTest> = Ef
  *
  * ```ts
  * import { BlockingTest } from "@effect-blocking/vitest"
+ * import { assert, it } from "@effect/vitest"
  * import { Effect } from "effect"
  * import { Blocking, Task } from "effect-blocking"
  *
  * const add = Task.make(import.meta.url, "add", (a: number, b: number) => a + b)
  *
- * export const test = Effect.gen(function*() {
- *   yield* Blocking.run(add, 1, 2)
- *   const calls = yield* BlockingTest.callsOf(add)
- *   return calls.map(({ args }) => args) // => [[1, 2]]
- * }).pipe(Effect.provide(BlockingTest.layer()))
+ * it.effect("adds what it was given", () =>
+ *   Effect.gen(function*() {
+ *     yield* Blocking.run(add, 1, 2)
+ *     const calls = yield* BlockingTest.callsOf(add)
+ *     assert.deepStrictEqual(calls.map(({ args }) => args), [[1, 2]])
+ *   }).pipe(Effect.provide(BlockingTest.layer())))
  * ```
  *
  * @category getters

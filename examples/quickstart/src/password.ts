@@ -1,0 +1,9 @@
+// password.ts: a task module. Pool threads load it; it must not start the program.
+import { Task } from "effect-blocking"
+import { scryptSync } from "node:crypto"
+
+export const hash = Task.make(
+  import.meta.url,
+  "hash",
+  (password: string, salt: string) => scryptSync(password, salt, 64).toString("hex")
+)

@@ -1,0 +1,123 @@
+/**
+ * Compiles and runs every TypeScript code block of the documentation: the fences of the Markdown pages, and those in
+ * the doc comments of `packages/<name>/src`. Each is a module of its own. One that begins with `// name.ts` is written
+ * under that name, so that the others of its page can import it.
+ *
+ * A block runs in a process of its own, which must end with code 0. What it prints must be, line by line, what stands
+ * behind its `// =>` comments, if it has any. A block that is a test runs in Vitest.
+ */
+import { execFile, spawnSync } from "node:child_process"
+import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { availableParallelism } from "node:os"
+import { dirname, join, relative } from "node:path"
+
+const root = join(import.meta.dirname, "..")
+const out = join(root, ".code-blocks")
+const bin = (path: string): string => join(root, "node_modules", path)
+
+interface Block {
+  readonly page: string
+  /** Of its first line, in the page. */
+  readonly line: number
+  readonly file: string
+  readonly code: string
+}
+
+const blocksOf = (page: string): Array<Block> => {
+  const text = readFileSync(join(root, page), "utf8")
+  // Line for line, so that numbers of lines stay.
+  const markdown = page.endsWith(".ts") ? text.replace(/^ *\* ?/gm, "") : text
+  const folder = join(out, page.replace(/\W/g, "_"))
+  return Array.from(markdown.matchAll(/^```ts\n([^]*?)^```/gm), ({ 1: code = "", index }, i) => ({
+    page,
+    line: markdown.slice(0, index).split("\n").length + 1,
+    file: join(folder, /^\/\/ (\w[\w-]*\.ts)\b/.exec(code)?.[1] ?? `block-${i + 1}.ts`),
+    code
+  }))
+}
+
+const pages = globSync(["README.md", "docs/*.md", "examples/*/README.md", "packages/*/src/*.ts"], { cwd: root }).sort()
+const blocks = pages.flatMap(blocksOf)
+
+const fail = (message: string): never => {
+  console.error(message)
+  process.exit(1)
+}
+
+const write = (): void => {
+  for (const { code, file } of blocks) {
+    mkdirSync(dirname(file), { recursive: true })
+    // A block is a module, whatever it declares.
+    writeFileSync(file, `${code}export {}\n`)
+  }
+}
+
+const compile = (): void => {
+  const config = {
+    extends: "../tsconfig.tests.json",
+    compilerOptions: { noUnusedLocals: false, noUnusedParameters: false, tsBuildInfoFile: "./.tsbuildinfo" },
+    // By name: a pattern finds nothing below a folder whose name begins with a dot, and says nothing.
+    files: blocks.map(({ file }) => relative(out, file)),
+    include: [],
+    references: [
+      { path: "../packages/blocking" },
+      { path: "../packages/platform-node" },
+      { path: "../packages/vitest" }
+    ]
+  }
+  writeFileSync(join(out, "tsconfig.json"), JSON.stringify(config))
+  const { status, stdout } = spawnSync(process.execPath, [bin("typescript/bin/tsc"), "-b", out, "--pretty", "false"], {
+    cwd: out,
+    encoding: "utf8"
+  })
+  if (status === 0) return
+  fail(stdout.replace(/^(\S+\.ts)\((\d+),(\d+)\)/gm, (text, path, line, column) => {
+    const block = blocks.find(({ file }) => file === join(out, path))
+    return block === undefined ? text : `${block.page}:${block.line + Number(line) - 1}:${column}`
+  }))
+}
+
+/** What is wrong with a run of the block; nothing, if nothing is. */
+const run = ({ code, file, line, page }: Block): Promise<string | undefined> =>
+  new Promise((resolve) => {
+    const place = `${page}:${line}`
+    execFile(process.execPath, [file], { timeout: 60_000, killSignal: "SIGKILL" }, (error, stdout, stderr) => {
+      const wanted = Array.from(code.matchAll(/\/\/ => (.*)$/gm), ({ 1: text }) => text).join("\n")
+      if (error !== null) {
+        resolve(`${place} ended with ${error.code ?? error.signal}\n${stdout}${stderr}`)
+      } else if (wanted !== "" && stdout.trimEnd() !== wanted) {
+        resolve(`${place} should print\n${wanted}\nand prints\n${stdout}${stderr}`)
+      } else {
+        resolve(undefined)
+      }
+    })
+  })
+
+const runPrograms = async (programs: ReadonlyArray<Block>): Promise<void> => {
+  const next = programs.values()
+  const failures: Array<string> = []
+  await Promise.all(Array.from({ length: availableParallelism() }, async () => {
+    for (const block of next) {
+      const failure = await run(block)
+      if (failure !== undefined) failures.push(failure)
+    }
+  }))
+  if (failures.length > 0) fail(failures.join("\n\n"))
+}
+
+const runTests = (tests: ReadonlyArray<Block>): void => {
+  const include = tests.map(({ file }) => relative(out, file).replaceAll("\\", "/"))
+  writeFileSync(join(out, "vitest.config.mjs"), `export default ${JSON.stringify({ test: { include } })}\n`)
+  const { status } = spawnSync(process.execPath, [bin("vitest/vitest.mjs"), "run", "--root", out], { stdio: "inherit" })
+  if (status !== 0) fail("a code block that is a test fails")
+}
+
+rmSync(out, { recursive: true, force: true })
+write()
+compile()
+const isTest = ({ code }: Block): boolean => code.includes("\"@effect/vitest\"")
+await runPrograms(blocks.filter((block) => !isTest(block)))
+runTests(blocks.filter(isTest))
+rmSync(out, { recursive: true, force: true })
+const count = new Set(blocks.map(({ page }) => page)).size
+console.log(`${blocks.length} code blocks of ${count} pages compile and run`)
