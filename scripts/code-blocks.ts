@@ -5,6 +5,8 @@
  *
  * A block runs in a process of its own, which must end with code 0. What it prints must be, line by line, what stands
  * behind its `// =>` comments, if it has any. A block that is a test runs in Vitest.
+ *
+ *     node scripts/code-blocks.ts [page …]
  */
 import { execFile, spawnSync } from "node:child_process"
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -36,7 +38,12 @@ const blocksOf = (page: string): Array<Block> => {
   }))
 }
 
-const pages = globSync(["README.md", "docs/*.md", "examples/*/README.md", "packages/*/src/*.ts"], { cwd: root }).sort()
+const pages = globSync(
+  process.argv.length > 2
+    ? process.argv.slice(2)
+    : ["README.md", "docs/*.md", "examples/*/README.md", "packages/*/src/*.ts"],
+  { cwd: root }
+).sort()
 const blocks = pages.flatMap(blocksOf)
 
 const fail = (message: string): never => {
@@ -106,6 +113,7 @@ const runPrograms = async (programs: ReadonlyArray<Block>): Promise<void> => {
 }
 
 const runTests = (tests: ReadonlyArray<Block>): void => {
+  if (tests.length === 0) return
   const include = tests.map(({ file }) => relative(out, file).replaceAll("\\", "/"))
   writeFileSync(join(out, "vitest.config.mjs"), `export default ${JSON.stringify({ test: { include } })}\n`)
   const { status } = spawnSync(process.execPath, [bin("vitest/vitest.mjs"), "run", "--root", out], { stdio: "inherit" })

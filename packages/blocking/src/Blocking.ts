@@ -14,6 +14,7 @@
  * thread would cost more. Do not put work on a pool that waits for other work on the
  * same pool: when all threads wait, none is left to end the waiting.
  *
+ * @module
  * @since 0.1.0
  */
 import * as Context from "effect/Context"

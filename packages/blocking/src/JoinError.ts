@@ -21,6 +21,7 @@
  * )
  * ```
  *
+ * @module
  * @since 0.1.0
  */
 import { hasProperty } from "effect/Predicate"

@@ -5,6 +5,7 @@
  * what `Blocking.spawnDetached` returns lives as long as its pool, whether or not
  * anyone holds the handle.
  *
+ * @module
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"

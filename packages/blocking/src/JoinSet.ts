@@ -23,6 +23,7 @@
  * }, Effect.scoped)
  * ```
  *
+ * @module
  * @since 0.1.0
  */
 import type * as Context from "effect/Context"

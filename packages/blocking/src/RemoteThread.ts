@@ -14,6 +14,7 @@
  *
  * Pool threads load this file: it imports no module of `effect`.
  *
+ * @module
  * @stability unstable
  * @since 0.1.0
  */

@@ -13,6 +13,7 @@
  * do not import what the body does not need: a module that imports `effect` makes
  * each thread start about ten times slower and about four times larger.
  *
+ * @module
  * @since 0.1.0
  */
 import type * as Duration from "effect/Duration"

@@ -5,6 +5,7 @@
  * has one over `worker_threads`; a simulated one drives the scheduler in tests. A
  * program that only runs tasks does not need this module.
  *
+ * @module
  * @stability unstable
  * @since 0.1.0
  */

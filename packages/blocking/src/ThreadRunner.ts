@@ -9,6 +9,7 @@
  * This module and all it imports are loaded by every pool thread, so it imports
  * no module of `effect`.
  *
+ * @module
  * @stability unstable
  * @since 0.1.0
  */

@@ -6,6 +6,7 @@
  * idle, and are gone when the layer's scope has closed, within `shutdownTimeout +
  * gracePeriod + terminateTimeout`, whatever they do.
  *
+ * @module
  * @since 0.1.0
  */
 import * as Blocking from "effect-blocking/Blocking"

@@ -38,6 +38,7 @@
  *   }).pipe(Effect.provide(BlockingTest.layer())))
  * ```
  *
+ * @module
  * @since 0.1.0
  */
 import * as Blocking from "effect-blocking/Blocking"

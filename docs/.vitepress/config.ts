@@ -1,0 +1,70 @@
+import { globSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { defineConfig } from "vitepress"
+import { siteLinks } from "./siteLinks.ts"
+
+const docs = dirname(import.meta.dirname)
+
+const guide = [
+  { text: "Getting started", link: "/getting-started" },
+  { text: "Choosing", link: "/choosing" },
+  { text: "Errors", link: "/errors" },
+  { text: "Cancellation and shutdown", link: "/cancellation-and-shutdown" },
+  { text: "Sizing and back-pressure", link: "/sizing" },
+  { text: "Moving data", link: "/moving-data" },
+  { text: "Per-thread state", link: "/per-thread-state" },
+  { text: "Process isolation", link: "/process-isolation" },
+  { text: "Exit", link: "/exit" },
+  { text: "Testing", link: "/testing" },
+  { text: "Performance", link: "/performance" },
+  { text: "Pitfalls", link: "/pitfalls" },
+  { text: "Comparison", link: "/comparison" }
+]
+
+const examples = globSync("../examples/*/README.md", { cwd: docs }).map((file) => dirname(file).split(/[\\/]/).at(-1)!)
+  .sort()
+  .map((name) => ({ text: name, link: `/examples/${name}` }))
+
+const module = (page: string, text: string) => ({ text, link: `/api/${page}` })
+
+export default defineConfig({
+  title: "effect-blocking",
+  description: "Runs synchronous work on a pool of threads: Tokio's spawn_blocking for Effect",
+  // Where the site is served, if not at the root of its host.
+  base: process.env.DOCS_BASE ?? "/",
+  cleanUrls: true,
+  ignoreDeadLinks: true,
+  srcExclude: ["node_modules"],
+  markdown: { config: (markdown) => siteLinks(markdown, join(docs, "..")) },
+  themeConfig: {
+    search: { provider: "local" },
+    outline: [2, 3],
+    nav: [
+      { text: "Guide", link: "/getting-started" },
+      { text: "Examples", link: "/examples/" },
+      { text: "API", link: "/api/effect-blocking/Blocking" }
+    ],
+    sidebar: [
+      { text: "Guide", items: guide },
+      { text: "Examples", link: "/examples/", items: examples, collapsed: false },
+      {
+        text: "API",
+        items: [
+          {
+            text: "effect-blocking",
+            items: ["Task", "Blocking", "JoinError", "JoinHandle", "JoinSet"].map((name) =>
+              module(`effect-blocking/${name}`, name)
+            )
+          },
+          { text: "@effect-blocking/platform-node", items: [module("platform-node", "NodeBlocking")] },
+          { text: "@effect-blocking/vitest", items: [module("vitest", "BlockingTest")] },
+          {
+            text: "For hosts of threads",
+            collapsed: true,
+            items: ["ThreadHost", "ThreadRunner", "RemoteThread"].map((name) => module(`effect-blocking/${name}`, name))
+          }
+        ]
+      }
+    ]
+  }
+})
