@@ -33,7 +33,6 @@ export default defineConfig({
   // Where the site is served, if not at the root of its host.
   base: process.env.DOCS_BASE ?? "/",
   cleanUrls: true,
-  ignoreDeadLinks: true,
   srcExclude: ["node_modules"],
   markdown: { config: (markdown) => siteLinks(markdown, join(docs, "..")) },
   themeConfig: {
