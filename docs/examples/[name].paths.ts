@@ -9,7 +9,7 @@ const content = (name: string): string => {
   const folder = join(root, name)
   const readme = readFileSync(join(folder, "README.md"), "utf8")
     .replace(/\]\(([\w-]+\.png)\)/g, `](../../examples/${name}/$1)`)
-  const sources = globSync(["src/*.ts", "test/*.ts"], { cwd: folder }).sort().map((file) =>
+  const sources = globSync(["src/**/*.ts", "test/**/*.ts"], { cwd: folder }).sort().map((file) =>
     `### ${file} {#${anchorOf(file)}}\n\n\`\`\`ts\n${readFileSync(join(folder, file), "utf8")}\`\`\``
   )
   return [readme, "## Sources", ...sources].join("\n\n")

@@ -1,0 +1,28 @@
+/** The login with piscina, as it was. */
+import { Piscina } from "piscina"
+import type { Outcome } from "./worker.ts"
+
+export const makeLogin = () => {
+  const pool = new Piscina({
+    filename: new URL("./worker.ts", import.meta.url).href,
+    minThreads: 1,
+    maxThreads: 1
+  })
+
+  const login = async (user: string, password: string): Promise<string> => {
+    // `maxQueue` does not count what waits behind a task that has a signal (piscina 5.3.2), so we count.
+    if (pool.queueSize >= 1) return "503"
+    try {
+      // Nothing checks that the worker takes this and gives that.
+      const outcome: Outcome = await pool.run({ user, password }, { signal: AbortSignal.timeout(1000) })
+      if (outcome.ok) return `200 ${outcome.user}`
+      return outcome.error === "UnknownUser" ? `404 ${user}` : "401"
+    } catch (error) {
+      if (!(error instanceof Error)) throw error
+      if (error.name === "AbortError") return "504"
+      return `500 ${error.name} ${"code" in error ? error.code : "without its code"}`
+    }
+  }
+
+  return { login, close: () => pool.destroy() }
+}
