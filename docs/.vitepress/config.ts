@@ -33,7 +33,7 @@ export default defineConfig({
   // Where the site is served, if not at the root of its host.
   base: process.env.DOCS_BASE ?? "/",
   cleanUrls: true,
-  srcExclude: ["node_modules"],
+  srcExclude: ["node_modules", "api/**/README.md"],
   markdown: { config: (markdown) => siteLinks(markdown, join(docs, "..")) },
   themeConfig: {
     search: { provider: "local" },

@@ -404,7 +404,7 @@ export interface InPlaceOptions {
  * What a platform package makes a pool of; times in milliseconds, already validated.
  *
  * @stability unstable
- * @category models
+ * @category platforms
  * @since 0.1.0
  */
 export interface MakeOptions extends SchedulerOptions {}
@@ -418,7 +418,7 @@ export interface MakeOptions extends SchedulerOptions {}
  * Use to write a platform package. Programs use its layer.
  *
  * @stability unstable
- * @category constructors
+ * @category platforms
  * @since 0.1.0
  */
 export const make: (key: string, host: ThreadHost, options: MakeOptions) => Effect.Effect<Pool, never, Scope.Scope> =
