@@ -21,7 +21,7 @@ const Users = HttpApiGroup.make("users").add(
     error: [UserNotFound, Busy.response]
   }),
   HttpApiEndpoint.get("search", "/users", {
-    query: { name: Schema.NonEmptyString },
+    query: { search: Schema.NonEmptyString },
     success: Schema.Array(User),
     error: Busy.response
   }),

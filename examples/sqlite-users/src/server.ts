@@ -9,14 +9,16 @@ import { createUser, findUser, searchUsers } from "./tasks.ts"
 /** A full queue is for the client to know; anything else that can happen to a thread is a bug: 500, and logged. */
 const run = <Args extends ReadonlyArray<unknown>, A, E>(task: Task.Task<Args, A, E>, ...args: Args) =>
   Database.run(task, ...args).pipe(
-    Effect.catchIf(JoinError.isJoinError, (error) =>
-      error.reason._tag === "QueueFull" ? Effect.fail(new Busy({ retryAfterSeconds: 1 })) : Effect.die(error))
+    Effect.catchIf(
+      JoinError.isJoinError,
+      (error) => error.reason._tag === "QueueFull" ? Effect.fail(new Busy({ retryAfterSeconds: 1 })) : Effect.die(error)
+    )
   )
 
 const Users = HttpApiBuilder.group(Api, "users", (handlers) =>
   handlers.handleAll({
     find: ({ params }) => run(findUser, params.id),
-    search: ({ query }) => run(searchUsers, query.name),
+    search: ({ query }) => run(searchUsers, query.search),
     create: ({ payload }) => run(createUser, payload)
   }))
 

@@ -9,9 +9,9 @@ import { EmailTaken, type NewUser, User, UserNotFound } from "./domain.ts"
 const toUser = Schema.decodeUnknownSync(User)
 const toUsers = Schema.decodeUnknownSync(Schema.Array(User))
 
-/** Creates what is missing. It is one transaction, and not stopped half-way. */
+/** Creates what is missing. */
 export const migrate = Task.make(import.meta.url, "migrate", () => {
-  // Readers do not wait for a writer, nor a writer for readers. The file remembers it.
+  // Readers do not wait for a writer, nor a writer for readers. The file remembers this, so once is enough.
   connection().exec("PRAGMA journal_mode = WAL")
   connection().exec(`
     CREATE TABLE IF NOT EXISTS users (
@@ -29,13 +29,16 @@ export const findUser = Task.make(import.meta.url, "findUser", (id: number) => {
   return row === undefined ? Result.fail(new UserNotFound({ id })) : Result.succeed(toUser(row))
 }, { errors: [UserNotFound] })
 
-// No index helps: every row is read, which takes a while.
-const selectByName = prepared(`
-  SELECT id, name, email FROM users WHERE instr(lower(name), lower(?)) > 0 ORDER BY id LIMIT 20
+// No index helps: every row is read.
+const selectByText = prepared(`
+  SELECT id, name, email FROM users WHERE instr(lower(name || ' ' || email), lower(?)) > 0 ORDER BY id LIMIT 20
 `)
 
-export const searchUsers = Task.make(import.meta.url, "searchUsers", (text: string) =>
-  toUsers(selectByName().all(text)))
+export const searchUsers = Task.make(
+  import.meta.url,
+  "searchUsers",
+  (text: string) => toUsers(selectByText().all(text))
+)
 
 const insertUser = prepared(`
   INSERT INTO users (name, email) VALUES (?, ?) ON CONFLICT (email) DO NOTHING RETURNING id, name, email
