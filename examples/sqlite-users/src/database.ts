@@ -24,6 +24,7 @@ export const layer = (file: string) =>
       onFull: "fail",
       threadName: "sqlite",
       threadData: { file } satisfies ThreadData,
+      // All queries are in its module: loaded when a thread starts, not by the first request.
       preload: [findUser]
     }))
   )

@@ -12,7 +12,7 @@ export const User = Schema.Struct({
 
 export const NewUser = Schema.Struct({
   name: Schema.NonEmptyString,
-  email: Schema.String.check(Schema.isPattern(/^\S+@\S+\.\S+$/, { expected: "an e-mail address" }))
+  email: Schema.String.check(Schema.isPattern(/^[^\s@]+@[^\s@]+$/, { expected: "an e-mail address" }))
 })
 
 export class UserNotFound extends Schema.TaggedError<UserNotFound>()("UserNotFound", {
