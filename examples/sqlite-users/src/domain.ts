@@ -1,0 +1,24 @@
+/**
+ * Users, and what can be wrong with them: said once for the tasks, the API and its
+ * clients. Pool threads load this module, so it imports `effect/Schema` only.
+ */
+import * as Schema from "effect/Schema"
+
+export const User = Schema.Struct({
+  id: Schema.Int,
+  name: Schema.String,
+  email: Schema.String
+})
+
+export const NewUser = Schema.Struct({
+  name: Schema.NonEmptyString,
+  email: Schema.String.check(Schema.isPattern(/^[^\s@]+@[^\s@]+$/, { expected: "an e-mail address" }))
+})
+
+export class UserNotFound extends Schema.TaggedError<UserNotFound>()("UserNotFound", {
+  id: Schema.Int
+}, { httpApiStatus: 404 }) {}
+
+export class EmailTaken extends Schema.TaggedError<EmailTaken>()("EmailTaken", {
+  email: Schema.String
+}, { httpApiStatus: 409 }) {}
