@@ -301,7 +301,7 @@ export const spawnDetached: <Args extends ReadonlyArray<unknown>, A, E>(
  * **Example** (A transaction)
  *
  * ```ts
- * import { Effect, Exit } from "effect"
+ * import { Effect } from "effect"
  * import { Blocking, Task } from "effect-blocking"
  * import { DatabaseSync } from "node:sqlite"
  *
@@ -312,8 +312,9 @@ export const spawnDetached: <Args extends ReadonlyArray<unknown>, A, E>(
  *   Effect.gen(function*() {
  *     yield* thread.run(exec, "BEGIN")
  *     yield* thread.run(exec, "UPDATE accounts SET balance = balance - 1 WHERE id = 1")
+ *     yield* thread.run(exec, "COMMIT")
  *   }).pipe(
- *     Effect.onExit((exit) => Effect.ignore(thread.run(exec, Exit.isSuccess(exit) ? "COMMIT" : "ROLLBACK")))
+ *     Effect.onError(() => Effect.ignore(thread.run(exec, "ROLLBACK")))
  *   ))
  * ```
  *
