@@ -27,7 +27,7 @@ const submit = Effect.fn("submit")(function*(folder: string, invoice: Invoice) {
   if (signature !== createHash("sha256").update(text).digest("hex")) {
     return yield* new WrongResult({ message: `The signature of ${text} is ${signature}` })
   }
-  const file = path.join(folder, `${invoice.number}`)
+  const file = path.join(folder, `${invoice.number}`.padStart(6, "0"))
   yield* fs.writeFileString(file, text)
   yield* fs.rename(file, `${file}.json`) // so that the worker sees all of it or nothing
 })
