@@ -3,7 +3,7 @@ import { Task } from "effect-blocking"
 import { scryptSync } from "node:crypto"
 import { appendFileSync } from "node:fs"
 
-/** Renders a report; each page takes some 12 ms. It changes nothing, so it may be stopped between two pages. */
+/** Renders a report; each page takes some 10 ms of a core. It changes nothing, so it may be stopped between two pages. */
 export const render = Task.make(import.meta.url, "render", (pages: number) => {
   let digest = ""
   for (let page = 0; page < pages; page++) {
