@@ -6,7 +6,7 @@ import { keepLedger } from "./tasks.ts"
 /** A pool with one thread, for this worker alone. */
 export class Ledger extends Blocking.Pool<Ledger>()("@effect-blocking/example-long-lived/worker/Ledger") {}
 
-/** What another start may help against. Not `Cancelled` and `ShutDown`, which are wanted, nor `LoadFailed`, which stays. */
+/** What another start may help against: `Cancelled` and `ShutDown` are wanted, and `LoadFailed` stays. */
 const isCrash = ({ reason }: JoinError.JoinError): boolean =>
   reason._tag === "Panicked" || reason._tag === "WorkerExited" || reason._tag === "OutOfMemory"
 
