@@ -1,0 +1,79 @@
+/** Stops four tasks that do not end, and shows that nobody else on their pool suffers. */
+import { NodeBlocking } from "@effect-blocking/platform-node"
+import { NodeServices } from "@effect/platform-node"
+import { Array, Console, Duration, Effect, FileSystem, Path, Schema } from "effect"
+import { Blocking } from "effect-blocking"
+import { ChildProcess, ChildProcessSpawner } from "effect/process"
+import { createHash } from "node:crypto"
+import { NotStopped, stopExport, stopRead, stopSum, stopValidate } from "./stops.ts"
+import { digest, exportRows } from "./tasks.ts"
+
+class WrongResult extends Schema.TaggedError<WrongResult>()("WrongResult", { message: Schema.String }) {}
+
+const BlockingLive = NodeBlocking.layer({ maxThreads: 4, preload: [exportRows] })
+
+/** Stops a task, checks by which step, and gives its line of the table. */
+const line = Effect.fn("line")(function*<E, R>(
+  task: string,
+  means: string,
+  expected: string,
+  stop: Effect.Effect<string | undefined, E, R>
+) {
+  const [elapsed, step] = yield* Effect.timed(stop)
+  if (step !== expected) return yield* new NotStopped({ task, detail: `was stopped by ${step}, not by ${expected}` })
+  return `${task.padEnd(14)}${means.padEnd(18)}${step.padEnd(14)}${
+    Duration.toMillis(elapsed).toFixed(0).padStart(5)
+  } ms`
+})
+
+/** Runs tasks that end, in the same pool at the same time, and checks each result. */
+const innocents = Effect.forEach(
+  Array.range(1, 100),
+  Effect.fn("innocent")(function*(n) {
+    const result = yield* Blocking.run(digest, n)
+    if (result !== createHash("sha256").update(`${n}`).digest("hex")) {
+      return yield* new WrongResult({ message: `Task "digest" gave ${result} for ${n}` })
+    }
+  }),
+  { concurrency: "unbounded" }
+)
+
+const program = Effect.gen(function*() {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
+  const folder = yield* fs.makeTempDirectoryScoped({ prefix: "stop-anything-" })
+  const fifo = path.join(folder, "fifo")
+  const code = yield* spawner.exitCode(ChildProcess.make("mkfifo", [fifo]))
+  if (code !== 0) return yield* new WrongResult({ message: `mkfifo ended with ${code}` })
+
+  yield* Blocking.prewarm(4)
+  yield* Console.log("4 tasks that do not end take all 4 threads. 100 innocent ones wait behind them.\n")
+  const [lines, results] = yield* Effect.all([
+    Effect.all([
+      line("validate", "timeLimit", "Terminated", stopValidate),
+      line("sum", "handle.abort", "Terminated", stopSum),
+      line("exportRows", "Effect.timeout", "Checkpoint", stopExport(path.join(folder, "rows.csv"))),
+      line("read (a FIFO)", "timeLimit", "Abandoned", stopRead(fifo))
+    ], { concurrency: "unbounded" }),
+    innocents
+  ], { concurrency: "unbounded" })
+
+  yield* Console.log(`\ntask          stopped through   step          caller went on after\n${lines.join("\n")}\n`)
+  yield* Console.log(`Innocent tasks with the right result: ${results.length}`)
+  const { outcomes, queueDepth, running, stuckThreads } = yield* Blocking.stats
+  const state = `${outcomes.Succeeded} succeeded, ${outcomes.TimedOut} timed out, ${outcomes.Cancelled} cancelled, ` +
+    `${queueDepth} queued, ${stuckThreads} stuck in ${running.map(({ task }) => task).join(", ")}`
+  if (state !== "100 succeeded, 2 timed out, 2 cancelled, 0 queued, 1 stuck in read") {
+    return yield* new WrongResult({ message: `The pool: ${state}` })
+  }
+  yield* Console.log(`The pool: ${state}`)
+  yield* innocents
+  yield* Console.log("It has run 100 more. Now the program ends, although the read never does.")
+})
+
+NodeBlocking.runMain(program.pipe(
+  Effect.scoped,
+  Effect.timeout("20 seconds"),
+  Effect.provide([BlockingLive, NodeServices.layer])
+))
