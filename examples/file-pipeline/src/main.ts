@@ -41,7 +41,7 @@ const command = Command.make(
 
     yield* check(folder, built, yield* Ref.get(progress))
     yield* Console.log(
-      `checked    ${built.length} files: each decompresses to what was compressed, and none is in parts`
+      `checked    ${built.length} files: each decompresses to what was compressed, and no partial file is left`
     )
     if (Option.isSome(to) && bad.length > 0) return yield* new NotAllBuilt({ refused: bad.length })
   }, Effect.scoped)

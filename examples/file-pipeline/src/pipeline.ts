@@ -14,7 +14,7 @@ export class BadFile extends Schema.TaggedError<BadFile>()("BadFile", { path: Sc
   }
 }
 
-/** The file is there with all of its content or not at all, also after an interruption. */
+/** The file is there with all of its content or not at all. */
 const writeWhole = Effect.fn("writeWhole")(function*(file: string, content: Uint8Array) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -24,32 +24,35 @@ const writeWhole = Effect.fn("writeWhole")(function*(file: string, content: Uint
     Effect.andThen(fs.rename(part, file)),
     Effect.tapError(() => fs.remove(part, { force: true }))
   )
-}, Effect.uninterruptible)
-
-const buildFile = Effect.fn("buildFile")(function*(from: string, to: string, file: string) {
-  const fs = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
-  const bad = ({ message }: { readonly message: string }) => new BadFile({ path: file, reason: message })
-
-  const source = yield* Effect.mapError(fs.readFile(path.join(from, file)), bad)
-  const sourceBytes = source.length // Before it is moved: then it is empty here.
-  const { compressed, sha256 } = yield* Blocking.run(build, Task.move(source)).pipe(
-    Effect.catchTag("NotTypeScript", (error) => Effect.fail(bad(error)))
-  )
-  yield* writeWhole(path.join(to, `${file}.br`), compressed)
-  return { output: `${file}.br`, sha256, sourceBytes, compressedBytes: compressed.length }
 })
 
 /** Builds all TypeScript files of a folder into another. What is wrong with one file is its result, not the end. */
 export const run = Effect.fn("run")(function*(from: string, to: string, progress: Ref.Ref<Progress.Progress>) {
   const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+
+  const buildFile = Effect.fn("buildFile")(function*(file: string) {
+    const bad = ({ message }: { readonly message: string }) => new BadFile({ path: file, reason: message })
+    const source = yield* Effect.mapError(fs.readFile(path.join(from, file)), bad)
+    const sourceBytes = source.length // Before it is moved: then it is empty here.
+    const { compressed, sha256 } = yield* Blocking.run(build, Task.move(source)).pipe(
+      Effect.catchTag("NotTypeScript", (error) => Effect.fail(bad(error)))
+    )
+    const compressedBytes = compressed.length
+    // A write that has begun is ended and counted before an interruption gets through.
+    yield* writeWhole(path.join(to, `${file}.br`), compressed).pipe(
+      Effect.andThen(Ref.update(progress, Progress.addBuilt({ sourceBytes, compressedBytes }))),
+      Effect.uninterruptible
+    )
+    return { output: `${file}.br`, sha256 }
+  })
+
   const files = yield* fs.glob("**/*.ts", { root: from, exclude: ["**/*.d.ts"] })
   yield* Ref.update(progress, (p) => ({ ...p, files: files.length }))
   return yield* Effect.forEach(
     files,
     (file) =>
-      buildFile(from, to, file).pipe(
-        Effect.tap((built) => Ref.update(progress, Progress.addBuilt(built))),
+      buildFile(file).pipe(
         Effect.map(Result.succeed),
         Effect.catchTag("BadFile", (bad) => Effect.as(Ref.update(progress, Progress.addBad), Result.fail(bad))),
         Progress.track(progress)
