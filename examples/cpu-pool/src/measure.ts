@@ -1,27 +1,29 @@
-/** What the two pools are measured by. */
-import { Array, Duration, Effect, Fiber, Order, Schedule, Stream } from "effect"
+/** How long the picture takes, and who has to wait meanwhile. */
+import { Array, Duration, Effect, Fiber, Layer, Order, Schedule, Stream } from "effect"
 import { Blocking } from "effect-blocking"
 import { Cpu, picture } from "./Cpu.ts"
 import { fingerprint } from "./fingerprint.ts"
 
-const sortedMillis = (durations: Iterable<Duration.Duration>): ReadonlyArray<number> =>
-  Array.sort(Array.map(Array.fromIterable(durations), Duration.toMillis), Order.Number)
+const summarize = (durations: ReadonlyArray<Duration.Duration>) => {
+  const sorted = Array.sort(durations.map(Duration.toMillis), Order.Number)
+  return { count: sorted.length, median: sorted[Math.floor(sorted.length / 2)] ?? 0, max: sorted.at(-1) ?? 0 }
+}
 
-const median = (sorted: ReadonlyArray<number>): number => sorted[Math.floor(sorted.length / 2)] ?? 0
+/** Renders with one thread and with all cores, in turns, and gives both pictures and the median times. */
+export const compare = Effect.gen(function*() {
+  const single = yield* Layer.build(Cpu.layer(1))
+  const round = Effect.all([Effect.timed(Effect.provide(picture, single)), Effect.timed(picture)])
+  const [[, one], [, all]] = yield* round // Starts the threads and warms them up: not counted.
+  const rounds = yield* Effect.replicateEffect(round, 3)
+  return {
+    one: { pixels: one, millis: summarize(rounds.map(([[took]]) => took)).median },
+    all: { pixels: all, millis: summarize(rounds.map(([, [took]]) => took)).median }
+  }
+}).pipe(Effect.scoped)
 
-const rounds = 3
-
-/** Renders the picture several times; with all threads of the pool started before. */
-export const rendering = Effect.gen(function*() {
-  yield* Cpu.prewarm((yield* Cpu.stats).maxThreads)
-  const pixels = yield* picture // The first one warms the threads up.
-  const times = yield* Effect.replicateEffect(Effect.timed(picture), rounds)
-  return { pixels, millis: median(sortedMillis(times.map(([took]) => took))) }
-})
-
-/** How long a short task takes while the picture is rendered: on the default pool, again and again, and on the same. */
+/** How long a short task takes while all threads render: on the default pool, again and again, and on theirs. */
 export const meanwhile = Effect.gen(function*() {
-  yield* Effect.all([Blocking.prewarm(1), Cpu.prewarm((yield* Cpu.stats).maxThreads)])
+  yield* Blocking.prewarm(1)
   const rendering = yield* Effect.forkChild(
     Effect.all([picture, Effect.timed(Cpu.run(fingerprint, "behind the bands"))], { concurrency: "unbounded" })
   )
@@ -34,6 +36,5 @@ export const meanwhile = Effect.gen(function*() {
     Stream.runCollect
   )
   const [, [behind]] = yield* Fiber.join(rendering)
-  const sorted = sortedMillis(beside)
-  return { count: sorted.length, median: median(sorted), max: sorted.at(-1) ?? 0, behind: Duration.toMillis(behind) }
+  return { beside: summarize(beside), behind: Duration.toMillis(behind) }
 })
