@@ -1,0 +1,40 @@
+/** How long the picture takes, and who has to wait meanwhile. */
+import { Array, Duration, Effect, Fiber, Layer, Order, Schedule, Stream } from "effect"
+import { Blocking } from "effect-blocking"
+import { Cpu, picture } from "./Cpu.ts"
+import { fingerprint } from "./fingerprint.ts"
+
+const summarize = (durations: ReadonlyArray<Duration.Duration>) => {
+  const sorted = Array.sort(durations.map(Duration.toMillis), Order.Number)
+  return { count: sorted.length, median: sorted[Math.floor(sorted.length / 2)] ?? 0, max: sorted.at(-1) ?? 0 }
+}
+
+/** Renders with one thread and with all cores, in turns, and gives both pictures and the median times. */
+export const compare = Effect.gen(function*() {
+  const single = yield* Layer.build(Cpu.layer(1))
+  const round = Effect.all([Effect.timed(Effect.provide(picture, single)), Effect.timed(picture)])
+  const [[, one], [, all]] = yield* round // Starts the threads and warms them up: not counted.
+  const rounds = yield* Effect.replicateEffect(round, 3)
+  return {
+    one: { pixels: one, millis: summarize(rounds.map(([[took]]) => took)).median },
+    all: { pixels: all, millis: summarize(rounds.map(([, [took]]) => took)).median }
+  }
+}).pipe(Effect.scoped)
+
+/** How long a short task takes while all threads render: on the default pool, again and again, and on theirs. */
+export const meanwhile = Effect.gen(function*() {
+  yield* Blocking.prewarm(1)
+  const rendering = yield* Effect.forkChild(
+    Effect.all([picture, Effect.timed(Cpu.run(fingerprint, "behind the bands"))], { concurrency: "unbounded" })
+  )
+  const beside = yield* Stream.fromEffectSchedule(
+    Effect.timed(Blocking.run(fingerprint, "beside them")),
+    Schedule.spaced("5 millis")
+  ).pipe(
+    Stream.map(([took]) => took),
+    Stream.interruptWhen(Fiber.join(rendering)),
+    Stream.runCollect
+  )
+  const [, [behind]] = yield* Fiber.join(rendering)
+  return { beside: summarize(beside), behind: Duration.toMillis(behind) }
+})
