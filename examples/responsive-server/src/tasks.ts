@@ -33,9 +33,9 @@ const database = Task.threadLocal(() => new DatabaseSync(databaseFile, { readOnl
 /** Finds the source files in which a text occurs most often. */
 export const search = Task.make(import.meta.url, "search", (text: string) =>
   database().prepare(`
-    SELECT path, (length(content) - length(replace(content, ?1, ''))) / length(?1) AS hits
-    FROM sources WHERE instr(content, ?1) > 0 ORDER BY hits DESC, path LIMIT 5
-  `).all(text))
+    SELECT path, (length(content) - length(replace(content, :text, ''))) / length(:text) AS hits
+    FROM sources WHERE instr(content, :text) > 0 ORDER BY hits DESC, path LIMIT 5
+  `).all({ text }))
 
 /** Compresses the bundle; the result is moved to the server's thread, not copied. */
 export const compress = Task.make(import.meta.url, "compress", () => {
