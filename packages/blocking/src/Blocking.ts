@@ -61,7 +61,7 @@ export interface Pool {
   /** See `Blocking.stats`. */
   readonly stats: Effect.Effect<PoolStats>
   /** See `Blocking.prewarm`. */
-  readonly prewarm: (count: number) => Effect.Effect<void, JoinError>
+  readonly prewarm: (count?: number) => Effect.Effect<void, JoinError>
   /** See `Blocking.awaitIdle`. */
   readonly awaitIdle: Effect.Effect<void>
 }
@@ -99,9 +99,9 @@ export interface PoolStats {
   readonly maxThreads: number
   /** Since the pool started. */
   readonly threadsStarted: number
-  /** The bodies that run now. */
+  /** The bodies that run now, those on stuck threads included. */
   readonly running: ReadonlyArray<RunningTask>
-  /** Accepted tasks that wait for a thread. */
+  /** Accepted tasks that wait for a thread, also for one that starts: beyond `queueCapacity` by as many as start. */
   readonly queueDepth: number
   readonly queueCapacity: number
   /** Submitters that wait for room in the queue. */
@@ -114,6 +114,12 @@ export interface PoolStats {
    * as `Cancelled`.
    */
   readonly outcomes: Readonly<Record<"Succeeded" | "Failed" | JoinErrorReason["_tag"], number>>
+  /**
+   * How often each step of a stop was taken, since the pool started: running tasks that
+   * were asked to stop, threads terminated for it, threads abandoned. A task that was
+   * `Requested`, and whose thread was not `Terminated`, ended when it was asked.
+   */
+  readonly stops: Readonly<Record<"Requested" | "Terminated" | "Abandoned", number>>
 }
 
 /**
@@ -169,7 +175,7 @@ export interface PoolClass<in out Self, in out Key extends string> extends Conte
   /** See `Blocking.stats`. */
   readonly stats: Effect.Effect<PoolStats, never, Self>
   /** See `Blocking.prewarm`. */
-  readonly prewarm: (count: number) => Effect.Effect<void, JoinError, Self>
+  readonly prewarm: (count?: number) => Effect.Effect<void, JoinError, Self>
   /** See `Blocking.awaitIdle`. */
   readonly awaitIdle: Effect.Effect<void, never, Self>
 }
@@ -335,7 +341,7 @@ export const stats: Effect.Effect<PoolStats, never, Blocking> = default_.stats
 
 /**
  * Waits until that many threads (at most `maxThreads`) of the default pool are ready,
- * their `preload` modules loaded.
+ * their `preload` modules loaded. Without a number: all of them.
  *
  * **Details**
  *
@@ -346,7 +352,7 @@ export const stats: Effect.Effect<PoolStats, never, Blocking> = default_.stats
  * @category combinators
  * @since 0.1.0
  */
-export const prewarm: (count: number) => Effect.Effect<void, JoinError, Blocking> = default_.prewarm
+export const prewarm: (count?: number) => Effect.Effect<void, JoinError, Blocking> = default_.prewarm
 
 /**
  * Waits until the default pool has nothing queued, running or leased.

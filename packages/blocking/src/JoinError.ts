@@ -329,10 +329,12 @@ export class JoinError extends Schema.TaggedError<JoinError>("effect-blocking/Jo
   id: Schema.Int,
   reason: JoinErrorReason
 }) {
-  readonly [TypeId] = TypeId
+  declare readonly [TypeId]: typeof TypeId
 
-  // Printed in front of the message, where the identifier of the schema would be noise.
   static {
+    // Not a field of each error, which would be printed with it.
+    Object.defineProperty(this.prototype, TypeId, { value: TypeId })
+    // Printed in front of the message, where the identifier of the schema would be noise.
     Object.defineProperty(this.prototype, "name", { value: "JoinError", configurable: true, writable: true })
   }
 

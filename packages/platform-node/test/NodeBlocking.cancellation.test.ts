@@ -65,6 +65,7 @@ describe("cancellation", () => {
           by: "Abort",
           stopped: "Terminated"
         })
+        assert.deepStrictEqual((yield* pool.stats).stops, { Requested: 1, Terminated: 1, Abandoned: 0 })
       })))
 
   it.live("C2: wait raises the flag and waits for the body, however long it takes", () =>

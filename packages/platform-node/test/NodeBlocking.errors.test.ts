@@ -2,6 +2,7 @@ import { NodeBlocking } from "@effect-blocking/platform-node"
 import { assert, describe, it, vi } from "@effect/vitest"
 import { Cause, Effect, Exit, Logger, Option, Queue } from "effect"
 import { JoinError, Task } from "effect-blocking"
+import { inspect } from "node:util"
 import * as errors from "./fixtures/errors.ts"
 import * as schemas from "./fixtures/schemas.ts"
 import * as tasks from "./fixtures/tasks.ts"
@@ -119,6 +120,15 @@ describe.each(["thread", "process"] as const)("isolation: %s", { concurrent: fal
         Effect.gen(function*() {
           const reason = yield* reasonOf(pool.run(errors.panicWithClass))
           assert.instanceOf((reason as JoinError.Panicked).thrown, errors.HttpError)
+        })))
+
+    it.live("E2: a printed JoinError has what happened, and no field for its own use", () =>
+      withPool({ isolation }, (pool) =>
+        Effect.gen(function*() {
+          const error = yield* Effect.flip(pool.run(errors.panic, "typeError"))
+          assert.isTrue(JoinError.isJoinError(error))
+          assert.match(inspect(error), /_tag: 'JoinError',\n {2}task: 'panic',(.*\n)*.*TypeError: bad type/)
+          assert.notInclude(inspect(error), "~effect-blocking")
         })))
 
     it.live("E2: Cause.pretty shows the task's name and the body's own stack", () =>

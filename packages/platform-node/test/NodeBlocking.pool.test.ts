@@ -116,6 +116,8 @@ describe("threads", () => {
   it.live("prewarm waits for ready threads, awaitIdle for the end of all work", () =>
     withPool({ maxThreads: 2, preload: [tasks.add] }, (pool) =>
       Effect.gen(function*() {
+        yield* pool.prewarm(1)
+        assert.strictEqual((yield* pool.stats).idleThreads, 1)
         yield* pool.prewarm(5)
         assert.strictEqual((yield* pool.stats).idleThreads, 2)
         const gate = Gate.make()
@@ -125,6 +127,13 @@ describe("threads", () => {
         Gate.open(gate)
         yield* Fiber.join(idle)
         assert.strictEqual((yield* pool.stats).outcomes.Succeeded, 1)
+      })))
+
+  it.live("prewarm without a number has all threads ready", () =>
+    withPool({ maxThreads: 2 }, (pool) =>
+      Effect.gen(function*() {
+        yield* pool.prewarm()
+        assert.strictEqual((yield* pool.stats).idleThreads, 2)
       })))
 
   it.live("prewarm fails with LoadFailed when a preload does not load", () =>

@@ -124,7 +124,7 @@ class PoolImpl implements Pool {
   }
 
   readonly stats: Effect.Effect<PoolStats> = Effect.sync(() => {
-    const { options, outcomes, threads } = this.scheduler
+    const { options, outcomes, stops, threads } = this.scheduler
     const now = this.scheduler.now()
     const running = [...threads.all, ...threads.stuck].flatMap((thread) => {
       const run = thread.running
@@ -150,11 +150,12 @@ class PoolImpl implements Pool {
       queueCapacity: options.queueCapacity,
       suspended: this.scheduler.suspended,
       submitted: this.scheduler.submitted,
-      outcomes: { ...outcomes }
+      outcomes: { ...outcomes },
+      stops: { ...stops }
     }
   })
 
-  readonly prewarm = (count: number): Effect.Effect<void, JoinError> =>
+  readonly prewarm = (count = this.scheduler.options.maxThreads): Effect.Effect<void, JoinError> =>
     Effect.callback((resume) => {
       if (!(count >= 0)) throw new RangeError(`prewarm takes a number of threads, not ${count}`)
       const cancel = this.scheduler.prewarm(count, (failed) =>
