@@ -1,7 +1,7 @@
 /**
  * Makes `packages/<name>/dist` the folder that is published, after `tsc -b` has compiled
  * into its `dist`: a package.json whose exports point there, the sources for the source
- * maps, README and LICENSE. `npm pack` does not apply `publishConfig.exports`, so the
+ * maps, README, guide and LICENSE. `npm pack` does not apply `publishConfig.exports`, so the
  * folder is complete in itself.
  *
  * What every pool thread or process loads is bundled into one file: a thread starts several
@@ -87,10 +87,16 @@ for (const name of readdirSync(join(root, "packages"))) {
   rmSync(join(target, "src"), { recursive: true, force: true })
   cpSync(join(source, "src"), join(target, "src"), { recursive: true })
   cpSync(join(root, "LICENSE"), join(target, "LICENSE"))
-  cpSync(
-    existsSync(join(source, "README.md")) ? join(source, "README.md") : join(root, "README.md"),
-    join(target, "README.md")
-  )
+  const readme = join(source, "README.md")
+  if (existsSync(readme)) {
+    cpSync(readme, join(target, "README.md"))
+  } else {
+    // The README of the repository, and the guide to which it links: that of this version, where it is installed.
+    cpSync(join(root, "README.md"), join(target, "README.md"))
+    for (const page of globSync("{*.md,assets/*}", { cwd: join(root, "docs"), exclude: ["index.md"] })) {
+      cpSync(join(root, "docs", page), join(target, "docs", page))
+    }
+  }
   for (const entry of ["threadEntry.ts", "processEntry.ts", "threadIndex.ts"]) {
     const path = join(source, "src", "internal", entry)
     if (existsSync(path)) await bundle(path, join(target, "dist", "internal"))
