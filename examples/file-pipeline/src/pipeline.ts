@@ -1,5 +1,5 @@
 /** Read, transform on the pool, write: for many files, but only so many at once. */
-import { Effect, FileSystem, Path, Ref, Result, Schema } from "effect"
+import { Array, Effect, FileSystem, Order, Path, Ref, Result, Schema } from "effect"
 import { Blocking, Task } from "effect-blocking"
 import * as Progress from "./progress.ts"
 import { build } from "./tasks.ts"
@@ -47,7 +47,7 @@ export const run = Effect.fn("run")(function*(from: string, to: string, progress
     return { output: `${file}.br`, sha256 }
   })
 
-  const files = yield* fs.glob("**/*.ts", { root: from, exclude: ["**/*.d.ts"] })
+  const files = Array.sort(yield* fs.glob("**/*.ts", { root: from, exclude: ["**/*.d.ts"] }), Order.String)
   yield* Ref.update(progress, (p) => ({ ...p, files: files.length }))
   return yield* Effect.forEach(
     files,
