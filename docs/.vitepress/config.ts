@@ -1,4 +1,4 @@
-import { globSync } from "node:fs"
+import { readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { defineConfig } from "vitepress"
 import { siteLinks } from "./siteLinks.ts"
@@ -21,9 +21,11 @@ const guide = [
   { text: "Comparison", link: "/comparison" }
 ]
 
-const examples = globSync("../examples/*/README.md", { cwd: docs }).map((file) => dirname(file).split(/[\\/]/).at(-1)!)
-  .sort()
-  .map((name) => ({ text: name, link: `/examples/${name}` }))
+/** In the order of their page. */
+const examples = Array.from(
+  readFileSync(join(docs, "../examples/README.md"), "utf8").matchAll(/^\| \[([\w-]+)\]/gm),
+  ({ 1: name = "" }) => ({ text: name, link: `/examples/${name}` })
+)
 
 const module = (page: string, text: string) => ({ text, link: `/api/${page}` })
 
