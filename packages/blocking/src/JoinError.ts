@@ -220,7 +220,7 @@ export class LoadFailed extends Schema.TaggedError<LoadFailed>("effect-blocking/
     if (this.cause !== undefined) return `could not be loaded: ${describeThrown(this.cause)}${loaderHint(this.cause)}`
     const names = this.names.length === 0 ? "no task" : `only ${this.names.map((name) => `"${name}"`).join(", ")}`
     return `is not defined by its module, which defines ${names}: ` +
-      "call Task.make with import.meta.url, at the top level of the module"
+      "call Task.make with import.meta.url, at the top level of the module and not inside of a function"
   }
 }
 

@@ -63,6 +63,8 @@ describe("Task.make", () => {
     Task.make(url, "promise", (n: number) => Promise.resolve(n))
     // @ts-expect-error but this one returns an Effect
     Task.make(url, "effect", () => effect)
+    // @ts-expect-error but this one returns the error itself: write Result.fail(error)
+    Task.make(url, "error", (n: number) => n > 0 ? n : new Missing({ id: n }))
     // @ts-expect-error but this one returns a stream
     Task.make(url, "stream", () => Stream.make(1))
     // @ts-expect-error but this one returns a stream

@@ -40,6 +40,18 @@ describe.each(["thread", "process"] as const)("isolation: %s", { concurrent: fal
           assert.strictEqual((error.cause as Error).message, "row missing")
         })))
 
+    it.live("E1: a tagged error of Effect can be yielded, whether or not its class is in `errors`", () =>
+      withPool({ isolation }, (pool) =>
+        Effect.gen(function*() {
+          for (const task of [errors.find, errors.findWithClass]) {
+            const again = yield* pool.run(task, 7).pipe(
+              Effect.catchTag("NotFound", (error) => error),
+              Effect.flip
+            )
+            assert.deepInclude(again, { _tag: "NotFound", message: "no user 7", id: 7 })
+          }
+        })))
+
     it.live("E1: with `errors` it is an instance of its class again", () =>
       withPool({ isolation }, (pool) =>
         Effect.gen(function*() {

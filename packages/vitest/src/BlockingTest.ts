@@ -272,10 +272,9 @@ export const hold: <Args extends ReadonlyArray<unknown>, A, E>(
   const { plans } = yield* shared
   const scope = yield* Effect.serviceOption(Scope.Scope)
   const hold = plans.hold(task, { native: options?.native ?? false })
-  const context = yield* Effect.context<never>()
   if (Option.isSome(scope)) yield* Scope.addFinalizer(scope.value, Effect.sync(() => hold.disarm()))
   hold.onHeld = () => {
-    testedPool.watchHeld(hold, context)
+    testedPool.watchHeld(hold)
     // Only now: the scope must find it before the fibers and the spawned tasks that it
     // interrupts, which wait for a grace period of which nobody moves the clock.
     if (Option.isSome(scope)) Effect.runSync(Scope.addFinalizer(scope.value, testedPool.endHeld([hold])))

@@ -1,4 +1,5 @@
 /** From what a thread reports to the exit that the caller gets. */
+import * as Data from "effect/Data"
 import * as Exit from "effect/Exit"
 import {
   Cancelled,
@@ -91,7 +92,7 @@ const read = (run: Run, status: number, value: unknown): Outcome => {
     }
     case protocol.Failed: {
       if (run.stop === "TimeLimit") return stopped(run, "Checkpoint")
-      const error = decode(value, errors)
+      const error = decode(value, errors, Data.Error.prototype)
       return codec === undefined
         ? { kind: "Failed", exit: Exit.fail(error) }
         : decoded(run, "Failed", codec.decodeError, error, Exit.fail)

@@ -658,7 +658,7 @@ export class Scheduler {
     this.collect(thread)
     const { running } = thread
     thread.stuckOn = running
-    if (running !== undefined) this.shutdown?.report.abandoned.push(running.task.name)
+    if (running !== undefined) this.shutdown?.markAbandoned(running.task.name)
     this.onEvent({ _tag: "ThreadAbandoned", threadId: thread.thread.threadId, task: running?.task.name })
     const outcomes = endAssigned(
       thread,

@@ -67,6 +67,14 @@ export class Shutdown {
     this.stopAll()
   }
 
+  /** A task whose thread was told to end, and has not: it is in the report once. */
+  markAbandoned(task: string): void {
+    const { abandoned, terminated } = this.report
+    const index = terminated.indexOf(task)
+    if (index >= 0) terminated.splice(index, 1)
+    abandoned.push(task)
+  }
+
   /** Takes a run that waits out of its queue. */
   cancel(run: Run): void {
     if (run.list === undefined) return

@@ -125,6 +125,8 @@ type NotSynchronous<R> = IsAny<R> extends true ? never
   : R extends Result.Result<unknown, unknown> ? never
   : R extends PromiseLike<unknown> ?
     "A task body is synchronous, but this one is async or returns a Promise: use the blocking call (readFileSync, scryptSync …), or stay in Effect with Effect.promise"
+  : R extends Error & Effect.Effect<unknown, unknown, unknown> ?
+    "A task body returns its domain error in a Result, but this one returns the error itself: write Result.fail(error)"
   : R extends Effect.Effect<unknown, unknown, unknown> ?
     "A task body returns a plain value or a Result, but this one returns an Effect: run it with Effect, not on a pool thread"
   : R extends AsyncIterable<unknown> | { readonly "~effect/Stream": unknown } ?

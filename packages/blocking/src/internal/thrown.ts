@@ -16,6 +16,8 @@ interface EncodedError {
   [marker]: {
     /** Name of the constructor, by which the class is found again. */
     readonly className: string
+    /** Whether it is an Effect as well, as Effect's tagged errors are: it can be yielded. */
+    readonly yieldable: boolean
     readonly message: string
     readonly stack: string | undefined
     /** Own enumerable fields, and `_tag` and `name` wherever they were defined. */
@@ -94,6 +96,7 @@ const encodeError = (
   const encoded: EncodedError = {
     [marker]: {
       className: readString(read(error, "constructor") as object ?? {}, "name") ?? "Error",
+      yieldable: typeof read(error, Symbol.iterator) === "function",
       message: readString(error, "message") ?? "",
       stack: ownFrames(readString(error, "stack")),
       fields
@@ -160,13 +163,24 @@ const builtIn: ReadonlyArray<ErrorClass> = [
   AggregateError
 ]
 
+interface Decoding {
+  readonly classes: ReadonlyArray<ErrorClass>
+  readonly yieldable: Error
+  readonly seen: Map<object, unknown>
+}
+
 /**
  * Puts an encoded value together again; errors of the named classes get their class
- * back. Never fails: what a class does not allow becomes an error that says so.
+ * back, and other ones that could be yielded the prototype `yieldable`. Never fails: what
+ * a class does not allow becomes an error that says so.
  */
-export const decode = (value: EncodedValue, classes: ReadonlyArray<ErrorClass>): unknown => {
+export const decode = (
+  value: EncodedValue,
+  classes: ReadonlyArray<ErrorClass>,
+  yieldable: Error = Error.prototype
+): unknown => {
   try {
-    return decodeValue(value, classes, new Map())
+    return decodeValue(value, { classes, yieldable, seen: new Map() })
   } catch (error) {
     return new Error(`An error of a task could not be put together again: ${describe(error)}`, { cause: error })
   }
@@ -179,48 +193,42 @@ const isEncodedError = (value: object): value is EncodedError => {
     typeof parts.fields === "object" && parts.fields !== null
 }
 
-const decodeValue = (
-  value: EncodedValue,
-  classes: ReadonlyArray<ErrorClass>,
-  seen: Map<object, unknown>
-): unknown => {
+const decodeValue = (value: EncodedValue, decoding: Decoding): unknown => {
+  const { seen } = decoding
   if (typeof value !== "object" || value === null) return value
   const known = seen.get(value)
   if (known !== undefined) return known
-  if (isEncodedError(value)) return decodeError(value, classes, seen)
+  if (isEncodedError(value)) return decodeError(value, decoding)
   if (Array.isArray(value)) {
     seen.set(value, value)
-    for (let i = 0; i < value.length; i++) value[i] = decodeValue(value[i], classes, seen)
+    for (let i = 0; i < value.length; i++) value[i] = decodeValue(value[i], decoding)
   } else if (isPlain(value)) {
     seen.set(value, value)
     for (const name of Object.keys(value)) {
-      define(value, name, decodeValue((value as Record<string, unknown>)[name], classes, seen))
+      define(value, name, decodeValue((value as Record<string, unknown>)[name], decoding))
     }
   }
   return value
 }
 
-const decodeError = (
-  encoded: EncodedError,
-  classes: ReadonlyArray<ErrorClass>,
-  seen: Map<object, unknown>
-): Error => {
-  const { cause, className, errors, fields, message, stack } = encoded[marker]
+const decodeError = (encoded: EncodedError, decoding: Decoding): Error => {
+  const { classes, seen } = decoding
+  const { cause, className, errors, fields, message, stack, yieldable } = encoded[marker]
   const found = classes.find((candidate) => candidate.name === className) ??
     builtIn.find((candidate) => candidate.name === className)
   // A real error, so that Node prints it as one; its stack is the thread's, not this one.
   const error = new Error(message)
   seen.set(encoded, error)
-  const prototype = found?.prototype ?? Error.prototype
+  const prototype = found?.prototype ?? (yieldable ? decoding.yieldable : Error.prototype)
   if (prototype !== Error.prototype) Object.setPrototypeOf(error, prototype)
   define(error, "stack", stack, false)
   for (const name of Object.keys(fields)) {
-    const value = decodeValue(fields[name], classes, seen)
+    const value = decodeValue(fields[name], decoding)
     // A name or tag that the class already gives stays where it is.
     if ((name === "name" || name === "_tag") && Reflect.get(error, name) === value) continue
     define(error, name, value, name !== "name")
   }
-  if (cause !== undefined) define(error, "cause", decodeValue(cause, classes, seen), false)
-  if (errors !== undefined) define(error, "errors", decodeValue(errors, classes, seen), false)
+  if (cause !== undefined) define(error, "cause", decodeValue(cause, decoding), false)
+  if (errors !== undefined) define(error, "errors", decodeValue(errors, decoding), false)
   return error
 }

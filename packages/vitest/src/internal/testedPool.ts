@@ -3,7 +3,6 @@ import * as Blocking from "effect-blocking/Blocking"
 import type { JoinError } from "effect-blocking/JoinError"
 import * as Task from "effect-blocking/Task"
 import * as Clock from "effect/Clock"
-import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -150,18 +149,20 @@ const copyOf = (args: ReadonlyArray<unknown>): ReadonlyArray<unknown> => {
   }
 }
 
-/** How long a run is held, in real time, before a line is logged: a test that waits for it hangs. As the test clock has it. */
+/** How long a run is held, in real time, before a line is printed: a test that waits for it hangs. As the test clock has it. */
 const patienceMillis = 1000
 
 /** Says which task is held, should the test hang for it. */
-export const watchHeld = (hold: Hold, context: Context.Context<never>): void => {
+export const watchHeld = (hold: Hold): void => {
   // The clock of the test may stand still. @effect-diagnostics-next-line globalTimers:off
   const timer = setTimeout(() => {
     if (!hold.isForgotten) return
-    Effect.runForkWith(context)(Effect.logWarning(
+    // Not through a logger, which a test under `it.effect` does not have.
+    // oxlint-disable-next-line eslint/no-console
+    console.warn(
       `Task "${hold.task.name}" is held by BlockingTest.hold, and the test goes on waiting: ` +
         "release it, or move the clock past a limit; fork what waits for it"
-    ))
+    )
   }, patienceMillis)
   timer.unref()
 }
