@@ -72,6 +72,23 @@ const relocateMaps = (source: string, target: string): void => {
   }
 }
 
+/** Copies a file of the guide; a link to what is not there becomes its text. */
+const copyPage = (file: string, target: string): void => {
+  cpSync(join(root, file), join(target, file))
+  if (!file.endsWith(".md")) return
+  const text = readFileSync(join(root, file), "utf8")
+  const isThere = (link: string): boolean => {
+    const path = relative(root, resolve(root, dirname(file), link.replace(/#.*/, ""))).replaceAll(sep, "/")
+    return path === "README.md" || /^(docs|examples)(\/|$)/.test(path)
+  }
+  // A picture would be half of the package.
+  const linked = text.replace(/^!\[[^\]]*\]\([^)]*\.png\)\n+/gm, "").replace(
+    /\[((?:`[^`]*`|[^[\]`])+)\]\(([^)\s]+)\)/g,
+    (link, shown, address) => /^(\w+:|#)/.test(address) || isThere(address) ? link : shown
+  )
+  writeFileSync(join(target, file), linked)
+}
+
 for (const name of readdirSync(join(root, "packages"))) {
   const source = join(root, "packages", name)
   const target = join(source, "dist")
@@ -84,18 +101,21 @@ for (const name of readdirSync(join(root, "packages"))) {
   }
   delete published.publishConfig.directory
   writeFileSync(join(target, "package.json"), `${JSON.stringify(published, undefined, 2)}\n`)
-  rmSync(join(target, "src"), { recursive: true, force: true })
+  for (const folder of ["src", "docs", "examples"]) rmSync(join(target, folder), { recursive: true, force: true })
   cpSync(join(source, "src"), join(target, "src"), { recursive: true })
   cpSync(join(root, "LICENSE"), join(target, "LICENSE"))
   const readme = join(source, "README.md")
   if (existsSync(readme)) {
     cpSync(readme, join(target, "README.md"))
   } else {
-    // The README of the repository, and the guide to which it links: that of this version, where it is installed.
-    cpSync(join(root, "README.md"), join(target, "README.md"))
-    for (const page of globSync("{*.md,assets/*}", { cwd: join(root, "docs"), exclude: ["index.md"] })) {
-      cpSync(join(root, "docs", page), join(target, "docs", page))
-    }
+    // The README of the repository, with the guide and the examples to which it links: those of this version.
+    const guide = [
+      "README.md",
+      "docs/{*.md,assets/*}",
+      "examples/README.md",
+      "examples/*/{*.md,{src,test}/**/*.ts}"
+    ]
+    for (const file of globSync(guide, { cwd: root, exclude: ["docs/index.md"] })) copyPage(file, target)
   }
   for (const entry of ["threadEntry.ts", "processEntry.ts", "threadIndex.ts"]) {
     const path = join(source, "src", "internal", entry)
