@@ -4,7 +4,8 @@
  * under that name, so that the others of its page can import it.
  *
  * A block runs in a process of its own, which must end with code 0. What it prints must be, line by line, what stands
- * behind its `// =>` comments, if it has any. A block that is a test runs in Vitest.
+ * behind its `// =>` comments, if it has any. One marked `serves` gets SIGTERM after its first line of output. A block
+ * that is a test runs in Vitest.
  *
  *     node scripts/code-blocks.ts [page …]
  */
@@ -22,6 +23,7 @@ interface Block {
   /** Of its first line, in the page. */
   readonly line: number
   readonly file: string
+  readonly serves: boolean
   readonly code: string
 }
 
@@ -30,10 +32,11 @@ const blocksOf = (page: string): Array<Block> => {
   // Line for line, so that numbers of lines stay.
   const markdown = page.endsWith(".ts") ? text.replace(/^ *\* ?/gm, "") : text
   const folder = join(out, page.replace(/\W/g, "_"))
-  return Array.from(markdown.matchAll(/^```ts\n([^]*?)^```/gm), ({ 1: code = "", index }, i) => ({
+  return Array.from(markdown.matchAll(/^```ts( serves)?\n([^]*?)^```/gm), ({ 1: serves, 2: code = "", index }, i) => ({
     page,
     line: markdown.slice(0, index).split("\n").length + 1,
     file: join(folder, /^\/\/ (\w[\w-]*\.ts)\b/.exec(code)?.[1] ?? `block-${i + 1}.ts`),
+    serves: serves !== undefined,
     code
   }))
 }
@@ -85,19 +88,25 @@ const compile = (): void => {
 }
 
 /** What is wrong with a run of the block; nothing, if nothing is. */
-const run = ({ code, file, line, page }: Block): Promise<string | undefined> =>
+const run = ({ code, file, line, page, serves }: Block): Promise<string | undefined> =>
   new Promise((resolve) => {
     const place = `${page}:${line}`
-    execFile(process.execPath, [file], { timeout: 60_000, killSignal: "SIGKILL" }, (error, stdout, stderr) => {
-      const wanted = Array.from(code.matchAll(/\/\/ => (.*)$/gm), ({ 1: text }) => text).join("\n")
-      if (error !== null) {
-        resolve(`${place} ended with ${error.code ?? error.signal}\n${stdout}${stderr}`)
-      } else if (wanted !== "" && stdout.trimEnd() !== wanted) {
-        resolve(`${place} should print\n${wanted}\nand prints\n${stdout}${stderr}`)
-      } else {
-        resolve(undefined)
+    const child = execFile(
+      process.execPath,
+      [file],
+      { timeout: 60_000, killSignal: "SIGKILL" },
+      (error, stdout, stderr) => {
+        const wanted = Array.from(code.matchAll(/\/\/ => (.*)$/gm), ({ 1: text }) => text).join("\n")
+        if (error !== null) {
+          resolve(`${place} ended with ${error.code ?? error.signal}\n${stdout}${stderr}`)
+        } else if (wanted !== "" && stdout.trimEnd() !== wanted) {
+          resolve(`${place} should print\n${wanted}\nand prints\n${stdout}${stderr}`)
+        } else {
+          resolve(undefined)
+        }
       }
-    })
+    )
+    if (serves) child.stdout?.once("data", () => child.kill("SIGTERM"))
   })
 
 const runPrograms = async (programs: ReadonlyArray<Block>): Promise<void> => {
