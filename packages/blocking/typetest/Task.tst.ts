@@ -48,6 +48,10 @@ describe("Task.make", () => {
       readonly children: ReadonlyArray<Tree>
     }
     Task.make(url, "tree", (tree: Tree): Tree => tree)
+    type Json = string | number | boolean | null | Array<Json> | { [key: string]: Json }
+    Task.make(url, "recursive", (json: Json): Json => json)
+    Task.make(url, "schemaJson", (json: Schema.Json): Schema.Json => json)
+    Task.make(url, "failure", (json: Json) => Result.fail({ _tag: "Bad", json } as const))
     Task.make(url, "collections", (_: Map<string, Set<Date>>) => new Map<string, { at?: RegExp }>())
     Task.make(url, "binary", (_: Uint8Array, __: ArrayBuffer, ___: SharedArrayBuffer) => new Float64Array(1))
     Task.make(url, "union", (_: { kind: "a"; n: bigint } | { kind: "b" } | null) => undefined)
@@ -76,6 +80,9 @@ describe("Task.make", () => {
     Task.make(url, "callback", (_: () => void) => 1)
     // @ts-expect-error arguments[1].on.done is a function, which cannot be sent to another thread
     Task.make(url, "deep", (_: number, __: { readonly on: { readonly done: () => void } }) => 1)
+    type Recursive = string | Array<Recursive> | { readonly done: () => void }
+    // @ts-expect-error arguments[0].done is a function, which cannot be sent to another thread
+    Task.make(url, "recursive", (value: Recursive) => typeof value)
     // @ts-expect-error arguments[0][number].id is a symbol, which cannot be sent to another thread
     Task.make(url, "symbol", (_: ReadonlyArray<{ id: symbol }>) => 1)
     // @ts-expect-error arguments[0].values().later is a Promise: await it before, and pass its value

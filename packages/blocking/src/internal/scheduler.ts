@@ -172,8 +172,14 @@ export class Scheduler {
         this.takeBack(thread)
         this.pump()
       },
-      onWedged: (thread, millis) => {
+      onWedged: (thread, millis, loading) => {
         this.onEvent({ _tag: "ThreadWedged", threadId: thread.thread.threadId, millis })
+        if (loading !== undefined && loading.state !== Done) {
+          this.settle(
+            loading,
+            failure(loading, () => new LoadFailed(loadFailure(loading.task.module, loadsForever(millis), [])))
+          )
+        }
         this.threads.terminate(thread)
       }
     })
@@ -849,6 +855,9 @@ const endAssigned = (
   thread.assigned.length = 0
   return outcomes
 }
+
+const loadsForever = (millis: number): Error =>
+  new Error(`It has been loading for ${millis} ms: a top-level await that does not settle, or a loop that does not end`)
 
 const diedLoading = (exit: ThreadExit): Error =>
   new Error(

@@ -72,8 +72,16 @@ type Cloneable<A> = IsAny<A> extends true ? A
   : A extends ReadonlySet<infer V> ? ReadonlySet<Cloneable<V>>
   : A extends Lost ? never
   : A extends Atom ? A
+  : A extends ReadonlyArray<infer V> ? number extends A["length"] ? Elements<V> : { [K in keyof A]: Cloneable<A[K]> }
   : A extends object ? { [K in keyof A]: Cloneable<A[K]> }
   : A
+
+/**
+ * Written with brackets, the elements are looked at when they are compared: a type that
+ * holds itself in an array, as JSON does, would have no end otherwise.
+ */
+// oxlint-disable-next-line typescript/array-type
+type Elements<V> = readonly Cloneable<V>[]
 
 /** Not the keys under which Effect keeps the variance of its types. */
 type Field<K> = K extends `~${string}` ? never : K & string
@@ -85,8 +93,13 @@ type Field<K> = K extends `~${string}` ? never : K & string
 type CloneableFailure<E> = IsAny<E> extends true ? E
   : E extends Error ? { [K in keyof E as E[K] extends AnyFunction ? never : Field<K>]: CloneableFailure<E[K]> }
   : E extends Lost | Atom ? Cloneable<E>
+  : E extends ReadonlyArray<infer V>
+    ? number extends E["length"] ? FailureElements<V> : { [K in keyof E]: CloneableFailure<E[K]> }
   : E extends object ? { [K in keyof E]: CloneableFailure<E[K]> }
   : E
+
+// oxlint-disable-next-line typescript/array-type
+type FailureElements<V> = readonly CloneableFailure<V>[]
 
 /** Says where, for the message; looked for only when the check has failed, and only so deep. */
 type Culprit<A, Path extends string, Depth extends ReadonlyArray<1> = []> = IsAny<A> extends true ? never

@@ -24,8 +24,8 @@ export interface WatchListener {
   readonly onTimeLimit: (run: Run) => void
   /** What is behind the thread's first task could run elsewhere. */
   readonly onStalled: (thread: PoolThread) => void
-  /** The thread has done nothing with its first task for so many milliseconds. */
-  readonly onWedged: (thread: PoolThread, millis: number) => void
+  /** The thread has done nothing with its first task for so many milliseconds, or has been loading the module of one. */
+  readonly onWedged: (thread: PoolThread, millis: number, loading: Run | undefined) => void
 }
 
 export class Watch {
@@ -99,13 +99,12 @@ export class Watch {
       thread.expected = first
       thread.sentAt = now
     }
-    if (running !== undefined && running.state !== Done && !behind) return next
     const since = running === undefined ? undefined : thread.startedAt(running)
     const waited = now - (since ?? thread.sentAt)
-    if (running === undefined || (running.state === Done && since === undefined)) {
+    if (since === undefined) {
       const limit = running === undefined ? wedgedMillis : startTimeoutMillis
       if (waited > limit) {
-        this.listener.onWedged(thread, limit)
+        this.listener.onWedged(thread, limit, running)
         return Infinity
       }
       next = Math.min(next, Math.max(limit - waited, stallMillis))

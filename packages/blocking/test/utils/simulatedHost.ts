@@ -57,15 +57,20 @@ export class SimulatedThread {
     this.events.onMessage([protocol.Ready, []])
   }
 
+  /** Claims the first task that it was sent, whose module it then loads; `false` if that was revoked. */
+  claim(): boolean {
+    const { sequence } = this.inbox[0]!
+    if (controlBlock.claim(this.control, sequence)) return true
+    this.inbox.shift()
+    controlBlock.skip(this.control, sequence)
+    if (this.inbox.length === 0) this.tell()
+    return false
+  }
+
   /** Claims the first task that it was sent and enters its body; `false` if that was revoked. */
   enter(): boolean {
     const { sequence } = this.inbox[0]!
-    if (!controlBlock.claim(this.control, sequence)) {
-      this.inbox.shift()
-      controlBlock.skip(this.control, sequence)
-      if (this.inbox.length === 0) this.tell()
-      return false
-    }
+    if (!this.claim()) return false
     this.startedAt = this.host.time
     controlBlock.enter(this.control, sequence, this.startedAt)
     return true
