@@ -6,7 +6,7 @@ import { inspect } from "node:util"
 import * as errors from "./fixtures/errors.ts"
 import * as schemas from "./fixtures/schemas.ts"
 import * as tasks from "./fixtures/tasks.ts"
-import { reasonOf, withPool } from "./utils/pool.ts"
+import { closeable, reasonOf, withPool } from "./utils/pool.ts"
 
 // Some start processes.
 vi.setConfig({ testTimeout: 20_000 })
@@ -142,6 +142,18 @@ describe.each(["thread", "process"] as const)("isolation: %s", { concurrent: fal
           assert.match(inspect(error), /_tag: 'JoinError',\n {2}task: 'panic',(.*\n)*.*TypeError: bad type/)
           assert.notInclude(inspect(error), "~effect-blocking")
         })))
+
+    it.live("E2: a panic that nobody has joined is logged, one that is joined is not", () =>
+      Effect.gen(function*() {
+        const { close, logged, pool } = yield* closeable({ maxThreads: 1, isolation })
+        const joined = yield* pool.spawnDetached(errors.panic, "typeError")
+        yield* Effect.flip(joined.join)
+        assert.deepStrictEqual(logged, [])
+        yield* pool.spawnDetached(errors.panic, "aggregate")
+        yield* pool.awaitIdle
+        yield* close
+        assert.deepStrictEqual(logged, ["A task panicked that nobody has joined yet"])
+      }))
 
     it.live("E2: Cause.pretty shows the task's name and the body's own stack", () =>
       withPool({ isolation }, (pool) =>

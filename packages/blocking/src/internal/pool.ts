@@ -1,11 +1,13 @@
 /** A pool's operations as effects, over its scheduler. */
+import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import type { Pool, PoolStats } from "../Blocking.ts"
-import { type JoinError, type JoinErrorReason, LoadFailed, ShutDown, SpawnFailed } from "../JoinError.ts"
+import { isJoinError, type JoinError, type JoinErrorReason, LoadFailed, ShutDown, SpawnFailed } from "../JoinError.ts"
 import type { JoinHandle, JoinStatus } from "../JoinHandle.ts"
 import type { Task } from "../Task.ts"
 import type { ThreadHost } from "../ThreadHost.ts"
@@ -90,17 +92,18 @@ class PoolImpl implements Pool {
   ): Effect.Effect<JoinHandle<A, E>, JoinError> {
     return Effect.callback((resume) => {
       const exit = Deferred.makeUnsafe<A, E | JoinError>()
-      let accepted = false
+      let handle: JoinHandleImpl<A, E> | undefined
       const onEnd = (ended: RunExit): void => {
-        if (accepted) Deferred.doneUnsafe(exit, ended as Exit.Exit<A, E | JoinError>)
         // Refused: what keeps a task from being accepted is never its own error.
-        else resume(ended as Exit.Exit<never, JoinError>)
+        if (handle === undefined) return resume(ended as Exit.Exit<never, JoinError>)
+        Deferred.doneUnsafe(exit, ended as Exit.Exit<A, E | JoinError>)
+        if (!handle.isJoined) this.tellPanic(ended)
       }
       const details = new RunDetails()
       details.onAccepted = (run) => {
-        accepted = true
+        handle = new JoinHandleImpl(this.scheduler, run, task, exit)
         onAccepted(run)
-        resume(Effect.succeed(new JoinHandleImpl(this.scheduler, run, task, exit)))
+        resume(Effect.succeed(handle))
       }
       const run = this.scheduler.submit(
         resolve(task),
@@ -110,6 +113,14 @@ class PoolImpl implements Pool {
       )
       return Effect.sync(() => this.scheduler.stop(run, "Interrupt"))
     })
+  }
+
+  /** Perhaps nobody ever joins: a bug in a body must not end unseen. */
+  private tellPanic(exit: RunExit): void {
+    const error = Option.getOrUndefined(Exit.findErrorOption(exit))
+    if (isJoinError(error) && error.reason._tag === "Panicked") {
+      this.scheduler.onEvent({ _tag: "PanicNotJoined", error })
+    }
   }
 
   private groupOf(scope: Scope.Scope): Effect.Effect<SpawnGroup> {
@@ -245,6 +256,8 @@ class JoinHandleImpl<A, E> implements JoinHandle<A, E> {
   readonly abort: Effect.Effect<void>
   readonly abortFork: Effect.Effect<void>
   readonly status: Effect.Effect<JoinStatus>
+  /** Whether someone waits for it, or has read its exit. */
+  isJoined = false
 
   constructor(
     scheduler: Scheduler,
@@ -254,7 +267,10 @@ class JoinHandleImpl<A, E> implements JoinHandle<A, E> {
   ) {
     this.id = run.id
     this.task = task.name
-    this.join = Deferred.await(exit)
+    this.join = Effect.suspend(() => {
+      this.isJoined = true
+      return Deferred.await(exit)
+    })
     this.await = Effect.exit(this.join)
     this.abort = stopAndWait(scheduler, [run], "Abort")
     this.abortFork = Effect.sync(() => scheduler.stop(run, "Abort"))
@@ -312,6 +328,8 @@ const logEvent = (event: SchedulerEvent, host: ThreadHost): Effect.Effect<void> 
           (event.task === undefined ? "none" : `"${event.task}"`),
         event.error
       )
+    case "PanicNotJoined":
+      return Effect.logWarning("A task panicked that nobody has joined yet", Cause.fail(event.error))
     case "ListenerFailed":
       return Effect.logError(
         `Someone who was told of the end of task "${event.task}" threw: a tracer, or an observer of a fiber`,

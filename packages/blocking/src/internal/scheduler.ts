@@ -12,6 +12,7 @@
  */
 import * as Exit from "effect/Exit"
 import {
+  type JoinError,
   type JoinErrorReason,
   LoadFailed,
   NotCloneable,
@@ -58,6 +59,7 @@ export type SchedulerEvent =
     readonly task: string | undefined
     readonly error: unknown
   }
+  | { readonly _tag: "PanicNotJoined"; readonly error: JoinError }
   | { readonly _tag: "ListenerFailed"; readonly task: string; readonly error: unknown }
   | { readonly _tag: "PreloadFailed"; readonly module: string; readonly cause: unknown }
   | { readonly _tag: "StartFailed"; readonly attempt: number; readonly cause: unknown }
@@ -147,7 +149,7 @@ export class Scheduler {
 
   private readonly host: ThreadHost
   readonly options: SchedulerOptions
-  private readonly onEvent: (event: SchedulerEvent) => void
+  readonly onEvent: (event: SchedulerEvent) => void
 
   constructor(host: ThreadHost, options: SchedulerOptions, onEvent: (event: SchedulerEvent) => void) {
     this.host = host
