@@ -18,6 +18,7 @@ import {
 import { stripTypeScriptTypes } from "node:module"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
+import { rolldown } from "rolldown"
 
 const root = join(import.meta.dirname, "..")
 const bin = join(root, "node_modules", ".bin")
@@ -91,6 +92,15 @@ try {
     writeFileSync(join(folder, "js", `${name}.js`), stripTypeScriptTypes(source))
   }
 
+  // As the guide says: the task module is an entry of its own, and packages stay outside.
+  const bundle = await rolldown({
+    cwd: folder,
+    input: ["main.ts", "password.ts"],
+    platform: "node",
+    external: /^(@effect-blocking\/|effect($|\/|-blocking))/
+  })
+  await bundle.write({ dir: join(folder, "bundled"), format: "es" })
+
   check("source maps lead to sources that are there", () => {
     for (const map of globSync("node_modules/{effect-blocking,@effect-blocking/*}/dist/**/*.map", { cwd: folder })) {
       const path = join(folder, map)
@@ -121,7 +131,7 @@ try {
       const printed = run(nodeOf(name), ["testing.ts"]).trim()
       if (printed !== "stubbed | TimedOut") throw new Error(`printed ${printed}`)
     })
-    for (const program of ["main.ts", "js/main.js"]) {
+    for (const program of ["main.ts", "js/main.js", "bundled/main.js"]) {
       check(`${program} on ${name}`, () => {
         const printed = run(nodeOf(name), [program]).trim()
         if (printed !== expected) throw new Error(`printed ${printed}, not ${expected}`)

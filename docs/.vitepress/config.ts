@@ -16,6 +16,7 @@ const guide = [
   { text: "Process isolation", link: "/process-isolation" },
   { text: "Exit", link: "/exit" },
   { text: "Testing", link: "/testing" },
+  { text: "Build and deploy", link: "/build-and-deploy" },
   { text: "Performance", link: "/performance" },
   { text: "Pitfalls", link: "/pitfalls" },
   { text: "Comparison", link: "/comparison" }

@@ -69,6 +69,6 @@ const program = Effect.gen(function*() {
 program.pipe(
   Effect.updateService(HttpClient.HttpClient, HttpClient.mapRequest(HttpClientRequest.prependUrl(serverUrl))),
   Effect.provide(NodeHttpClient.layerUndiciOptions({ connections })),
-  Effect.timeout("20 seconds"),
+  Effect.timeout("60 seconds"),
   NodeRuntime.runMain
 )

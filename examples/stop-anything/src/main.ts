@@ -74,6 +74,6 @@ const program = Effect.gen(function*() {
 
 NodeBlocking.runMain(program.pipe(
   Effect.scoped,
-  Effect.timeout("20 seconds"),
+  Effect.timeout("60 seconds"),
   Effect.provide([BlockingLive, NodeServices.layer])
 ))

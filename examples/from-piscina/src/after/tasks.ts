@@ -14,5 +14,5 @@ export const verify = Task.make(
     const digest = scryptSync(password, account.salt, 8).toString("hex")
     return digest === account.digest ? Result.succeed({ user }) : Result.fail({ _tag: "WrongPassword" } as const)
   },
-  { timeLimit: "1 second" }
+  { timeLimit: "2 seconds" }
 )

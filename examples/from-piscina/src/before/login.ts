@@ -14,7 +14,7 @@ export const makeLogin = () => {
     if (pool.queueSize >= 1) return "503"
     try {
       // Nothing checks that the worker takes this and gives that.
-      const outcome: Outcome = await pool.run({ user, password }, { signal: AbortSignal.timeout(1000) })
+      const outcome: Outcome = await pool.run({ user, password }, { signal: AbortSignal.timeout(2000) })
       if (outcome.ok) return `200 ${outcome.user}`
       return outcome.error === "UnknownUser" ? `404 ${user}` : "401"
     } catch (error) {
