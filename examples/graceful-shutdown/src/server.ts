@@ -9,7 +9,7 @@ import { Draining, Headers, Ready } from "./draining.ts"
 import { audit, render } from "./tasks.ts"
 
 /** How long the server still accepts requests after SIGTERM, until whoever sends them has noticed. */
-const noticeTime = "1 second"
+const noticeTime = "2 seconds"
 /** How long the accepted ones have after that. What is not done then is stopped, and answered with 503. */
 const answerTime = "2 seconds"
 

@@ -28,7 +28,7 @@ export const exportRows = Task.make(import.meta.url, "exportRows", (path: string
     writeSync(file, `end of file, rows: ${row}\n`)
     closeSync(file)
   }
-})
+}, { gracePeriod: "2 seconds" }) // Far more than from one row to the next, for a machine that is busy.
 
 /** Reads a file. If that is a FIFO into which nobody writes, the system call waits for ever, and hears nothing. */
 export const read = Task.make(import.meta.url, "read", (path: string) => readFileSync(path, "utf8"))
