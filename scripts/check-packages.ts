@@ -80,8 +80,9 @@ try {
     "--no-fund",
     "--loglevel=error",
     ...tarballs,
-    `effect@${devDependencies.effect}`,
-    `@types/node@${devDependencies["@types/node"]}`,
+    ...["effect", "@effect/platform-node", "@effect/vitest", "vitest", "@types/node"].map((name) =>
+      `${name}@${devDependencies[name]}`
+    ),
     ...Object.entries(nodes).map(([name, version]) => `${name}@npm:${prefix}-${platform}@${version}`)
   ])
 
@@ -115,6 +116,19 @@ try {
       "--allowImportingTsExtensions --erasableSyntaxOnly --verbatimModuleSyntax"
     run(join(bin, "tsc"), [...options.split(" "), "main.ts", "stuck.ts", "testing.ts", "password.ts"])
   })
+  const guide = join(folder, "guide")
+  mkdirSync(guide)
+  check("TypeScript accepts the programs of getting started, with the tsconfig that it shows", () => {
+    const page = readFileSync(join(folder, "node_modules/effect-blocking/docs/getting-started.md"), "utf8")
+    for (
+      const [, code = "", name = "tsconfig.json"] of page.matchAll(
+        /^```(?:json|ts(?: serves)?)\n((?:\/\/ (\S+)\n)?[^]*?)^```/gm
+      )
+    ) {
+      writeFileSync(join(guide, name), code)
+    }
+    run(join(bin, "tsc"), ["-p", guide])
+  })
   const nodeOf = (name: string): string => join(folder, "node_modules", name, "bin", windows ? "node.exe" : "node")
   for (const name of Object.keys(nodes)) {
     // Windows has no FIFO.
@@ -127,6 +141,13 @@ try {
         if (status !== 7 || stderr !== "") throw new Error(`ended with ${status}\n${stderr}`)
       })
     }
+    for (const program of ["main.ts", "main-login.ts", "busy.ts", "main-cancel.ts"]) {
+      check(`${program} of getting started on ${name}`, () => run(nodeOf(name), [join(guide, program)]))
+    }
+    check(`the tests of getting started on ${name}`, () => {
+      writeFileSync(join(guide, "vitest.config.mjs"), "export default { test: { include: [\"*-test.ts\"] } }\n")
+      run(nodeOf(name), [join(folder, "node_modules/vitest/vitest.mjs"), "run", "--root", guide])
+    })
     check(`testing.ts on ${name}`, () => {
       const printed = run(nodeOf(name), ["testing.ts"]).trim()
       if (printed !== "stubbed | TimedOut") throw new Error(`printed ${printed}`)
