@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber } from "effect"
+import { Cause, Deferred, Effect, Fiber } from "effect"
 import * as tasks from "./fixtures/tasks.ts"
 import * as Gate from "./utils/gate.ts"
 import { reasonOf, withPool } from "./utils/pool.ts"
@@ -65,7 +65,9 @@ describe("lease", () => {
           )
           assert.deepInclude(yield* reasonOf(lease.run(tasks.exit, 4)), { _tag: "WorkerExited", exitCode: 4 })
           assert.deepInclude(yield* Fiber.join(queued), { _tag: "WorkerExited", exitCode: 4 })
-          assert.deepInclude(yield* reasonOf(lease.run(tasks.whereAmI)), { _tag: "WorkerExited", exitCode: 4 })
+          const later = yield* Effect.flip(lease.run(tasks.whereAmI))
+          assert.deepInclude(later.reason, { _tag: "WorkerExited", exitCode: 4 })
+          assert.match(Cause.pretty(Cause.fail(later)), /A lease ends with its thread/)
         })
       )))
 

@@ -11,6 +11,10 @@ import { stopAndWait } from "./stopping.ts"
 
 const request = pseudoTask("lease")
 
+/** Said to the calls that come after the one in which it happened. */
+const lostThread = (): Error =>
+  new Error("A lease ends with its thread: one of its calls was stopped by force, or ended the thread")
+
 class LeaseState implements Lease {
   /** Calls that came while the thread was busy with another one. */
   private readonly calls = new RunList()
@@ -32,7 +36,8 @@ class LeaseState implements Lease {
         onClosing: () => {
           for (const run of this.calls.toArray()) if (!run.task.mandatory) this.scheduler.cancelQueued(run)
         },
-        onLost: (exitCode) => this.end(() => new WorkerExited(exitCode === undefined ? {} : { exitCode }))
+        onLost: (exitCode) =>
+          this.end(() => new WorkerExited({ ...(exitCode === undefined ? {} : { exitCode }), cause: lostThread() }))
       }
       resume(Effect.void)
     }, (exit: RunExit) => resume(exit as Effect.Effect<void, JoinError>))
