@@ -217,7 +217,10 @@ export class LoadFailed extends Schema.TaggedError<LoadFailed>("effect-blocking/
   names: Schema.Array(Schema.String)
 }) {
   override get message(): string {
-    if (this.cause !== undefined) return `could not be loaded: ${describeThrown(this.cause)}${loaderHint(this.cause)}`
+    if (this.cause !== undefined) {
+      const { cause, url } = this
+      return `could not be loaded: ${describeThrown(cause)}${parserHint(cause, url)}${loaderHint(cause)}`
+    }
     const names = this.names.length === 0 ? "no task" : `only ${this.names.map((name) => `"${name}"`).join(", ")}`
     return `is not defined by its module, which defines ${names}: ` +
       "call Task.make with import.meta.url, at the top level of the module and not inside of a function"
@@ -235,6 +238,17 @@ const loaderCodes = new Set<unknown>([
   "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX",
   "ERR_INVALID_TYPESCRIPT_SYNTAX"
 ])
+
+/** Where a file cannot be parsed. Node puts it above the stack, or tells it only when that ends the process. */
+const parserHint = (cause: unknown, url: string): string => {
+  if (!(cause instanceof SyntaxError)) return ""
+  const { stack = "" } = cause
+  const place = /^(?!SyntaxError)(.+:\d+)\n/.exec(stack)?.[1]
+  if (place !== undefined) return ` (${place})`
+  // Otherwise it was thrown by code, such as JSON.parse.
+  const isOfLoader = /^\s+at .*/m.exec(stack)?.[0].includes("node:internal/modules/")
+  return isOfLoader ? `. To see where, run: node --import ${url} --eval 0` : ""
+}
 
 /** The program may have found it by other means, where a thread has none but Node's. */
 const loaderHint = (cause: unknown): string =>

@@ -19,7 +19,7 @@
 import type * as Duration from "effect/Duration"
 import type * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
-import { compact, describe, markMoved } from "./internal/cloneable.ts"
+import { compact, describe, isPlain, markMoved } from "./internal/cloneable.ts"
 import { isStopRequested } from "./internal/controlBlock.ts"
 import type { CheckBody, FailureOf, SuccessOf } from "./internal/taskTypes.ts"
 import { register, type TaskSchemas, threadContext } from "./internal/threadContext.ts"
@@ -147,7 +147,10 @@ const define = <Args extends ReadonlyArray<unknown>, A, E>(
 ): Task<Args, A, E> => {
   if (typeof module !== "string" || !URL.canParse(module)) {
     throw new TaskDefinitionError(
-      `The first argument of Task.make is the url of the module: write import.meta.url, not ${describe(module)}`
+      `The first argument of Task.make is the url of the module: write import.meta.url, not ${describe(module)} ` +
+        `(in CommonJS: pathToFileURL(__filename).href${
+          module === undefined ? "; in a CommonJS bundle import.meta.url is undefined" : ""
+        })`
     )
   }
   if (typeof name !== "string" || name === "") {
@@ -163,7 +166,11 @@ const define = <Args extends ReadonlyArray<unknown>, A, E>(
     )
   }
   if (!register(module, name, { body, schemas })) {
-    throw new TaskDefinitionError(`Task "${name}" is defined twice in ${module}: give each task its own name`)
+    throw new TaskDefinitionError(
+      `Task "${name}" is defined twice in ${module}: give each task its own name. ` +
+        "A Task.make inside of a function may run twice: call it at the top level of the module. " +
+        "And a bundle is one module, in which names must be unique"
+    )
   }
   // What the body returns is what `A` and `E` were inferred from.
   return { [TypeId]: variance, module, name, body: body as Task<Args, A, E>["body"], options: options ?? {}, schemas }
@@ -270,7 +277,11 @@ export type PayloadArguments<Payload extends Schema.ConstraintCodec<unknown, unk
 const with_ = <Args extends ReadonlyArray<unknown>, A, E>(
   self: Task<Args, A, E>,
   options: TaskOptions
-): Task<Args, A, E> => ({ ...self, options: { ...self.options, ...options } })
+): Task<Args, A, E> => ({
+  ...self,
+  // What is no object is refused with the other options, when the task is run.
+  options: typeof (options ?? {}) === "object" ? { ...self.options, ...options } : options
+})
 
 export {
   /**
@@ -315,7 +326,8 @@ export {
  * @since 0.1.0
  */
 export const move = <A extends object>(value: A): A => {
-  if (typeof value !== "object" || value === null) {
+  // What else can be moved, only the platform knows.
+  if (typeof value !== "object" || value === null || Array.isArray(value) || isPlain(value)) {
     throw new TypeError(`Task.move takes a buffer, a view of one or a port, not ${describe(value)}`)
   }
   const own = compact(value) as A

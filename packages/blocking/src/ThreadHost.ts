@@ -10,6 +10,24 @@
  * @since 0.1.0
  */
 
+export {
+  /**
+   * What is wrong with options: in words, and the name that is not there, if it is that.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  type OptionsProblem,
+  /**
+   * Returns what is wrong with the options of a layer as a whole: they are no object, or
+   * have a name that is not among `names`. For what JavaScript and `any` let through.
+   *
+   * @category guards
+   * @since 0.1.0
+   */
+  optionsProblem
+} from "./internal/optionsProblem.ts"
+
 /**
  * A platform's threads, clock and timers.
  *

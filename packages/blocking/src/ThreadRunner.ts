@@ -77,6 +77,7 @@ export interface ThreadRunner {
 const progressMillis = 0.3
 
 const ResultTypeId = "~effect/Result"
+const EffectTypeId = "~effect/Effect"
 
 interface ResultLike {
   readonly _tag: "Success" | "Failure"
@@ -280,14 +281,20 @@ class Runner implements ThreadRunner {
         else if (now - this.untoldSince > progressMillis) this.tell()
         return
       }
-      if (typeof value === "object" && value !== null && ResultTypeId in value) {
-        const result = value as unknown as ResultLike
-        if (result._tag === "Success") {
-          value = result.success
-        } else {
-          const encoded = encodeFailure(result.failure)
-          status = "value" in encoded ? protocol.Failed : protocol.NotCloneable
-          value = "value" in encoded ? encoded.value : { side: "failure", ...encoded }
+      if (typeof value === "object" && value !== null) {
+        if (ResultTypeId in value) {
+          const result = value as unknown as ResultLike
+          if (result._tag === "Success") {
+            value = result.success
+          } else {
+            const encoded = encodeFailure(result.failure)
+            status = "value" in encoded ? protocol.Failed : protocol.NotCloneable
+            value = "value" in encoded ? encoded.value : { side: "failure", ...encoded }
+          }
+        } else if (EffectTypeId in value && !(value instanceof Error)) {
+          // A clone of it would arrive, which is none.
+          status = protocol.NotCloneable
+          value = { side: "success", path: "result", detail: effectReturned } satisfies protocol.NotCloneableValue
         }
       }
       if (status === protocol.Succeeded) value = compact(value)
@@ -381,6 +388,8 @@ class Runner implements ThreadRunner {
     this.platform.exit()
   }
 }
+
+const effectReturned = "an Effect cannot be sent to another thread: run it with Effect, or return its value"
 
 const unloaded = (): never => {
   throw new Error("effect-blocking: a body was run before its module was loaded")

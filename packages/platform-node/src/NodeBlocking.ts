@@ -116,8 +116,8 @@ export interface Options {
 
 export {
   /**
-   * An option is out of range or of the wrong kind; it names the pool, the option, and
-   * what it should be.
+   * An option is out of range, of the wrong kind, or none that a pool has; it names the
+   * pool, the option, and what it should be.
    *
    * @category errors
    * @since 0.1.0

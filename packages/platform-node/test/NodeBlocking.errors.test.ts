@@ -2,6 +2,10 @@ import { NodeBlocking } from "@effect-blocking/platform-node"
 import { assert, describe, it, vi } from "@effect/vitest"
 import { Cause, Effect, Exit, Logger, Option, Queue } from "effect"
 import { JoinError, Task } from "effect-blocking"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { pathToFileURL } from "node:url"
 import { inspect } from "node:util"
 import * as errors from "./fixtures/errors.ts"
 import * as schemas from "./fixtures/schemas.ts"
@@ -263,6 +267,31 @@ describe.each(["thread", "process"] as const)("isolation: %s", { concurrent: fal
           assert.match(reason.message, /Cannot find package '@app\/alias'.* A pool thread loads modules as Node does/s)
         })))
 
+    it.live("F3: a module that cannot be parsed fails with LoadFailed, which says where, or how to see it", () =>
+      withPool({ isolation }, (pool) =>
+        Effect.gen(function*() {
+          const folder = yield* Effect.acquireRelease(
+            Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-blocking-"))),
+            (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
+          )
+          const messageOf = (name: string, source: string) => {
+            const path = join(folder, name)
+            writeFileSync(path, source)
+            const { href } = pathToFileURL(path)
+            return Effect.map(reasonOf(pool.run(Task.make(href, "t", () => 1))), ({ message }) => [message, href])
+          }
+          const [unparsed, url] = yield* messageOf("unparsed.mjs", "const a = 1\nconst b = = 2\n")
+          assert.include(unparsed, "could not be loaded: SyntaxError: Unexpected token '='")
+          // One or the other, by the version of Node.
+          assert.isTrue(
+            [` (${url}:2)`, `. To see where, run: node --import ${url} --eval 0`].some((end) => unparsed!.endsWith(end))
+          )
+          const [unlinked, other] = yield* messageOf("unlinked.mjs", "import { no } from \"node:fs\"\n")
+          assert.include(unlinked, `does not provide an export named 'no' (${other}:1)`)
+          const [thrown] = yield* messageOf("thrown.mjs", "JSON.parse(\"{x\")\n")
+          assert.notInclude(thrown, "--import")
+        })))
+
     it.live("F1: a thread that dies under a task fails it with WorkerExited, and others go on", () =>
       withPool({ isolation, maxThreads: 1 }, (pool) =>
         Effect.gen(function*() {
@@ -285,6 +314,16 @@ describe.each(["thread", "process"] as const)("isolation: %s", { concurrent: fal
 describe("definitions", () => {
   const definitions: ReadonlyArray<readonly [what: string, define: () => unknown, message: RegExp]> = [
     ["no url", () => Task.make("hash.ts", "hash", () => 1), /import\.meta\.url, not hash\.ts/],
+    [
+      "a path",
+      () => Task.make("/app/hash.cjs", "hash", () => 1),
+      /not \/app\/hash\.cjs \(in CommonJS: pathToFileURL\(__filename\)\.href\)$/
+    ],
+    [
+      "the url that a module of CommonJS does not have",
+      () => Task.make(undefined as unknown as string, "hash", () => 1),
+      /not undefined \(in CommonJS: .*; in a CommonJS bundle import\.meta\.url is undefined\)$/
+    ],
     ["an empty name", () => Task.make(import.meta.url, "", () => 1), /needs a name/],
     [
       "an async body",
@@ -295,7 +334,11 @@ describe("definitions", () => {
     ["a name that is taken", () => {
       Task.make(import.meta.url, "twice", () => 1)
       Task.make(import.meta.url, "twice", () => 2)
-    }, /Task "twice" is defined twice in file:.*: give each task its own name/]
+    }, /Task "twice" is defined twice in file:.*: give each task its own name/],
+    ["a name that is taken, in a function or a bundle,", () => {
+      const define = () => Task.make(import.meta.url, "again", () => 1)
+      return [define(), define()]
+    }, /call it at the top level of the module\. And a bundle is one module, in which names must be unique$/]
   ]
   it.each(definitions)("a definition with %s throws a TaskDefinitionError", (_, define, message) => {
     try {
@@ -307,4 +350,42 @@ describe("definitions", () => {
     }
     assert.fail("it did not throw")
   })
+
+  const typo = Task.make(import.meta.url, "typo", () => 1, { timelimit: 5 } as Task.TaskOptions)
+  const text = Task.make(import.meta.url, "text", () => 1, "1 second" as Task.TaskOptions)
+  const mistaken: ReadonlyArray<readonly [what: string, task: Task.Task<[], number>, message: string]> = [
+    ["a misspelt option", typo, "Task \"typo\" has no option \"timelimit\"; did you mean \"timeLimit\"? (file:"],
+    [
+      "an option that no task has",
+      Task.with(tasks.promised as never, { timeout: 3 } as Task.TaskOptions),
+      "has no option \"timeout\". It has: timeLimit, queueTimeLimit, onInterrupt, gracePeriod, mandatory, errors, "
+    ],
+    ["options that are text", text, "Task \"text\" takes its options as an object, { timeLimit: … }, not \"1 second\""],
+    ["options that are a number", Task.with(typo, 5 as Task.TaskOptions), "takes its options as an object"],
+    [
+      "a word for mandatory",
+      Task.with(tasks.promised as never, { mandatory: "yes" as unknown as boolean }),
+      "has mandatory yes: it must be true or false"
+    ],
+    [
+      "a mode that there is not",
+      Task.with(tasks.promised as never, { onInterrupt: "kill" as "stop" }),
+      "has onInterrupt kill: it must be \"stop\", \"wait\" or \"abandon\""
+    ],
+    [
+      "a class outside of a list",
+      Task.with(tasks.promised as never, { errors: Error as never }),
+      "has errors function \"Error\": it must be an array of classes"
+    ]
+  ]
+  it.live.each(mistaken)(
+    "a task with %s is a defect that says so",
+    ([, task, message]) =>
+      withPool({}, (pool) =>
+        Effect.gen(function*() {
+          const exit = yield* Effect.exit(pool.run(task))
+          assert.include(Cause.pretty(Option.getOrThrow(Exit.getCause(exit))), message)
+          assert.strictEqual((yield* pool.stats).threadsStarted, 0)
+        }))
+  )
 })

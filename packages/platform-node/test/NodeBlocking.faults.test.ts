@@ -42,6 +42,15 @@ describe("faults", () => {
         assert.match(String((reason as { readonly thrown?: unknown }).thrown), /process\.abort\(\) is not supported/)
       })))
 
+  it.live("F4: a flag that no thread can have fails the start, by its name and without a stack", () =>
+    withPool({ execArgv: ["--nope"] }, (pool) =>
+      Effect.gen(function*() {
+        const reason = yield* reasonOf(pool.run(tasks.add, 1, 1))
+        assert.strictEqual(reason._tag, "SpawnFailed")
+        assert.include(reason.message, "invalid execArgv flags: --nope")
+        assert.notInclude((reason as { readonly cause?: Error }).cause?.stack, " at ")
+      })))
+
   it.live("F1: a thread that dies while it is idle is replaced when the next task comes, and logged", () =>
     Effect.gen(function*() {
       const { close, logged, pool } = yield* closeable({ maxThreads: 1, minThreads: 1 })

@@ -28,7 +28,11 @@ describe("values", () => {
         assert.strictEqual((yield* reasonOf(pool.run(hostile.takes, proxy)))._tag, "NotCloneable")
         let list: object = {}
         for (let i = 0; i < 20_000; i++) list = { next: list }
-        assert.strictEqual((yield* reasonOf(pool.run(hostile.takes, list)))._tag, "NotCloneable")
+        assert.deepInclude(yield* reasonOf(pool.run(hostile.takes, { list })), {
+          _tag: "NotCloneable",
+          path: "arguments[0].list.next.next.next …",
+          detail: "it is nested too deeply to be sent to another thread"
+        })
         yield* pool.awaitIdle
         assert.strictEqual((yield* pool.stats).idleThreads, 1)
       })))
@@ -40,6 +44,15 @@ describe("values", () => {
         const reason = yield* reasonOf(pool.run(hostile.deep, 4500))
         assert.deepInclude(reason, { _tag: "NotCloneable", side: "success" })
         assert.strictEqual(yield* pool.run(tasks.whereAmI), thread)
+      })))
+
+  it.live("S4: an Effect that a body returns is NotCloneable, although a clone of it could be made", () =>
+    withPool({ maxThreads: 1 }, (pool) =>
+      Effect.gen(function*() {
+        const reason = yield* reasonOf(pool.run(hostile.returnsEffect, 1))
+        assert.deepInclude(reason, { _tag: "NotCloneable", side: "success", path: "result" })
+        assert.include(reason.message, "an Effect cannot be sent to another thread: run it with Effect, or return")
+        assert.strictEqual((yield* pool.stats).threadsStarted, 1)
       })))
 
   it.live("E1: data that looks like an encoded error arrives as the data that it is", () =>

@@ -188,7 +188,16 @@ describe("layers", () => {
     ["shutdownTimeout", { shutdownTimeout: "-1 seconds" }, "a finite duration"],
     ["threadData", { threadData: { log: () => {} } }, "cloneable"],
     ["preload", { preload: ["./tasks.ts"] }, "a list of tasks or of module urls"],
-    ["resourceLimits.stackSizeMb", { resourceLimits: { stackSizeMb: 0 } }, "a number of MB above 0"]
+    ["resourceLimits.stackSizeMb", { resourceLimits: { stackSizeMb: 0 } }, "a number of MB above 0"],
+    ["resourceLimits", { resourceLimits: 512 }, "an object, such as { maxOldGenerationSizeMb: 512 }, not 512"],
+    ["env", { env: 3 }, "an object of strings, not 3"],
+    ["threadName", { threadName: 3 }, "a string, not 3"],
+    ["execArgv", { execArgv: "--x" }, "a list of flags, such as [\"--expose-gc\"], not '--x'"],
+    ["execArgv", { execArgv: [3] }, "a list of flags"],
+    ["preload", { preload: tasks.add }, "a list of tasks or of module urls"],
+    ["isolation", { isolation: "fork" }, "\"thread\" or \"process\", not 'fork'"],
+    ["recycle", { recycle: 5 }, "an object, such as { tasks: 1000 }, not 5"],
+    ["recycle", { recycle: null }, "an object, such as { tasks: 1000 }, not null"]
   ]
   it.live.each(refused)("a bad %s fails the layer: %o", ([option, options, expected]) =>
     Effect.gen(function*() {
@@ -197,4 +206,54 @@ describe("layers", () => {
       assert.strictEqual(error.option, option)
       assert.include(error.message, `Option ${option} of pool "effect-blocking/Blocking" must be ${expected}`)
     }))
+
+  const misnamed: ReadonlyArray<readonly [options: unknown, option: string, message: string]> = [
+    [{ maxthreads: 2 }, "maxthreads", "has no option \"maxthreads\"; did you mean \"maxThreads\"?"],
+    [{ maxThreads: 2, max_thread: 2 }, "max_thread", "has no option \"max_thread\"; did you mean \"maxThreads\"?"],
+    [{ threads: 2 }, "threads", "has no option \"threads\". It has: maxThreads, minThreads, keepAlive, "],
+    [{ recycle: { task: 2 } }, "recycle.task", "has no option \"recycle.task\"; did you mean \"recycle.tasks\"?"],
+    [{ recycle: { ms: 2 } }, "recycle.ms", "It has: recycle.tasks, recycle.heapMb, recycle.age"],
+    [
+      { resourceLimits: { maxOldGenerationSizeMB: 2 } },
+      "resourceLimits.maxOldGenerationSizeMB",
+      "; did you mean \"resourceLimits.maxOldGenerationSizeMb\"?"
+    ],
+    ["4", "", "takes its options as an object, { maxThreads: … }, not \"4\""],
+    [4, "", "takes its options as an object, { maxThreads: … }, not 4"],
+    [[], "", "takes its options as an object, { maxThreads: … }, not Array object"],
+    [null, "", "takes its options as an object, { maxThreads: … }, not null"]
+  ]
+  it.live.each(misnamed)(
+    "options that no pool has fail the layer: %o",
+    ([options, option, message]) =>
+      Effect.gen(function*() {
+        const layers = [
+          NodeBlocking.layer(options as NodeBlocking.Options),
+          Layer.provideMerge(NodeBlocking.layerPool(Cpu, options as NodeBlocking.Options), NodeBlocking.layer())
+        ]
+        for (const [i, layer] of layers.entries()) {
+          const error = yield* Effect.flip(Effect.provide(Blocking.stats, layer))
+          assert.deepInclude(error, { _tag: "InvalidOptions", option })
+          assert.include(error.message, `Pool "${["effect-blocking/Blocking", "test/Cpu"][i]}" `)
+          assert.include(error.message, message)
+        }
+      })
+  )
+
+  it.live("an option that is undefined or inherited is not given", () =>
+    Effect.gen(function*() {
+      const options = Object.assign(Object.create({ inherited: 1 }), { maxThreads: 2, threads: undefined })
+      const { maxThreads } = yield* Effect.provide(Blocking.stats, NodeBlocking.layer(options))
+      assert.strictEqual(maxThreads, 2)
+    }))
+
+  it.live("layerConfig takes options inside of options, and refuses those that no pool has", () =>
+    Effect.gen(function*() {
+      const recycle = { tasks: Config.Int("TASKS") }
+      const layer = NodeBlocking.layerConfig({ recycle, resourceLimits: { stackSizeMb: Config.succeed(4) } })
+      assert.strictEqual((yield* Effect.provide(Blocking.stats, layer)).threads, 0)
+      const misnamed = NodeBlocking.layerConfig({ recycle, maxthreads: Config.Int("TASKS") } as object)
+      const error = yield* Effect.flip(Effect.provide(Blocking.stats, misnamed))
+      assert.include(error.message, "did you mean \"maxThreads\"?")
+    }).pipe(Effect.provide(ConfigProvider.layer(ConfigProvider.fromUnknown({ TASKS: "3" })))))
 })

@@ -1,8 +1,27 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath, pathToFileURL } from "node:url"
+import { rolldown } from "rolldown"
 import * as Program from "./utils/program.ts"
 
 const limit = { timeout: 40_000 }
+
+/** A fixture with all that it imports in one file. */
+const bundled = (fixture: string) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const folder = mkdtempSync(join(tmpdir(), "effect-blocking-"))
+      const file = join(folder, "bundle.mjs")
+      const input = fileURLToPath(new URL(`fixtures/${fixture}`, import.meta.url))
+      const build = await rolldown({ input, platform: "node" })
+      await build.write({ file, format: "es", codeSplitting: false })
+      return { folder, file }
+    }),
+    ({ folder }) => Effect.sync(() => rmSync(folder, { recursive: true }))
+  )
 
 describe("programs", () => {
   it.live("a module with task and program is not started again by a pool thread", () =>
@@ -19,6 +38,20 @@ describe("programs", () => {
       assert.include(stdout, "Task \"double\"")
       assert.include(stdout, "Does the module start the program?")
     }), limit)
+
+  it.live.each(["single.ts", "singleProcess.ts"])(
+    "F4: bundled into one file, %s is told to leave the package out of the bundle",
+    (fixture) =>
+      Effect.gen(function*() {
+        const { file } = yield* bundled(fixture)
+        const { code, stderr, stdout } = yield* Program.run(pathToFileURL(file).href)
+        assert.strictEqual(code, 1)
+        assert.match(stdout, /SpawnFailed|found no thread/)
+        assert.include(stdout, "is @effect-blocking/platform-node bundled? Mark it as external")
+        assert.notInclude(stderr + stdout, "Cannot find module")
+      }),
+    limit
+  )
 
   it.live("P2: an idle pool does not keep the process alive, a busy one does", () =>
     Effect.gen(function*() {

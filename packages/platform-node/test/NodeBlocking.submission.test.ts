@@ -58,6 +58,10 @@ describe("submission", () => {
         assert.strictEqual(yield* handle2.join, 3)
       })))
 
+  it.each(["text", {}, [new ArrayBuffer(1)], null])("S3: Task.move refuses what cannot be moved: %o", (value) => {
+    assert.throws(() => Task.move(value as object), /^Task\.move takes a buffer, a view of one or a port, not /)
+  })
+
   it.live("S3: Task.move detaches at submission and copies nothing, there and back", () =>
     withPool({ maxThreads: 1 }, (pool) =>
       Effect.gen(function*() {

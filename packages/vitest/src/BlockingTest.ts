@@ -62,7 +62,7 @@ import * as testedPool from "./internal/testedPool.ts"
 
 /**
  * How the pool of a test is sized and limited. Every option has a default; those of time
- * are the ones of `NodeBlocking`. One that is out of range is a defect of the layer.
+ * are the ones of `NodeBlocking`. One that is out of range, or not there, is a defect of the layer.
  *
  * @category models
  * @since 0.1.0

@@ -37,8 +37,24 @@ export const describe = (value: unknown): string => {
   }
 }
 
+export const isPlain = (value: object): boolean => {
+  const prototype = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}
+
+const tooDeep = "it is nested too deeply to be sent to another thread"
+
+/** What a clone threw, in one line. */
+export const explain = (error: unknown): string => {
+  const detail = describe(error)
+  if (error instanceof RangeError && detail.includes("call stack")) return tooDeep
+  return detail.includes("detached")
+    ? `${detail} It was moved before: make it anew for each run, in Effect.suspend`
+    : detail
+}
+
 /** Why the value cannot be cloned, `undefined` if it can. `clone` throws what is in its way. */
-export const whyNotCloneable = (value: unknown, clone = threadContext.clone): string | undefined => {
+const whyNotCloneable = (value: unknown, clone = threadContext.clone): string | undefined => {
   if (typeof value === "function") return `${describe(value)} cannot be sent to another thread`
   if (typeof value === "symbol") return `a symbol cannot be sent to another thread: ${String(value)}`
   if (typeof value !== "object" || value === null) return undefined
@@ -50,12 +66,38 @@ export const whyNotCloneable = (value: unknown, clone = threadContext.clone): st
     clone(value)
     return undefined
   } catch (error) {
-    const detail = describe(error)
-    return detail.includes("detached")
-      ? `${detail} It was moved before: make it anew for each run, in Effect.suspend`
-      : detail
+    return explain(error)
   }
 }
+
+/** What a clone says of an object that it does not take, whatever is in it. */
+const refused = /unsupported type|needs transfer|(?<!detached and )could not be cloned/
+
+/** The class of an object that was refused. What looks like a plain one, and was, is a proxy. */
+const classOf = (value: object): string => {
+  const tag = Object.prototype.toString.call(value).slice(8, -1)
+  const name = value.constructor?.name
+  const own = name && name !== "Object" && name !== "Array" ? name : tag
+  return own === "Object" || own === "Array" ? "Proxy" : own
+}
+
+const aboutRefused = (value: object, detail: string): string => {
+  const name = classOf(value)
+  const hint = name === "URL"
+    ? ": send url.href"
+    : name === "Proxy"
+    ? ": send a copy of what is behind it"
+    : detail.includes("needs transfer") && !isEmitter(value)
+    ? " without Task.move"
+    : ""
+  return `${/^[AEIO]/.test(name) ? "an" : "a"} ${name} cannot be sent to another thread${hint}`
+}
+
+/** A socket, a server, a Node stream: its listeners are in the way, and nobody put them there. */
+const isEmitter = (value: object): boolean => !isPlain(value) && "_events" in value
+
+/** How far into a structure that is too deep its path is told. Arbitrary. */
+const stepsShown = 5
 
 /** Finds the first part of a value that keeps it from being cloned. */
 export const findUncloneable = (
@@ -68,12 +110,15 @@ export const findUncloneable = (
   const detail = whyNotCloneable(value, clone)
   if (detail === undefined) return undefined
   if (typeof value !== "object" || value === null) return { path, detail }
+  if (detail === tooDeep && seen.size >= stepsShown) return { path: `${path} …`, detail }
   seen.add(value)
   try {
-    for (const [step, part] of parts(value)) {
+    for (const [step, part] of isEmitter(value) ? [] : parts(value)) {
       const found = findUncloneable(part, path + step, clone, seen)
       if (found !== undefined) return found
     }
+    // An error can be cloned: it is its cause that cannot, which is no part of it here.
+    if (refused.test(detail) && !(value instanceof Error)) return { path, detail: aboutRefused(value, detail) }
   } catch {
     // It cannot even be looked into: it is the culprit itself.
   }

@@ -4,9 +4,10 @@
  */
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
-import { isTask, type Task, TaskDefinitionError } from "../Task.ts"
+import { isTask, type Task, TaskDefinitionError, type TaskOptions } from "../Task.ts"
 import { describe } from "./cloneable.ts"
 import { type HostCodec, hostCodec } from "./codec.ts"
+import { optionsProblem } from "./optionsProblem.ts"
 import type { ErrorClass } from "./thrown.ts"
 
 export interface ResolvedTask {
@@ -22,6 +23,18 @@ export interface ResolvedTask {
   readonly codec: HostCodec | undefined
 }
 
+const optionNames = Object.keys(
+  {
+    timeLimit: true,
+    queueTimeLimit: true,
+    onInterrupt: true,
+    gracePeriod: true,
+    mandatory: true,
+    errors: true,
+    attributes: true
+  } satisfies Record<keyof TaskOptions, true>
+)
+
 const resolved = new WeakMap<object, ResolvedTask>()
 
 /** Throws a `TaskDefinitionError` for options that the types would have refused. */
@@ -36,10 +49,18 @@ export const resolve = <Args extends ReadonlyArray<unknown>, A, E>(task: Task<Ar
 
 const make = <Args extends ReadonlyArray<unknown>, A, E>(task: Task<Args, A, E>): ResolvedTask => {
   const { module, name, options, schemas } = task
+  const problem = optionsProblem(options, optionNames)
+  if (problem !== undefined) throw new TaskDefinitionError(`Task "${name}" ${problem.message} (${module})`)
   const onInterrupt = options.onInterrupt ?? "stop"
   if (onInterrupt !== "stop" && onInterrupt !== "wait" && onInterrupt !== "abandon") {
     throw new TaskDefinitionError(
       `Task "${name}" has onInterrupt ${describe(onInterrupt)}: it must be "stop", "wait" or "abandon" (${module})`
+    )
+  }
+  const mandatory = options.mandatory ?? false
+  if (typeof mandatory !== "boolean") {
+    throw new TaskDefinitionError(
+      `Task "${name}" has mandatory ${describe(mandatory)}: it must be true or false (${module})`
     )
   }
   const errors = options.errors ?? []
@@ -66,7 +87,7 @@ const make = <Args extends ReadonlyArray<unknown>, A, E>(task: Task<Args, A, E>)
     queueTimeLimitMillis: millis("queueTimeLimit"),
     onInterrupt,
     graceMillis: millis("gracePeriod"),
-    mandatory: options.mandatory ?? false,
+    mandatory,
     errors,
     codec: schemas === undefined ? undefined : hostCodec(schemas)
   }

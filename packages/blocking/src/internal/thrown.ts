@@ -5,7 +5,7 @@
  *
  * Pool threads load this file: it imports nothing at run time.
  */
-import { describe, type Uncloneable, whyNotCloneable } from "./cloneable.ts"
+import { describe, explain, findUncloneable, isPlain, type Uncloneable } from "./cloneable.ts"
 
 /** A value that can be cloned; every error in it is an `EncodedError`. */
 export type EncodedValue = unknown
@@ -30,11 +30,6 @@ interface EncodedError {
 export interface ErrorClass {
   readonly name: string
   readonly prototype: Error
-}
-
-const isPlain = (value: object): boolean => {
-  const prototype = Object.getPrototypeOf(value)
-  return prototype === Object.prototype || prototype === null
 }
 
 /** Reads what user code may have made unreadable (a getter or proxy that throws). */
@@ -62,8 +57,8 @@ const encode = (
   onUncloneable: (found: Uncloneable) => string
 ): EncodedValue => {
   if (typeof value !== "object" || value === null) {
-    const detail = whyNotCloneable(value)
-    return detail === undefined ? value : onUncloneable({ path, detail })
+    const found = findUncloneable(value, path)
+    return found === undefined ? value : onUncloneable(found)
   }
   const known = seen.get(value)
   if (known !== undefined) return known
@@ -82,8 +77,8 @@ const encode = (
     }
     return copy
   }
-  const detail = whyNotCloneable(value)
-  return detail === undefined ? value : onUncloneable({ path, detail })
+  const found = findUncloneable(value, path)
+  return found === undefined ? value : onUncloneable(found)
 }
 
 const encodeError = (
@@ -148,7 +143,7 @@ export const encodeFailure = (failure: unknown): { readonly value: EncodedValue 
     })
     return found ?? { value }
   } catch (error) {
-    return { path: "error", detail: describe(error) }
+    return { path: "error", detail: explain(error) }
   }
 }
 

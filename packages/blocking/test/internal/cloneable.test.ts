@@ -1,4 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
+import { EventEmitter } from "node:events"
+import { createServer } from "node:http"
+import { Socket } from "node:net"
 import {
   compact,
   describe as describeValue,
@@ -21,6 +24,36 @@ describe("cloneable", () => {
     ]
     for (const [value, path] of cases) assert.strictEqual(findUncloneable(value, "result")?.path, path)
     assert.isUndefined(findUncloneable({ a: [1, "b", new Date(), new Map(), null, undefined, 1n] }, "result"))
+  })
+
+  const refused: ReadonlyArray<readonly [detail: string, value: unknown]> = [
+    ["a Socket cannot be sent to another thread", new Socket()],
+    ["a Server cannot be sent to another thread", createServer()],
+    ["a URL cannot be sent to another thread: send url.href", new URL("http://localhost")],
+    ["a Request cannot be sent to another thread", new Request("http://localhost")],
+    ["a ReadableStream cannot be sent to another thread without Task.move", new ReadableStream()],
+    ["a Proxy cannot be sent to another thread: send a copy of what is behind it", new Proxy({ a: 1 }, {})],
+    ["a Proxy cannot be sent to another thread: send a copy of what is behind it", new Proxy([1], {})],
+    ["a Generator cannot be sent to another thread", (function*() {})()],
+    ["an EventEmitter cannot be sent to another thread", new EventEmitter().on("end", () => {})]
+  ]
+  it.each(refused)("S4: names the class of what cannot cross: %s", (detail, value) => {
+    assert.deepStrictEqual(findUncloneable([{ value }], "arguments"), { path: "arguments[0].value", detail })
+  })
+
+  it("S4: what only looks like a class that cannot cross is looked into", () => {
+    const plain = { _events: [() => {}] }
+    assert.strictEqual(findUncloneable(plain, "result")?.path, "result._events[0]")
+    assert.match(findUncloneable(new Error("", { cause: () => {} }), "result")!.detail, /=> .* could not be cloned/)
+  })
+
+  it("S4: of what is too deep, only the beginning of its path is told", () => {
+    let list: object = {}
+    for (let i = 0; i < 50_000; i++) list = { o: list }
+    assert.deepStrictEqual(findUncloneable([1, { list }], "arguments"), {
+      path: "arguments[1].list.o.o.o …",
+      detail: "it is nested too deeply to be sent to another thread"
+    })
   })
 
   it("S4: ends on cycles", () => {

@@ -1,4 +1,5 @@
 /** How the program's environment and flags are handed on to its threads and processes. */
+import { existsSync } from "node:fs"
 
 export interface LaunchOptions {
   readonly threadName: string
@@ -15,8 +16,25 @@ export interface ResourceLimits {
 }
 
 /** The file beside that of `url`: `tsc` rewrites the extensions of imports, not of urls. */
-export const entryUrl = (name: string, url: string): URL =>
-  new URL(`./${name}.${url.endsWith(".ts") ? "ts" : "js"}`, url)
+export const entryUrl = (name: string, url: string | undefined): URL => {
+  // As in a bundle of CommonJS.
+  if (url === undefined) throw new Error(`The entry of the pool threads cannot be found: ${bundled}`)
+  return new URL(`./${name}.${url.endsWith(".ts") ? "ts" : "js"}`, url)
+}
+
+/** Throws if a bundler has left the entry behind: Node would only say that it is not there. */
+export const checkEntry = (entry: URL): void => {
+  if (!existsSync(entry)) throw failed(`The entry of the pool threads is not there (${entry.href}): ${bundled}`)
+}
+
+const bundled = "is @effect-blocking/platform-node bundled? Mark it as external"
+
+/** A stack would show this library and no line of the program, for each attempt anew. */
+export const failed = (message: string): Error => {
+  const error = new Error(message)
+  error.stack = `Error: ${message}`
+  return error
+}
 
 /** Gives pool threads the entry point of `effect-blocking` that does not load `effect`. */
 export const condition = "--conditions=effect-blocking-thread"

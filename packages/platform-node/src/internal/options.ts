@@ -1,5 +1,6 @@
 /** From what a user may write to what the scheduler and the host need: defaults, units, ranges. */
 import type * as Blocking from "effect-blocking/Blocking"
+import { optionsProblem } from "effect-blocking/ThreadHost"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -26,12 +27,79 @@ const defaultQueueCapacity = 10_000
 /** Arbitrary: below that a pool would do little else. */
 const shortestAgeMillis = 1000
 
+const optionNames = Object.keys(
+  {
+    maxThreads: true,
+    minThreads: true,
+    keepAlive: true,
+    queueCapacity: true,
+    onFull: true,
+    shutdownTimeout: true,
+    gracePeriod: true,
+    terminateTimeout: true,
+    isolation: true,
+    threadName: true,
+    threadData: true,
+    resourceLimits: true,
+    env: true,
+    execArgv: true,
+    recycle: true,
+    preload: true
+  } satisfies Record<keyof Options, true>
+)
+
+const recycleNames = Object.keys(
+  { tasks: true, heapMb: true, age: true } satisfies Record<keyof NonNullable<Options["recycle"]>, true>
+)
+
+const limitNames = Object.keys(
+  {
+    maxOldGenerationSizeMb: true,
+    maxYoungGenerationSizeMb: true,
+    codeRangeSizeMb: true,
+    stackSizeMb: true
+  } satisfies Record<keyof NonNullable<Options["resourceLimits"]>, true>
+)
+
+const isObject = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value)
+
+const isText = (value: unknown): boolean => typeof value === "string"
+
+const isListOfText = (value: unknown): boolean => Array.isArray(value) && value.every(isText)
+
+const preloadExpected = "a list of tasks or of module urls (import.meta.resolve makes one)"
+
 export const resolve = (pool: string, options: Options): Effect.Effect<ResolvedOptions, InvalidOptions> =>
   Effect.fromResult(Result.gen(function*() {
-    const refuse = (option: string, expected: string, actual: unknown) =>
+    const refuse = (option: string, expected: string, actual: unknown, problem?: string) =>
       Result.fail(
-        new InvalidOptions({ pool, option, expected, actual: inspect(actual, { depth: 1, breakLength: Infinity }) })
+        new InvalidOptions({
+          pool,
+          option,
+          expected,
+          actual: inspect(actual, { depth: 1, breakLength: Infinity }),
+          ...(problem === undefined ? {} : { problem })
+        })
       )
+
+    const known = function*(given: unknown, names: ReadonlyArray<string>, group?: string) {
+      const problem = optionsProblem(given, names, group)
+      if (problem === undefined) return
+      return yield* refuse(problem.option ?? "", `one of ${names.join(", ")}`, given, problem.message)
+    }
+
+    const kind = function*(option: keyof Options, expected: string, is: (value: unknown) => boolean) {
+      const value = options[option]
+      if (value !== undefined && !is(value)) return yield* refuse(option, expected, value)
+    }
+
+    yield* known(options, optionNames)
+    yield* kind("threadName", "a string", isText)
+    yield* kind("env", "an object of strings", isObject)
+    yield* kind("execArgv", "a list of flags, such as [\"--expose-gc\"]", isListOfText)
+    yield* kind("preload", preloadExpected, Array.isArray)
+    yield* kind("recycle", "an object, such as { tasks: 1000 }", isObject)
+    yield* kind("resourceLimits", "an object, such as { maxOldGenerationSizeMb: 512 }", isObject)
 
     const integer = function*(option: "minThreads" | "maxThreads" | "queueCapacity", least: number, byDefault: number) {
       const value = options[option] ?? byDefault
@@ -60,6 +128,7 @@ export const resolve = (pool: string, options: Options): Effect.Effect<ResolvedO
 
     const recycling = function*(recycle: Options["recycle"]) {
       if (recycle === undefined) return undefined
+      yield* known(recycle, recycleNames, "recycle.")
       const { age, heapMb = Infinity, tasks = Infinity } = recycle
       if (tasks !== Infinity && !(Number.isSafeInteger(tasks) && tasks > 0)) {
         return yield* refuse("recycle.tasks", "an integer of at least 1", tasks)
@@ -86,6 +155,7 @@ export const resolve = (pool: string, options: Options): Effect.Effect<ResolvedO
     }
 
     const resourceLimits: Record<string, number> = {}
+    yield* known(options.resourceLimits ?? {}, limitNames, "resourceLimits.")
     for (const [name, value] of Object.entries(options.resourceLimits ?? {})) {
       if (value === undefined) continue
       if (typeof value !== "number" || !(value > 0) || value === Infinity) {
@@ -100,7 +170,7 @@ export const resolve = (pool: string, options: Options): Effect.Effect<ResolvedO
     for (const entry of options.preload ?? []) {
       const url = typeof entry === "string" ? entry : entry?.module
       if (typeof url !== "string" || !URL.canParse(url)) {
-        return yield* refuse("preload", "a list of tasks or of module urls (import.meta.resolve makes one)", entry)
+        return yield* refuse("preload", preloadExpected, entry)
       }
       preload.push(url)
     }

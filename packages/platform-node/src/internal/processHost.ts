@@ -6,10 +6,18 @@ import { fileURLToPath } from "node:url"
 import { eventLoop } from "./eventLoop.ts"
 import * as FileBoard from "./fileBoard.ts"
 import { onHurry } from "./hurry.ts"
-import { condition, definedOnly, entryUrl, inheritedFlags, type LaunchOptions, type ResourceLimits } from "./launch.ts"
+import {
+  checkEntry,
+  condition,
+  definedOnly,
+  entryUrl,
+  inheritedFlags,
+  type LaunchOptions,
+  type ResourceLimits
+} from "./launch.ts"
 import { decode, detach, encode } from "./processValues.ts"
 
-const entry = fileURLToPath(entryUrl("processEntry", import.meta.url))
+const entry = entryUrl("processEntry", import.meta.url)
 
 /**
  * How long the channel may stay open after the exit: what the process sent before is
@@ -25,7 +33,7 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
   const loop = eventLoop()
 
   const launch = (name: string, board: FileBoard.OwnedBoard): ChildProcess => {
-    const child = fork(entry, [name], {
+    const child = fork(fileURLToPath(entry), [name], {
       serialization: "advanced",
       execArgv,
       stdio: ["ignore", "inherit", "inherit", "ipc", board.fd],
@@ -33,7 +41,7 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
     })
     // Errors of a start and of a signal: what comes of them is seen by the pid and the exit.
     child.on("error", () => {})
-    if (child.pid === undefined) throw new Error(`The process could not be started: ${process.execPath} ${entry}`)
+    if (child.pid === undefined) throw new Error(`The process could not be started: ${process.execPath} ${entry.href}`)
     return child
   }
 
@@ -42,6 +50,7 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
     onHurry,
     maxTasksPerThread: 1,
     spawn: ({ ordinal, start }, events) => {
+      checkEntry(entry)
       const board = FileBoard.make()
       let child: ChildProcess
       let remote: RemoteThread.RemoteThread

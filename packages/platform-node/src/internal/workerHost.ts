@@ -4,7 +4,7 @@ import { Worker, type WorkerOptions } from "node:worker_threads"
 import { eventLoop } from "./eventLoop.ts"
 import * as exitGuard from "./exitGuard.ts"
 import { onHurry } from "./hurry.ts"
-import { condition, definedOnly, entryUrl, inheritedFlags, type LaunchOptions } from "./launch.ts"
+import { checkEntry, condition, definedOnly, entryUrl, failed, inheritedFlags, type LaunchOptions } from "./launch.ts"
 
 const entry = entryUrl("threadEntry", import.meta.url)
 
@@ -18,7 +18,10 @@ export const workerHost = (options: LaunchOptions): ThreadHost => {
     } catch (error) {
       // Some flags are for a process, not for a thread. The program chose them, the
       // pool did not: it leaves out those that Node names.
-      const refused = options.execArgv === undefined ? refusedFlags(error) : []
+      const refused = refusedFlags(error)
+      if (refused.length > 0 && options.execArgv !== undefined) {
+        throw failed((error as Error).message)
+      }
       const accepted = execArgv.filter((flag) => !refused.includes(flag))
       if (accepted.length === execArgv.length) throw error
       execArgv = accepted
@@ -31,6 +34,7 @@ export const workerHost = (options: LaunchOptions): ThreadHost => {
     onHurry,
     aboutAbandoned: () => exitGuard.isArmed() ? undefined : held,
     spawn: ({ mayBlock, ordinal, start: workerData }, events) => {
+      checkEntry(entry)
       const worker = start({
         workerData,
         name: `${options.threadName}-${ordinal}`,

@@ -10,6 +10,7 @@ export interface Ended {
 }
 
 export const run = (
+  /** Its name, or the url of another file. */
   fixture: string,
   options?: {
     /** Flags of Node. */
@@ -21,7 +22,7 @@ export const run = (
   }
 ): Effect.Effect<Ended> =>
   Effect.callback((resume) => {
-    const path = new URL(`../fixtures/${fixture}`, import.meta.url).pathname
+    const path = new URL(fixture, new URL("../fixtures/", import.meta.url)).pathname
     const child = spawn(process.execPath, [...(options?.args ?? []), path, ...(options?.argv ?? [])], {
       env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0" },
       timeout: 30_000,

@@ -1,11 +1,28 @@
 /** From the options of a layer to those of the scheduler. */
 import type * as Blocking from "effect-blocking/Blocking"
+import { optionsProblem } from "effect-blocking/ThreadHost"
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import type { Options } from "../BlockingTest.ts"
 
+const optionNames = Object.keys(
+  {
+    maxThreads: true,
+    minThreads: true,
+    keepAlive: true,
+    queueCapacity: true,
+    onFull: true,
+    shutdownTimeout: true,
+    gracePeriod: true,
+    terminateTimeout: true,
+    threadData: true
+  } satisfies Record<keyof Options, true>
+)
+
 /** Throws a `RangeError` for options that no pool can have: a test with such is wrong. */
 export const resolve = (options: Options): Blocking.MakeOptions => {
+  const problem = optionsProblem(options, optionNames)
+  if (problem !== undefined) throw new RangeError(`BlockingTest ${problem.message}`)
   const integer = (option: "minThreads" | "maxThreads" | "queueCapacity", least: number, byDefault: number): number => {
     const value = options[option] ?? byDefault
     if (Number.isSafeInteger(value) && value >= least) return value
