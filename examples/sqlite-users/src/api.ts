@@ -1,6 +1,6 @@
 /** The API: shared by the server, its documentation and its clients. */
 import { Schema } from "effect"
-import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiMiddleware, HttpApiSchema } from "effect/http-api"
+import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiMiddleware, HttpApiSchema, OpenApi } from "effect/http-api"
 import { EmailTaken, NewUser, User, UserNotFound } from "./domain.ts"
 
 /** More requests than the database can take: an answer without a body, and the header `Retry-After`. */
@@ -37,4 +37,8 @@ const System = HttpApiGroup.make("system", { topLevel: true }).add(
 )
 
 /** Input that does not fit its schema is answered with 400 and says where (RFC 9457). */
-export class Api extends HttpApi.make("users").add(Users, System).middleware(HttpApiMiddleware.ProblemDetails) {}
+export class Api extends HttpApi.make("users")
+  .add(Users, System)
+  .middleware(HttpApiMiddleware.ProblemDetails)
+  .annotateMerge(OpenApi.annotations({ title: "Users", version: "1.0.0" }))
+{}
