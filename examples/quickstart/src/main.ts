@@ -1,6 +1,5 @@
 // main.ts
 import { NodeBlocking } from "@effect-blocking/platform-node"
-import { NodeRuntime } from "@effect/platform-node"
 import { Effect } from "effect"
 import { Blocking } from "effect-blocking"
 import { hash } from "./password.ts"
@@ -9,4 +8,4 @@ const program = Effect.gen(function*() {
   const digest = yield* Blocking.run(hash, "correct horse", "salt") // Effect<string, JoinError, Blocking>
   yield* Effect.log(digest)
 })
-NodeRuntime.runMain(program.pipe(Effect.provide(NodeBlocking.layer())))
+NodeBlocking.runMain(program.pipe(Effect.provide(NodeBlocking.layer())))

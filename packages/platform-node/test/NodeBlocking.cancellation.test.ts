@@ -3,7 +3,7 @@ import { Effect, Exit, Fiber, Scope } from "effect"
 import { Task } from "effect-blocking"
 import * as tasks from "./fixtures/tasks.ts"
 import * as Gate from "./utils/gate.ts"
-import { reasonOf, withPool } from "./utils/pool.ts"
+import { closeable, reasonOf, withPool } from "./utils/pool.ts"
 
 const quick = { gracePeriod: "1 millis" } as const
 
@@ -67,6 +67,17 @@ describe("cancellation", () => {
         })
         assert.deepStrictEqual((yield* pool.stats).stops, { Requested: 1, Terminated: 1, Abandoned: 0 })
       })))
+
+  it.live("E2: a panic in the clean-up of an interrupted run is logged, since nobody reads it", () =>
+    Effect.gen(function*() {
+      const { close, logged, pool } = yield* closeable({ maxThreads: 1, gracePeriod: "1 minute" })
+      const started = Gate.make()
+      const fiber = yield* Effect.forkChild(pool.run(tasks.panicInCleanUp, started))
+      yield* Gate.arrived(started)
+      yield* Fiber.interrupt(fiber)
+      yield* close
+      assert.deepStrictEqual(logged, ["A task panicked, and nobody has read it yet"])
+    }))
 
   it.live("C2: wait raises the flag and waits for the body, however long it takes", () =>
     withPool({ maxThreads: 1, gracePeriod: 0 }, (pool) =>

@@ -189,6 +189,11 @@ describe("layers", () => {
     ["threadData", { threadData: { log: () => {} } }, "cloneable"],
     ["preload", { preload: ["./tasks.ts"] }, "a list of tasks or of module urls"],
     ["resourceLimits.stackSizeMb", { resourceLimits: { stackSizeMb: 0 } }, "a number of MB above 0"],
+    [
+      "resourceLimits.maxOldGenerationSizeMb",
+      { resourceLimits: { maxOldGenerationSizeMb: 1 } },
+      "at least 4: with less, Node ends the whole program"
+    ],
     ["resourceLimits", { resourceLimits: 512 }, "an object, such as { maxOldGenerationSizeMb: 512 }, not 512"],
     ["env", { env: 3 }, "an object of strings, not 3"],
     ["threadName", { threadName: 3 }, "a string, not 3"],

@@ -3,11 +3,10 @@ import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
-import * as Exit from "effect/Exit"
-import * as Option from "effect/Option"
+import type * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import type { Pool, PoolStats } from "../Blocking.ts"
-import { isJoinError, type JoinError, type JoinErrorReason, LoadFailed, ShutDown, SpawnFailed } from "../JoinError.ts"
+import { type JoinError, type JoinErrorReason, LoadFailed, ShutDown, SpawnFailed } from "../JoinError.ts"
 import type { JoinHandle, JoinStatus } from "../JoinHandle.ts"
 import type { Task } from "../Task.ts"
 import type { ThreadHost } from "../ThreadHost.ts"
@@ -97,7 +96,7 @@ class PoolImpl implements Pool {
         // Refused: what keeps a task from being accepted is never its own error.
         if (handle === undefined) return resume(ended as Exit.Exit<never, JoinError>)
         Deferred.doneUnsafe(exit, ended as Exit.Exit<A, E | JoinError>)
-        if (!handle.isJoined) this.tellPanic(ended)
+        if (!handle.isJoined) this.scheduler.tellPanic(ended)
       }
       const details = new RunDetails()
       details.onAccepted = (run) => {
@@ -113,14 +112,6 @@ class PoolImpl implements Pool {
       )
       return Effect.sync(() => this.scheduler.stop(run, "Interrupt"))
     })
-  }
-
-  /** Perhaps nobody ever joins: a bug in a body must not end unseen. */
-  private tellPanic(exit: RunExit): void {
-    const error = Option.getOrUndefined(Exit.findErrorOption(exit))
-    if (isJoinError(error) && error.reason._tag === "Panicked") {
-      this.scheduler.onEvent({ _tag: "PanicNotJoined", error })
-    }
   }
 
   private groupOf(scope: Scope.Scope): Effect.Effect<SpawnGroup> {
@@ -329,7 +320,7 @@ const logEvent = (event: SchedulerEvent, host: ThreadHost): Effect.Effect<void> 
         event.error
       )
     case "PanicNotJoined":
-      return Effect.logWarning("A task panicked that nobody has joined yet", Cause.fail(event.error))
+      return Effect.logWarning("A task panicked, and nobody has read it yet", Cause.fail(event.error))
     case "ListenerFailed":
       return Effect.logError(
         `Someone who was told of the end of task "${event.task}" threw: a tracer, or an observer of a fiber`,

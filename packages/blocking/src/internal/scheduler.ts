@@ -11,7 +11,9 @@
  * what), `watch` (time), `queueTimeLimits`, `prewarm` and `shutdown`.
  */
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import {
+  isJoinError,
   type JoinError,
   type JoinErrorReason,
   LoadFailed,
@@ -149,7 +151,7 @@ export class Scheduler {
 
   private readonly host: ThreadHost
   readonly options: SchedulerOptions
-  readonly onEvent: (event: SchedulerEvent) => void
+  private readonly onEvent: (event: SchedulerEvent) => void
 
   constructor(host: ThreadHost, options: SchedulerOptions, onEvent: (event: SchedulerEvent) => void) {
     this.host = host
@@ -530,6 +532,8 @@ export class Scheduler {
   private settleAs(run: Run, kind: OutcomeKind, exit: RunExit): void {
     if (run.state === Done) return
     run.state = Done
+    // The fiber that waited was interrupted, and does not read it.
+    if (kind === "Panicked" && run.stop === "Interrupt") this.tellPanic(exit)
     // A handle keeps the run: it need not keep the arguments.
     run.args = noArguments
     this.unsettled--
@@ -553,6 +557,12 @@ export class Scheduler {
       for (const watcher of Array.from(this.idleWatchers)) watcher()
       this.updateKeepAlive()
     }
+  }
+
+  /** Of a panic that perhaps nobody ever reads: a bug in a body must not end unseen. */
+  tellPanic(exit: RunExit): void {
+    const error = Option.getOrUndefined(Exit.findErrorOption(exit))
+    if (isJoinError(error) && error.reason._tag === "Panicked") this.onEvent({ _tag: "PanicNotJoined", error })
   }
 
   /** Who is told can throw, a tracer or a fiber's observer: the others are told all the same. */

@@ -24,6 +24,9 @@ const fewestMaxThreads = 4
 /** Arbitrary: large enough for a burst, small enough to notice a pool that cannot keep up. */
 const defaultQueueCapacity = 10_000
 
+/** Measured: Node 24 aborts with 1 and 2 MB; from 3 on, a thread that cannot start fails by itself. */
+const leastHeapMb = 4
+
 /** Arbitrary: below that a pool would do little else. */
 const shortestAgeMillis = 1000
 
@@ -160,6 +163,13 @@ export const resolve = (pool: string, options: Options): Effect.Effect<ResolvedO
       if (value === undefined) continue
       if (typeof value !== "number" || !(value > 0) || value === Infinity) {
         return yield* refuse(`resourceLimits.${name}`, "a number of MB above 0", value)
+      }
+      if (name === "maxOldGenerationSizeMb" && value < leastHeapMb) {
+        return yield* refuse(
+          `resourceLimits.${name}`,
+          `at least ${leastHeapMb}: with less, Node ends the whole program when it starts a thread`,
+          value
+        )
       }
       resourceLimits[name] = value
     }
