@@ -58,6 +58,8 @@ export interface ThreadPretence {
    * never does if that resolves to a `JoinErrorReason`, with which the task then ends.
    */
   readonly onBody: (module: string, name: string) => Promise<unknown> | undefined
+  /** Told that the body is about to look at its stop flag. What it throws, the body has thrown. */
+  readonly onCheck: () => void
 }
 
 /**
@@ -109,7 +111,8 @@ export const start = (platform: ThreadPlatform): ThreadRunner => {
     threadContext.control = control.int32
     threadContext.threadData = threadData
   } else {
-    pretended = { control: control.int32, threadData, locals: new Map(), releases: [] }
+    const { onCheck } = platform.pretence
+    pretended = { control: control.int32, refresh: onCheck, threadData, locals: new Map(), releases: [] }
   }
   const runner = new Runner(platform, control, measureHeap, pretended)
   void runner.preload(preload)

@@ -290,6 +290,12 @@ describe("hold", () => {
       yield* Fiber.join(fiber)
     }).pipe(Effect.provide(BlockingTest.layer())))
 
+  it.effect("a body that loops until it is asked to stop does not hang the test run", () =>
+    Effect.gen(function*() {
+      const { thrown } = yield* reasonOf(Blocking.run(Tasks.endless), "Panicked")
+      assert.include(String(thrown), `Task "endless" has looked for a stop for 5 s`)
+    }).pipe(Effect.provide(BlockingTest.layer())))
+
   it.effect("never started, it is forgotten with its scope", () =>
     Effect.gen(function*() {
       yield* Effect.scoped(BlockingTest.hold(Tasks.add))

@@ -30,7 +30,7 @@ export interface ThreadContext {
   readonly evaluating: Set<string>
   /** The control block in a pool thread, `undefined` elsewhere. */
   control: Int32Array | undefined
-  /** Brings the control block up to date, where its memory is not shared with the scheduler. */
+  /** Called before the stop flag is looked at: brings the control block up to date, where its memory is not shared. */
   refresh: (() => void) | undefined
   /** Sequence number of the running body, 0 for none. */
   current: number
@@ -67,12 +67,12 @@ export const threadContext: ThreadContext = slot[key] ??= {
 }
 
 /** What differs between threads that are pretended in one. */
-export type PretendedContext = Pick<ThreadContext, "control" | "threadData" | "locals" | "releases">
+export type PretendedContext = Pick<ThreadContext, "control" | "refresh" | "threadData" | "locals" | "releases">
 
 /** Calls a function in the context of a pretended thread, in the run with that sequence number. */
 export const within = <A>(pretended: PretendedContext, sequence: number, f: () => A): A => {
   const { control, current, locals, refresh, releases, threadData } = threadContext
-  Object.assign(threadContext, pretended, { current: sequence, refresh: undefined })
+  Object.assign(threadContext, pretended, { current: sequence })
   try {
     return f()
   } finally {

@@ -94,6 +94,9 @@ export class PretendedThread implements ThreadHost.Thread {
   /** It is in native code that nothing ends. */
   stuck = false
   private terminated = false
+  /** The body that runs, and when it first looked at its stop flag, in real time; 0 if it has not. */
+  private body = ""
+  private firstCheckAt = 0
   readonly host: PretendedHost
   private readonly events: ThreadHost.ThreadEvents
   private readonly runner: ThreadRunner.ThreadRunner
@@ -116,9 +119,28 @@ export class PretendedThread implements ThreadHost.Thread {
       exit: () => this.exit(0),
       pretence: {
         stub: (module, name) => host.plans.stubOf(module, name),
-        onBody: (module, name) => host.plans.onBody(module, name, this)
+        onBody: (module, name) => {
+          this.body = name
+          this.firstCheckAt = 0
+          return host.plans.onBody(module, name, this)
+        },
+        onCheck: () => this.check()
       }
     })
+  }
+
+  /** Nothing can ask a body to stop while it has the test's own thread: one that waits for that would hang it, mute. */
+  private check(): void {
+    const now = performance.now()
+    if (this.firstCheckAt === 0) this.firstCheckAt = now
+    else if (now - this.firstCheckAt > longestCheckMillis) {
+      throw new Error(
+        `Task "${this.body}" has looked for a stop for ${
+          longestCheckMillis / 1000
+        } s. Nothing can ask it to stop while it ` +
+          "runs on the test's own thread: hold or stub it, or test it on real threads (NodeBlocking.layer)"
+      )
+    }
   }
 
   readonly post = (message: unknown, transfer: Array<object> | undefined): void => {
@@ -153,6 +175,9 @@ export class PretendedThread implements ThreadHost.Thread {
     queueMicrotask(() => this.events.onExit({ exitCode, signal: undefined, outOfMemory: false, cause: undefined }))
   }
 }
+
+/** In real time; as long as a test may take in Vitest, by default. */
+const longestCheckMillis = 5000
 
 /** A reason that a test has injected is an instance of its class, and stays one. */
 const injected = 6
