@@ -206,12 +206,17 @@ declare const URL: { readonly canParse: (url: string) => boolean }
  * @category constructors
  * @since 0.1.0
  */
-export const make = <Args extends ReadonlyArray<unknown>, R>(
+export const make = <
+  Args extends ReadonlyArray<unknown>,
+  R,
+  const Errors extends ReadonlyArray<ErrorClass> = readonly []
+>(
   moduleUrl: string,
   name: string,
   body: ((...args: Args) => R) & CheckBody<Args, R>,
-  options?: TaskOptions
-): Task<Args, SuccessOf<R>, FailureOf<R>> => define(moduleUrl, name, body, options, undefined)
+  options?: TaskOptions & { readonly errors?: Errors | undefined }
+): Task<Args, SuccessOf<R>, FailureOf<R, Errors[number]["prototype"]>> =>
+  define(moduleUrl, name, body, options, undefined)
 
 /**
  * Defines a task whose values cross threads through their schemas: classes with

@@ -159,6 +159,28 @@ describe("running", () => {
     expect(unwrapped).type.toBe<Effect.Effect<number, JoinError.JoinErrorReason, Blocking.Blocking>>()
   })
 
+  it("E1: methods of a domain error are in the types if its class is in `errors`", () => {
+    class Quota extends Schema.TaggedError<Quota>()("Quota", { limit: Schema.Int }) {
+      describe() {
+        return `at most ${this.limit}`
+      }
+    }
+    const fail = () => Result.fail(new Quota({ limit: 1 }))
+    const named = Blocking.run(Task.make(url, "named", fail, { timeLimit: "1 second", errors: [Missing, Quota] }))
+    expect(named).type.toBe<Effect.Effect<never, Quota | JoinError.JoinError, Blocking.Blocking>>()
+    const plain = Blocking.run(Task.make(url, "plain", fail, { timeLimit: "1 second", errors: [Missing] }))
+    plain.pipe(Effect.catchTag("Quota", (error) => {
+      expect(error.limit).type.toBe<number>()
+      expect(error.message).type.toBe<string>()
+      // @ts-expect-error Property 'describe' does not exist on type 'WithoutMethods<Quota>'
+      error.describe()
+      return Effect.flatMap(error, () => Effect.void)
+    }))
+    // Without methods of its own it is as it was.
+    const missing = Blocking.run(Task.make(url, "missing", () => Result.fail(new Missing({ id: 1 }))))
+    expect(missing).type.toBe<Effect.Effect<never, Missing | JoinError.JoinError, Blocking.Blocking>>()
+  })
+
   it("a named pool asks for itself", () => {
     class Cpu extends Blocking.Pool<Cpu>()("app/Cpu") {}
     expect(Cpu.run(add, 1, 2)).type.toBe<Effect.Effect<number, JoinError.JoinError, Cpu>>()

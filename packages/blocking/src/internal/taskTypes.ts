@@ -3,6 +3,7 @@
  * values can cross to another thread, with a message that says what to do.
  * Types only.
  */
+import type * as Cause from "effect/Cause"
 import type * as Effect from "effect/Effect"
 import type * as Result from "effect/Result"
 
@@ -150,9 +151,26 @@ export type SuccessOf<R> = IsAny<R> extends true ? R
   : R extends Result.Result<infer A, infer _E> ? Arrived<A>
   : Arrived<R>
 
-export type FailureOf<R> = IsAny<R> extends true ? never
+/** The domain error of a body that returns an `R`. */
+type Failure<R> = IsAny<R> extends true ? never
   : R extends Result.Result<infer _A, infer E> ? E
   : never
+
+/** The domain error that arrives, if the task names classes of which `Named` are the instances. */
+export type FailureOf<R, Named = never> = ArrivedFailure<Failure<R>, Named>
+
+type ArrivedFailure<E, Named> = IsAny<E> extends true ? E
+  : E extends Named ? E
+  : E extends Error ? [OwnMethods<E>] extends [never] ? E : WithoutMethods<E>
+  : E
+
+/** Not those that every error of Effect has: they are there whatever the class. */
+type OwnMethods<E> = {
+  [K in keyof E]-?: E[K] extends AnyFunction ? K extends keyof Cause.YieldableError ? never : K : never
+}[keyof E]
+
+/** An error whose class the task does not name in its `errors`: it has its fields, and not its methods. */
+export type WithoutMethods<E> = { [K in keyof E as K extends OwnMethods<E> ? never : K]: E[K] }
 
 /** A `Buffer` that a body returns arrives as the `Uint8Array` that it is. */
 type Arrived<A> = A extends BufferLike ? Uint8Array<ArrayBuffer> : A
@@ -161,5 +179,5 @@ type Arrived<A> = A extends BufferLike ? Uint8Array<ArrayBuffer> : A
 export type CheckBody<Args, R> = [NotSynchronous<R>] extends [never] ?
     & CheckArguments<Args>
     & CheckSuccess<SuccessOf<R>>
-    & CheckFailure<FailureOf<R>>
+    & CheckFailure<Failure<R>>
   : Invalid<NotSynchronous<R>>
