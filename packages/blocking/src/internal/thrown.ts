@@ -12,6 +12,8 @@ export type EncodedValue = unknown
 
 const marker = "~effect-blocking/Error"
 
+const EffectTypeId = "~effect/Effect"
+
 interface EncodedError {
   [marker]: {
     /** Name of the constructor, by which the class is found again. */
@@ -91,7 +93,7 @@ const encodeError = (
   const encoded: EncodedError = {
     [marker]: {
       className: readString(read(error, "constructor") as object ?? {}, "name") ?? "Error",
-      yieldable: typeof read(error, Symbol.iterator) === "function",
+      yieldable: read(error, EffectTypeId) !== undefined,
       message: readString(error, "message") ?? "",
       stack: ownFrames(readString(error, "stack")),
       fields

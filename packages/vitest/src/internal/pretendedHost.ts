@@ -135,10 +135,8 @@ export class PretendedThread implements ThreadHost.Thread {
     if (this.firstCheckAt === 0) this.firstCheckAt = now
     else if (now - this.firstCheckAt > longestCheckMillis) {
       throw new Error(
-        `Task "${this.body}" has looked for a stop for ${
-          longestCheckMillis / 1000
-        } s. Nothing can ask it to stop while it ` +
-          "runs on the test's own thread: hold or stub it, or test it on real threads (NodeBlocking.layer)"
+        `Task "${this.body}" has looked for a stop for ${longestCheckMillis} ms. Nothing can ask it to stop while it runs ` +
+          "on the test's own thread: hold or stub it, or test it on real threads (NodeBlocking.layer)"
       )
     }
   }
