@@ -18,6 +18,11 @@ const root = join(import.meta.dirname, "..")
 const out = join(root, ".code-blocks")
 const bin = (path: string): string => join(root, "node_modules", path)
 
+const fail = (message: string): never => {
+  console.error(message)
+  process.exit(1)
+}
+
 interface Block {
   readonly page: string
   /** Of its first line, in the page. */
@@ -32,7 +37,11 @@ const blocksOf = (page: string): Array<Block> => {
   // Line for line, so that numbers of lines stay.
   const markdown = page.endsWith(".ts") ? text.replace(/^ *\* ?/gm, "") : text
   const folder = join(out, page.replace(/\W/g, "_"))
-  return Array.from(markdown.matchAll(/^```ts( serves)?\n([^]*?)^```/gm), ({ 1: serves, 2: code = "", index }, i) => ({
+  const found = Array.from(markdown.matchAll(/^```ts( serves)?\n([^]*?)^```/gm))
+  // One that is indented, or marked otherwise, would be left out without a word.
+  const written = Array.from(markdown.matchAll(/^\s*```(ts|tsx|typescript)\b/gm)).length
+  if (found.length !== written) fail(`${page} has ${written} TypeScript fences, of which ${found.length} can be run`)
+  return found.map(({ 1: serves, 2: code = "", index }, i) => ({
     page,
     line: markdown.slice(0, index).split("\n").length + 1,
     file: join(folder, /^\/\/ (\w[\w-]*\.ts)\b/.exec(code)?.[1] ?? `block-${i + 1}.ts`),
@@ -48,11 +57,6 @@ const pages = globSync(
   { cwd: root }
 ).sort()
 const blocks = pages.flatMap(blocksOf)
-
-const fail = (message: string): never => {
-  console.error(message)
-  process.exit(1)
-}
 
 const write = (): void => {
   for (const { code, file } of blocks) {

@@ -96,7 +96,7 @@ class PoolImpl implements Pool {
         // Refused: what keeps a task from being accepted is never its own error.
         if (handle === undefined) return resume(ended as Exit.Exit<never, JoinError>)
         Deferred.doneUnsafe(exit, ended as Exit.Exit<A, E | JoinError>)
-        if (!handle.isJoined) this.scheduler.tellPanic(ended)
+        if (!handle.isJoined) this.scheduler.tellUnreadPanic(ended)
       }
       const details = new RunDetails()
       details.onAccepted = (run) => {
@@ -319,7 +319,7 @@ const logEvent = (event: SchedulerEvent, host: ThreadHost): Effect.Effect<void> 
           (event.task === undefined ? "none" : `"${event.task}"`),
         event.error
       )
-    case "PanicNotJoined":
+    case "UnreadPanic":
       return Effect.logWarning("A task panicked, and nobody has read it yet", Cause.fail(event.error))
     case "ListenerFailed":
       return Effect.logError(

@@ -61,7 +61,7 @@ export type SchedulerEvent =
     readonly task: string | undefined
     readonly error: unknown
   }
-  | { readonly _tag: "PanicNotJoined"; readonly error: JoinError }
+  | { readonly _tag: "UnreadPanic"; readonly error: JoinError }
   | { readonly _tag: "ListenerFailed"; readonly task: string; readonly error: unknown }
   | { readonly _tag: "PreloadFailed"; readonly module: string; readonly cause: unknown }
   | { readonly _tag: "StartFailed"; readonly attempt: number; readonly cause: unknown }
@@ -532,8 +532,6 @@ export class Scheduler {
   private settleAs(run: Run, kind: OutcomeKind, exit: RunExit): void {
     if (run.state === Done) return
     run.state = Done
-    // The fiber that waited was interrupted, and does not read it.
-    if (kind === "Panicked" && run.stop === "Interrupt") this.tellPanic(exit)
     // A handle keeps the run: it need not keep the arguments.
     run.args = noArguments
     this.unsettled--
@@ -551,6 +549,8 @@ export class Scheduler {
       if (details.endedAt === 0) details.endedAt = this.host.now()
     }
     this.tell(run, onEnd, exit)
+    // The fiber that waited for it was interrupted, and reads nothing.
+    if (kind === "Panicked" && run.stop === "Interrupt") this.tellUnreadPanic(exit)
     if (observers !== undefined) { for (const observer of observers) this.tell(run, observer, exit) }
     run.thread = undefined
     if (this.unsettled === 0) {
@@ -560,9 +560,9 @@ export class Scheduler {
   }
 
   /** Of a panic that perhaps nobody ever reads: a bug in a body must not end unseen. */
-  tellPanic(exit: RunExit): void {
+  tellUnreadPanic(exit: RunExit): void {
     const error = Option.getOrUndefined(Exit.findErrorOption(exit))
-    if (isJoinError(error) && error.reason._tag === "Panicked") this.onEvent({ _tag: "PanicNotJoined", error })
+    if (isJoinError(error) && error.reason._tag === "Panicked") this.onEvent({ _tag: "UnreadPanic", error })
   }
 
   /** Who is told can throw, a tracer or a fiber's observer: the others are told all the same. */
@@ -656,7 +656,8 @@ export class Scheduler {
   /** Second step: the end of the thread. What it has not claimed runs elsewhere (C4). */
   private onTerminating(thread: PoolThread): void {
     const { running } = thread
-    if (running !== undefined) {
+    // One that is over already was interrupted, or given up, while its module loaded: nobody stops it now.
+    if (running !== undefined && running.state !== Done) {
       this.shutdown?.report.terminated.push(running.task.name)
       this.tellStop("Terminated", running, thread, running.stop ?? "Shutdown")
     }

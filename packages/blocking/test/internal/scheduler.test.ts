@@ -210,7 +210,7 @@ describe("scheduler", () => {
   })
 
   it("F3: a module that does not finish loading fails its task after a while, and ends its thread", () => {
-    const { events, host, submit } = setup({ maxThreads: 1 })
+    const { events, host, scheduler, submit } = setup({ maxThreads: 1 })
     const run = submit(1)
     host.threads[0]!.ready()
     const behind = submit(2)
@@ -223,6 +223,7 @@ describe("scheduler", () => {
     assert.include(String(reason.cause), "has been loading for 30000 ms")
     assert.isTrue(host.threads[0]!.terminated)
     assert.deepInclude(events[0], { _tag: "ThreadWedged" })
+    assert.deepInclude(scheduler.stops, { Requested: 0, Terminated: 0 }, "nobody asked it to stop")
     host.threads[0]!.exit(1)
     host.threads[1]!.ready()
     host.threads[1]!.enter()
