@@ -99,7 +99,7 @@ export interface PoolStats {
   readonly maxThreads: number
   /** Since the pool started. */
   readonly threadsStarted: number
-  /** The bodies that run now, those on stuck threads included. */
+  /** The bodies that run now, or whose module a thread is loading; those on stuck threads included. */
   readonly running: ReadonlyArray<RunningTask>
   /** Accepted tasks that wait for a thread, also for one that starts: beyond `queueCapacity` by as many as start. */
   readonly queueDepth: number
@@ -123,7 +123,7 @@ export interface PoolStats {
 }
 
 /**
- * A body that runs now.
+ * A body that runs now; `runningMillis` is 0 while its module is loaded.
  *
  * @category models
  * @since 0.1.0

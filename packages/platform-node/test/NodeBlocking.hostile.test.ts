@@ -144,6 +144,7 @@ describe("orders of events", () => {
         assert.strictEqual((yield* handle.status)._tag, "Queued")
         yield* handle.abort
         assert.deepInclude(yield* reasonOf(handle.join), { _tag: "Cancelled", stage: "Queued" })
+        assert.deepStrictEqual((yield* pool.stats).running, [], "nothing of it runs, or will")
         Gate.open(loading)
         yield* pool.run(slowLoad.body, ran)
         assert.strictEqual(Gate.arrivals(ran), 1)

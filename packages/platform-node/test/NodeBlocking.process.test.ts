@@ -193,6 +193,7 @@ describe("cancellation", oneByOne, () => {
           assert.strictEqual((yield* handle.status)._tag, "Queued")
           yield* handle.abort
           assert.deepInclude(yield* reasonOf(handle.join), { _tag: "Cancelled", stage: "Queued" })
+          assert.deepStrictEqual((yield* pool.stats).running, [], "nothing of it runs, or will")
           FileGate.open(loading)
           yield* pool.run(slowLoad.body, ran)
           assert.strictEqual(FileGate.pids(ran).length, 1)

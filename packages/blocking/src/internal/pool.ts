@@ -129,7 +129,7 @@ class PoolImpl implements Pool {
     const { options, outcomes, stops, threads } = this.scheduler
     const now = this.scheduler.now()
     const running = [...threads.all, ...threads.stuck].flatMap((thread) => {
-      const run = thread.running
+      const run = thread.busyWith
       if (run === undefined) return []
       const startedAt = thread.startedAt(run)
       return [{

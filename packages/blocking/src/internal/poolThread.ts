@@ -1,7 +1,7 @@
 /** One thread of a pool, as its scheduler sees it. */
 import type { Thread } from "../ThreadHost.ts"
 import * as controlBlock from "./controlBlock.ts"
-import type { Run } from "./run.ts"
+import { Done, type Run } from "./run.ts"
 
 /**
  * - `Starting`: not yet ready.
@@ -62,6 +62,12 @@ export class PoolThread {
   get running(): Run | undefined {
     this.thread.link?.refresh()
     return this.stuckOn ?? this.assigned.find((run) => controlBlock.isClaimed(this.control, run.sequence))
+  }
+
+  /** The run it is busy with: not one that was interrupted while its module loads, and whose body it will never enter. */
+  get busyWith(): Run | undefined {
+    const { running } = this
+    return running?.state === Done && this.startedAt(running) === undefined ? undefined : running
   }
 
   /** Whether it may be in someone's code, and not in its event loop. */

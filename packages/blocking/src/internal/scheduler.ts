@@ -215,7 +215,7 @@ export class Scheduler {
 
   get runningCount(): number {
     let count = 0
-    for (const thread of this.threads.all) if (thread.running !== undefined) count++
+    for (const thread of this.threads.all) if (thread.busyWith !== undefined) count++
     return count
   }
 
