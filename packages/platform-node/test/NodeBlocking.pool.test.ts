@@ -89,24 +89,6 @@ describe("threads", () => {
           yield* Fiber.join(held)
         }))))
 
-  it.live("P4: the thread that became idle last gets the next task", () =>
-    withPool({ maxThreads: 2 }, (pool) =>
-      Effect.gen(function*() {
-        const gates = [Gate.make(), Gate.make()] as const
-        const marked = Gate.make()
-        const fibers = []
-        for (const gate of gates) {
-          fibers.push(yield* Effect.forkChild(pool.run(tasks.hold, gate, 0)))
-          yield* Gate.arrived(gate)
-        }
-        const threads = (yield* pool.stats).running.map((_) => _.threadId)
-        Gate.open(gates[1])
-        yield* Fiber.join(fibers[1]!)
-        Gate.open(gates[0])
-        yield* Fiber.join(fibers[0]!)
-        for (let i = 0; i < 3; i++) assert.strictEqual(yield* pool.run(tasks.mark, marked), threads[0])
-      })))
-
   it.live("P4: maxThreads follows the available parallelism by default", () =>
     Effect.gen(function*() {
       const { maxThreads } = yield* Blocking.stats

@@ -66,6 +66,25 @@ describe("scheduler", () => {
     assert.deepStrictEqual(order, [1, 2, 3])
   })
 
+  it("P4: the thread that became idle last gets the next task", () => {
+    const { host, submit } = setup()
+    submit(1)
+    submit(2)
+    const [early, late] = host.threads
+    for (const thread of host.threads) {
+      thread.ready()
+      thread.enter()
+    }
+    late!.finish()
+    early!.finish()
+    for (let n = 3; n < 6; n++) {
+      submit(n)
+      assert.deepStrictEqual([early!.inbox.length, late!.inbox.length], [1, 0])
+      early!.enter()
+      early!.finish()
+    }
+  })
+
   it("C1: a task that was sent and not yet claimed is taken back, and the thread stays busy until it has passed it", () => {
     const { host, scheduler, submit } = setup({ maxThreads: 1 })
     const first = submit(1)
