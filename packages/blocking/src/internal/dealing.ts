@@ -1,8 +1,7 @@
 /** Which run goes to which thread, and back: batches, and what a thread has not claimed. */
-import { NotCloneable } from "../JoinError.ts"
-import { describe, findUncloneable, NotCloneableError } from "./cloneable.ts"
+import { notCloneable } from "./arguments.ts"
 import * as controlBlock from "./controlBlock.ts"
-import { failure, type Outcome } from "./outcome.ts"
+import type { Outcome } from "./outcome.ts"
 import type { PoolThread } from "./poolThread.ts"
 import * as protocol from "./protocol.ts"
 import { Assigned, Done, Run, type RunList } from "./run.ts"
@@ -179,13 +178,6 @@ export class Dealer {
 const travelsAlone = ({ details }: Run): boolean =>
   details !== undefined &&
   (details.onGranted !== undefined || details.transfer !== undefined || details.losses > 0)
-
-export const notCloneable = (run: Run, error: unknown): Outcome => {
-  const found = error instanceof NotCloneableError
-    ? { path: error.path, detail: error.message }
-    : findUncloneable(run.args, "arguments") ?? { path: "arguments", detail: describe(error) }
-  return failure(run, () => new NotCloneable({ side: "argument", ...found }))
-}
 
 const emptyMessage = (): protocol.RunMessage => [protocol.Run, 0, 0]
 

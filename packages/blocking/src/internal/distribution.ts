@@ -13,6 +13,23 @@ export interface DistributionState {
   readonly sum: number
 }
 
+/** Upper bounds of the buckets in which waits and run times are counted, in milliseconds. */
+export const durationBoundaries: ReadonlyArray<number> = [
+  0.01,
+  0.03,
+  0.1,
+  0.3,
+  1,
+  3,
+  10,
+  30,
+  100,
+  300,
+  1000,
+  3000,
+  10_000
+]
+
 export class Distribution {
   private readonly boundaries: Float64Array
   private readonly counts: Float64Array

@@ -7,8 +7,9 @@ import * as Effect from "effect/Effect"
 import { constVoid } from "effect/Function"
 import * as Metric from "effect/Metric"
 import type * as Scope from "effect/Scope"
+import { durationBoundaries } from "./distribution.ts"
 import type { OutcomeKind } from "./outcome.ts"
-import { durationBoundaries, type Scheduler } from "./scheduler.ts"
+import type { Scheduler } from "./scheduler.ts"
 
 /** Registers the metrics of a pool for as long as the scope is open. */
 export const register = (pool: string, scheduler: Scheduler): Effect.Effect<void, never, Scope.Scope> =>

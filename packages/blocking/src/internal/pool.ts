@@ -1,5 +1,4 @@
 /** A pool's operations as effects, over its scheduler. */
-import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
@@ -13,12 +12,13 @@ import type { ThreadHost } from "../ThreadHost.ts"
 import { lease } from "./lease.ts"
 import * as metrics from "./metrics.ts"
 import { joinError, loadFailure } from "./outcome.ts"
+import { logEvent, logShutdown } from "./poolLog.ts"
 import type { PrewarmFailure } from "./prewarm.ts"
 import { pseudoTask, resolve } from "./resolvedTask.ts"
 import { Assigned, Done, type Run, RunDetails, type RunExit } from "./run.ts"
-import { Scheduler, type SchedulerEvent, type SchedulerOptions } from "./scheduler.ts"
+import { Scheduler, type SchedulerOptions } from "./scheduler.ts"
+import type { ShutdownReport } from "./shutdown.ts"
 import { stopAndWait, stopUnsafe } from "./stopping.ts"
-import { describeExit } from "./threads.ts"
 import { beginSpan, type TaskSpan } from "./tracing.ts"
 
 /** Makes a pool that shuts down with the scope. */
@@ -34,7 +34,7 @@ export const make = Effect.fnUntraced(function*(
   // One step: with `minThreads` it has threads as soon as it is there.
   const scheduler = yield* Effect.acquireRelease(
     Effect.sync(() => new Scheduler(host, options, (event) => log(logEvent(event, host)))),
-    (scheduler) => shutdown(scheduler, key)
+    (scheduler) => shutdown(scheduler).pipe(Effect.flatMap(logShutdown), Effect.annotateLogs({ pool: key }))
   )
   yield* metrics.register(key, scheduler)
   return new PoolImpl(key, scheduler)
@@ -292,72 +292,5 @@ const statusOf = (scheduler: Scheduler, run: Run): JoinStatus => {
   return { _tag: "Queued", queuedMillis: now - run.submittedAt }
 }
 
-// -----------------------------------------------------------------------------
-// Shutdown and the log
-// -----------------------------------------------------------------------------
-
-const shutdown = Effect.fnUntraced(function*(scheduler: Scheduler, pool: string) {
-  const report = yield* Effect.callback<Parameters<Parameters<Scheduler["close"]>[0]>[0]>((resume) => {
-    scheduler.close((report) => resume(Effect.succeed(report)))
-  })
-  const { abandoned, cancelled, terminated } = report
-  if (cancelled === 0 && terminated.length === 0 && abandoned.length === 0) return
-  yield* Effect.logWarning(
-    "Pool shut down before all of its tasks had ended: " +
-      `${cancelled} cancelled in the queue, ${terminated.length} terminated${listed(terminated)}, ` +
-      `${abandoned.length} abandoned${listed(abandoned)}`
-  ).pipe(Effect.annotateLogs({ pool }))
-})
-
-const listed = (tasks: ReadonlyArray<string>): string => tasks.length === 0 ? "" : ` (${tasks.join(", ")})`
-
-const logEvent = (event: SchedulerEvent, host: ThreadHost): Effect.Effect<void> => {
-  switch (event._tag) {
-    case "StrayError":
-      return Effect.logError(
-        `Nobody caught an error on pool thread ${event.threadId}; the task that last ran there is ` +
-          (event.task === undefined ? "none" : `"${event.task}"`),
-        event.error
-      )
-    case "UnreadPanic":
-      return Effect.logWarning("A task panicked, and nobody has read it yet", Cause.fail(event.error))
-    case "ListenerFailed":
-      return Effect.logError(
-        `Someone who was told of the end of task "${event.task}" threw: a tracer, or an observer of a fiber`,
-        event.error
-      )
-    case "PreloadFailed":
-      return Effect.logWarning(`Could not preload ${event.module} in a pool thread`, event.cause)
-    case "StartFailed":
-      return Effect.logWarning(`Could not start a pool thread (attempt ${event.attempt})`, event.cause)
-    case "ThreadLost":
-      return Effect.logWarning(
-        `Pool thread ${event.threadId} ended while it was idle, with ${describeExit(event.exit)}`,
-        ...(event.exit.cause === undefined ? [] : [event.exit.cause])
-      )
-    case "ThreadWedged":
-      return Effect.logWarning(
-        `Pool thread ${event.threadId} did not answer for ${event.millis} ms and is terminated: ` +
-          "a module that does not finish loading, or a task that left synchronous work behind"
-      )
-    case "ThreadAbandoned": {
-      const more = host.aboutAbandoned?.()
-      return Effect.logWarning(
-        `Pool thread ${event.threadId} could not be terminated and was abandoned` +
-          (event.task === undefined ? "" : `; it runs task "${event.task}"`) +
-          (more === undefined ? "" : `. ${more}`)
-      )
-    }
-    case "Stop":
-      return Effect.logDebug(
-        event.step === "Requested"
-          ? `Task "${event.task}" on pool thread ${event.threadId} is asked to stop (${event.by})`
-          : `Pool thread ${event.threadId} is terminated: task "${event.task}" was asked to stop and did not (${event.by})`
-      )
-    case "StuckLimit":
-      return Effect.logError(
-        `${event.stuck} threads of the pool are stuck in native code: it goes on with at most ${event.places} ` +
-          "until one of them has ended"
-      )
-  }
-}
+const shutdown = (scheduler: Scheduler): Effect.Effect<ShutdownReport> =>
+  Effect.callback((resume) => scheduler.close((report) => resume(Effect.succeed(report))))

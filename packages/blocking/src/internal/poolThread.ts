@@ -64,10 +64,10 @@ export class PoolThread {
     return this.stuckOn ?? this.assigned.find((run) => controlBlock.isClaimed(this.control, run.sequence))
   }
 
-  /** The run it is busy with: not one that was interrupted while its module loads, and whose body it will never enter. */
+  /** The run it is busy with: not one that was interrupted while its module loads, whose body it will never enter. */
   get busyWith(): Run | undefined {
-    const { running } = this
-    return running?.state === Done && this.startedAt(running) === undefined ? undefined : running
+    const { running, stuckOn } = this
+    return running?.state === Done && running !== stuckOn ? undefined : running
   }
 
   /** Whether it may be in someone's code, and not in its event loop. */
@@ -79,6 +79,35 @@ export class PoolThread {
   startedAt(run: Run): number | undefined {
     this.thread.link?.refresh()
     return controlBlock.startedAt(this.control, run.sequence)
+  }
+
+  /** How many of its tasks it is done with; not beyond one whose result is still on its way, unless that is `posted`. */
+  countEnded(posted: number | undefined): number {
+    const { assigned, control } = this
+    const passed = controlBlock.passed(control)
+    let count = 0
+    for (const { sequence } of assigned) {
+      if (!controlBlock.isUpTo(sequence, passed)) break
+      if (
+        sequence !== posted && controlBlock.hasEnded(control, sequence) &&
+        controlBlock.resultKind(control, sequence) === controlBlock.Posted
+      ) break
+      count++
+      if (sequence === posted) break
+    }
+    return count
+  }
+
+  /** Ends the runs that are lost with it; `startedAt` of the one whose body it was in. */
+  endAssigned<A>(end: (run: Run, startedAt: number | undefined) => A): Array<readonly [Run, A]> {
+    const ends: Array<readonly [Run, A]> = []
+    for (const run of this.assigned) {
+      const startedAt = this.startedAt(run)
+      if (run.details !== undefined) run.details.startedAt = startedAt ?? 0
+      if (run.state !== Done) ends.push([run, end(run, startedAt)])
+    }
+    this.assigned.length = 0
+    return ends
   }
 
   /** `true`: it has not started the run and never will. */

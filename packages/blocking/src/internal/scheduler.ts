@@ -8,16 +8,14 @@
  * call back in.
  *
  * Its parts are modules of their own: `threads` (which there are), `dealing` (who gets
- * what), `watch` (time), `queueTimeLimits`, `prewarm` and `shutdown`.
+ * what), `watch` (time), `ladder` (stops), `queueTimeLimits`, `prewarm` and `shutdown`.
  */
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import {
   isJoinError,
-  type JoinError,
   type JoinErrorReason,
   LoadFailed,
-  NotCloneable,
   OutOfMemory,
   QueueFull,
   QueueTimedOut,
@@ -26,11 +24,14 @@ import {
   WorkerExited
 } from "../JoinError.ts"
 import type { ThreadExit, ThreadHost } from "../ThreadHost.ts"
-import { compact, describe, isMutable, NotCloneableError, snapshot, takeMoved } from "./cloneable.ts"
+import { copyArguments, packArguments } from "./arguments.ts"
+import { describe } from "./cloneable.ts"
 import * as controlBlock from "./controlBlock.ts"
-import { Dealer, notCloneable } from "./dealing.ts"
-import { Distribution } from "./distribution.ts"
+import { Dealer } from "./dealing.ts"
+import { Distribution, durationBoundaries } from "./distribution.ts"
+import { Ladder, type StopStep } from "./ladder.ts"
 import { cancelledInQueue, failure, loadFailure, type Outcome, type OutcomeKind, reported, stopped } from "./outcome.ts"
+import type { SchedulerEvent } from "./poolLog.ts"
 import type { PoolThread, ThreadState } from "./poolThread.ts"
 import { Prewarm, type PrewarmFailure } from "./prewarm.ts"
 import * as protocol from "./protocol.ts"
@@ -40,7 +41,7 @@ import type { ResolvedTask } from "./resolvedTask.ts"
 import { Assigned, Done, Queued, Run, RunDetails, type RunExit, RunList, type StopBy, Waiting } from "./run.ts"
 import { Shutdown, type ShutdownReport } from "./shutdown.ts"
 import { TaskDefinitions } from "./taskDefinitions.ts"
-import { after, describeExit, Threads, type ThreadsOptions } from "./threads.ts"
+import { describeExit, Threads, type ThreadsOptions } from "./threads.ts"
 import { decode } from "./thrown.ts"
 import { Turns } from "./turns.ts"
 import { Watch } from "./watch.ts"
@@ -52,55 +53,11 @@ export interface SchedulerOptions extends ThreadsOptions {
   readonly resourceLimits: Readonly<Record<string, number>>
 }
 
-/** What deserves a line in the log; nobody else hears of it. */
-export type SchedulerEvent =
-  | { readonly _tag: "ThreadWedged"; readonly threadId: number; readonly millis: number }
-  | {
-    readonly _tag: "StrayError"
-    readonly threadId: number
-    readonly task: string | undefined
-    readonly error: unknown
-  }
-  | { readonly _tag: "UnreadPanic"; readonly error: JoinError }
-  | { readonly _tag: "ListenerFailed"; readonly task: string; readonly error: unknown }
-  | { readonly _tag: "PreloadFailed"; readonly module: string; readonly cause: unknown }
-  | { readonly _tag: "StartFailed"; readonly attempt: number; readonly cause: unknown }
-  | { readonly _tag: "ThreadLost"; readonly threadId: number; readonly exit: ThreadExit }
-  | { readonly _tag: "ThreadAbandoned"; readonly threadId: number; readonly task: string | undefined }
-  | { readonly _tag: "StuckLimit"; readonly stuck: number; readonly places: number }
-  | {
-    readonly _tag: "Stop"
-    readonly step: StopStep
-    readonly by: StopBy
-    readonly threadId: number
-    readonly task: string
-  }
-
-/** The first two steps of the ladder; a thread that reaches the third is `ThreadAbandoned`. */
-export type StopStep = "Requested" | "Terminated"
-
 /** A task that has lost so many threads before they claimed it is failed: it may be what ends them. */
 const maxLosses = 2
 
 /** How many outcomes are told between two looks at the clock. Arbitrary: some microseconds, and a tenth of the cost. */
 const tellsPerLook = 16
-
-/** Upper bounds of the buckets in which waits and run times are counted, in milliseconds. */
-export const durationBoundaries: ReadonlyArray<number> = [
-  0.01,
-  0.03,
-  0.1,
-  0.3,
-  1,
-  3,
-  10,
-  30,
-  100,
-  300,
-  1000,
-  3000,
-  10_000
-]
 
 export class Scheduler {
   /** Accepted, and not on a thread. */
@@ -114,6 +71,7 @@ export class Scheduler {
   private readonly queueTimeLimits: QueueTimeLimits
   private readonly prewarmed: Prewarm
   private readonly recycling: Recycling | undefined
+  private readonly ladder: Ladder
   private readonly turns: Turns
   private shutdown: Shutdown | undefined
   private onClosed: ((report: ShutdownReport) => void) | undefined
@@ -200,6 +158,11 @@ export class Scheduler {
     })
     this.prewarmed = new Prewarm(this.threads)
     if (options.recycle !== undefined) this.recycling = new Recycling(host, this.threads, options.recycle)
+    this.ladder = new Ladder(host, options.graceMillis, {
+      onRequest: (run, thread, by) => this.tellStop("Requested", run, thread, by),
+      onNeverEntered: (run) => this.settle(run, cancelledInQueue(run)),
+      onGraceOver: (run, thread) => this.onGraceOver(run, thread)
+    })
     this.turns = new Turns(host, (thread, message) => this.collect(thread, message))
     this.forgetHurry = host.onHurry?.(() => this.hurry())
     this.threads.start(0)
@@ -239,11 +202,7 @@ export class Scheduler {
     details?: RunDetails
   ): Run {
     const run = this.makeRun(task, args, onEnd, details)
-    if (this.shutdown !== undefined) {
-      this.settle(run, failure(run, () => new ShutDown()))
-    } else if (this.pack(run)) {
-      this.admit(run)
-    }
+    if (this.prepare(run)) this.admit(run)
     return run
   }
 
@@ -270,28 +229,11 @@ export class Scheduler {
     return new Run(++this.lastId, task, this.definitions.of(task), args, now, onEnd, details)
   }
 
-  /** Makes the arguments ready to be sent, or ends the run. The caller's array is left as it is. */
-  private pack(run: Run): boolean {
-    const { codec } = run.task
-    if (codec === undefined && !run.args.some(isMutable)) return true
-    try {
-      if (codec !== undefined) run.args = codec.encodeArguments(run.args)
-      const transfer = takeMoved(run.args)
-      if (transfer !== undefined) run.detailed().transfer = transfer
-      for (let i = 0; i < run.args.length; i++) {
-        const value = run.args[i]
-        const compacted = compact(value)
-        if (compacted !== value) run.args = run.args.with(i, compacted)
-      }
-      return true
-    } catch (error) {
-      // A schema may also throw what is no answer of a codec, and any value can be hostile.
-      const { detail, path, side } = error instanceof NotCloneableError
-        ? { side: error.side, path: error.path, detail: error.message }
-        : { side: "argument" as const, path: "arguments", detail: describe(error) }
-      this.settle(run, failure(run, () => new NotCloneable({ side, path, detail })))
-      return false
-    }
+  /** Makes the run ready to be sent, or ends it. */
+  private prepare(run: Run): boolean {
+    const refused = this.shutdown === undefined ? packArguments(run) : failure(run, () => new ShutDown())
+    if (refused !== undefined) this.settle(run, refused)
+    return refused === undefined
   }
 
   /** Tasks for which a thread is idle, starting or can be started do not count against the queue's capacity. */
@@ -333,15 +275,8 @@ export class Scheduler {
 
   /** Lets a run wait, with arguments that are its own; ends it if they cannot be copied. */
   private enqueue(run: Run, list: RunList): void {
-    if (run.args.some(isMutable)) {
-      try {
-        const [args, transfer] = snapshot(run.args, run.transfer)
-        run.args = args
-        if (transfer !== undefined) run.detailed().transfer = transfer
-      } catch (error) {
-        return this.settle(run, notCloneable(run, error))
-      }
-    }
+    const refused = copyArguments(run)
+    if (refused !== undefined) return this.settle(run, refused)
     run.state = Queued
     list.push(run)
     this.queueTimeLimits.watch(run)
@@ -425,9 +360,7 @@ export class Scheduler {
   /** Makes a run for a leased thread, or ends it. */
   makeLeasedRun(task: ResolvedTask, args: Array<unknown>, onEnd: (exit: RunExit, run: Run) => void): Run | undefined {
     const run = this.makeRun(task, args, onEnd, undefined)
-    if (this.shutdown !== undefined) this.settle(run, failure(run, () => new ShutDown()))
-    else if (this.pack(run)) return run
-    return undefined
+    return this.prepare(run) ? run : undefined
   }
 
   /** Sends a run to a leased thread if that is free, and otherwise lets it wait in the lease's own queue. */
@@ -485,7 +418,7 @@ export class Scheduler {
    * the outcomes: the fibers that they resume can take long.
    */
   private collect(thread: PoolThread, message?: protocol.ProgressMessage): void {
-    const count = countEnded(thread, message?.[1])
+    const count = thread.countEnded(message?.[1])
     if (count === 0) return
     const { control } = thread
     const runs = thread.assigned.splice(0, count)
@@ -610,47 +543,29 @@ export class Scheduler {
           run.stop = by
           this.settle(run, cancelledInQueue(run))
         } else if (controlBlock.isClaimed(run.thread!.control, run.sequence)) {
-          this.raise(run, by)
+          this.ladder.climb(run, by)
         }
       }
     }
   }
 
-  /** The ladder, first step: the flag, at once. The thread decides when it is free again, nobody else. */
-  private raise(run: Run, by: StopBy): void {
-    const thread = run.thread!
-    if (run.stop === undefined) this.tellStop("Requested", run, thread, by)
-    run.stop ??= by
-    thread.requestStop(run)
-    if (!controlBlock.isEntered(thread.control, run.sequence)) {
-      // Still claimed, it loads its module, and looks at the flag when it enters the body: it
-      // will never run. Otherwise it has just ended, and its result is on the way.
-      if (controlBlock.isClaimed(thread.control, run.sequence)) this.settle(run, cancelledInQueue(run))
-      return
-    }
-    const climbs = by === "TimeLimit" || by === "Shutdown" || run.task.onInterrupt === "stop"
-    if (!climbs || thread.state !== "Ready" || thread.ladderFor === run) return
-    const grace = run.task.graceMillis ?? this.options.graceMillis
-    const cancel = after(this.host, grace, () => {
-      thread.clearLadder()
-      // It may have ended just now, without a message yet. What is behind is taken back
-      // first, so that the thread cannot be in another task when it is terminated.
-      this.collect(thread)
-      this.takeBack(thread)
-      if (controlBlock.isClaimed(thread.control, run.sequence)) this.threads.terminate(thread)
-      else this.pump()
-    })
-    thread.setLadder(cancel, run)
-  }
-
   private onTimeLimit(run: Run): void {
     const thread = run.thread!
-    if (thread.thread.link === undefined) return this.raise(run, "TimeLimit")
+    if (thread.thread.link === undefined) return this.ladder.climb(run, "TimeLimit")
     // Only a message tells that it has ended, and a late timer comes before those that have arrived.
     this.host.nextTurn(() => {
       this.turns.flush()
-      if (run.state === Assigned && run.thread === thread) this.raise(run, "TimeLimit")
+      if (run.state === Assigned && run.thread === thread) this.ladder.climb(run, "TimeLimit")
     })
+  }
+
+  /** It may have ended just now, without a message yet. */
+  private onGraceOver(run: Run, thread: PoolThread): void {
+    this.collect(thread)
+    // Before its thread can be terminated, which must not be in another task by then.
+    this.takeBack(thread)
+    if (controlBlock.isClaimed(thread.control, run.sequence)) this.threads.terminate(thread)
+    else this.pump()
   }
 
   /** Second step: the end of the thread. What it has not claimed runs elsewhere (C4). */
@@ -679,8 +594,7 @@ export class Scheduler {
     thread.stuckOn = running
     if (running !== undefined) this.shutdown?.markAbandoned(running.task.name)
     this.onEvent({ _tag: "ThreadAbandoned", threadId: thread.thread.threadId, task: running?.task.name })
-    const outcomes = endAssigned(
-      thread,
+    const outcomes = thread.endAssigned(
       (run) => run.stop === undefined ? failure(run, () => new WorkerExited({})) : stopped(run, "Abandoned")
     )
     this.afterLoss(thread, undefined, outcomes)
@@ -718,7 +632,7 @@ export class Scheduler {
     this.collect(thread)
     // Before what it was in: once that is settled, its thread is forgotten.
     this.takeBack(thread, previous === "Terminating" ? undefined : exit)
-    const outcomes = endAssigned(thread, (run, startedAt) => {
+    const outcomes = thread.endAssigned((run, startedAt) => {
       if (run.stop !== undefined && previous === "Terminating") return stopped(run, "Terminated")
       const ended = controlBlock.hasEnded(thread.control, run.sequence)
       if (previous !== "Terminating" && !exit.outOfMemory && !ended && startedAt === undefined) {
@@ -837,37 +751,6 @@ const ignore = (): void => {}
 
 /** How a thread ends that is being terminated. */
 const terminated: ThreadExit = { exitCode: undefined, signal: undefined, outOfMemory: false, cause: undefined }
-
-/** How many of a thread's tasks it is done with; not beyond one whose result is still on its way. */
-const countEnded = ({ assigned, control }: PoolThread, posted: number | undefined): number => {
-  const passed = controlBlock.passed(control)
-  let count = 0
-  for (const { sequence } of assigned) {
-    if (!controlBlock.isUpTo(sequence, passed)) break
-    if (
-      sequence !== posted && controlBlock.hasEnded(control, sequence) &&
-      controlBlock.resultKind(control, sequence) === controlBlock.Posted
-    ) break
-    count++
-    if (sequence === posted) break
-  }
-  return count
-}
-
-/** What becomes of the runs that are lost with their thread; `startedAt` of the one whose body it was in. */
-const endAssigned = (
-  thread: PoolThread,
-  end: (run: Run, startedAt: number | undefined) => Outcome
-): Array<readonly [Run, Outcome]> => {
-  const outcomes: Array<readonly [Run, Outcome]> = []
-  for (const run of thread.assigned) {
-    const startedAt = thread.startedAt(run)
-    if (run.details !== undefined) run.details.startedAt = startedAt ?? 0
-    if (run.state !== Done) outcomes.push([run, end(run, startedAt)])
-  }
-  thread.assigned.length = 0
-  return outcomes
-}
 
 const loadsForever = (millis: number): Error =>
   new Error(`It has been loading for ${millis} ms: a top-level await that does not settle, or a loop that does not end`)

@@ -1,11 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Exit, Option } from "effect"
 import { type JoinError, Task } from "effect-blocking"
+import type { SchedulerEvent } from "../../src/internal/poolLog.ts"
 import type { PoolThread } from "../../src/internal/poolThread.ts"
 import * as protocol from "../../src/internal/protocol.ts"
 import { resolve } from "../../src/internal/resolvedTask.ts"
 import { type RunExit, RunList } from "../../src/internal/run.ts"
-import { Scheduler, type SchedulerEvent, type SchedulerOptions } from "../../src/internal/scheduler.ts"
+import { Scheduler, type SchedulerOptions } from "../../src/internal/scheduler.ts"
 import type { ShutdownReport } from "../../src/internal/shutdown.ts"
 import { SimulatedHost } from "../utils/simulatedHost.ts"
 
@@ -248,6 +249,24 @@ describe("scheduler", () => {
     host.threads[1]!.enter()
     host.threads[1]!.finish(2)
     assert.deepStrictEqual(behind.exit, Exit.succeed(2))
+  })
+
+  it("C1: what was stopped while its module loads is not counted as running, and what runs although it was stopped is", () => {
+    const { host, scheduler, submit } = setup({ maxThreads: 1 })
+    const loading = submit(1)
+    const [thread] = host.threads
+    thread!.ready()
+    thread!.claim()
+    assert.strictEqual(scheduler.runningCount, 1)
+    scheduler.stop(loading.run, "Abort")
+    assert.deepInclude(reasonOf(loading), { _tag: "Cancelled", stage: "Queued" })
+    assert.strictEqual(scheduler.runningCount, 0)
+    thread!.post(protocol.Stopped)
+
+    const abandoned = submit(2, { onInterrupt: "abandon" })
+    thread!.enter()
+    scheduler.stop(abandoned.run, "Interrupt")
+    assert.strictEqual(scheduler.runningCount, 1)
   })
 
   it("a body that runs for long is not taken for a module that does not load", () => {
