@@ -1,6 +1,5 @@
-import { globSync } from "node:fs"
-import { dirname } from "node:path"
 import { defineConfig } from "vitest/config"
+import projects from "./vitest.workspace.ts"
 
 export default defineConfig({
   test: {
@@ -9,14 +8,7 @@ export default defineConfig({
     testTimeout: 60_000,
     // Each test builds its own small pool and shares nothing.
     sequence: { concurrent: true },
-    projects: [
-      ...globSync(["packages/*/test", "examples/*/test"], { cwd: import.meta.dirname }).map(dirname).map((root) => ({
-        extends: true as const,
-        root,
-        test: { name: root.replace("packages/", "") }
-      })),
-      { extends: true as const, root: "examples", test: { name: "examples", include: ["examples.test.ts"] } }
-    ],
+    projects,
     // .ci/run repeats the counts of the JSON file as its last line.
     reporters: process.env.CI
       ? ["default", ["json", { outputFile: "node_modules/.cache/tests.json" }]]

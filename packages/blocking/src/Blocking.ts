@@ -22,13 +22,10 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { LazyArg } from "effect/Function"
 import type * as Scope from "effect/Scope"
-import { holdEventLoop } from "./internal/inPlace.ts"
-import * as pool from "./internal/pool.ts"
-import type { SchedulerOptions } from "./internal/scheduler.ts"
+import { holdEventLoop } from "./internal/pool/inPlace.ts"
 import type { JoinError, JoinErrorReason } from "./JoinError.ts"
 import type { JoinHandle } from "./JoinHandle.ts"
 import type { Task } from "./Task.ts"
-import type { ThreadHost } from "./ThreadHost.ts"
 
 // -----------------------------------------------------------------------------
 // Models
@@ -402,31 +399,3 @@ export interface InPlaceOptions {
   /** How long it may hold the event loop before it is warned about. Defaults to 10 ms; `Infinity` for never. */
   readonly budget?: Duration.Input | undefined
 }
-
-// -----------------------------------------------------------------------------
-// Constructors
-// -----------------------------------------------------------------------------
-
-/**
- * What a platform package makes a pool of; times in milliseconds, already validated.
- *
- * @stability unstable
- * @category platforms
- * @since 0.1.0
- */
-export interface MakeOptions extends SchedulerOptions {}
-
-/**
- * Creates a pool over a platform's threads; it shuts down with the scope, within
- * `shutdownMillis + graceMillis + terminateMillis`.
- *
- * **When to use**
- *
- * Use to write a platform package. Programs use its layer.
- *
- * @stability unstable
- * @category platforms
- * @since 0.1.0
- */
-export const make: (key: string, host: ThreadHost, options: MakeOptions) => Effect.Effect<Pool, never, Scope.Scope> =
-  pool.make

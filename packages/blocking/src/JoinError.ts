@@ -26,7 +26,7 @@
  */
 import { hasProperty } from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import { describe } from "./internal/cloneable.ts"
+import { describe } from "./internal/wire/cloneable.ts"
 
 const TypeId = "~effect-blocking/JoinError"
 

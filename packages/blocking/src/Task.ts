@@ -19,11 +19,13 @@
 import type * as Duration from "effect/Duration"
 import type * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
-import { compact, describe, isPlain, markMoved } from "./internal/cloneable.ts"
-import { isStopRequested } from "./internal/controlBlock.ts"
-import type { CheckBody, FailureOf, SuccessOf } from "./internal/taskTypes.ts"
-import { register, type TaskSchemas, threadContext } from "./internal/threadContext.ts"
-import type { ErrorClass } from "./internal/thrown.ts"
+import type { CheckBody, FailureOf, SuccessOf } from "./internal/task/types.ts"
+import { register, threadContext } from "./internal/thread/context.ts"
+import { compact, describe, isPlain } from "./internal/wire/cloneable.ts"
+import type { TaskSchemas } from "./internal/wire/codec.ts"
+import { isStopRequested } from "./internal/wire/controlBlock.ts"
+import { markMoved } from "./internal/wire/moved.ts"
+import type { ErrorClass } from "./internal/wire/thrown.ts"
 
 const TypeId = "~effect-blocking/Task"
 

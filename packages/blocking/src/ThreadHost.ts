@@ -1,7 +1,7 @@
 /**
  * What a platform gives the scheduler: threads, a clock and timers.
  *
- * `Blocking.make` turns a `ThreadHost` into a pool. `@effect-blocking/platform-node`
+ * `makePool` turns a `ThreadHost` into a pool. `@effect-blocking/platform-node`
  * has one over `worker_threads`; a simulated one drives the scheduler in tests. A
  * program that only runs tasks does not need this module.
  *
@@ -9,6 +9,11 @@
  * @stability unstable
  * @since 0.1.0
  */
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { Pool } from "./Blocking.ts"
+import * as pool from "./internal/pool/pool.ts"
+import type { SchedulerOptions } from "./internal/scheduler/scheduler.ts"
 
 export {
   /**
@@ -26,7 +31,7 @@ export {
    * @since 0.1.0
    */
   optionsProblem
-} from "./internal/optionsProblem.ts"
+} from "./internal/task/optionsProblem.ts"
 
 /**
  * A platform's threads, clock and timers.
@@ -52,7 +57,7 @@ export interface ThreadHost {
    * Calls back when the program is to end sooner than it would: the pool then shuts down
    * at once, without `shutdownTimeout`. The answer forgets the callback.
    */
-  readonly onHurry?: (callback: () => void) => () => void
+  readonly onForceShutdown?: (callback: () => void) => () => void
   /** What the log says besides of a thread that could not be terminated: what it means for the process. */
   readonly aboutAbandoned?: () => string | undefined
   /**
@@ -142,3 +147,28 @@ export interface ThreadLink {
   /** `true`: the thread has not claimed the task and never will. */
   readonly revoke: (sequence: number) => boolean
 }
+
+/**
+ * What a platform package makes a pool of; times in milliseconds, already validated.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PoolOptions extends SchedulerOptions {}
+
+/**
+ * Creates a pool over a platform's threads; it shuts down with the scope, within
+ * `shutdownMillis + graceMillis + terminateMillis`.
+ *
+ * **When to use**
+ *
+ * Use to write a platform package. Programs use its layer.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makePool: (
+  key: string,
+  host: ThreadHost,
+  options: PoolOptions
+) => Effect.Effect<Pool, never, Scope.Scope> = pool.make

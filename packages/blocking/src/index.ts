@@ -21,19 +21,4 @@ export * as JoinSet from "./JoinSet.ts"
 /**
  * @since 0.1.0
  */
-export * as RemoteThread from "./RemoteThread.ts"
-
-/**
- * @since 0.1.0
- */
 export * as Task from "./Task.ts"
-
-/**
- * @since 0.1.0
- */
-export * as ThreadHost from "./ThreadHost.ts"
-
-/**
- * @since 0.1.0
- */
-export * as ThreadRunner from "./ThreadRunner.ts"

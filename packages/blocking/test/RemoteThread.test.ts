@@ -1,10 +1,11 @@
-/** Both halves over a board and a channel in memory, which let the test act between any two steps of theirs. */
+/** Both halves over a flags and a channel in memory, which let the test act between any two steps of theirs. */
 import { afterAll, assert, describe, it } from "@effect/vitest"
-import { RemoteThread, Task } from "effect-blocking"
+import { Task } from "effect-blocking"
+import * as RemoteThread from "effect-blocking/RemoteThread"
 import { deserialize, serialize } from "node:v8"
-import * as controlBlock from "../src/internal/controlBlock.ts"
-import * as protocol from "../src/internal/protocol.ts"
-import { threadContext } from "../src/internal/threadContext.ts"
+import { threadContext } from "../src/internal/thread/context.ts"
+import * as controlBlock from "../src/internal/wire/controlBlock.ts"
+import * as protocol from "../src/internal/wire/protocol.ts"
 
 const ran: Array<string> = []
 const body = Task.make(import.meta.url, "body", (name: string) => {
@@ -16,27 +17,27 @@ afterAll(() => {
   threadContext.control = threadContext.refresh = undefined
 })
 
-/** Where the cells of the board are. */
+/** Where the cells of the flags are. */
 const Revoke = 4
 const Claimed = 8
 const Entered = 12
 
 const make = () => {
-  const bytes = new Uint8Array(RemoteThread.boardBytes)
+  const bytes = new Uint8Array(RemoteThread.sharedFlagsBytes)
   const cells = new Int32Array(bytes.buffer)
   /** Called when the thread's half has written there, or is about to read. */
   const hooks: { claimed?: () => void; entered?: (() => void) | undefined; look?: () => void } = {}
-  const board: RemoteThread.Board = {
+  const flags: RemoteThread.SharedFlags = {
     read: (target, position) => target.set(bytes.subarray(position, position + target.length)),
     write: (source, position) => bytes.set(source, position)
   }
-  const boardOfThread: RemoteThread.Board = {
+  const boardOfThread: RemoteThread.SharedFlags = {
     read: (target, position) => {
       hooks.look?.()
-      board.read(target, position)
+      flags.read(target, position)
     },
     write: (source, position) => {
-      board.write(source, position)
+      flags.write(source, position)
       // As the thread writes it: the claim alone first, then from the claim on.
       if (position === Claimed && source.length === 4) hooks.claimed?.()
       if (position + source.length > Entered) hooks.entered?.()
@@ -70,13 +71,13 @@ const make = () => {
   }
   const remote = RemoteThread.connect(start, events, {
     ...common,
-    board,
+    flags,
     send: (message) => void toThread.push(message)
   })
   const thread = RemoteThread.serve({
     ...common,
     start: toThread.shift(),
-    board: boardOfThread,
+    flags: boardOfThread,
     send: (message) => remote.onMessage(message),
     load: (url) => {
       loaded.push(url)

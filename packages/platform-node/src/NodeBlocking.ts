@@ -11,6 +11,7 @@
  */
 import * as Blocking from "effect-blocking/Blocking"
 import * as Task from "effect-blocking/Task"
+import * as ThreadHost from "effect-blocking/ThreadHost"
 import * as Config from "effect/Config"
 import type * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
@@ -148,7 +149,7 @@ export const make = Effect.fnUntraced(function*(
   // each of its threads, and so on.
   if (Task.inPoolThread()) return yield* Effect.die(new Error(startedInThread))
   const { host, isolation, scheduler } = yield* resolve(key, options)
-  return yield* Blocking.make(key, isolation === "process" ? processHost(host) : workerHost(host), scheduler)
+  return yield* ThreadHost.makePool(key, isolation === "process" ? processHost(host) : workerHost(host), scheduler)
 })
 
 const startedInThread = "A pool was made inside a pool thread: a module that defines a task also starts the program. " +

@@ -56,7 +56,7 @@ describe("batches", () => {
     withPool({ maxThreads: 2, keepAlive: "1 minute" }, (pool) =>
       Effect.gen(function*() {
         const [gate, other] = [Gate.make(), Gate.make()]
-        // The second thread is busy while the batch is dealt, and free afterwards.
+        // The second thread is busy while the batch is dispatched, and free afterwards.
         const busy = yield* pool.spawn(tasks.hold, other, 0)
         yield* Gate.arrived(other)
         const { handles } = yield* inOneBatch(pool, around("hold"), gate)

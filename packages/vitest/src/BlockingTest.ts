@@ -2,7 +2,7 @@
  * Test layers for `effect-blocking`: the semantics of a pool of threads, without a thread.
  *
  * `layer` provides the default pool, `layerPool` a named one, each with the real scheduler
- * over pretended threads. Bodies run on the test's own thread, one at a time; arguments,
+ * over simulated threads. Bodies run on the test's own thread, one at a time; arguments,
  * results and errors are really cloned; all time is that of the `Clock`, thus of
  * `TestClock` in `it.effect`. With a layer comes the service `BlockingTest`, over which the
  * functions of this module hold, fail, replace and observe what is run.
@@ -84,7 +84,7 @@ export interface Options {
   readonly gracePeriod?: Duration.Input | undefined
   /** How long a thread may take to be terminated before it is abandoned. Defaults to 1 second. */
   readonly terminateTimeout?: Duration.Input | undefined
-  /** Given to each pretended thread, as a clone, for `Task.threadData()`. */
+  /** Given to each simulated thread, as a clone, for `Task.threadData()`. */
   readonly threadData?: unknown
 }
 
@@ -231,7 +231,7 @@ export const layerPool = <Self>(
  *
  * Returns at once; each handle holds one run, in order. When a held run is released its
  * body runs, and sees whether it was asked to stop. With `native: true` the thread is
- * pretended to be in native code: it cannot be terminated before it is released.
+ * simulated to be in native code: it cannot be terminated before it is released.
  *
  * A run that is still held when the scope closes in which `hold` was called, or that of the
  * pool's layer, is ended there, and the close dies with
@@ -435,7 +435,7 @@ export const drainQueue = <Self = never>(
 ): Effect.Effect<void, never, BlockingTest> => Effect.flatMap(shared, (shared) => shared.find(pool?.key).drain)
 
 /**
- * Ends the pretended thread under a held run, of that task or of any: the run fails with
+ * Ends the simulated thread under a held run, of that task or of any: the run fails with
  * reason `WorkerExited`, and its thread is replaced.
  *
  * **Details**

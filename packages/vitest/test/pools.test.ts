@@ -1,4 +1,4 @@
-/** Real threads, and pretended ones, inside of each of Vitest's own pools: the example's tests run there, and end. */
+/** Real threads, and simulated ones, inside of each of Vitest's own pools: the example's tests run there, and end. */
 import { assert, describe, it } from "@effect/vitest"
 import { execFile } from "node:child_process"
 import { fileURLToPath } from "node:url"

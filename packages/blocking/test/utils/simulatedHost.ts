@@ -3,9 +3,9 @@
  * threads that do what the test says, through the same control block and messages as
  * real ones.
  */
-import type { ThreadHost } from "effect-blocking"
-import * as controlBlock from "../../src/internal/controlBlock.ts"
-import * as protocol from "../../src/internal/protocol.ts"
+import type * as ThreadHost from "effect-blocking/ThreadHost"
+import * as controlBlock from "../../src/internal/wire/controlBlock.ts"
+import * as protocol from "../../src/internal/wire/protocol.ts"
 
 interface Timer {
   readonly at: number
@@ -147,7 +147,7 @@ export class SimulatedHost implements ThreadHost.ThreadHost {
   /** Hears of every message with tasks, by their first arguments. */
   onBatch: (batch: ReadonlyArray<unknown>) => void = () => {}
   /** Tells the pool to end sooner; not there when it has ended. */
-  hurry: (() => void) | undefined
+  forceShutdown: (() => void) | undefined
   private readonly timers = new Set<Timer>()
   private readonly turn: Array<() => void> = []
 
@@ -167,10 +167,10 @@ export class SimulatedHost implements ThreadHost.ThreadHost {
     this.alive = active
   }
 
-  readonly onHurry = (callback: () => void): () => void => {
-    this.hurry = callback
+  readonly onForceShutdown = (callback: () => void): () => void => {
+    this.forceShutdown = callback
     return () => {
-      this.hurry = undefined
+      this.forceShutdown = undefined
     }
   }
 
@@ -196,7 +196,7 @@ export class SimulatedHost implements ThreadHost.ThreadHost {
     for (const callback of this.turn.splice(0)) callback()
   }
 
-  /** Moves the clock and calls what falls due, in order; before that, the event loop turns. */
+  /** Moves the clock and calls what falls due, in order; before that, the event loop's turns. */
   advance(millis: number): void {
     const end = this.time + millis
     this.turnOver()

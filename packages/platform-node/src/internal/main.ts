@@ -1,7 +1,7 @@
 /** Runs an effect as the program: its signals, its exit code, and an exit that no thread can hold. */
 import * as Runtime from "effect/Runtime"
 import * as exitGuard from "./exitGuard.ts"
-import { hurry } from "./hurry.ts"
+import { forceShutdown } from "./forceShutdown.ts"
 
 type Signal = "SIGINT" | "SIGTERM"
 
@@ -30,7 +30,7 @@ export const main = Runtime.makeRunMain(({ fiber, teardown }) => {
     lastAt = now
     count++
     if (count === 1) fiber.interruptUnsafe()
-    else if (count === 2) hurry()
+    else if (count === 2) forceShutdown()
     else process.exit(exitCodes[signal])
   }
   process.on("SIGINT", onSignal)

@@ -1,6 +1,5 @@
 /** From what a user may write to what the scheduler and the host need: defaults, units, ranges. */
-import type * as Blocking from "effect-blocking/Blocking"
-import { optionsProblem } from "effect-blocking/ThreadHost"
+import { optionsProblem, type PoolOptions } from "effect-blocking/ThreadHost"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -13,7 +12,7 @@ import type { LaunchOptions } from "./launch.ts"
 import { encode } from "./processValues.ts"
 
 export interface ResolvedOptions {
-  readonly scheduler: Blocking.MakeOptions
+  readonly scheduler: PoolOptions
   readonly isolation: "thread" | "process"
   readonly host: LaunchOptions
 }

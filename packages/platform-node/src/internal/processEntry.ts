@@ -6,8 +6,8 @@ import * as RemoteThread from "effect-blocking/RemoteThread"
 import { getHeapStatistics } from "node:v8"
 import { Worker } from "node:worker_threads"
 import { sharedClock } from "./clock.ts"
-import * as FileBoard from "./fileBoard.ts"
 import { decode, detach, encode } from "./processValues.ts"
+import * as SharedFile from "./sharedFile.ts"
 
 process.title = process.argv[2]!
 
@@ -19,15 +19,15 @@ const ignore = (): void => {}
 process.on("SIGINT", ignore)
 process.on("SIGTERM", ignore)
 
-/** Where `processHost` puts the board among the descriptors. */
-const boardFd = 4
+/** Where `processHost` puts the shared file among the descriptors. */
+const flagsFd = 4
 
 let retiring = false
 
 process.once("message", (start) => {
-  const { onMessage, onStrayError } = RemoteThread.serve({
+  const { onMessage, onUncaught } = RemoteThread.serve({
     start,
-    board: FileBoard.open(boardFd),
+    flags: SharedFile.open(flagsFd),
     encode,
     decode,
     detach,
@@ -44,8 +44,8 @@ process.once("message", (start) => {
     }
   })
   process.on("message", onMessage)
-  process.on("uncaughtException", onStrayError)
-  process.on("unhandledRejection", onStrayError)
+  process.on("uncaughtException", onUncaught)
+  process.on("unhandledRejection", onUncaught)
   // The first task may come, and never return, at any time from now on.
   setImmediate(watchParent)
 })

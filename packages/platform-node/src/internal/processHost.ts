@@ -4,8 +4,7 @@ import type { ThreadExit, ThreadHost } from "effect-blocking/ThreadHost"
 import { type ChildProcess, fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { eventLoop } from "./eventLoop.ts"
-import * as FileBoard from "./fileBoard.ts"
-import { onHurry } from "./hurry.ts"
+import { onForceShutdown } from "./forceShutdown.ts"
 import {
   checkEntry,
   condition,
@@ -16,6 +15,7 @@ import {
   type ResourceLimits
 } from "./launch.ts"
 import { decode, detach, encode } from "./processValues.ts"
+import * as SharedFile from "./sharedFile.ts"
 
 const entry = entryUrl("processEntry", import.meta.url)
 
@@ -32,11 +32,11 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
   const env = definedOnly(options.env)
   const loop = eventLoop()
 
-  const launch = (name: string, board: FileBoard.OwnedBoard): ChildProcess => {
+  const launch = (name: string, flags: SharedFile.OwnedSharedFile): ChildProcess => {
     const child = fork(fileURLToPath(entry), [name], {
       serialization: "advanced",
       execArgv,
-      stdio: ["ignore", "inherit", "inherit", "ipc", board.fd],
+      stdio: ["ignore", "inherit", "inherit", "ipc", flags.fd],
       ...(env === undefined ? {} : { env })
     })
     // Errors of a start and of a signal: what comes of them is seen by the pid and the exit.
@@ -47,17 +47,17 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
 
   return {
     ...loop,
-    onHurry,
+    onForceShutdown,
     maxTasksPerThread: 1,
     spawn: ({ ordinal, start }, events) => {
       checkEntry(entry)
-      const board = FileBoard.make()
+      const flags = SharedFile.make()
       let child: ChildProcess
       let remote: RemoteThread.RemoteThread
       try {
-        child = launch(`${options.threadName}-${ordinal}`, board)
+        child = launch(`${options.threadName}-${ordinal}`, flags)
         remote = RemoteThread.connect(start, events, {
-          board,
+          flags,
           encode,
           decode,
           detach,
@@ -66,7 +66,7 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
           send: (message) => void child.send(message as object, () => {})
         })
       } catch (error) {
-        board.close()
+        flags.close()
         throw error
       }
 
@@ -77,7 +77,7 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
         if (exit === undefined || ended) return
         ended = true
         events.onExit(exit)
-        board.close()
+        flags.close()
       }
       child.on("message", remote.onMessage)
       child.once("exit", (exitCode, signal) => {

@@ -23,5 +23,5 @@ const runner = ThreadRunner.start({
 port.on("message", runner.onMessage)
 // Tasks that cannot be read here: the scheduler takes them back from a thread that ends.
 port.on("messageerror", () => process.exit(1))
-process.on("uncaughtException", runner.onStrayError)
-process.on("unhandledRejection", runner.onStrayError)
+process.on("uncaughtException", runner.onUncaught)
+process.on("unhandledRejection", runner.onUncaught)

@@ -3,7 +3,7 @@ import type { ThreadHost } from "effect-blocking/ThreadHost"
 import { Worker, type WorkerOptions } from "node:worker_threads"
 import { eventLoop } from "./eventLoop.ts"
 import * as exitGuard from "./exitGuard.ts"
-import { onHurry } from "./hurry.ts"
+import { onForceShutdown } from "./forceShutdown.ts"
 import { checkEntry, condition, definedOnly, entryUrl, failed, inheritedFlags, type LaunchOptions } from "./launch.ts"
 
 const entry = entryUrl("threadEntry", import.meta.url)
@@ -31,7 +31,7 @@ export const workerHost = (options: LaunchOptions): ThreadHost => {
 
   return {
     ...eventLoop(),
-    onHurry,
+    onForceShutdown,
     aboutAbandoned: () => exitGuard.isArmed() ? undefined : held,
     spawn: ({ mayBlock, ordinal, start: workerData }, events) => {
       checkEntry(entry)

@@ -1,6 +1,5 @@
 /** From the options of a layer to those of the scheduler. */
-import type * as Blocking from "effect-blocking/Blocking"
-import { optionsProblem } from "effect-blocking/ThreadHost"
+import { optionsProblem, type PoolOptions } from "effect-blocking/ThreadHost"
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import type { Options } from "../BlockingTest.ts"
@@ -20,7 +19,7 @@ const optionNames = Object.keys(
 )
 
 /** Throws a `RangeError` for options that no pool can have: a test with such is wrong. */
-export const resolve = (options: Options): Blocking.MakeOptions => {
+export const resolve = (options: Options): PoolOptions => {
   const problem = optionsProblem(options, optionNames)
   if (problem !== undefined) throw new RangeError(`BlockingTest ${problem.message}`)
   const integer = (option: "minThreads" | "maxThreads" | "queueCapacity", least: number, byDefault: number): number => {

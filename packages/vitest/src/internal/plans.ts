@@ -2,7 +2,7 @@
 import type { JoinErrorReason } from "effect-blocking/JoinError"
 import * as Deferred from "effect/Deferred"
 import * as Exit from "effect/Exit"
-import type { PretendedHost, PretendedThread } from "./pretendedHost.ts"
+import type { SimulatedHost, SimulatedThread } from "./simulatedHost.ts"
 
 export interface TaskId {
   readonly module: string
@@ -15,7 +15,7 @@ export interface HoldOptions {
   /** Nothing ends its thread while it is held. */
   readonly native: boolean
   /** Only the runs of that pool. */
-  readonly host?: PretendedHost
+  readonly host?: SimulatedHost
 }
 
 /** A run to be held: armed, then held by a thread, then over. */
@@ -27,7 +27,7 @@ export class Hold {
     | { readonly _tag: "Armed" }
     | {
       readonly _tag: "Held"
-      readonly thread: PretendedThread
+      readonly thread: SimulatedThread
       readonly reason: JoinErrorReason | undefined
       readonly go: (reason: JoinErrorReason | undefined) => void
     }
@@ -90,19 +90,19 @@ export class Plans {
   }
 
   /** Runs held on these threads, in the order in which they were asked for. */
-  heldOn(host: PretendedHost): ReadonlyArray<Hold> {
+  heldOn(host: SimulatedHost): ReadonlyArray<Hold> {
     return this.holds.filter(({ state }) => state._tag === "Held" && state.thread.host === host)
   }
 
   /** A run that is held now, on any thread. */
-  held(task: TaskId | undefined): PretendedThread | undefined {
+  held(task: TaskId | undefined): SimulatedThread | undefined {
     for (const { state, task: held } of this.holds) {
       if (state._tag === "Held" && (task === undefined || idOf(task) === idOf(held))) return state.thread
     }
     return undefined
   }
 
-  onBody(module: string, name: string, thread: PretendedThread): Promise<JoinErrorReason | undefined> | undefined {
+  onBody(module: string, name: string, thread: SimulatedThread): Promise<JoinErrorReason | undefined> | undefined {
     const id = idOf({ module, name })
     const reason = this.failures.get(id)?.shift()
     const hold = this.holds.find(({ options, state, task }) =>
@@ -118,7 +118,7 @@ export class Plans {
   }
 
   /** A run that was held on a thread that is gone is held no more. */
-  onExit(thread: PretendedThread): void {
+  onExit(thread: SimulatedThread): void {
     for (const hold of this.holds) {
       if (hold.state._tag === "Held" && hold.state.thread === thread) hold.state = { _tag: "Over" }
     }

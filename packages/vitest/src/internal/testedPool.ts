@@ -1,7 +1,8 @@
-/** One pool of a test: the real scheduler over pretended threads, with a record of the calls. */
+/** One pool of a test: the real scheduler over simulated threads, with a record of the calls. */
 import * as Blocking from "effect-blocking/Blocking"
 import type { JoinError } from "effect-blocking/JoinError"
 import * as Task from "effect-blocking/Task"
+import * as ThreadHost from "effect-blocking/ThreadHost"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -10,7 +11,7 @@ import * as Scope from "effect/Scope"
 import type { Call, Options } from "../BlockingTest.ts"
 import { resolve } from "./options.ts"
 import type { Hold, Plans, TaskId } from "./plans.ts"
-import { PretendedHost } from "./pretendedHost.ts"
+import { SimulatedHost } from "./simulatedHost.ts"
 
 type Recorded = { -readonly [K in keyof Call]: Call[K] }
 
@@ -42,12 +43,12 @@ export class Shared {
 export class TestedPool {
   private fillers: ReadonlyArray<Hold> = []
   private closing: Fiber.Fiber<void> | undefined
-  private readonly host: PretendedHost
+  private readonly host: SimulatedHost
   private readonly pool: Blocking.Pool
   private readonly scope: Scope.Closeable
   private readonly shared: Shared
 
-  constructor(host: PretendedHost, pool: Blocking.Pool, scope: Scope.Closeable, shared: Shared) {
+  constructor(host: SimulatedHost, pool: Blocking.Pool, scope: Scope.Closeable, shared: Shared) {
     this.host = host
     this.pool = pool
     this.scope = scope
@@ -81,7 +82,7 @@ export class TestedPool {
   readonly end: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
     yield* this.drain
     const held = yield* Effect.exit(endHeld(this.shared.plans.heldOn(this.host)))
-    this.host.hurry()
+    this.host.forceShutdown()
     yield* this.close
     for (const [key, pool] of this.shared.pools) {
       if (pool === this) this.shared.pools.delete(key)
@@ -137,7 +138,7 @@ export class TestedPool {
   }
 }
 
-/** Lets the pretended threads go on as far as they can: what they do is done before the next turn. */
+/** Lets the simulated threads go on as far as they can: what they do is done before the next turn. */
 export const settled: Effect.Effect<void> = Effect.yieldNow
 
 /** Later changes by the caller, and moves, do not reach the record. */
@@ -194,10 +195,10 @@ export const make = Effect.fnUntraced(function*(
   const scheduler = resolve(options)
   const clock = yield* Clock.clockWith(Effect.succeed)
   const context = yield* Effect.context<never>()
-  const host = new PretendedHost(clock, context, shared.plans)
+  const host = new SimulatedHost(clock, context, shared.plans)
   // Of its own, so that the test can close it before its layer is.
   const scope = yield* Scope.make()
-  const pool = yield* Scope.provide(Blocking.make(key, host, scheduler), scope)
+  const pool = yield* Scope.provide(ThreadHost.makePool(key, host, scheduler), scope)
   const tested = new TestedPool(host, pool, scope, shared)
   shared.pools.set(key, tested)
   yield* Effect.addFinalizer(() => tested.end)

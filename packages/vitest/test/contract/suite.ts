@@ -1,5 +1,5 @@
 /**
- * What holds on every backend: pretended threads, threads, processes. A rule that holds on
+ * What holds on every backend: simulated threads, threads, processes. A rule that holds on
  * one and not on another is a bug, except for the differences that docs/testing.md lists.
  */
 import { assert, describe, it } from "@effect/vitest"

@@ -1,0 +1,98 @@
+/** One thread held for several calls. */
+import * as Effect from "effect/Effect"
+import type { Lease } from "../../Blocking.ts"
+import { Cancelled, type JoinError, type JoinErrorReason, WorkerExited } from "../../JoinError.ts"
+import type { Task } from "../../Task.ts"
+import type { PoolThread } from "../scheduler/poolThread.ts"
+import { type Run, type RunExit, RunList } from "../scheduler/run.ts"
+import type { Scheduler } from "../scheduler/scheduler.ts"
+import { pseudoTask, resolve } from "../task/resolved.ts"
+import { stopAndWait } from "./stopping.ts"
+
+const request = pseudoTask("lease")
+
+/** Said to the calls that come after the one in which it happened. */
+const lostThread = (): Error =>
+  new Error("A lease ends with its thread: one of its calls was stopped by force, or ended the thread")
+
+class LeaseState implements Lease {
+  /** Calls that came while the thread was busy with another one. */
+  private readonly calls = new RunList()
+  private thread: PoolThread | undefined
+  private holder: Run | undefined
+  /** Why no more calls are taken: the lease has ended, or its thread. */
+  private ended: (() => JoinErrorReason) | undefined
+  private readonly scheduler: Scheduler
+
+  constructor(scheduler: Scheduler) {
+    this.scheduler = scheduler
+  }
+
+  readonly acquire: Effect.Effect<void, JoinError> = Effect.callback((resume) => {
+    const holder = this.scheduler.requestLease(request, (thread) => {
+      this.thread = thread
+      thread.lease = {
+        onFree: () => this.next(),
+        onClosing: () => {
+          for (const run of this.calls.toArray()) if (!run.task.mandatory) this.scheduler.cancelQueued(run)
+        },
+        onLost: (exitCode) =>
+          this.end(() => new WorkerExited({ ...(exitCode === undefined ? {} : { exitCode }), cause: lostThread() }))
+      }
+      resume(Effect.void)
+    }, (exit: RunExit) => resume(exit as Effect.Effect<void, JoinError>))
+    this.holder = holder
+    return Effect.sync(() => this.scheduler.stop(holder, "Interrupt"))
+  })
+
+  readonly release: Effect.Effect<void> = Effect.suspend(() => {
+    if (this.thread === undefined) return Effect.void
+    this.end(() => new Cancelled({ stage: "Queued", by: "Abort" }))
+    const running = this.thread.assigned.slice()
+    this.scheduler.release(this.holder!)
+    return stopAndWait(this.scheduler, running, "Abort")
+  })
+
+  readonly run = <Args extends ReadonlyArray<unknown>, A, E>(
+    task: Task<Args, A, E>,
+    ...args: Args
+  ): Effect.Effect<A, E | JoinError> =>
+    Effect.callback((resume) => {
+      const run = this.scheduler.makeLeasedRun(
+        resolve(task),
+        args as ReadonlyArray<unknown> as Array<unknown>,
+        (exit) => resume(exit as Effect.Effect<A, E | JoinError>)
+      )
+      if (run === undefined) return
+      if (this.ended !== undefined) return this.scheduler.fail(run, this.ended)
+      this.scheduler.submitTo(this.thread!, run, this.calls)
+      return stopAndWait(this.scheduler, [run], "Interrupt")
+    })
+
+  private next(): void {
+    const run = this.calls.shift()
+    if (run !== undefined) this.scheduler.submitTo(this.thread!, run, this.calls)
+  }
+
+  private end(reason: () => JoinErrorReason): void {
+    if (this.ended !== undefined) return
+    this.ended = reason
+    for (const run of this.calls.toArray()) {
+      if (run.list === undefined) continue
+      run.list.remove(run)
+      this.scheduler.fail(run, reason)
+    }
+  }
+}
+
+export const lease =
+  (scheduler: Scheduler) =>
+  <A, E, R>(use: (lease: Lease) => Effect.Effect<A, E, R>): Effect.Effect<A, E | JoinError, R> =>
+    Effect.uninterruptibleMask((restore) => {
+      const state = new LeaseState(scheduler)
+      // The release is in place before the thread is asked for: an interruption can
+      // come after the thread was granted and before this fiber knows.
+      return restore(Effect.flatMap(state.acquire, () => use(state))).pipe(
+        Effect.onExit(() => state.release)
+      )
+    })

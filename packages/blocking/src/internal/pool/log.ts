@@ -1,0 +1,70 @@
+/** What a pool writes to the log. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import type { ThreadHost } from "../../ThreadHost.ts"
+import type { SchedulerEvent } from "../scheduler/events.ts"
+import type { ShutdownReport } from "../scheduler/shutdown.ts"
+import { describeExit } from "../scheduler/threads.ts"
+
+export const logEvent = (event: SchedulerEvent, host: ThreadHost): Effect.Effect<void> => {
+  switch (event._tag) {
+    case "UncaughtError":
+      return Effect.logError(
+        `Nobody caught an error on pool thread ${event.threadId}; the task that last ran there is ` +
+          (event.task === undefined ? "none" : `"${event.task}"`),
+        event.error
+      )
+    case "UnreadPanic":
+      return Effect.logWarning("A task panicked, and nobody has read it yet", Cause.fail(event.error))
+    case "ListenerFailed":
+      return Effect.logError(
+        `Someone who was told of the end of task "${event.task}" threw: a tracer, or an observer of a fiber`,
+        event.error
+      )
+    case "PreloadFailed":
+      return Effect.logWarning(`Could not preload ${event.module} in a pool thread`, event.cause)
+    case "StartFailed":
+      return Effect.logWarning(`Could not start a pool thread (attempt ${event.attempt})`, event.cause)
+    case "ThreadLost":
+      return Effect.logWarning(
+        `Pool thread ${event.threadId} ended while it was idle, with ${describeExit(event.exit)}`,
+        ...(event.exit.cause === undefined ? [] : [event.exit.cause])
+      )
+    case "ThreadWedged":
+      return Effect.logWarning(
+        `Pool thread ${event.threadId} did not answer for ${event.millis} ms and is terminated: ` +
+          "a module that does not finish loading, or a task that left synchronous work behind"
+      )
+    case "ThreadAbandoned": {
+      const more = host.aboutAbandoned?.()
+      return Effect.logWarning(
+        `Pool thread ${event.threadId} could not be terminated and was abandoned` +
+          (event.task === undefined ? "" : `; it runs task "${event.task}"`) +
+          (more === undefined ? "" : `. ${more}`)
+      )
+    }
+    case "Stop":
+      return Effect.logDebug(
+        event.step === "Requested"
+          ? `Task "${event.task}" on pool thread ${event.threadId} is asked to stop (${event.by})`
+          : `Pool thread ${event.threadId} is terminated: task "${event.task}" was asked to stop and did not (${event.by})`
+      )
+    case "StuckLimit":
+      return Effect.logError(
+        `${event.stuck} threads of the pool are stuck in native code: it goes on with at most ${event.places} ` +
+          "until one of them has ended"
+      )
+  }
+}
+
+/** Says what a shutdown had to cut short; nothing, if that is nothing. */
+export const logShutdown = ({ abandoned, cancelled, terminated }: ShutdownReport): Effect.Effect<void> =>
+  cancelled === 0 && terminated.length === 0 && abandoned.length === 0
+    ? Effect.void
+    : Effect.logWarning(
+      "Pool shut down before all of its tasks had ended: " +
+        `${cancelled} cancelled in the queue, ${terminated.length} terminated${listed(terminated)}, ` +
+        `${abandoned.length} abandoned${listed(abandoned)}`
+    )
+
+const listed = (tasks: ReadonlyArray<string>): string => tasks.length === 0 ? "" : ` (${tasks.join(", ")})`

@@ -1,0 +1,49 @@
+/** A span for each task of a fiber that is traced; nothing at all for the others. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type * as Tracer from "effect/Tracer"
+import type { TaskOptions } from "../../Task.ts"
+import type { Run, RunExit } from "../scheduler/run.ts"
+
+/** A span that has begun with the submission of its task. */
+export interface TaskSpan {
+  /** Ends it with what the run came to. */
+  readonly end: (run: Run, exit: RunExit) => void
+}
+
+interface TracedTask {
+  readonly name: string
+  readonly module: string
+  readonly options: TaskOptions
+}
+
+/** Begins a span under the current fiber's, `undefined` if that has none. */
+export const beginSpan = (pool: string, task: TracedTask): TaskSpan | undefined => {
+  const fiber = Fiber.getCurrent()
+  if (fiber === undefined || fiber.cache.span === undefined) return undefined
+  const { attributes } = task.options
+  // Through `makeSpan`, which knows of sampling, links and a tracer that is off.
+  const span: Tracer.Span = Effect.runSyncWith(fiber.context)(Effect.makeSpan(`task ${task.name}`, {
+    kind: "internal",
+    attributes: {
+      ...attributes,
+      "blocking.pool": pool,
+      "blocking.task": task.name,
+      "blocking.module": task.module
+    }
+  }))
+  const clock = fiber.getRef(Clock.Clock)
+  return {
+    end: (run, exit) => {
+      span.attribute("blocking.task_id", run.id)
+      if (run.thread !== undefined) span.attribute("blocking.thread_id", run.thread.thread.threadId)
+      const { endedAt, startedAt } = run.detailed()
+      if (startedAt > 0) {
+        span.attribute("blocking.queue_wait_millis", startedAt - run.submittedAt)
+        span.attribute("blocking.run_time_millis", endedAt - startedAt)
+      }
+      span.end(clock.currentTimeNanosUnsafe(), exit)
+    }
+  }
+}

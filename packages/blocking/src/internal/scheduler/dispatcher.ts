@@ -1,0 +1,190 @@
+/** Which run goes to which thread, and back: batches, and what a thread has not claimed. */
+import * as controlBlock from "../wire/controlBlock.ts"
+import * as protocol from "../wire/protocol.ts"
+import { notCloneable } from "./arguments.ts"
+import type { Outcome } from "./outcome.ts"
+import type { PoolThread } from "./poolThread.ts"
+import { Assigned, Done, Run, type RunList } from "./run.ts"
+import type { Threads } from "./threads.ts"
+
+/**
+ * How long a batch is meant to keep its thread busy, by the mean time of its tasks.
+ * Measured: ten times what the message costs; longer batches gain little and make
+ * what is behind them wait.
+ */
+const batchMillis = 0.5
+
+/** What is dispatched to one thread. */
+interface Batch {
+  readonly thread: PoolThread
+  readonly message: protocol.RunMessage
+  transfer: Array<object> | undefined
+  /** The lease that it goes to instead of tasks. */
+  lease: Run | undefined
+  millis: number
+  full: boolean
+}
+
+/** What is left to be told when all is dispatched: who is told can call back in. */
+export interface Dispatched {
+  readonly refused: Array<readonly [Run, Outcome]>
+  readonly leases: Array<readonly [Run, PoolThread]>
+}
+
+export interface DispatcherListener {
+  /** The thread has just been sent something. */
+  readonly onSent: (thread: PoolThread) => void
+  /** The run is in a queue no longer. */
+  readonly onTaken: (run: Run) => void
+  /** The thread was meant to get something, and did not. */
+  readonly onUnused: (thread: PoolThread) => void
+}
+
+export class Dispatcher {
+  private readonly queue: RunList
+  private readonly threads: Threads
+  /** The most that a thread is sent at once. */
+  private readonly maxTasks: number
+  private readonly listener: DispatcherListener
+
+  constructor(queue: RunList, threads: Threads, maxTasks: number, listener: DispatcherListener) {
+    this.queue = queue
+    this.threads = threads
+    this.maxTasks = Math.min(maxTasks, controlBlock.capacity)
+    this.listener = listener
+  }
+
+  /** Sends one run to a thread. If its arguments cannot cross, answers what it comes to; the thread is spared. */
+  assign(thread: PoolThread, run: Run): Outcome | undefined {
+    const message = emptyMessage()
+    this.add(message, thread, run)
+    try {
+      thread.thread.post(message, run.transfer)
+    } catch (error) {
+      thread.assigned.pop()
+      return notCloneable(run, error)
+    }
+    this.listener.onSent(thread)
+    return undefined
+  }
+
+  /**
+   * Deals the queue out to idle threads, in turn, so that tasks start in the order in
+   * which they came. A thread gets as many as keep it busy for a moment; a task that is
+   * long, or not known yet, travels alone.
+   */
+  dispatch(): Dispatched {
+    const { queue, threads } = this
+    const dispatched: Dispatched = { refused: [], leases: [] }
+    const batches: Array<Batch> = []
+    while (batches.length < queue.size) {
+      const thread = threads.takeIdle()
+      if (thread === undefined) break
+      batches.push({ thread, message: emptyMessage(), transfer: undefined, lease: undefined, millis: 0, full: false })
+    }
+    let open = batches.length
+    for (let i = 0; open > 0; i = i + 1 < batches.length ? i + 1 : 0) {
+      const batch = batches[i]!
+      if (batch.full) continue
+      const run = queue.peek()
+      if (run === undefined) break
+      const cost = travelsAlone(run) ? Infinity : run.definition.meanMillis
+      if (batch.thread.assigned.length > 0 && batch.millis + cost > batchMillis) {
+        batch.full = true
+        open--
+        continue
+      }
+      queue.shift()
+      if (run.isLease) {
+        batch.lease = run
+        batch.full = true
+        open--
+        continue
+      }
+      this.add(batch.message, batch.thread, run)
+      batch.transfer = run.transfer
+      batch.millis += cost
+      if (batch.thread.assigned.length >= this.maxTasks) {
+        batch.full = true
+        open--
+      }
+    }
+    for (const batch of batches) this.send(batch, dispatched)
+    return dispatched
+  }
+
+  private send({ lease, message, thread, transfer }: Batch, dispatched: Dispatched): void {
+    if (lease !== undefined) {
+      dispatched.leases.push([lease, thread])
+      return
+    }
+    if (thread.assigned.length === 0) return this.threads.putBack(thread)
+    try {
+      thread.thread.post(message, transfer)
+      this.listener.onSent(thread)
+    } catch {
+      // What was queued could be cloned before, but not all of it is a copy: a task taken
+      // back from a thread still has its caller's arguments. One by one the culprit is found.
+      for (const run of thread.assigned.splice(0)) {
+        const outcome = this.assign(thread, run)
+        if (outcome !== undefined) dispatched.refused.push([run, outcome])
+      }
+      if (thread.assigned.length === 0) this.listener.onUnused(thread)
+    }
+  }
+
+  private add(message: protocol.RunMessage, thread: PoolThread, run: Run): void {
+    const { args, definition } = run
+    const { index } = definition
+    if (thread.defined[index] === undefined) {
+      thread.thread.post([protocol.Define, index, definition.module, definition.name], undefined)
+      thread.defined[index] = true
+    }
+    this.listener.onTaken(run)
+    const sequence = thread.nextSequence()
+    run.state = Assigned
+    run.thread = thread
+    run.sequence = sequence
+    thread.assigned.push(run)
+    if (!controlBlock.offer(thread.control, sequence, index, args)) message.push(message[2], args)
+    if (message[2] === 0) message[1] = sequence
+    message[2]++
+  }
+
+  /**
+   * Takes back what the thread has not claimed, the last first. If that is all it has,
+   * it is still busy until it has passed the last.
+   */
+  takeBack(thread: PoolThread): Array<Run> {
+    const taken: Array<Run> = []
+    for (let i = thread.assigned.length - 1; i >= 0; i--) {
+      const run = thread.assigned[i]!
+      if (run.state !== Assigned) continue
+      // Moved buffers, and what a lease is held for, are in that thread as long as it lives.
+      if (thread.state === "Ready" && (run.transfer !== undefined || thread.lease !== undefined)) continue
+      if (!thread.revoke(run)) continue
+      if (thread.assigned.length === 1 && thread.state === "Ready") thread.assigned[0] = passedOver(run)
+      else thread.assigned.splice(i, 1)
+      taken.push(run)
+    }
+    return taken
+  }
+}
+
+/**
+ * Moved buffers cannot be taken back, so nothing may hold up the task that they are
+ * for; and who was with a thread that died may have been what killed it.
+ */
+const travelsAlone = ({ details }: Run): boolean =>
+  details !== undefined &&
+  (details.onGranted !== undefined || details.transfer !== undefined || details.losses > 0)
+
+const emptyMessage = (): protocol.RunMessage => [protocol.Run, 0, 0]
+
+/** Stands for a run that was taken back, until its thread has passed it. */
+const passedOver = (run: Run): Run => {
+  const passed = new Run(run.id, run.task, run.definition, [], run.submittedAt, () => {}, undefined)
+  passed.state = Done
+  passed.sequence = run.sequence
+  return passed
+}

@@ -1,0 +1,120 @@
+/**
+ * Looks after threads that have something to do: results that lie in the block, tasks
+ * over their time limit, batches that do not go on, threads that do not answer. One
+ * timer for the pool, whatever the number of tasks.
+ */
+import type { ThreadHost } from "../../ThreadHost.ts"
+import * as controlBlock from "../wire/controlBlock.ts"
+import type { PoolThread } from "./poolThread.ts"
+import { Assigned, Done, type Run } from "./run.ts"
+import { startTimeoutMillis, type Threads } from "./threads.ts"
+
+/** A task that runs longer has stalled what was sent behind it. Arbitrary: above the batch, about a timer's tick. */
+const stallMillis = 1
+
+/** A thread that has not claimed the first of its tasks by then is busy with something else. Arbitrary. */
+const unresponsiveMillis = 20
+
+/** A thread that claims nothing for so long is given up. Arbitrary: longer than any pause of the machine. */
+const wedgedMillis = 5000
+
+export interface MonitorListener {
+  /** What has ended in the block need not wait for the message about it. */
+  readonly onTick: (thread: PoolThread) => void
+  readonly onTimeLimit: (run: Run) => void
+  /** What is behind the thread's first task could run elsewhere. */
+  readonly onStalled: (thread: PoolThread) => void
+  /** The thread has done nothing with its first task for so many milliseconds, or has been loading the module of one. */
+  readonly onWedged: (thread: PoolThread, millis: number, loading: Run | undefined) => void
+}
+
+export class Monitor {
+  private cancelTimer: (() => void) | undefined
+  private timerAt = Infinity
+  private readonly host: ThreadHost
+  private readonly threads: Threads
+  private readonly listener: MonitorListener
+
+  constructor(host: ThreadHost, threads: Threads, listener: MonitorListener) {
+    this.host = host
+    this.threads = threads
+    this.listener = listener
+  }
+
+  /** The thread has just been sent something: looks after it as soon as that can matter. */
+  sent(thread: PoolThread): void {
+    const now = this.host.now()
+    thread.sentAt = now
+    this.wakeIn(this.inspect(thread, now), now)
+  }
+
+  stop(): void {
+    this.cancelTimer?.()
+    this.cancelTimer = undefined
+    this.timerAt = Infinity
+  }
+
+  private wakeIn(delayMillis: number, now: number): void {
+    const at = now + delayMillis
+    if (at >= this.timerAt) return
+    this.cancelTimer?.()
+    this.timerAt = at
+    this.cancelTimer = this.host.schedule(delayMillis, () => this.tick())
+  }
+
+  private tick(): void {
+    this.cancelTimer = undefined
+    this.timerAt = Infinity
+    let next = Infinity
+    for (const thread of Array.from(this.threads.all)) {
+      if (thread.assigned.length === 0) continue
+      this.listener.onTick(thread)
+      next = Math.min(next, this.inspect(thread, this.host.now()))
+    }
+    this.wakeIn(next, this.host.now())
+  }
+
+  /** Acts on what is due; says in how many milliseconds to look again. */
+  private inspect(thread: PoolThread, now: number): number {
+    const { assigned } = thread
+    // All that it had may just have been found in the block.
+    if (thread.state !== "Ready" || assigned.length === 0) return Infinity
+    const behind = assigned.length > 1
+    let next = Infinity
+    for (const run of assigned) {
+      const limit = run.task.timeLimitMillis
+      if (limit === undefined || run.state === Done || run.stop === "TimeLimit") continue
+      // The thread tells in its block when it entered the body: no wait counts.
+      const startedAt = thread.startedAt(run)
+      const left = startedAt === undefined ? limit : startedAt + limit - now
+      if (left <= 0) this.listener.onTimeLimit(run)
+      else next = Math.min(next, left)
+    }
+    // The first of its tasks keeps what is behind it waiting: by running, or loading its
+    // module, or because the thread is in something that a task has left behind.
+    const { running } = thread
+    const first = assigned[0]!
+    if (running === undefined && thread.expected !== first && controlBlock.hasEnded(thread.control, first.sequence)) {
+      // Its result has perhaps arrived and not been read: timers come first. From here on it is waited for.
+      thread.expected = first
+      thread.sentAt = now
+    }
+    const since = running === undefined ? undefined : thread.startedAt(running)
+    const waited = now - (since ?? thread.sentAt)
+    if (since === undefined) {
+      const limit = running === undefined ? wedgedMillis : startTimeoutMillis
+      if (waited > limit) {
+        this.listener.onWedged(thread, limit, running)
+        return Infinity
+      }
+      next = Math.min(next, Math.max(limit - waited, stallMillis))
+    }
+    if (running !== undefined && !behind) return next
+    // A batch is looked after at every tick: its first task can be entered at any time.
+    next = Math.min(next, behind ? stallMillis : unresponsiveMillis)
+    const stalled = waited > (running === undefined ? unresponsiveMillis : stallMillis)
+    const elsewhere = this.threads.idleCount > 0 || this.threads.startable > 0
+    if (stalled && elsewhere && assigned.some((run) => run.state === Assigned)) this.listener.onStalled(thread)
+    return next
+  }
+}

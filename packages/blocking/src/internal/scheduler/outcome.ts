@@ -1,0 +1,135 @@
+/** From what a thread reports to the exit that the caller gets. */
+import * as Data from "effect/Data"
+import * as Exit from "effect/Exit"
+import {
+  Cancelled,
+  JoinError,
+  type JoinErrorReason,
+  LoadFailed,
+  NotCloneable,
+  Panicked,
+  type Stopped,
+  TimedOut
+} from "../../JoinError.ts"
+import { describe, NotCloneableError } from "../wire/cloneable.ts"
+import * as protocol from "../wire/protocol.ts"
+import { decode } from "../wire/thrown.ts"
+import type { Run, RunExit } from "./run.ts"
+
+/** A run's exit, and the name under which it is counted. */
+export interface Outcome {
+  readonly kind: OutcomeKind
+  readonly exit: RunExit
+}
+
+export type OutcomeKind = "Succeeded" | "Failed" | JoinErrorReason["_tag"]
+
+const V8Error = Error as ErrorConstructor & { stackTraceLimit: number }
+
+/** A stack would show this library and no line of the program: neither error takes one. */
+export const joinError = (
+  task: { readonly name: string; readonly module: string },
+  id: number,
+  makeReason: () => JoinErrorReason
+): JoinError => {
+  const limit = V8Error.stackTraceLimit
+  V8Error.stackTraceLimit = 0
+  try {
+    return new JoinError({ task: task.name, module: task.module, id, reason: makeReason() })
+  } finally {
+    V8Error.stackTraceLimit = limit
+  }
+}
+
+export const failure = (run: Run, makeReason: () => JoinErrorReason): Outcome => {
+  const error = joinError(run.task, run.id, makeReason)
+  return { kind: error.reason._tag, exit: Exit.fail(error) }
+}
+
+/** Nobody reads the exit of a run whose caller was interrupted: one serves for all. */
+const interrupted: Outcome = { kind: "Cancelled", exit: Exit.interrupt() }
+
+/** The run was taken back before a thread had claimed it. */
+export const cancelledInQueue = (run: Run): Outcome =>
+  run.stop === "Interrupt"
+    ? interrupted
+    : failure(run, () => new Cancelled({ stage: "Queued", by: run.stop === "Shutdown" ? "Shutdown" : "Abort" }))
+
+/** The run was stopped after it had been claimed. */
+export const stopped = (run: Run, how: Stopped): Outcome => {
+  switch (run.stop) {
+    case "TimeLimit":
+      return failure(run, () => new TimedOut({ limitMillis: run.task.timeLimitMillis!, stopped: how }))
+    case "Interrupt":
+      return interrupted
+    default:
+      return failure(
+        run,
+        () => new Cancelled({ stage: "Running", by: run.stop === "Shutdown" ? "Shutdown" : "Abort", stopped: how })
+      )
+  }
+}
+
+/** What a thread reported of a run that it had claimed. */
+export const reported = (run: Run, status: number, value: unknown): Outcome => {
+  try {
+    return read(run, status, value)
+  } catch (error) {
+    // A transformation of the task's own schema threw: that is its outcome, and nobody else's.
+    return failure(run, () => new NotCloneable({ side: "success", path: "result", detail: describe(error) }))
+  }
+}
+
+const read = (run: Run, status: number, value: unknown): Outcome => {
+  const { codec, errors } = run.task
+  switch (status) {
+    case protocol.Succeeded: {
+      // The caller asked for a limit and has it, even if the body ended in its grace period.
+      if (run.stop === "TimeLimit") return stopped(run, "Checkpoint")
+      return codec === undefined
+        ? { kind: "Succeeded", exit: Exit.succeed(value) }
+        : decoded(run, "Succeeded", codec.decodeSuccess, value, Exit.succeed)
+    }
+    case protocol.Failed: {
+      if (run.stop === "TimeLimit") return stopped(run, "Checkpoint")
+      const error = decode(value, errors, Data.Error.prototype)
+      return codec === undefined
+        ? { kind: "Failed", exit: Exit.fail(error) }
+        : decoded(run, "Failed", codec.decodeError, error, Exit.fail)
+    }
+    case protocol.Panicked:
+      return failure(run, () => new Panicked({ thrown: decode(value, errors) }))
+    case protocol.Stopped:
+      return stopped(run, "Checkpoint")
+    case protocol.NotCloneable:
+      return failure(run, () => new NotCloneable(value as protocol.NotCloneableValue))
+    case protocol.Injected:
+      return failure(run, () => value as JoinErrorReason)
+    default: {
+      const { cause, names } = value as protocol.LoadFailure
+      return failure(run, () => new LoadFailed(loadFailure(run.task.module, cause, names)))
+    }
+  }
+}
+
+/** The fields of a `LoadFailed`. */
+export const loadFailure = (url: string, cause: unknown, names: ReadonlyArray<string>) => ({
+  url,
+  names,
+  ...(cause === undefined ? {} : { cause: decode(cause, []) })
+})
+
+const decoded = (
+  run: Run,
+  kind: "Succeeded" | "Failed",
+  convert: (value: unknown) => unknown,
+  value: unknown,
+  make: (value: unknown) => RunExit
+): Outcome => {
+  try {
+    return { kind, exit: make(convert(value)) }
+  } catch (error) {
+    if (!(error instanceof NotCloneableError)) throw error
+    return failure(run, () => new NotCloneable({ side: error.side, path: error.path, detail: error.message }))
+  }
+}

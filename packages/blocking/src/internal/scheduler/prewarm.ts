@@ -1,0 +1,55 @@
+/** Who waits for threads to be ready. */
+import type { PreloadFailure } from "../wire/protocol.ts"
+import type { Threads } from "./threads.ts"
+
+export type PrewarmFailure =
+  | { readonly _tag: "ShutDown" }
+  | { readonly _tag: "SpawnFailed"; readonly attempts: number; readonly cause: unknown }
+  | ({ readonly _tag: "LoadFailed" } & PreloadFailure)
+
+export class Prewarm {
+  private preloadFailures: ReadonlyArray<PreloadFailure> = []
+  private readonly watchers = new Set<(failed?: PrewarmFailure) => void>()
+  /** The most that any of them wants. */
+  private most = 0
+  private readonly threads: Threads
+
+  constructor(threads: Threads) {
+    this.threads = threads
+  }
+
+  get isWaiting(): boolean {
+    return this.watchers.size > 0
+  }
+
+  /** Wants so many threads ready, and calls back, once, with what came of it; the answer cancels it. */
+  request(count: number, onEnd: (failed: PrewarmFailure | undefined) => void): () => void {
+    const forget = (): void => {
+      this.watchers.delete(watcher)
+      // As long as someone waits for them, no thread retires.
+      if (!this.isWaiting) this.threads.want(this.most = 0)
+    }
+    const watcher = (failed?: PrewarmFailure): void => {
+      // Stuck threads can leave fewer places; with none the start fails.
+      const possible = Math.min(count, Math.max(1, this.threads.places))
+      if (failed === undefined && this.threads.readyCount < possible) return
+      forget()
+      const preloadFailure = this.preloadFailures[0]
+      onEnd(failed ?? (preloadFailure === undefined ? undefined : { _tag: "LoadFailed", ...preloadFailure }))
+    }
+    this.watchers.add(watcher)
+    this.threads.want(this.most = Math.max(this.most, count))
+    return forget
+  }
+
+  /** A thread is ready, and this is what it could not load. */
+  onReady(preloadFailures: ReadonlyArray<PreloadFailure>): void {
+    this.preloadFailures = preloadFailures
+    this.check()
+  }
+
+  /** Tells those who wait if there is something to tell. */
+  check(failed?: PrewarmFailure): void {
+    for (const watcher of Array.from(this.watchers)) watcher(failed)
+  }
+}

@@ -1,0 +1,110 @@
+/** The scheduler's half of a thread that shares no memory: what stands in for the control block. */
+import type { Channel, RemoteThread } from "../../RemoteThread.ts"
+import type { ThreadEvents, ThreadLink } from "../../ThreadHost.ts"
+import { describe, findUncloneable, isMutable, NotCloneableError } from "../wire/cloneable.ts"
+import * as controlBlock from "../wire/controlBlock.ts"
+import * as protocol from "../wire/protocol.ts"
+import * as remote from "../wire/remote.ts"
+
+class RemoteThreadImpl implements RemoteThread, ThreadLink {
+  readonly link: ThreadLink = this
+  /** The task that is out, 0 for none, and when it was sent. */
+  private sequence = 0
+  private sentAt = 0
+  private readonly control: controlBlock.ControlBlock
+  private readonly flags: remote.SharedFlagsView
+  private readonly events: ThreadEvents
+  private readonly channel: Channel
+
+  constructor({ control, ...start }: protocol.ThreadStart, events: ThreadEvents, channel: Channel) {
+    this.control = controlBlock.view(control)
+    this.flags = new remote.SharedFlagsView(channel.flags)
+    this.events = events
+    this.channel = channel
+    channel.send(channel.encode(start))
+  }
+
+  readonly post = (message: unknown, transfer: Array<object> | undefined): void => {
+    const { channel, control } = this
+    const posted = message as protocol.ToThread
+    if (posted[0] !== protocol.Run) return channel.send(channel.encode(posted))
+    // One task at a time (`maxTasksPerThread`): the message has no other.
+    const sequence = posted[1]
+    const args = (posted[4] ?? controlBlock.argumentsOf(control, sequence)) as ReadonlyArray<unknown>
+    let packed: unknown = args
+    if (args.some(isMutable)) {
+      try {
+        packed = channel.encode(args)
+      } catch (error) {
+        // A structured clone, by which the scheduler would look for it, may well accept it.
+        const found = findUncloneable(args, "arguments", channel.encode)
+        throw new NotCloneableError("argument", found?.path ?? "arguments", found?.detail ?? describe(error))
+      }
+    }
+    this.sequence = sequence
+    this.sentAt = channel.now()
+    channel.send([sequence, controlBlock.taskOf(control, sequence), packed] satisfies remote.RunMessage)
+    if (transfer !== undefined) channel.detach(transfer)
+  }
+
+  readonly refresh = (): void => {
+    const { control, sequence } = this
+    if (sequence === 0 || controlBlock.isEntered(control, sequence)) return
+    const { flags } = this
+    flags.read()
+    if (flags.int32[remote.Claimed] !== sequence) return
+    // Refused if the scheduler has taken the task back: the thread passes it over.
+    controlBlock.claim(control, sequence)
+    if (flags.int32[remote.Entered] !== sequence || !controlBlock.isClaimed(control, sequence)) return
+    // Flags that are read while it is written can still have the time of the former
+    // task: then the time of sending is the nearest.
+    controlBlock.enter(control, sequence, Math.max(flags.float64[remote.Started]!, this.sentAt))
+  }
+
+  readonly requestStop = (sequence: number): void => {
+    if (sequence !== this.sequence) return
+    this.flags.write(remote.Stop, sequence)
+    this.refresh()
+  }
+
+  // There is no compare-exchange between the two. The thread claims the task and then
+  // looks whether it is wanted back; this side says that it wants it back and then looks
+  // whether it was claimed. If both have, the thread waits for the word of this side,
+  // which follows at once.
+  readonly revoke = (sequence: number): boolean => {
+    const { control, flags } = this
+    this.refresh()
+    if (sequence !== this.sequence || controlBlock.isClaimed(control, sequence)) return false
+    flags.write(remote.Revoke, sequence)
+    this.refresh()
+    const claimed = controlBlock.isClaimed(control, sequence)
+    flags.write(remote.Revoke, claimed ? 0 : -sequence)
+    return !claimed && controlBlock.revoke(control, sequence)
+  }
+
+  readonly onMessage = (message: unknown): void => {
+    const { channel, control, events } = this
+    if (!Array.isArray(message) || message[0] !== remote.ours) return
+    const received = message as ReadonlyArray<unknown> as remote.EndedMessage | remote.EncodedMessage
+    let passedOn: unknown
+    try {
+      if (received.length === 2) {
+        passedOn = channel.decode(received[1])
+      } else {
+        const [, sequence, startTime, endTime, heap, status, value] = received
+        this.sequence = 0
+        controlBlock.setHeap(control, heap)
+        controlBlock.willPost(control, sequence)
+        controlBlock.end(control, sequence, startTime, endTime)
+        passedOn = [protocol.Progress, sequence, status, remote.unpack(value, channel.decode)]
+      }
+    } catch (error) {
+      return events.onMessageError(error)
+    }
+    events.onMessage(passedOn)
+  }
+}
+
+/** Connects a thread that shares no memory. */
+export const connect = (start: unknown, events: ThreadEvents, channel: Channel): RemoteThread =>
+  new RemoteThreadImpl(start as protocol.ThreadStart, events, channel)

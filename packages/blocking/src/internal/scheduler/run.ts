@@ -1,0 +1,150 @@
+/**
+ * One submission of a task: what the scheduler knows of it from the call to its
+ * end, and the queue in which it waits.
+ *
+ * A million of them can wait at once. What only some have is in `RunDetails`.
+ */
+import type * as Exit from "effect/Exit"
+import type { ResolvedTask } from "../task/resolved.ts"
+import type { PoolThread } from "./poolThread.ts"
+import type { QueueDeadline } from "./queueTimeLimits.ts"
+import type { TaskDefinition } from "./taskDefinitions.ts"
+
+/** Its submitter is suspended because the queue is full. */
+export const Waiting = 0
+/** In the queue. */
+export const Queued = 1
+/** Sent to a thread, which may or may not have claimed it. */
+export const Assigned = 2
+/** Ended, whatever its thread may still be doing. */
+export const Done = 3
+
+/** Who asked for the stop. Nobody reads the exit of an interrupted run. */
+export type StopBy = "Abort" | "Interrupt" | "TimeLimit" | "Shutdown"
+
+export type RunExit = Exit.Exit<unknown, unknown>
+
+export class Run {
+  state: typeof Waiting | typeof Queued | typeof Assigned | typeof Done = Waiting
+  /** The arguments; kept until the end, because a thread can die before it claims the task. */
+  args: Array<unknown>
+  thread: PoolThread | undefined
+  sequence = 0
+  stop: StopBy | undefined
+  details: RunDetails | undefined
+
+  list: RunList | undefined
+  previous: Run | undefined
+  next: Run | undefined
+
+  readonly id: number
+  readonly task: ResolvedTask
+  readonly definition: TaskDefinition
+  readonly submittedAt: number
+  onEnd: (exit: RunExit, run: Run) => void
+
+  constructor(
+    id: number,
+    task: ResolvedTask,
+    definition: TaskDefinition,
+    args: Array<unknown>,
+    submittedAt: number,
+    onEnd: (exit: RunExit, run: Run) => void,
+    details: RunDetails | undefined
+  ) {
+    this.id = id
+    this.task = task
+    this.definition = definition
+    this.args = args
+    this.submittedAt = submittedAt
+    this.onEnd = onEnd
+    this.details = details
+  }
+
+  /** What of the arguments is moved. */
+  get transfer(): Array<object> | undefined {
+    return this.details?.transfer
+  }
+
+  /** Whether it is the request of a lease, which takes a thread and runs nothing on it. */
+  get isLease(): boolean {
+    return this.details?.onGranted !== undefined
+  }
+
+  /** How many threads have died before they claimed it. */
+  get losses(): number {
+    return this.details === undefined ? 0 : this.details.losses
+  }
+
+  /** Its details, made if it has none. */
+  detailed(): RunDetails {
+    return this.details ??= new RunDetails()
+  }
+}
+
+/** What not every run has: made for those of which someone keeps a handle or a span, or when there is need. */
+export class RunDetails {
+  transfer: Array<object> | undefined
+  losses = 0
+  /** When its body was entered, 0 if it has not been or never was. */
+  startedAt = 0
+  endedAt = 0
+  /** While it waits, if its task has a `queueTimeLimit`. */
+  queueDeadline: QueueDeadline | undefined
+  /** Told when it is in the queue or on a thread: it was not refused. */
+  onAccepted: ((run: Run) => void) | undefined
+  onGranted: ((thread: PoolThread) => void) | undefined
+  observers: Array<() => void> | undefined
+}
+
+/** A first-in-first-out list in which any run can be removed in constant time. */
+export class RunList {
+  size = 0
+  private head: Run | undefined
+  private tail: Run | undefined
+
+  push(run: Run): void {
+    run.list = this
+    run.previous = this.tail
+    if (this.tail === undefined) this.head = run
+    else this.tail.next = run
+    this.tail = run
+    this.size++
+  }
+
+  /** Puts a run back before all others: it was here first. */
+  unshift(run: Run): void {
+    run.list = this
+    run.next = this.head
+    if (this.head === undefined) this.tail = run
+    else this.head.previous = run
+    this.head = run
+    this.size++
+  }
+
+  peek(): Run | undefined {
+    return this.head
+  }
+
+  shift(): Run | undefined {
+    const run = this.head
+    if (run !== undefined) this.remove(run)
+    return run
+  }
+
+  remove(run: Run): void {
+    if (run.previous === undefined) this.head = run.next
+    else run.previous.next = run.next
+    if (run.next === undefined) this.tail = run.previous
+    else run.next.previous = run.previous
+    run.previous = run.next = run.list = undefined
+    this.size--
+  }
+
+  /** The runs as they are now; the list may be changed while they are visited. */
+  toArray(): Array<Run> {
+    const runs: Array<Run> = []
+    for (let run = this.head; run !== undefined; run = run.next) runs.push(run)
+    return runs
+  }
+}

@@ -1,0 +1,117 @@
+/** How a pool ends: what is queued is cancelled, what runs gets time, then the ladder, and every step has a bound (D2 to D4). */
+import type { ThreadHost } from "../../ThreadHost.ts"
+import type { Run, RunList } from "./run.ts"
+import type { Threads } from "./threads.ts"
+
+/** What a shutdown had to do, for the log. */
+export interface ShutdownReport {
+  /** Queued tasks that never ran. */
+  cancelled: number
+  /** Names of the tasks whose threads were terminated. */
+  readonly terminated: Array<string>
+  /** Names of the tasks whose threads could not be, and still run. */
+  readonly abandoned: Array<string>
+}
+
+export interface ShutdownOptions {
+  readonly shutdownMillis: number
+  readonly graceMillis: number
+}
+
+export interface ShutdownListener {
+  /** Ends a run that waits in a queue. */
+  readonly onCancel: (run: Run) => void
+  /** Starts the ladder for a run that is on a thread. */
+  readonly onStop: (run: Run) => void
+  readonly onClosed: (report: ShutdownReport) => void
+}
+
+export class Shutdown {
+  done = false
+  /** `shutdownMillis` are over, or were cut short. */
+  private stopping = false
+  /** Nothing starts any more, mandatory tasks included: what a thread had not claimed would start another thread (D4). */
+  over = false
+  readonly report: ShutdownReport = { cancelled: 0, terminated: [], abandoned: [] }
+  private timers: ReadonlyArray<() => void> = []
+  private readonly queue: RunList
+  private readonly threads: Threads
+  private readonly listener: ShutdownListener
+
+  constructor(queue: RunList, threads: Threads, listener: ShutdownListener) {
+    this.queue = queue
+    this.threads = threads
+    this.listener = listener
+  }
+
+  begin(host: ThreadHost, { graceMillis, shutdownMillis }: ShutdownOptions): void {
+    this.threads.close()
+    // Whatever the own grace period of a task, all threads are being terminated from the
+    // second timer on, and what terminates is gone or abandoned `terminateMillis` later.
+    this.timers = [
+      host.schedule(shutdownMillis, () => this.stopAll()),
+      host.schedule(shutdownMillis + graceMillis, () => this.terminateAll())
+    ]
+    for (const run of this.queue.toArray()) {
+      if (!run.task.mandatory) this.cancel(run)
+    }
+    for (const thread of this.threads.all) thread.lease?.onClosing()
+    if (this.queue.size === 0) this.threads.endUnused()
+  }
+
+  /** Leaves out what is left of `shutdownMillis`. Never later than without: once the ladder is climbed, it changes nothing. */
+  forceShutdown(host: ThreadHost, { graceMillis }: ShutdownOptions): void {
+    if (this.stopping || this.done) return
+    for (const cancel of this.timers) cancel()
+    this.timers = [host.schedule(graceMillis, () => this.terminateAll())]
+    this.stopAll()
+  }
+
+  /** A task whose thread was told to end, and has not: it is in the report once. */
+  markAbandoned(task: string): void {
+    const { abandoned, terminated } = this.report
+    const index = terminated.indexOf(task)
+    if (index >= 0) terminated.splice(index, 1)
+    abandoned.push(task)
+  }
+
+  /** Takes a run that waits out of its queue. */
+  cancel(run: Run): void {
+    if (run.list === undefined) return
+    run.list.remove(run)
+    this.markCancelled(run)
+    this.listener.onCancel(run)
+  }
+
+  /** A run that was on a thread, and will have no other, ends like those in the queue. */
+  markCancelled(run: Run): void {
+    run.stop = "Shutdown"
+    this.report.cancelled++
+  }
+
+  private stopAll(): void {
+    this.stopping = true
+    if (this.queue.size === 0) this.threads.endUnused()
+    for (const thread of Array.from(this.threads.all)) {
+      for (const run of thread.assigned.slice()) this.listener.onStop(run)
+      if (thread.lease !== undefined && thread.assigned.length === 0) this.threads.terminate(thread)
+    }
+    this.check()
+  }
+
+  private terminateAll(): void {
+    this.over = true
+    for (const run of this.queue.toArray()) this.cancel(run)
+    for (const thread of Array.from(this.threads.all)) this.threads.terminate(thread)
+    this.check()
+  }
+
+  /** Ends if there is nothing left. A mandatory task can still be waiting for a thread when there is none. */
+  check(): void {
+    if (this.done || this.threads.all.size > 0 || this.queue.size > 0) return
+    this.done = true
+    for (const cancel of this.timers) cancel()
+    this.threads.close()
+    this.listener.onClosed(this.report)
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * How the values of a `Task.schema` cross: as the JSON form of their schemas.
+ *
+ * The only file that loads `effect/Schema` in a pool thread, and only for tasks
+ * that have schemas.
+ */
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import { NotCloneableError } from "./cloneable.ts"
+
+export interface TaskSchemas {
+  readonly payload?: unknown
+  readonly success?: unknown
+  readonly error?: unknown
+}
+
+type Side = NotCloneableError["side"]
+type Convert = (value: unknown) => unknown
+
+const converter = (
+  schema: unknown,
+  make: (codec: Schema.ConstraintCodec<unknown, unknown>) => (value: unknown) => Result.Result<unknown, Error>,
+  side: Side,
+  path: string
+): Convert => {
+  const convert = make(Schema.toCodecJson((schema ?? Schema.Void) as Schema.Codec<unknown, unknown>))
+  return (value) => {
+    const result = convert(value)
+    if (Result.isFailure(result)) throw new NotCloneableError(side, path, result.failure.message)
+    return result.success
+  }
+}
+
+const encoder = (schema: unknown, side: Side, path: string): Convert =>
+  converter(schema, (codec) => Schema.encodeUnknownResult(codec), side, path)
+
+const decoder = (schema: unknown, side: Side, path: string): Convert =>
+  converter(schema, (codec) => Schema.decodeUnknownResult(codec), side, path)
+
+/** Throws a `NotCloneableError` for arguments that do not fit the payload's schema. */
+export interface ThreadCodec {
+  readonly decodeArguments: (args: Array<unknown>) => Array<unknown>
+  /** Of what the body returned: a plain value or a `Result`. */
+  readonly encodeResult: (returned: unknown) => Result.Result<unknown, unknown>
+}
+
+export const threadCodec = ({ error, payload, success }: TaskSchemas): ThreadCodec => {
+  const decodePayload = decoder(payload, "argument", "arguments[0]")
+  const encodeSuccess = encoder(success, "success", "result")
+  const encodeError = encoder(error ?? Schema.Never, "failure", "error")
+  return {
+    decodeArguments: (args) => payload === undefined ? args : [decodePayload(args[0])],
+    encodeResult: (returned) =>
+      Result.isResult(returned)
+        ? Result.isSuccess(returned)
+          ? Result.succeed(encodeSuccess(returned.success))
+          : Result.fail(encodeError(returned.failure))
+        : Result.succeed(encodeSuccess(returned))
+  }
+}
+
+export interface HostCodec {
+  readonly encodeArguments: (args: Array<unknown>) => Array<unknown>
+  readonly decodeSuccess: Convert
+  readonly decodeError: Convert
+}
+
+export const hostCodec = ({ error, payload, success }: TaskSchemas): HostCodec => {
+  const encodePayload = encoder(payload, "argument", "arguments[0]")
+  return {
+    encodeArguments: (args) => payload === undefined ? args : [encodePayload(args[0])],
+    decodeSuccess: decoder(success, "success", "result"),
+    decodeError: decoder(error ?? Schema.Never, "failure", "error")
+  }
+}

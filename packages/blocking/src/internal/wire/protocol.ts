@@ -1,0 +1,88 @@
+/**
+ * The messages between a scheduler and its threads. Types and numeric tags only;
+ * both sides import this file, and pool threads load it: it imports nothing at
+ * run time.
+ *
+ * Scheduler to thread: `Define` before the first `Run` that uses the index; `Run`
+ * at any time after `Ready`, with up to `controlBlock.capacity` tasks out at once;
+ * `Retire` as the last message.
+ * Thread to scheduler: `Ready` first, once; then `Progress` whenever tasks have ended,
+ * at the latest when there is nothing left to do; `Uncaught` at any time; it exits after
+ * `Retire`.
+ */
+import type { EncodedValue } from "./thrown.ts"
+
+export const Run = 0
+export const Define = 1
+export const Retire = 2
+
+/**
+ * A batch: so many tasks, from that sequence number on. The control block has the rest,
+ * but for the arguments that do not fit in there: `offset, arguments` for each such task, flat.
+ */
+export type RunMessage = [tag: typeof Run, first: number, count: number, ...posted: Array<unknown>]
+
+export type ToThread =
+  | RunMessage
+  | readonly [tag: typeof Define, index: number, module: string, name: string]
+  | readonly [tag: typeof Retire]
+
+export const Ready = 0
+export const Progress = 1
+export const Uncaught = 2
+
+/**
+ * Tasks have ended: the control block tells which. The last of them may have a result
+ * that the block does not hold. It is posted at once, before the next task is claimed,
+ * so that a thread that dies in that one has lost nothing.
+ */
+export type ProgressMessage =
+  | readonly [tag: typeof Progress]
+  | readonly [tag: typeof Progress, sequence: number, status: number, value: unknown]
+
+export type FromThread =
+  | readonly [tag: typeof Ready, preloadFailures: ReadonlyArray<PreloadFailure>]
+  | ProgressMessage
+  | readonly [tag: typeof Uncaught, error: EncodedValue, task: string | undefined]
+
+/** The `value` that follows is the body's result, as it arrives. */
+export const Succeeded = 0
+/** … the domain error, encoded. */
+export const Failed = 1
+/** … what the body threw, encoded. */
+export const Panicked = 2
+/** The body was left by a checkpoint, or never entered, because a stop was requested. */
+export const Stopped = 3
+/** … a `NotCloneableValue`. */
+export const NotCloneable = 4
+/** … a `LoadFailure`. */
+export const NotLoaded = 5
+/** … a `JoinErrorReason`: a test wants the task to end with that. Only simulated threads send it. */
+export const Injected = 6
+
+export interface NotCloneableValue {
+  readonly side: "argument" | "success" | "failure"
+  readonly path: string
+  readonly detail: string
+}
+
+export interface LoadFailure {
+  /** `undefined` when the module loaded but does not register the name. */
+  readonly cause: EncodedValue | undefined
+  /** The names that the module registers. */
+  readonly names: ReadonlyArray<string>
+}
+
+export interface PreloadFailure extends LoadFailure {
+  readonly module: string
+}
+
+/** What a thread is started with. */
+export interface ThreadStart {
+  /** The memory of the control block. */
+  readonly control: SharedArrayBuffer
+  readonly threadData: unknown
+  readonly preload: ReadonlyArray<string>
+  /** Whether the thread measures its heap each time that it has nothing more to do. */
+  readonly measureHeap: boolean
+}

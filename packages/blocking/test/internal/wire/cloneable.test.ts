@@ -1,0 +1,133 @@
+import { assert, describe, it } from "@effect/vitest"
+import { EventEmitter } from "node:events"
+import { createServer } from "node:http"
+import { Socket } from "node:net"
+import {
+  compact,
+  describe as describeValue,
+  findUncloneable,
+  isMutable,
+  snapshot
+} from "../../../src/internal/wire/cloneable.ts"
+import { markMoved, takeMoved } from "../../../src/internal/wire/moved.ts"
+
+describe("cloneable", () => {
+  it("S4: finds the first value that cannot cross, by its path", () => {
+    const cases: ReadonlyArray<readonly [value: unknown, path: string]> = [
+      [() => {}, "result"],
+      [Symbol("s"), "result"],
+      [[1, { on: { done: () => {} } }], "result[1].on.done"],
+      [{ "odd key": Symbol("s") }, "result[\"odd key\"]"],
+      [new Map<string, unknown>([["a", 1], ["b", new WeakMap()]]), "result.get(b)"],
+      [new Set<unknown>([1, Promise.resolve(1)]), "result.values()[1]"]
+    ]
+    for (const [value, path] of cases) assert.strictEqual(findUncloneable(value, "result")?.path, path)
+    assert.isUndefined(findUncloneable({ a: [1, "b", new Date(), new Map(), null, undefined, 1n] }, "result"))
+  })
+
+  const refused: ReadonlyArray<readonly [detail: string, value: unknown]> = [
+    ["a Socket cannot be sent to another thread", new Socket()],
+    ["a Server cannot be sent to another thread", createServer()],
+    ["a URL cannot be sent to another thread: send url.href", new URL("http://localhost")],
+    ["a Request cannot be sent to another thread", new Request("http://localhost")],
+    ["a ReadableStream cannot be sent to another thread without Task.move", new ReadableStream()],
+    ["a Proxy cannot be sent to another thread: send a copy of what is behind it", new Proxy({ a: 1 }, {})],
+    ["a Proxy cannot be sent to another thread: send a copy of what is behind it", new Proxy([1], {})],
+    ["a Generator cannot be sent to another thread", (function*() {})()],
+    ["an EventEmitter cannot be sent to another thread", new EventEmitter().on("end", () => {})]
+  ]
+  it.each(refused)("S4: names the class of what cannot cross: %s", (detail, value) => {
+    assert.deepStrictEqual(findUncloneable([{ value }], "arguments"), { path: "arguments[0].value", detail })
+  })
+
+  it("S4: what only looks like a class that cannot cross is looked into", () => {
+    const plain = { _events: [() => {}] }
+    assert.strictEqual(findUncloneable(plain, "result")?.path, "result._events[0]")
+    assert.match(findUncloneable(new Error("", { cause: () => {} }), "result")!.detail, /=> .* could not be cloned/)
+  })
+
+  it("S4: of what is too deep, only the beginning of its path is told", () => {
+    let list: object = {}
+    for (let i = 0; i < 50_000; i++) list = { o: list }
+    assert.deepStrictEqual(findUncloneable([1, { list }], "arguments"), {
+      path: "arguments[1].list.o.o.o …",
+      detail: "it is nested too deeply to be sent to another thread"
+    })
+  })
+
+  it("S4: ends on cycles", () => {
+    const cyclic: Record<string, unknown> = { f: () => {} }
+    cyclic["self"] = cyclic
+    assert.strictEqual(findUncloneable({ cyclic }, "arguments")?.path, "arguments.cyclic.f")
+  })
+
+  it("describes any value without hiding it", () => {
+    assert.deepStrictEqual(
+      [{}, new Map(), Object.create(null), null, "text", new TypeError("no"), () => {}].map(describeValue),
+      ["Object object", "Map object", "null-prototype object", "null", "text", "TypeError: no", "a function"]
+    )
+  })
+
+  it("S3: marks are found at any depth, once, and only then", () => {
+    const [bytes, buffer] = [new Uint8Array(8), new ArrayBuffer(8)]
+    markMoved(bytes)
+    markMoved(bytes)
+    markMoved(buffer)
+    const values = [{ deep: [new Map([["k", bytes]])] }, new Set([buffer])]
+    assert.sameMembers(takeMoved(values)!, [bytes.buffer, buffer])
+    assert.isUndefined(takeMoved(values))
+  })
+
+  it("S4: a view of a part is copied, a whole one and a shared one are not", () => {
+    const whole = new Float64Array(4)
+    assert.strictEqual(compact(whole), whole)
+    const shared = new Uint8Array(new SharedArrayBuffer(8), 0, 4)
+    assert.strictEqual(compact(shared), shared)
+    const part = compact(new Float64Array([1, 2, 3, 4]).subarray(1, 3)) as Float64Array
+    assert.deepStrictEqual([Array.from(part), part.buffer.byteLength, part.constructor], [[2, 3], 16, Float64Array])
+    const view = compact(new DataView(new ArrayBuffer(8), 4, 2)) as DataView
+    assert.deepStrictEqual([view.byteLength, view.buffer.byteLength], [2, 2])
+  })
+
+  it("S3: a snapshot shares nothing that can be changed, and detaches what is moved", () => {
+    const object = { a: 1 }
+    const [copied] = snapshot([object, 1], undefined)
+    object.a = 2
+    assert.deepStrictEqual(copied, [{ a: 1 }, 1])
+    const bytes = new Uint8Array(4)
+    const [[moved], transfer] = snapshot([bytes], [bytes.buffer])
+    assert.strictEqual(bytes.byteLength, 0)
+    assert.deepStrictEqual(transfer, [(moved as Uint8Array).buffer])
+    assert.deepStrictEqual([1, "a", null, undefined, {}, () => {}, Symbol("s")].map(isMutable), [
+      false,
+      false,
+      false,
+      false,
+      true,
+      true,
+      true
+    ])
+  })
+
+  it("S3: a moved buffer is taken over without a clone, as a clone would have made it", () => {
+    const bytes = Uint8Array.of(1, 2, 3, 4)
+    const shorts = new Int16Array(bytes.buffer, 2, 1)
+    const [[plain, number], moved] = snapshot([shorts, 7], [bytes.buffer])
+    assert.strictEqual(bytes.byteLength, 0)
+    assert.strictEqual((plain as Int16Array).constructor, Int16Array)
+    assert.deepStrictEqual([...plain as Int16Array], [0x0403])
+    assert.strictEqual((plain as Int16Array).byteOffset, 2)
+    assert.strictEqual(number, 7)
+    assert.deepStrictEqual(moved, [(plain as Int16Array).buffer])
+
+    const buffer = Uint8Array.of(5).buffer
+    const [[whole], [listed]] = snapshot([buffer], [buffer]) as [[ArrayBuffer], [ArrayBuffer]]
+    assert.isTrue(buffer.detached)
+    assert.strictEqual(whole, listed)
+    assert.deepStrictEqual(new Uint8Array(whole), Uint8Array.of(5))
+
+    // A subclass crosses as what it extends.
+    const view = new class extends Uint8Array {}(2)
+    assert.strictEqual(Object.getPrototypeOf(snapshot([view], [view.buffer])[0][0]), Uint8Array.prototype)
+  })
+})

@@ -1,0 +1,186 @@
+/**
+ * A `ThreadHost` without threads: each of its threads is a runner of the pool's own kind
+ * on the test's thread. Messages are cloned as a real thread would have them, and arrive
+ * in a microtask; time is that of the given clock.
+ */
+import type * as ThreadHost from "effect-blocking/ThreadHost"
+import * as ThreadRunner from "effect-blocking/ThreadRunner"
+import type * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type { Plans } from "./plans.ts"
+
+/** A test clock starts at 0, which the scheduler takes for no time at all. Arbitrary. */
+const originMillis = 1000
+
+interface Timer {
+  readonly at: number
+  readonly callback: () => void
+  cancel: () => void
+}
+
+export class SimulatedHost implements ThreadHost.ThreadHost {
+  /** Nothing waits behind another task: what would move on after a moment would do so only when the test moves the clock. */
+  readonly maxTasksPerThread = 1
+  private readonly timers = new Set<Timer>()
+  /** How far its time is ahead of the clock's. */
+  private aheadMillis = originMillis
+  private forced = false
+  private readonly clock: Clock.Clock
+  readonly context: Context.Context<never>
+  readonly plans: Plans
+
+  constructor(clock: Clock.Clock, context: Context.Context<never>, plans: Plans) {
+    this.clock = clock
+    this.context = context
+    this.plans = plans
+  }
+
+  readonly now = (): number => this.clock.currentTimeMillisUnsafe() + this.aheadMillis
+
+  readonly schedule = (delayMillis: number, callback: () => void): () => void => {
+    const timer: Timer = { at: this.now() + delayMillis, callback, cancel: () => {} }
+    this.timers.add(timer)
+    if (this.forced) {
+      this.fireNext()
+    } else {
+      const fiber = Effect.runForkWith(this.context)(
+        Effect.andThen(this.clock.sleep(Duration.millis(delayMillis)), Effect.sync(() => this.fire(timer)))
+      )
+      timer.cancel = () => fiber.interruptUnsafe()
+    }
+    return () => {
+      if (this.timers.delete(timer)) timer.cancel()
+    }
+  }
+
+  private fire(timer: Timer): void {
+    if (this.timers.delete(timer)) timer.callback()
+  }
+
+  /** From here on timers wait for nothing but each other: nobody moves the clock any more. */
+  forceShutdown(): void {
+    this.forced = true
+    for (const timer of this.timers) timer.cancel()
+    this.fireNext()
+  }
+
+  private fireNext(): void {
+    // A turn later: what the threads have to say comes first.
+    queueMicrotask(() =>
+      queueMicrotask(() => {
+        if (this.timers.size === 0) return
+        const timer = Array.from(this.timers).reduce((first, other) => other.at < first.at ? other : first)
+        this.aheadMillis += Math.max(0, timer.at - this.now())
+        this.fire(timer)
+        this.fireNext()
+      })
+    )
+  }
+
+  readonly nextTurn = (callback: () => void): void => queueMicrotask(callback)
+
+  // Nothing here keeps a process alive, or has to.
+  readonly keepAlive = (): void => {}
+
+  readonly spawn = (options: ThreadHost.ThreadOptions, events: ThreadHost.ThreadEvents): ThreadHost.Thread =>
+    new SimulatedThread(this, options, events)
+}
+
+export class SimulatedThread implements ThreadHost.Thread {
+  readonly threadId: number
+  private gone = false
+  /** It is in native code that nothing ends. */
+  stuck = false
+  private terminated = false
+  /** The body that runs, and when it first looked at its stop flag, in real time; 0 if it has not. */
+  private body = ""
+  private firstCheckAt = 0
+  readonly host: SimulatedHost
+  private readonly events: ThreadHost.ThreadEvents
+  private readonly runner: ThreadRunner.ThreadRunner
+
+  constructor(host: SimulatedHost, { ordinal, start }: ThreadHost.ThreadOptions, events: ThreadHost.ThreadEvents) {
+    this.threadId = ordinal
+    this.host = host
+    this.events = events
+    const { threadData } = start as { readonly threadData: unknown }
+    this.runner = ThreadRunner.start({
+      start: { ...start as object, threadData: structuredClone(threadData) },
+      post: (message, transfer) => {
+        const arrived = clone(message, transfer)
+        if (!this.gone) queueMicrotask(() => events.onMessage(arrived))
+      },
+      // The module of a task is loaded already: it was needed to name the task.
+      load: () => Promise.resolve(),
+      now: host.now,
+      heapUsed: () => 0,
+      exit: () => this.exit(0),
+      simulation: {
+        stub: (module, name) => host.plans.stubOf(module, name),
+        onBody: (module, name) => {
+          this.body = name
+          this.firstCheckAt = 0
+          return host.plans.onBody(module, name, this)
+        },
+        onCheck: () => this.check()
+      }
+    })
+  }
+
+  /** Nothing can ask a body to stop while it has the test's own thread: one that waits for that would hang it, mute. */
+  private check(): void {
+    const now = performance.now()
+    if (this.firstCheckAt === 0) this.firstCheckAt = now
+    else if (now - this.firstCheckAt > longestCheckMillis) {
+      throw new Error(
+        `Task "${this.body}" has looked for a stop for ${longestCheckMillis} ms. Nothing can ask it to stop while it runs ` +
+          "on the test's own thread: hold or stub it, or test it on real threads (NodeBlocking.layer)"
+      )
+    }
+  }
+
+  readonly post = (message: unknown, transfer: Array<object> | undefined): void => {
+    const arrived = clone(message, transfer)
+    queueMicrotask(() => {
+      if (!this.gone) this.runner.onMessage(arrived)
+    })
+  }
+
+  readonly terminate = (): void => {
+    this.terminated = true
+    if (!this.stuck) this.exit(1)
+  }
+
+  /** It was to be ended, and is not. */
+  get isAbandoned(): boolean {
+    return this.stuck && this.terminated
+  }
+
+  /** Its native code has returned; whether it can go on. */
+  unstick(): boolean {
+    this.stuck = false
+    if (this.terminated) this.exit(1)
+    return !this.gone
+  }
+
+  /** Ends it, wherever it is. */
+  exit(exitCode: number): void {
+    if (this.gone) return
+    this.gone = true
+    this.host.plans.onExit(this)
+    queueMicrotask(() => this.events.onExit({ exitCode, signal: undefined, outOfMemory: false, cause: undefined }))
+  }
+}
+
+/** In real time; as long as a test may take in Vitest, by default. */
+const longestCheckMillis = 5000
+
+/** A reason that a test has injected is an instance of its class, and stays one. */
+const injected = 6
+
+const clone = (message: unknown, transfer: Array<object> | undefined): unknown => {
+  if (Array.isArray(message) && message[0] === 1 && message[2] === injected) return message
+  return structuredClone(message, { transfer: (transfer ?? []) as Array<ArrayBuffer> })
+}
