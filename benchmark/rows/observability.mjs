@@ -72,11 +72,11 @@ export const measure = async ({ start }, { millis }) => {
     operation: (i) => Effect.withSpan(traced.operation(i), "caller")
   })
 
-  const [{ Distribution }, { durationBoundaries }, { beginSpan }] = await Promise.all(
-    ["distribution", "scheduler", "tracing"].map(internal)
+  const [{ durationBoundaries, Histogram }, { beginSpan }] = await Promise.all(
+    ["scheduler/histogram", "pool/tracing"].map(internal)
   )
-  const waits = new Distribution(durationBoundaries)
-  const runs = new Distribution(durationBoundaries)
+  const waits = new Histogram(durationBoundaries)
+  const runs = new Histogram(durationBoundaries)
   const outcomes = { Succeeded: 0 }
   // The waits of a thousand tasks at a time are about a millisecond.
   const recordNanos = nanos((i) => {
