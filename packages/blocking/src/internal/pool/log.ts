@@ -3,8 +3,8 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type { ThreadHost } from "../../ThreadHost.ts"
 import type { SchedulerEvent } from "../scheduler/events.ts"
+import { describeExit } from "../scheduler/outcome.ts"
 import type { ShutdownReport } from "../scheduler/shutdown.ts"
-import { describeExit } from "../scheduler/threads.ts"
 
 export const logEvent = (event: SchedulerEvent, host: ThreadHost): Effect.Effect<void> => {
   switch (event._tag) {

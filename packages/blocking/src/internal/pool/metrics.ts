@@ -70,7 +70,7 @@ const registerAll = (
     counter(
       "stray_errors_total",
       "Errors that a task left behind and nobody caught",
-      () => scheduler.uncaughtErrors
+      () => scheduler.results.uncaughtErrors
     ),
     ...Object.keys(scheduler.stops).map((step) =>
       counter(
@@ -80,18 +80,18 @@ const registerAll = (
         { step }
       )
     ),
-    ...(Object.keys(scheduler.outcomes) as Array<OutcomeKind>).map((outcome) =>
-      counter("tasks_total", "Tasks that have ended, by outcome", () => scheduler.outcomes[outcome], { outcome })
+    ...(Object.keys(scheduler.outcomes.counts) as Array<OutcomeKind>).map((outcome) =>
+      counter("tasks_total", "Tasks that have ended, by outcome", () => scheduler.outcomes.counts[outcome], { outcome })
     ),
     histogram(
       "queue_wait_millis",
       "From the submission of a task to the start of its body",
-      () => scheduler.queueWait.state as Metric.HistogramState
+      () => scheduler.outcomes.queueWait.state as Metric.HistogramState
     ),
     histogram(
       "run_time_millis",
       "From the start of a body to its end",
-      () => scheduler.runTime.state as Metric.HistogramState
+      () => scheduler.outcomes.runTime.state as Metric.HistogramState
     )
   ]
 }

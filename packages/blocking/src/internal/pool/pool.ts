@@ -96,7 +96,7 @@ class PoolImpl implements Pool {
         // Refused: what keeps a task from being accepted is never its own error.
         if (handle === undefined) return resume(ended as Exit.Exit<never, JoinError>)
         Deferred.doneUnsafe(exit, ended as Exit.Exit<A, E | JoinError>)
-        if (!handle.isJoined) this.scheduler.tellUnreadPanic(ended)
+        if (!handle.isJoined) this.scheduler.outcomes.tellUnreadPanic(ended)
       }
       const details = new RunDetails()
       details.onAccepted = (run) => {
@@ -151,8 +151,8 @@ class PoolImpl implements Pool {
       queueDepth: this.scheduler.queueDepth,
       queueCapacity: options.queueCapacity,
       suspended: this.scheduler.suspended,
-      submitted: this.scheduler.submitted,
-      outcomes: { ...outcomes },
+      submitted: outcomes.submitted,
+      outcomes: { ...outcomes.counts },
       stops: { ...stops }
     }
   })
@@ -170,8 +170,8 @@ class PoolImpl implements Pool {
     })
 
   readonly awaitIdle: Effect.Effect<void> = Effect.callback((resume) => {
-    if (this.scheduler.isIdle) return resume(Effect.void)
-    const forget = this.scheduler.onIdle(() => {
+    if (this.scheduler.outcomes.isIdle) return resume(Effect.void)
+    const forget = this.scheduler.outcomes.onIdle(() => {
       forget()
       resume(Effect.void)
     })
@@ -229,7 +229,7 @@ class SpawnGroup {
 
   add(run: Run): void {
     this.runs.add(run)
-    this.scheduler.observe(run, () => this.runs.delete(run))
+    this.scheduler.outcomes.observe(run, () => this.runs.delete(run))
     if (this.closed) this.scheduler.stop(run, "Abort")
   }
 

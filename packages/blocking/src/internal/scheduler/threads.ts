@@ -4,6 +4,7 @@
  */
 import type { ThreadExit, ThreadHost } from "../../ThreadHost.ts"
 import * as protocol from "../wire/protocol.ts"
+import { describeExit } from "./outcome.ts"
 import { PoolThread, type ThreadState } from "./poolThread.ts"
 import type { RecycleOptions } from "./recycling.ts"
 
@@ -346,10 +347,6 @@ export class Threads {
 const stuckEverywhere = (count: number): string =>
   `${count} threads are stuck in native code, and no more are started before one of them has ended. ` +
   "Processes can be killed where threads cannot: consider process isolation for these tasks"
-
-/** As in "the thread ended with …". */
-export const describeExit = ({ exitCode, signal }: ThreadExit): string =>
-  signal === undefined ? `exit code ${exitCode}` : `signal ${signal}`
 
 /** A timer that an infinite delay never starts. */
 export const after = (host: ThreadHost, delayMillis: number, callback: () => void): () => void =>

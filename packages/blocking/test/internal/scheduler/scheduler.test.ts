@@ -116,7 +116,7 @@ describe("scheduler", () => {
     host.threads[1]!.finish(1)
     assert.deepStrictEqual(first.exit, Exit.succeed(1))
     assert.deepStrictEqual(host.threads[1]!.inbox[0]!.args, [2])
-    assert.strictEqual(scheduler.outcomes.WorkerExited, 0)
+    assert.strictEqual(scheduler.outcomes.counts.WorkerExited, 0)
   })
 
   it("C2: the ladder: the flag at once, the end after gracePeriod, abandoned after terminateTimeout", () => {
@@ -707,12 +707,12 @@ describe("scheduler", () => {
   it("F5: who throws when told an outcome keeps nobody else from being told", () => {
     const { events, host, scheduler, submit } = setup({ maxThreads: 1 })
     let idle = 0
-    scheduler.onIdle(() => idle++)
+    scheduler.outcomes.onIdle(() => idle++)
     const throwing = scheduler.submit(resolve(task), [1], () => {
       throw new Error("told")
     })
     let observed = false
-    scheduler.observe(throwing, () => {
+    scheduler.outcomes.observe(throwing, () => {
       observed = true
     })
     const other = submit(2)
@@ -820,7 +820,7 @@ describe("scheduler", () => {
     thread!.enter()
     thread!.finish(4)
     assert.deepStrictEqual(queued.exit, Exit.succeed(4))
-    assert.isTrue(scheduler.isIdle)
+    assert.isTrue(scheduler.outcomes.isIdle)
     host.advance(3_700_000)
     assert.isTrue(thread!.retired)
   })
@@ -844,7 +844,7 @@ describe("scheduler", () => {
     host.advance(50)
     assert.deepStrictEqual(kept.exit, Exit.succeed(2))
     thread!.tell()
-    assert.isTrue(scheduler.isIdle)
+    assert.isTrue(scheduler.outcomes.isIdle)
     host.advance(6000)
     assert.isFalse(thread!.terminated, "an idle thread is not one that does not answer")
   })

@@ -312,8 +312,8 @@ const simulate = (seed: number): void => {
   // Some pools are closed with all this under way, the others drain first.
   if (chance(0.5)) {
     // Long enough for the longest pause after a failed start.
-    for (let i = 0; i < 10_000 && !scheduler.isIdle; i++) goOn(i < 200 ? 0.5 : 5)
-    assert.isTrue(scheduler.isIdle, "tasks are left although the threads work")
+    for (let i = 0; i < 10_000 && !scheduler.outcomes.isIdle; i++) goOn(i < 200 ? 0.5 : 5)
+    assert.isTrue(scheduler.outcomes.isIdle, "tasks are left although the threads work")
     for (const { cancelled, count, outcomes } of prewarms) {
       const told = outcomes.length > 0 || cancelled
       assert.isTrue(told || scheduler.threads.readyCount < count, "threads are ready, and who waits is not told")
@@ -363,7 +363,7 @@ const simulate = (seed: number): void => {
     }
   }
   assert.isFalse(host.alive)
-  const outcomes = Object.values(scheduler.outcomes).reduce((a, b) => a + b, 0)
+  const outcomes = Object.values(scheduler.outcomes.counts).reduce((a, b) => a + b, 0)
   assert.strictEqual(outcomes, submissions.length)
   for (const thread of alive()) die(thread, 1)
   assert.strictEqual(scheduler.threads.all.size + scheduler.threads.stuck.size, 0)
