@@ -61,6 +61,12 @@ export interface ThreadHost {
   /** What the log says besides of a thread that could not be terminated: what it means for the process. */
   readonly aboutAbandoned?: () => string | undefined
   /**
+   * Makes a copy of arguments that can be sent at any time; throws for what cannot cross. For
+   * threads that share no memory (`RemoteThread`); otherwise they are copied by a structured
+   * clone. Strings, numbers and other values that nobody can change are not packed.
+   */
+  readonly pack?: (values: ReadonlyArray<unknown>) => Uint8Array
+  /**
    * The most tasks that a thread is sent at once, from 1; as many as the control block
    * holds if it is not given. 1 for threads that do not share the block's memory
    * (`RemoteThread`): nothing that waits behind another could be moved.

@@ -210,6 +210,8 @@ export class SimulatedHost implements ThreadHost.ThreadHost {
       // Behind it, if the test has moved the clock: all timers are late then.
       this.time = Math.max(this.time, due.at)
       due.callback()
+      // A step of the scheduler waits for the events that came before its timer.
+      while (this.turn.length > 0) this.turnOver()
     }
     this.time = end
   }

@@ -7,7 +7,7 @@ import type { ThreadHost } from "../../ThreadHost.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
 import type { PoolThread } from "./poolThread.ts"
 import type { Run, StopBy } from "./run.ts"
-import { after } from "./threads.ts"
+import { afterEvents } from "./timers.ts"
 
 /** The first two steps of the ladder; a thread that reaches the third is `ThreadAbandoned`. */
 export type StopStep = "Requested" | "Terminated"
@@ -48,7 +48,7 @@ export class Ladder {
     const climbs = by === "TimeLimit" || by === "Shutdown" || run.task.onInterrupt === "stop"
     if (!climbs || thread.state !== "Ready" || thread.ladderFor === run) return
     const grace = run.task.graceMillis ?? this.graceMillis
-    const cancel = after(this.host, grace, () => {
+    const cancel = afterEvents(this.host, grace, () => {
       thread.clearLadder()
       this.listener.onGraceOver(run, thread)
     })

@@ -15,9 +15,9 @@ import { type JoinErrorReason, QueueFull, QueueTimedOut, ShutDown, SpawnFailed, 
 import type { ThreadExit, ThreadHost } from "../../ThreadHost.ts"
 import type { ResolvedTask } from "../task/resolved.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
-import * as protocol from "../wire/protocol.ts"
+import type * as protocol from "../wire/protocol.ts"
 import { decode } from "../wire/thrown.ts"
-import { copyArguments, packArguments } from "./arguments.ts"
+import { ownArguments, takeOver } from "./arguments.ts"
 import { Dispatcher } from "./dispatcher.ts"
 import type { SchedulerEvent } from "./events.ts"
 import { Ladder, type StopStep } from "./ladder.ts"
@@ -121,7 +121,7 @@ export class Scheduler {
       this.outcomes.settleWith(run, failure(run, () => new QueueTimedOut({ limitMillis, queueDepth })))
       this.pump()
     })
-    this.dispatcher = new Dispatcher(this.queue, this.threads, host.maxTasksPerThread ?? controlBlock.capacity, {
+    this.dispatcher = new Dispatcher(host, this.queue, this.threads, {
       onSent: (thread) => this.monitor.sent(thread),
       onTaken: (run) => this.queueTimeLimits.forget(run),
       onUnused: (thread) => this.free(thread)
@@ -196,7 +196,7 @@ export class Scheduler {
 
   /** Makes the run ready to be sent, or ends it. */
   private prepare(run: Run): boolean {
-    const refused = this.shutdown === undefined ? packArguments(run) : failure(run, () => new ShutDown())
+    const refused = this.shutdown === undefined ? ownArguments(run, this.host) : failure(run, () => new ShutDown())
     if (refused !== undefined) this.outcomes.settleWith(run, refused)
     return refused === undefined
   }
@@ -238,9 +238,9 @@ export class Scheduler {
     }
   }
 
-  /** Lets a run wait, with arguments that are its own; ends it if they cannot be copied. */
+  /** Lets a run wait, accepted; ends it if what it is to move cannot be had. */
   private enqueue(run: Run, list: RunList): void {
-    const refused = copyArguments(run)
+    const refused = takeOver(run)
     if (refused !== undefined) return this.outcomes.settleWith(run, refused)
     run.state = Queued
     list.push(run)

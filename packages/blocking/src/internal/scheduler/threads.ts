@@ -7,6 +7,7 @@ import * as protocol from "../wire/protocol.ts"
 import { describeExit } from "./outcome.ts"
 import { PoolThread, type ThreadState } from "./poolThread.ts"
 import type { RecycleOptions } from "./recycling.ts"
+import { afterEvents } from "./timers.ts"
 
 export interface ThreadsOptions {
   readonly minThreads: number
@@ -137,8 +138,9 @@ export class Threads {
     const { keepAliveMillis } = this.options
     const oldest = this.idle[0]
     if (this.closing || oldest === undefined || this.cancelKeepAlive !== undefined || this.live <= this.wanted) return
+    if (keepAliveMillis === Infinity) return
     const left = oldest.idleSince + keepAliveMillis - this.host.now()
-    this.cancelKeepAlive = this.after(Math.max(left, 1), () => {
+    this.cancelKeepAlive = this.host.schedule(Math.max(left, 1), () => {
       this.cancelKeepAlive = undefined
       const due = this.host.now() - keepAliveMillis
       while (this.idle.length > 0 && this.idle[0]!.idleSince <= due && this.live > this.wanted) {
@@ -211,7 +213,7 @@ export class Threads {
     this.all.add(thread)
     this.starting++
     this.live++
-    thread.setLadder(this.after(startTimeoutMillis, () => {
+    thread.setLadder(afterEvents(this.host, startTimeoutMillis, () => {
       this.terminate(thread)
       this.startFailed(new Error(`The thread did not report ready within ${startTimeoutMillis} ms`))
     }))
@@ -227,7 +229,7 @@ export class Threads {
     if (last) this.failedStarts = 0
     this.resting = last
     const delay = last ? restMillis : firstBackoffMillis * 2 ** (attempt - 1)
-    this.cancelBackoff = this.after(delay, () => {
+    this.cancelBackoff = this.host.schedule(delay, () => {
       this.cancelBackoff = undefined
       this.listener.onRetry()
     })
@@ -267,7 +269,7 @@ export class Threads {
     this.takeFromIdle(thread)
     this.live--
     thread.state = "Retiring"
-    thread.setLadder(this.after(this.options.graceMillis, () => this.terminate(thread)))
+    thread.setLadder(afterEvents(this.host, this.options.graceMillis, () => this.terminate(thread)))
     thread.thread.post([protocol.Retire], undefined)
   }
 
@@ -276,7 +278,7 @@ export class Threads {
     if (thread.state === "Terminating" || thread.state === "Stuck" || thread.state === "Ended") return
     this.uncount(thread)
     thread.state = "Terminating"
-    thread.setLadder(this.after(this.options.terminateMillis, () => this.abandon(thread)))
+    thread.setLadder(afterEvents(this.host, this.options.terminateMillis, () => this.abandon(thread)))
     thread.thread.terminate()
     this.listener.onTerminating(thread)
   }
@@ -338,16 +340,8 @@ export class Threads {
       if (thread.state === "Starting") this.terminate(thread)
     }
   }
-
-  private after(delayMillis: number, callback: () => void): () => void {
-    return after(this.host, delayMillis, callback)
-  }
 }
 
 const stuckEverywhere = (count: number): string =>
   `${count} threads are stuck in native code, and no more are started before one of them has ended. ` +
   "Processes can be killed where threads cannot: consider process isolation for these tasks"
-
-/** A timer that an infinite delay never starts. */
-export const after = (host: ThreadHost, delayMillis: number, callback: () => void): () => void =>
-  delayMillis === Infinity ? () => {} : host.schedule(delayMillis, callback)

@@ -29,6 +29,8 @@ export interface ThreadContext {
   refresh: (() => void) | undefined
   /** Sequence number of the running body, 0 for none. */
   current: number
+  /** What the running body has marked by `Task.move`. */
+  moved: Set<object> | undefined
   threadData: unknown
   /** Values of `Task.threadLocal`, by what gives them. */
   locals: Map<unknown, { readonly value: unknown }>
@@ -50,6 +52,7 @@ export const threadContext: ThreadContext = slot[key] ??= {
   control: undefined,
   refresh: undefined,
   current: 0,
+  moved: undefined,
   threadData: undefined,
   locals: new Map(),
   releases: []
