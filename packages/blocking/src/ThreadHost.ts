@@ -33,6 +33,17 @@ export {
   optionsProblem
 } from "./internal/task/optionsProblem.ts"
 
+export {
+  /**
+   * Thrown by `ThreadHost.spawn`, or the cause of a thread's exit, when a further attempt could
+   * only fail the same way: the tasks that wait for a thread fail at once, with `SpawnFailed`.
+   *
+   * @category errors
+   * @since 0.1.0
+   */
+  CannotStart
+} from "./internal/scheduler/cannotStart.ts"
+
 /**
  * A platform's threads, clock and timers.
  *
@@ -53,6 +64,11 @@ export interface ThreadHost {
   readonly spawn: (options: ThreadOptions, events: ThreadEvents) => Thread
   /** Whether the pool has work: while it has, the process must stay alive, and otherwise not for its sake. */
   readonly keepAlive: (active: boolean) => void
+  /**
+   * Calls a function outside of any request's asynchronous context (`AsyncLocalStorage`), and
+   * returns its result: for threads and log lines of a pool, which belong to no request.
+   */
+  readonly detached?: <A>(f: () => A) => A
   /**
    * Calls back when the program is to end sooner than it would: the pool then shuts down
    * at once, without `shutdownTimeout`. The answer forgets the callback.

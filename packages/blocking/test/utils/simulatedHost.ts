@@ -132,6 +132,11 @@ export class SimulatedThread {
     for (const message of this.pending.splice(0)) this.events.onMessage(message)
   }
 
+  /** Has released its values, and is about to end. */
+  release(): void {
+    this.events.onMessage([protocol.Released])
+  }
+
   exit(exitCode = 0): void {
     this.deliver()
     this.events.onExit({ exitCode, signal: undefined, outOfMemory: false, cause: undefined })

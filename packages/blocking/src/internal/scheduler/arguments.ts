@@ -20,8 +20,8 @@ export interface Moves {
   readonly pathOf: (value: object) => string
 }
 
-/** Copies above this are told to the monitor, as a measure of how long the thread takes to read them. Arbitrary. */
-const longCopyMillis = 50
+/** Copies that take longer are a measure of how long the thread takes to read them. Arbitrary. */
+const longCopyMillis = 0.5
 
 /** Makes the arguments the run's own; answers what the run comes to if they cannot cross. The caller's array is left as it is. */
 export const ownArguments = (run: Run, host: ThreadHost): Outcome | undefined => {

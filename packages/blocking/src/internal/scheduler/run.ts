@@ -72,6 +72,11 @@ export class Run {
     return this.details?.onGranted !== undefined
   }
 
+  /** How long it took to copy its arguments, if that was long. */
+  get copyMillis(): number {
+    return this.details === undefined ? 0 : this.details.copyMillis
+  }
+
   /** How many threads have died before they claimed it. */
   get losses(): number {
     return this.details === undefined ? 0 : this.details.losses

@@ -7,8 +7,29 @@
  * it tells anyone an outcome, because the fiber that is resumed runs at once and may
  * call back in.
  *
+ * The states of a run, and who moves it:
+ *
+ * ```text
+ *             submit                room                    dispatcher
+ *   (refused) <----- Waiting ----------------> Queued --------------------> Assigned
+ *       |               |                        ^  |   (an idle thread: at once)  |
+ *       |               |                        |  |                              |
+ *       |               |     taken back from a thread that stalls,                |
+ *       |               |     is terminated or has died (takeBack)                 |
+ *       |               |                        '---------------------------------|
+ *       v               v                           v                              v
+ *      Done <-----------'---------------------------'------------------------------'
+ *            stop, queueTimeLimit, shutdown (outcomes)    results, stop, loss of the thread
+ * ```
+ *
+ * - `Waiting`: its submitter is suspended, because the queue is full. What it is to move is still its caller's.
+ * - `Queued`: accepted. Its arguments, moved ones included, are its own.
+ * - `Assigned`: sent to a thread. Whether that has claimed it is in the thread's control block, nowhere else.
+ * - `Done`: settled, once, by `Outcomes`. Its thread may still be in it; what comes from there is nobody's.
+ *
  * Its parts are modules of their own: `threads` (which there are), `dispatcher` (who gets
- * what), `monitor` (time), `ladder` (stops), `queueTimeLimits`, `prewarm` and `shutdown`.
+ * what), `results` (what comes back), `outcomes` (how runs end), `monitor` (time), `ladder`
+ * (stops), `queueTimeLimits`, `prewarm`, `recycling` and `shutdown`.
  */
 import * as Exit from "effect/Exit"
 import { type JoinErrorReason, QueueFull, QueueTimedOut, ShutDown, SpawnFailed, WorkerExited } from "../../JoinError.ts"
@@ -20,9 +41,19 @@ import { decode } from "../wire/thrown.ts"
 import { ownArguments, takeOver } from "./arguments.ts"
 import { Dispatcher } from "./dispatcher.ts"
 import type { SchedulerEvent } from "./events.ts"
-import { Ladder, type StopStep } from "./ladder.ts"
+import { Ladder } from "./ladder.ts"
 import { Monitor } from "./monitor.ts"
-import { cancelledInQueue, diedLoading, failure, loadsForever, lostWith, type Outcome, stopped } from "./outcome.ts"
+import {
+  cancelledInQueue,
+  diedLoading,
+  failure,
+  loadsForever,
+  lostWith,
+  neverTaken,
+  type Outcome,
+  stopped,
+  terminated
+} from "./outcome.ts"
 import { Outcomes } from "./outcomes.ts"
 import type { PoolThread, ThreadState } from "./poolThread.ts"
 import { Prewarm, type PrewarmFailure } from "./prewarm.ts"
@@ -63,9 +94,9 @@ export class Scheduler {
   private onClosed: ((report: ShutdownReport) => void) | undefined
   private readonly forgetForceShutdown: (() => void) | undefined
 
-  /** How often each step of the ladder was taken. */
-  readonly stops: Record<StopStep | "Abandoned", number> = { Requested: 0, Terminated: 0, Abandoned: 0 }
   private lastId = 0
+  /** Why no thread could be started, until one was. */
+  private lastNoThreads: string | undefined
   private keptAlive = false
   private readonly host: ThreadHost
   readonly options: SchedulerOptions
@@ -92,7 +123,7 @@ export class Scheduler {
       onReady: (thread, failures) => this.onReady(thread, failures),
       onMessage: (thread, message) => this.results.onMessage(thread, message),
       onMessageError: (thread, error) => this.results.onMessageError(thread, error),
-      onTerminating: (thread) => this.onTerminating(thread),
+      onTerminating: (thread, previous) => this.onTerminating(thread, previous),
       onAbandoned: (thread) => this.onAbandoned(thread),
       onStuckLimit: (stuck, places) => this.onEvent({ _tag: "StuckLimit", stuck, places }),
       onEnded: (thread, exit, previous) => this.onEnded(thread, exit, previous),
@@ -102,7 +133,7 @@ export class Scheduler {
     })
     this.monitor = new Monitor(host, this.threads, {
       onTick: (thread) => this.results.collect(thread),
-      onTimeLimit: (run) => this.onTimeLimit(run),
+      onTimeLimit: (run) => this.ladder.onTimeLimit(run),
       onStalled: (thread) => {
         this.takeBack(thread)
         this.pump()
@@ -112,6 +143,7 @@ export class Scheduler {
         if (loading !== undefined && loading.state !== Done) {
           this.outcomes.settleWith(loading, loadsForever(loading, millis))
         }
+        if (loading === undefined) thread.wedgedOn = thread.assigned[0]
         this.threads.terminate(thread)
       }
     })
@@ -128,10 +160,11 @@ export class Scheduler {
     })
     this.prewarmed = new Prewarm(this.threads)
     if (options.recycle !== undefined) this.recycling = new Recycling(host, this.threads, options.recycle)
-    this.ladder = new Ladder(host, options.graceMillis, {
-      onRequest: (run, thread, by) => this.tellStop("Requested", run, thread, by),
-      onNeverEntered: (run) => this.outcomes.settleWith(run, cancelledInQueue(run)),
-      onGraceOver: (run, thread) => this.onGraceOver(run, thread)
+    this.ladder = new Ladder(host, options.graceMillis, this.threads, this.results, this.outcomes, {
+      isNeeded: (thread) => this.isNeeded(thread),
+      takeBack: (thread) => this.takeBack(thread),
+      onTakenBack: () => this.pump(),
+      onEvent
     })
     this.forgetForceShutdown = host.onForceShutdown?.(() => this.forceShutdown())
     this.threads.start(0)
@@ -141,14 +174,12 @@ export class Scheduler {
     return this.queue.size
   }
 
-  get suspended(): number {
-    return this.waiting.size
+  get stops(): Ladder["stops"] {
+    return this.ladder.stops
   }
 
-  get runningCount(): number {
-    let count = 0
-    for (const thread of this.threads.all) if (thread.busyWith !== undefined) count++
-    return count
+  get suspended(): number {
+    return this.waiting.size
   }
 
   now(): number {
@@ -276,12 +307,19 @@ export class Scheduler {
     this.recycling?.onFree(thread)
   }
 
+  /** Whether tasks wait for that thread, and no other can be had for them. */
+  private isNeeded({ lease }: PoolThread): boolean {
+    if (lease !== undefined) return lease.hasWaiting()
+    return this.queue.size + this.waiting.size > 0 && this.threads.idleCount + this.threads.startable === 0
+  }
+
   /** Puts what the thread has not claimed back to the head of the queue, in its order. */
   private takeBack(thread: PoolThread, died?: ThreadExit): void {
     const outcomes: Array<readonly [Run, Outcome]> = []
     for (const run of this.dispatcher.takeBack(thread)) {
-      if (died !== undefined && ++run.detailed().losses >= maxLosses) {
-        outcomes.push([run, lostWith(run, this.options.resourceLimits, died)])
+      const lost = died ?? (run === thread.wedgedOn ? neverTaken(maxLosses) : undefined)
+      if (lost !== undefined && ++run.detailed().losses >= maxLosses) {
+        outcomes.push([run, lostWith(run, this.options.resourceLimits, lost)])
       } else if (thread.lease !== undefined || run.transfer !== undefined) {
         // The state it was for, or the buffers it was sent with, are gone with the thread.
         outcomes.push([run, lostWith(run, this.options.resourceLimits, died ?? terminated)])
@@ -309,7 +347,7 @@ export class Scheduler {
     this.queueTimeLimits.forget(run)
     run.state = Assigned
     run.thread = thread
-    run.details!.onGranted!(thread)
+    this.outcomes.call(run.task.name, run.details!.onGranted!, thread)
   }
 
   /** Ends a lease; its thread, if it is still there, takes other tasks again. */
@@ -323,8 +361,13 @@ export class Scheduler {
   }
 
   /** Makes a run for a leased thread, or ends it. */
-  makeLeasedRun(task: ResolvedTask, args: Array<unknown>, onEnd: (exit: RunExit, run: Run) => void): Run | undefined {
-    const run = this.makeRun(task, args, onEnd, undefined)
+  makeLeasedRun(
+    task: ResolvedTask,
+    args: Array<unknown>,
+    onEnd: (exit: RunExit, run: Run) => void,
+    details?: RunDetails
+  ): Run | undefined {
+    const run = this.makeRun(task, args, onEnd, details)
     return this.prepare(run) ? run : undefined
   }
 
@@ -380,45 +423,24 @@ export class Scheduler {
     }
   }
 
-  private onTimeLimit(run: Run): void {
-    const thread = run.thread!
-    if (thread.thread.link === undefined) return this.ladder.climb(run, "TimeLimit")
-    // Only a message tells that it has ended, and a late timer comes before those that have arrived.
-    this.host.nextTurn(() => {
-      this.results.flush()
-      if (run.state === Assigned && run.thread === thread) this.ladder.climb(run, "TimeLimit")
-    })
-  }
-
-  /** It may have ended just now, without a message yet. */
-  private onGraceOver(run: Run, thread: PoolThread): void {
-    this.results.collect(thread)
-    // Before its thread can be terminated, which must not be in another task by then.
-    this.takeBack(thread)
-    if (controlBlock.isClaimed(thread.control, run.sequence)) this.threads.terminate(thread)
-    else this.pump()
-  }
-
   /** Second step: the end of the thread. What it has not claimed runs elsewhere (C4). */
-  private onTerminating(thread: PoolThread): void {
+  private onTerminating(thread: PoolThread, previous: ThreadState): void {
     const { running } = thread
+    if (previous === "Retiring" && !thread.released) {
+      this.onEvent({ _tag: "ReleaseCut", threadId: thread.thread.threadId })
+    }
     // One that is over already was interrupted, or given up, while its module loaded: nobody stops it now.
     if (running !== undefined && running.state !== Done) {
       this.shutdown?.report.terminated.push(running.task.name)
-      this.tellStop("Terminated", running, thread, running.stop ?? "Shutdown")
+      this.ladder.count("Terminated", running, thread, running.stop ?? "Shutdown")
     }
     this.takeBack(thread)
     this.pump()
   }
 
-  private tellStop(step: StopStep, run: Run, thread: PoolThread, by: StopBy): void {
-    this.stops[step]++
-    this.onEvent({ _tag: "Stop", step, by, threadId: thread.thread.threadId, task: run.task.name })
-  }
-
   /** Third step: the thread sits in native code, and its caller goes on without it. */
   private onAbandoned(thread: PoolThread): void {
-    this.stops.Abandoned++
+    this.ladder.stops.Abandoned++
     this.results.flush()
     this.results.collect(thread)
     const { running } = thread
@@ -436,6 +458,7 @@ export class Scheduler {
   // ---------------------------------------------------------------------------
 
   private onReady(thread: PoolThread, preloadFailures: ReadonlyArray<protocol.PreloadFailure>): void {
+    this.lastNoThreads = undefined
     for (const { cause, module } of preloadFailures) {
       this.onEvent({ _tag: "PreloadFailed", module, cause: decode(cause, []) })
     }
@@ -447,6 +470,9 @@ export class Scheduler {
   }
 
   private onNoThreads(attempts: number, cause: unknown): void {
+    // Each task that comes now fails the same way: it is enough to say so once.
+    if (String(cause) !== this.lastNoThreads) this.onEvent({ _tag: "NoThreads", attempts, cause })
+    this.lastNoThreads = String(cause)
     if (this.threads.readyCount === 0) {
       for (const run of [...this.queue.toArray(), ...this.waiting.toArray()]) {
         if (run.list === undefined) continue
@@ -503,7 +529,10 @@ export class Scheduler {
       onReady({ _tag: "ShutDown" })
       return ignore
     }
-    const cancel = this.prewarmed.request(Math.min(count, this.options.maxThreads), onReady)
+    const cancel = this.prewarmed.request(
+      Math.min(count, this.options.maxThreads),
+      (failed) => this.outcomes.call("prewarm", onReady, failed)
+    )
     this.threads.start(this.queue.size)
     this.prewarmed.check()
     this.updateKeepAlive()
@@ -538,7 +567,7 @@ export class Scheduler {
         this.forgetForceShutdown?.()
         this.monitor.stop()
         this.updateKeepAlive()
-        this.onClosed?.(report)
+        if (this.onClosed !== undefined) this.outcomes.call("shutdown", this.onClosed, report)
       }
     })
     this.updateKeepAlive()
@@ -564,6 +593,3 @@ export class Scheduler {
 }
 
 const ignore = (): void => {}
-
-/** How a thread ends that is being terminated. */
-const terminated: ThreadExit = { exitCode: undefined, signal: undefined, outOfMemory: false, cause: undefined }

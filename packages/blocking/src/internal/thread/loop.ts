@@ -336,6 +336,7 @@ class Runner implements ThreadRunner {
         this.onUncaught(error)
       }
     }
+    this.platform.post([protocol.Released], undefined)
     this.platform.exit()
   }
 }

@@ -182,7 +182,7 @@ describe("scheduler", () => {
     let leased: PoolThread | undefined
     const holder = scheduler.requestLease(resolve(task), (thread) => {
       leased = thread
-      thread.lease = { onFree: () => {}, onClosing: () => {}, onLost: () => {} }
+      thread.lease = { onFree: () => {}, hasWaiting: () => false, onClosing: () => {}, onLost: () => {} }
     }, () => {})
     host.threads[0]!.ready()
     let exit: RunExit | undefined
@@ -352,19 +352,57 @@ describe("scheduler", () => {
     assert.isTrue(Exit.isSuccess(a.exit!) && Exit.isSuccess(b.exit!))
   })
 
-  it("P1: a thread that does not end when it retires is terminated, and then abandoned", () => {
-    const { host, scheduler, submit } = setup({ keepAliveMillis: 10 })
-    submit(1)
-    const [thread] = host.threads
-    thread!.ready()
-    thread!.enter()
-    thread!.finish()
-    host.advance(10)
-    assert.isTrue(thread!.retired)
+  const retiring = (options?: Partial<SchedulerOptions>) => {
+    const pool = setup({ keepAliveMillis: 10, maxThreads: 1, ...options })
+    pool.submit(1)
+    const thread = pool.host.threads[0]!
+    thread.ready()
+    thread.enter()
+    thread.finish()
+    pool.host.advance(10)
+    assert.isTrue(thread.retired)
+    return { ...pool, thread }
+  }
+
+  it("P1: a thread that retires has all the time that its releases need, and holds up no task meanwhile", () => {
+    const { host, submit, thread } = retiring()
+    host.advance(60_000)
+    assert.isFalse(thread.terminated)
+    const second = submit(2)
+    host.threads[1]!.ready()
+    host.threads[1]!.enter()
+    host.threads[1]!.finish(2)
+    assert.deepStrictEqual(second.exit, Exit.succeed(2))
+    thread.exit()
+  })
+
+  it("P1: a task that comes while a thread retires waits for its place no longer than a grace period", () => {
+    const { host, submit } = retiring()
+    submit(2)
+    assert.strictEqual(host.threads.length, 1)
     host.advance(100)
-    assert.isTrue(thread!.terminated)
+    assert.strictEqual(host.threads.length, 2)
+  })
+
+  it("P1: a thread that has released its values and does not end is terminated, and then abandoned", () => {
+    const { host, scheduler, thread } = retiring()
+    thread.release()
+    host.advance(4999)
+    assert.isFalse(thread.terminated)
+    host.advance(1)
+    assert.isTrue(thread.terminated)
     host.advance(50)
     assert.strictEqual(scheduler.threads.stuck.size, 1)
+  })
+
+  it("D4: a shutdown leaves releases what is left of shutdownTimeout, and says which it cuts", () => {
+    const { events, host, scheduler, thread } = retiring()
+    scheduler.close(() => {})
+    host.advance(1000 + 99)
+    assert.isFalse(thread.terminated)
+    host.advance(1)
+    assert.isTrue(thread.terminated)
+    assert.deepInclude(events, { _tag: "ReleaseCut", threadId: 1 })
   })
 
   it("P2: only work keeps the process alive", () => {
@@ -640,8 +678,10 @@ describe("scheduler", () => {
     host.advance(10_000)
     assert.strictEqual(reasonOf(waiting)._tag, "SpawnFailed")
     assert.strictEqual(host.threads.length, 2, "no third thread")
-    const patient = submit(2)
+    assert.strictEqual(reasonOf(submit(1))._tag, "SpawnFailed", "at once, and told once")
+    assert.strictEqual(events.filter(({ _tag }) => _tag === "NoThreads").length, 1)
     host.threads[0]!.exit(1)
+    const patient = submit(2)
     assert.strictEqual(host.threads.length, 3)
     host.threads[2]!.ready()
     host.threads[2]!.enter()

@@ -134,6 +134,7 @@ const simulate = (seed: number): void => {
           const run = calls.shift()
           if (run !== undefined) scheduler.submitTo(thread, run, calls)
         },
+        hasWaiting: () => calls.size > 0,
         onClosing: () => {
           for (const run of calls.toArray()) if (!run.task.mandatory) scheduler.cancelQueued(run)
         },
