@@ -13,7 +13,7 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Pool } from "./Blocking.ts"
 import * as pool from "./internal/pool/pool.ts"
-import type { SchedulerOptions } from "./internal/scheduler/scheduler.ts"
+import type { SchedulerOptions } from "./internal/scheduler/options.ts"
 
 export {
   /**

@@ -40,8 +40,8 @@ class LeaseState implements Lease {
       thread.lease = {
         onFree: () => this.next(),
         hasWaiting: () => this.calls.size > 0,
-        onClosing: () => {
-          for (const run of this.calls.toArray()) if (!run.task.mandatory) this.scheduler.cancelQueued(run)
+        onClosing: (cancel) => {
+          for (const run of this.calls.toArray()) if (!run.task.mandatory) cancel(run)
         },
         onLost: (exitCode) =>
           this.end(() => new WorkerExited({ ...(exitCode === undefined ? {} : { exitCode }), cause: lostThread() }))

@@ -40,7 +40,7 @@ const seriesOf = (context: Context.Context<never>, pool: string): Series => {
 interface Counted {
   readonly threads: { readonly started: number }
   readonly results: { readonly uncaughtErrors: number }
-  readonly stops: Scheduler["stops"]
+  readonly ladder: { readonly stops: Scheduler["ladder"]["stops"] }
   readonly outcomes: {
     readonly counts: Readonly<Record<OutcomeKind, number>>
     readonly queueWait: { readonly state: HistogramState }
@@ -52,7 +52,7 @@ interface Counted {
 const total = (counted: ReadonlyArray<Counted>): Counted => ({
   threads: { started: sum(counted, ({ threads }) => threads.started) },
   results: { uncaughtErrors: sum(counted, ({ results }) => results.uncaughtErrors) },
-  stops: sums(counted.map(({ stops }) => stops)),
+  ladder: { stops: sums(counted.map(({ ladder }) => ladder.stops)) },
   outcomes: {
     counts: sums(counted.map(({ outcomes }) => outcomes.counts)),
     queueWait: { state: merged(counted.map(({ outcomes }) => outcomes.queueWait.state)) },
@@ -95,7 +95,7 @@ class Series {
 
   private register(
     context: Context.Context<never>,
-    { outcomes, stops }: Scheduler
+    { ladder, outcomes }: Scheduler
   ): ReadonlyArray<Metric.Registration> {
     const attributes = { pool: this.pool }
 
@@ -150,11 +150,11 @@ class Series {
         "Errors that a task left behind and nobody caught",
         ({ results }) => results.uncaughtErrors
       ),
-      ...Object.keys(stops).map((step) =>
+      ...Object.keys(ladder.stops).map((step) =>
         counter(
           "stops_total",
           "Running tasks that were asked to stop, whose threads were terminated, that were abandoned",
-          ({ stops }) => stops[step as keyof typeof stops],
+          ({ ladder }) => ladder.stops[step as keyof typeof ladder.stops],
           { step }
         )
       ),

@@ -8,10 +8,11 @@ import { Cancelled, type JoinError, type JoinErrorReason, LoadFailed, ShutDown, 
 import type { JoinHandle } from "../../JoinHandle.ts"
 import type { Task } from "../../Task.ts"
 import type { ThreadHost } from "../../ThreadHost.ts"
+import type { SchedulerOptions } from "../scheduler/options.ts"
 import { joinError, loadFailure } from "../scheduler/outcome.ts"
 import type { PrewarmFailure } from "../scheduler/prewarm.ts"
 import { Done, type Run, RunDetails, type RunExit } from "../scheduler/run.ts"
-import { Scheduler, type SchedulerOptions } from "../scheduler/scheduler.ts"
+import { Scheduler } from "../scheduler/scheduler.ts"
 import type { ShutdownReport } from "../scheduler/shutdown.ts"
 import { pseudoTask, resolve } from "../task/resolved.ts"
 import { JoinHandleImpl } from "./handle.ts"
@@ -129,7 +130,7 @@ class PoolImpl implements Pool {
   }
 
   readonly stats: Effect.Effect<PoolStats> = Effect.sync(() => {
-    const { options, outcomes, stops, threads } = this.scheduler
+    const { ladder, options, outcomes, threads } = this.scheduler
     const now = this.scheduler.now()
     const running = [...threads.all, ...threads.stuck].flatMap((thread) => {
       const run = thread.busyWith
@@ -156,7 +157,7 @@ class PoolImpl implements Pool {
       suspended: this.scheduler.suspended,
       submitted: outcomes.submitted,
       outcomes: { ...outcomes.counts },
-      stops: { ...stops }
+      stops: { ...ladder.stops }
     }
   })
 

@@ -164,8 +164,8 @@ export interface ThreadLease {
   readonly onFree: () => void
   /** Whether calls wait for what the thread is busy with. */
   readonly hasWaiting: () => boolean
-  /** The pool shuts down: calls that wait are cancelled. */
-  readonly onClosing: () => void
+  /** The pool shuts down: calls that wait are cancelled, by the given function. */
+  readonly onClosing: (cancel: (run: Run) => void) => void
   /** It is gone, and with it the state that the lease was for. */
   readonly onLost: (exitCode: number | undefined) => void
 }

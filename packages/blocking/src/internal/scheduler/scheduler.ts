@@ -43,6 +43,7 @@ import { Dispatcher } from "./dispatcher.ts"
 import type { SchedulerEvent } from "./events.ts"
 import { Ladder } from "./ladder.ts"
 import { Monitor } from "./monitor.ts"
+import type { SchedulerOptions } from "./options.ts"
 import {
   cancelledInQueue,
   diedLoading,
@@ -63,14 +64,7 @@ import { Results } from "./results.ts"
 import { Assigned, Done, Queued, Run, RunDetails, type RunExit, RunList, type StopBy, Waiting } from "./run.ts"
 import { Shutdown, type ShutdownReport } from "./shutdown.ts"
 import { TaskDefinitions } from "./taskDefinitions.ts"
-import { Threads, type ThreadsOptions } from "./threads.ts"
-
-export interface SchedulerOptions extends ThreadsOptions {
-  readonly queueCapacity: number
-  readonly onFull: "suspend" | "fail"
-  readonly shutdownMillis: number
-  readonly resourceLimits: Readonly<Record<string, number>>
-}
+import { Threads } from "./threads.ts"
 
 /** A task that has lost so many threads before they claimed it is failed: it may be what ends them. */
 const maxLosses = 2
@@ -89,7 +83,7 @@ export class Scheduler {
   private readonly queueTimeLimits: QueueTimeLimits
   private readonly prewarmed: Prewarm
   private readonly recycling: Recycling | undefined
-  private readonly ladder: Ladder
+  readonly ladder: Ladder
   private shutdown: Shutdown | undefined
   private onClosed: ((report: ShutdownReport) => void) | undefined
   private readonly forgetForceShutdown: (() => void) | undefined
@@ -172,10 +166,6 @@ export class Scheduler {
 
   get queueDepth(): number {
     return this.queue.size
-  }
-
-  get stops(): Ladder["stops"] {
-    return this.ladder.stops
   }
 
   get suspended(): number {
@@ -380,11 +370,6 @@ export class Scheduler {
       this.free(thread)
     }
     this.updateKeepAlive()
-  }
-
-  /** Cancels a call that waits for its lease's thread, because the pool shuts down. */
-  cancelQueued(run: Run): void {
-    this.shutdown?.cancel(run)
   }
 
   /** Ends a run that no thread will take. */

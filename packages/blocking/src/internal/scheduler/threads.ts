@@ -5,23 +5,10 @@
 import type { Thread, ThreadEvents, ThreadExit, ThreadHost, ThreadOptions } from "../../ThreadHost.ts"
 import * as protocol from "../wire/protocol.ts"
 import { CannotStart, isFinal } from "./cannotStart.ts"
+import type { ThreadsOptions } from "./options.ts"
 import { describeExit } from "./outcome.ts"
 import { PoolThread, type ThreadState } from "./poolThread.ts"
-import type { RecycleOptions } from "./recycling.ts"
 import { afterEvents } from "./timers.ts"
-
-export interface ThreadsOptions {
-  readonly minThreads: number
-  readonly maxThreads: number
-  readonly keepAliveMillis: number
-  readonly graceMillis: number
-  readonly terminateMillis: number
-  readonly threadData: unknown
-  /** Urls of task modules. */
-  readonly preload: ReadonlyArray<string>
-  /** When threads are replaced; `undefined`: they never are. */
-  readonly recycle: RecycleOptions | undefined
-}
 
 /** What the scheduler hears of its threads. */
 export interface ThreadsListener {

@@ -2,9 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Exit, Option } from "effect"
 import { type JoinError, Task } from "effect-blocking"
 import type { SchedulerEvent } from "../../../src/internal/scheduler/events.ts"
+import type { SchedulerOptions } from "../../../src/internal/scheduler/options.ts"
 import type { PoolThread } from "../../../src/internal/scheduler/poolThread.ts"
 import { type RunExit, RunList } from "../../../src/internal/scheduler/run.ts"
-import { Scheduler, type SchedulerOptions } from "../../../src/internal/scheduler/scheduler.ts"
+import { Scheduler } from "../../../src/internal/scheduler/scheduler.ts"
 import type { ShutdownReport } from "../../../src/internal/scheduler/shutdown.ts"
 import { resolve } from "../../../src/internal/task/resolved.ts"
 import * as protocol from "../../../src/internal/wire/protocol.ts"
@@ -243,7 +244,7 @@ describe("scheduler", () => {
     assert.include(String(reason.cause), "has been loading for 30000 ms")
     assert.isTrue(host.threads[0]!.terminated)
     assert.deepInclude(events[0], { _tag: "ThreadWedged" })
-    assert.deepInclude(scheduler.stops, { Requested: 0, Terminated: 0 }, "nobody asked it to stop")
+    assert.deepInclude(scheduler.ladder.stops, { Requested: 0, Terminated: 0 }, "nobody asked it to stop")
     host.threads[0]!.exit(1)
     host.threads[1]!.ready()
     host.threads[1]!.enter()
@@ -257,16 +258,16 @@ describe("scheduler", () => {
     const [thread] = host.threads
     thread!.ready()
     thread!.claim()
-    assert.strictEqual(scheduler.runningCount, 1)
+    assert.strictEqual(scheduler.threads.busyCount, 1)
     scheduler.stop(loading.run, "Abort")
     assert.deepInclude(reasonOf(loading), { _tag: "Cancelled", stage: "Queued" })
-    assert.strictEqual(scheduler.runningCount, 0)
+    assert.strictEqual(scheduler.threads.busyCount, 0)
     thread!.post(protocol.Stopped)
 
     const abandoned = submit(2, { onInterrupt: "abandon" })
     thread!.enter()
     scheduler.stop(abandoned.run, "Interrupt")
-    assert.strictEqual(scheduler.runningCount, 1)
+    assert.strictEqual(scheduler.threads.busyCount, 1)
   })
 
   it("a body that runs for long is not taken for a module that does not load", () => {

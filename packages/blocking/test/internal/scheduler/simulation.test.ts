@@ -135,8 +135,8 @@ const simulate = (seed: number): void => {
           if (run !== undefined) scheduler.submitTo(thread, run, calls)
         },
         hasWaiting: () => calls.size > 0,
-        onClosing: () => {
-          for (const run of calls.toArray()) if (!run.task.mandatory) scheduler.cancelQueued(run)
+        onClosing: (cancel) => {
+          for (const run of calls.toArray()) if (!run.task.mandatory) cancel(run)
         },
         onLost: () => {
           lost = true
