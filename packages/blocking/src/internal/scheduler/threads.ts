@@ -103,7 +103,7 @@ export class Threads {
 
   /** Threads that are on their way or could be. */
   get startable(): number {
-    return this.starting + Math.max(0, this.places - this.taken)
+    return this.starting + Math.max(0, this.places - this.placesTaken)
   }
 
   /**
@@ -117,7 +117,8 @@ export class Threads {
     return Math.max(0, Math.min(maxThreads, 2 * maxThreads - this.stuck.size - this.slow.size))
   }
 
-  private get taken(): number {
+  /** How many there are of those that hold one. */
+  get placesTaken(): number {
     return this.all.size - this.slow.size
   }
 
@@ -177,7 +178,7 @@ export class Threads {
     this.resting = false
     const wanted = this.closing ? 0 : this.wanted
     while (
-      (this.live < wanted || this.starting < waiting) && this.taken < this.places && this.startOne() !== undefined
+      (this.live < wanted || this.starting < waiting) && this.placesTaken < this.places && this.startOne() !== undefined
     );
     if ((waiting > 0 || this.awaited) && this.places === 0) {
       this.startFailed(new CannotStart(stuckEverywhere(this.stuck.size)))
