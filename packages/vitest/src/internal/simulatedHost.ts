@@ -10,6 +10,7 @@ import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Plans } from "./plans.ts"
+import { SimulatedBodies } from "./simulatedBodies.ts"
 
 /** A test clock starts at 0, which the scheduler takes for no time at all. Arbitrary. */
 const originMillis = 1000
@@ -94,9 +95,6 @@ export class SimulatedThread implements ThreadHost.Thread {
   /** It is in native code that nothing ends. */
   stuck = false
   private terminated = false
-  /** The body that runs, and when it first looked at its stop flag, in real time; 0 if it has not. */
-  private body = ""
-  private firstCheckAt = 0
   readonly host: SimulatedHost
   private readonly events: ThreadHost.ThreadEvents
   private readonly runner: ThreadRunner.ThreadRunner
@@ -117,28 +115,8 @@ export class SimulatedThread implements ThreadHost.Thread {
       now: host.now,
       heapUsed: () => 0,
       exit: () => this.exit(0),
-      simulation: {
-        stub: (module, name) => host.plans.stubOf(module, name),
-        onBody: (module, name) => {
-          this.body = name
-          this.firstCheckAt = 0
-          return host.plans.onBody(module, name, this)
-        },
-        onCheck: () => this.check()
-      }
+      bodies: new SimulatedBodies(this)
     })
-  }
-
-  /** Nothing can ask a body to stop while it has the test's own thread: one that waits for that would hang it, mute. */
-  private check(): void {
-    const now = performance.now()
-    if (this.firstCheckAt === 0) this.firstCheckAt = now
-    else if (now - this.firstCheckAt > longestCheckMillis) {
-      throw new Error(
-        `Task "${this.body}" has looked for a stop for ${longestCheckMillis} ms. Nothing can ask it to stop while it runs ` +
-          "on the test's own thread: hold or stub it, or test it on real threads (NodeBlocking.layer)"
-      )
-    }
   }
 
   readonly post = (message: unknown, transfer: Array<object> | undefined): void => {
@@ -173,9 +151,6 @@ export class SimulatedThread implements ThreadHost.Thread {
     queueMicrotask(() => this.events.onExit({ exitCode, signal: undefined, outOfMemory: false, cause: undefined }))
   }
 }
-
-/** In real time; as long as a test may take in Vitest, by default. */
-const longestCheckMillis = 5000
 
 /** A reason that a test has injected is an instance of its class, and stays one. */
 const injected = 6
