@@ -10,10 +10,13 @@
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import type { Pool } from "./Blocking.ts"
 import * as pool from "./internal/pool/pool.ts"
 import type { SchedulerOptions } from "./internal/scheduler/scheduler.ts"
+import type { JoinError } from "./JoinError.ts"
+import type { JoinHandle } from "./JoinHandle.ts"
 
 export {
   /**
@@ -172,3 +175,16 @@ export const makePool: (
   host: ThreadHost,
   options: PoolOptions
 ) => Effect.Effect<Pool, never, Scope.Scope> = pool.make
+
+/**
+ * Waits for the end of a spawned task and returns its exit, as `JoinHandle.await` does, but
+ * without reading it: a panic that nobody else reads is still logged.
+ *
+ * **When to use**
+ *
+ * Use to record what became of tasks.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const exitOf: <A, E>(handle: JoinHandle<A, E>) => Effect.Effect<Exit.Exit<A, E | JoinError>> = pool.exitOf

@@ -15,6 +15,12 @@ import { SimulatedBodies } from "./simulatedBodies.ts"
 /** A test clock starts at 0, which the scheduler takes for no time at all. Arbitrary. */
 const originMillis = 1000
 
+/** How long a thread is waited for that has something to do, in real time. Arbitrary: only a module that does not finish loading takes as long. */
+const longestAnswerMillis = 1000
+
+/** Node's own, whatever a test puts in its place later. */
+const nextMacrotask: (callback: () => void) => void = globalThis.setImmediate
+
 interface Timer {
   readonly at: number
   readonly callback: () => void
@@ -28,6 +34,8 @@ export class SimulatedHost implements ThreadHost.ThreadHost {
   /** How far its time is ahead of the clock's. */
   private aheadMillis = originMillis
   private forced = false
+  private firing = false
+  private readonly threads = new Set<SimulatedThread>()
   private readonly clock: Clock.Clock
   readonly context: Context.Context<never>
   readonly plans: Plans
@@ -60,24 +68,38 @@ export class SimulatedHost implements ThreadHost.ThreadHost {
     if (this.timers.delete(timer)) timer.callback()
   }
 
-  /** From here on timers wait for nothing but each other: nobody moves the clock any more. */
+  /** From here on timers wait for the threads and each other, and for no clock: nobody moves it any more. */
   forceShutdown(): void {
     this.forced = true
     for (const timer of this.timers) timer.cancel()
     this.fireNext()
   }
 
+  // Seconds lie between two of them by the clock, and in those a thread says what it has to say, and a
+  // fiber what it wants of the pool: they come before the next one.
   private fireNext(): void {
-    // A turn later: what the threads have to say comes first.
-    queueMicrotask(() =>
-      queueMicrotask(() => {
-        if (this.timers.size === 0) return
-        const timer = Array.from(this.timers).reduce((first, other) => other.at < first.at ? other : first)
-        this.aheadMillis += Math.max(0, timer.at - this.now())
-        this.fire(timer)
-        this.fireNext()
-      })
-    )
+    if (this.firing) return
+    this.firing = true
+    const since = performance.now()
+    const look = (): void => {
+      if (this.isAnswering && performance.now() - since < longestAnswerMillis) return nextMacrotask(look)
+      this.firing = false
+      if (this.timers.size === 0) return
+      const timer = Array.from(this.timers).reduce((first, other) => other.at < first.at ? other : first)
+      this.aheadMillis += Math.max(0, timer.at - this.now())
+      this.fire(timer)
+      this.fireNext()
+    }
+    nextMacrotask(look)
+  }
+
+  /** Whether a thread has something to do before it waits for the scheduler, or for the test. */
+  private get isAnswering(): boolean {
+    const held = this.plans.heldOn(this)
+    for (const thread of this.threads) {
+      if (thread.mayBlock() && !held.some(({ state }) => state._tag === "Held" && state.thread === thread)) return true
+    }
+    return false
   }
 
   readonly nextTurn = (callback: () => void): void => queueMicrotask(callback)
@@ -85,8 +107,17 @@ export class SimulatedHost implements ThreadHost.ThreadHost {
   // Nothing here keeps a process alive, or has to.
   readonly keepAlive = (): void => {}
 
-  readonly spawn = (options: ThreadHost.ThreadOptions, events: ThreadHost.ThreadEvents): ThreadHost.Thread =>
-    new SimulatedThread(this, options, events)
+  readonly spawn = (options: ThreadHost.ThreadOptions, events: ThreadHost.ThreadEvents): ThreadHost.Thread => {
+    const thread = new SimulatedThread(this, options, {
+      ...events,
+      onExit: (exit) => {
+        this.threads.delete(thread)
+        events.onExit(exit)
+      }
+    })
+    this.threads.add(thread)
+    return thread
+  }
 }
 
 export class SimulatedThread implements ThreadHost.Thread {
@@ -96,12 +127,18 @@ export class SimulatedThread implements ThreadHost.Thread {
   stuck = false
   private terminated = false
   readonly host: SimulatedHost
+  readonly mayBlock: () => boolean
   private readonly events: ThreadHost.ThreadEvents
   private readonly runner: ThreadRunner.ThreadRunner
 
-  constructor(host: SimulatedHost, { ordinal, start }: ThreadHost.ThreadOptions, events: ThreadHost.ThreadEvents) {
+  constructor(
+    host: SimulatedHost,
+    { mayBlock, ordinal, start }: ThreadHost.ThreadOptions,
+    events: ThreadHost.ThreadEvents
+  ) {
     this.threadId = ordinal
     this.host = host
+    this.mayBlock = mayBlock
     this.events = events
     const { threadData } = start as { readonly threadData: unknown }
     this.runner = ThreadRunner.start({

@@ -247,6 +247,8 @@ class JoinHandleImpl<A, E> implements JoinHandle<A, E> {
   readonly abort: Effect.Effect<void>
   readonly abortFork: Effect.Effect<void>
   readonly status: Effect.Effect<JoinStatus>
+  /** `await`, for those who do not count as readers. */
+  readonly exit: Effect.Effect<Exit.Exit<A, E | JoinError>>
   /** Whether someone waits for it, or has read its exit. */
   isJoined = false
 
@@ -258,6 +260,7 @@ class JoinHandleImpl<A, E> implements JoinHandle<A, E> {
   ) {
     this.id = run.id
     this.task = task.name
+    this.exit = Effect.exit(Deferred.await(exit))
     this.join = Effect.suspend(() => {
       this.isJoined = true
       return Deferred.await(exit)
@@ -268,6 +271,9 @@ class JoinHandleImpl<A, E> implements JoinHandle<A, E> {
     this.status = Effect.sync(() => statusOf(scheduler, run))
   }
 }
+
+export const exitOf = <A, E>(handle: JoinHandle<A, E>): Effect.Effect<Exit.Exit<A, E | JoinError>> =>
+  handle instanceof JoinHandleImpl ? handle.exit : handle.await
 
 const statusOf = (scheduler: Scheduler, run: Run): JoinStatus => {
   const now = scheduler.now()
