@@ -3,6 +3,7 @@
  * lets them, in a context that is swapped in for each call.
  */
 import * as ThreadRunner from "effect-blocking/ThreadRunner"
+import { receiving } from "./lateErrors.ts"
 import type { SimulatedThread } from "./simulatedHost.ts"
 
 export class SimulatedBodies implements ThreadRunner.BodyStrategy {
@@ -30,8 +31,14 @@ export class SimulatedBodies implements ThreadRunner.BodyStrategy {
     return this.thread.host.plans.onBody(module, name, this.thread)
   }
 
-  readonly call = (sequence: number, run: (args: Array<unknown>) => unknown, args: Array<unknown>): unknown =>
-    ThreadRunner.within(this.context!, sequence, () => run(args))
+  readonly call = (sequence: number, run: (args: Array<unknown>) => unknown, args: Array<unknown>): unknown => {
+    const { body } = this
+    return ThreadRunner.within(
+      this.context!,
+      sequence,
+      () => receiving((error) => this.thread.onLateError(error, body), () => run(args))
+    )
+  }
 
   /** Nothing can ask a body to stop while it has the test's own thread: one that waits for that would hang it, mute. */
   private check(): void {

@@ -168,6 +168,17 @@ export class SimulatedThread implements ThreadHost.Thread {
     if (!this.stuck) this.exit(1)
   }
 
+  /** A task has left an error behind. What a thread leaves behind ends with it, but this one's cannot be ended. */
+  onLateError(error: unknown, task: string): void {
+    if (!this.gone) return this.runner.onUncaught(error)
+    // Not through a logger: the layer can be gone.
+    // oxlint-disable-next-line eslint/no-console
+    console.warn(
+      `Task "${task}" left work behind that failed after the task's thread had ended. On a real thread it would not have run:`,
+      error
+    )
+  }
+
   /** It was to be ended, and is not. */
   get isAbandoned(): boolean {
     return this.stuck && this.terminated
