@@ -20,21 +20,39 @@ import type { JoinHandle } from "./JoinHandle.ts"
 
 export {
   /**
-   * What is wrong with options: in words, and the name that is not there, if it is that.
+   * In what platforms differ: defaults, and what can be given to a thread.
    *
    * @category models
    * @since 0.1.0
    */
-  type OptionsProblem,
+  type OptionsPlatform,
   /**
-   * Returns what is wrong with the options of a layer as a whole: they are no object, or
-   * have a name that is not among `names`. For what JavaScript and `any` let through.
+   * Validates the options of a layer and fills in their defaults. All platforms take the
+   * same options, and refuse the same: those of `NodeBlocking.Options`.
    *
-   * @category guards
+   * @category constructors
    * @since 0.1.0
    */
-  optionsProblem
-} from "./internal/task/optionsProblem.ts"
+  resolve as resolveOptions,
+  /**
+   * Options of a pool that were validated, with their defaults; those for the threads
+   * themselves as they were given.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  type ResolvedOptions
+} from "./internal/pool/options.ts"
+
+export {
+  /**
+   * What is wrong with options: the first thing that is, with its name.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  type OptionsProblem
+} from "./internal/task/options.ts"
 
 /**
  * A platform's threads, clock and timers.
