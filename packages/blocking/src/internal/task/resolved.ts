@@ -34,7 +34,7 @@ const validate = validator(
     mandatory: Schema.optional(described(Schema.Boolean, "true or false")),
     errors: Schema.optional(described(Schema.Array(Schema.declare(isClass)), "an array of classes")),
     attributes: Schema.optional(described(
-      Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Number, Schema.Boolean])),
+      Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Number, Schema.Boolean, Schema.Undefined])),
       "an object of strings, numbers and booleans"
     ))
   } satisfies Record<keyof TaskOptions, unknown>
