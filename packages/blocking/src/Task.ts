@@ -24,7 +24,7 @@ import { register, threadContext } from "./internal/thread/context.ts"
 import { compact, describe, isPlain } from "./internal/wire/cloneable.ts"
 import type { TaskSchemas } from "./internal/wire/codec.ts"
 import { isStopRequested } from "./internal/wire/controlBlock.ts"
-import { markMoved } from "./internal/wire/moved.ts"
+import { standIn } from "./internal/wire/moved.ts"
 import type { ErrorClass } from "./internal/wire/thrown.ts"
 
 const TypeId = "~effect-blocking/Task"
@@ -337,8 +337,11 @@ export const move = <A extends object>(value: A): A => {
   if (typeof value !== "object" || value === null || Array.isArray(value) || isPlain(value)) {
     throw new TypeError(`Task.move takes a buffer, a view of one or a port, not ${describe(value)}`)
   }
+  // Shared memory is shared, as it is.
+  if ((ArrayBuffer.isView(value) ? value.buffer : value) instanceof SharedArrayBuffer) return value
   const own = compact(value) as A
-  if (!(ArrayBuffer.isView(own) && own.buffer instanceof SharedArrayBuffer)) markMoved(own)
+  if (threadContext.current === 0) return standIn(own) // In a body the mark lives as long as the body: it needs no carrier.
+  ;(threadContext.moved ??= new Set()).add(own)
   return own
 }
 

@@ -13,8 +13,9 @@ import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import type { Pool } from "./Blocking.ts"
+import * as handle from "./internal/pool/handle.ts"
 import * as pool from "./internal/pool/pool.ts"
-import type { SchedulerOptions } from "./internal/scheduler/scheduler.ts"
+import type { SchedulerOptions } from "./internal/scheduler/options.ts"
 import type { JoinError } from "./JoinError.ts"
 import type { JoinHandle } from "./JoinHandle.ts"
 
@@ -54,6 +55,17 @@ export {
   type OptionsProblem
 } from "./internal/task/options.ts"
 
+export {
+  /**
+   * Thrown by `ThreadHost.spawn`, or the cause of a thread's exit, when a further attempt could
+   * only fail the same way: the tasks that wait for a thread fail at once, with `SpawnFailed`.
+   *
+   * @category errors
+   * @since 0.1.0
+   */
+  CannotStart
+} from "./internal/scheduler/cannotStart.ts"
+
 /**
  * A platform's threads, clock and timers.
  *
@@ -75,12 +87,23 @@ export interface ThreadHost {
   /** Whether the pool has work: while it has, the process must stay alive, and otherwise not for its sake. */
   readonly keepAlive: (active: boolean) => void
   /**
+   * Calls a function outside of any request's asynchronous context (`AsyncLocalStorage`), and
+   * returns its result: for threads and log lines of a pool, which belong to no request.
+   */
+  readonly detached?: <A>(f: () => A) => A
+  /**
    * Calls back when the program is to end sooner than it would: the pool then shuts down
    * at once, without `shutdownTimeout`. The answer forgets the callback.
    */
   readonly onForceShutdown?: (callback: () => void) => () => void
   /** What the log says besides of a thread that could not be terminated: what it means for the process. */
   readonly aboutAbandoned?: () => string | undefined
+  /**
+   * Makes a copy of arguments that can be sent at any time; throws for what cannot cross. For
+   * threads that share no memory (`RemoteThread`); otherwise they are copied by a structured
+   * clone. Strings, numbers and other values that nobody can change are not packed.
+   */
+  readonly pack?: (values: ReadonlyArray<unknown>) => Uint8Array
   /**
    * The most tasks that a thread is sent at once, from 1; as many as the control block
    * holds if it is not given. 1 for threads that do not share the block's memory
@@ -205,4 +228,4 @@ export const makePool: (
  * @category getters
  * @since 0.1.0
  */
-export const exitOf: <A, E>(handle: JoinHandle<A, E>) => Effect.Effect<Exit.Exit<A, E | JoinError>> = pool.exitOf
+export const exitOf: <A, E>(handle: JoinHandle<A, E>) => Effect.Effect<Exit.Exit<A, E | JoinError>> = handle.exitOf

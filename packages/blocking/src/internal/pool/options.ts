@@ -4,7 +4,7 @@
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import type { SchedulerOptions } from "../scheduler/scheduler.ts"
+import type { SchedulerOptions } from "../scheduler/options.ts"
 import { described, group, integer, list, millis, oneOf, type OptionsProblem, validator } from "../task/options.ts"
 import { describe } from "../wire/cloneable.ts"
 

@@ -26,7 +26,7 @@ const ended = (scheduler: Scheduler, runs: ReadonlyArray<Run>): Effect.Effect<vo
   Effect.callback((resume) => {
     let left = runs.length
     for (const run of runs) {
-      scheduler.observe(run, () => {
+      scheduler.outcomes.observe(run, () => {
         left--
         if (left === 0) resume(Effect.void)
       })

@@ -7,10 +7,13 @@ import {
   type JoinErrorReason,
   LoadFailed,
   NotCloneable,
+  OutOfMemory,
   Panicked,
   type Stopped,
-  TimedOut
+  TimedOut,
+  WorkerExited
 } from "../../JoinError.ts"
+import type { ThreadExit } from "../../ThreadHost.ts"
 import { describe, NotCloneableError } from "../wire/cloneable.ts"
 import * as protocol from "../wire/protocol.ts"
 import { decode } from "../wire/thrown.ts"
@@ -133,3 +136,64 @@ const decoded = (
     return failure(run, () => new NotCloneable({ side: error.side, path: error.path, detail: error.message }))
   }
 }
+
+/** The run was lost with its thread. */
+export const lostWith = (
+  run: Run,
+  limits: Readonly<Record<string, number>>,
+  { cause, exitCode, outOfMemory, signal }: ThreadExit
+): Outcome => {
+  if (outOfMemory) return failure(run, () => new OutOfMemory({ limits }))
+  return failure(
+    run,
+    () =>
+      new WorkerExited({
+        ...(exitCode === undefined ? {} : { exitCode }),
+        ...(signal === undefined ? {} : { signal }),
+        ...(cause === undefined ? {} : { cause })
+      })
+  )
+}
+
+/** The thread went on behind the run, which it had neither run nor given back: nothing of the kind should happen. */
+export const passedOver = (run: Run): Outcome =>
+  failure(run, () => new WorkerExited({ cause: new Error("The thread passed the task over and did not run it") }))
+
+/** The thread ended while it loaded the run's module. */
+export const diedLoading = (run: Run, exit: ThreadExit): Outcome =>
+  failedToLoad(
+    run,
+    new Error(
+      `The thread ended with ${describeExit(exit)} while it loaded the module. ` +
+        "Does the module start the program? Guard that with Task.inPoolThread(), or start it with NodeBlocking.runMain",
+      { cause: exit.cause }
+    )
+  )
+
+/** The run's module is still not loaded after so many milliseconds. */
+export const loadsForever = (run: Run, millis: number): Outcome =>
+  failedToLoad(
+    run,
+    new Error(
+      `It has been loading for ${millis} ms: a top-level await that does not settle, or a loop that does not end`
+    )
+  )
+
+const failedToLoad = (run: Run, cause: Error): Outcome =>
+  failure(run, () => new LoadFailed(loadFailure(run.task.module, cause, [])))
+
+/** As in "the thread ended with …". */
+export const describeExit = ({ exitCode, signal }: ThreadExit): string =>
+  signal === undefined ? `exit code ${exitCode}` : `signal ${signal}`
+
+/** How a thread ends that took nothing of what it was sent, as so many before it. */
+export const neverTaken = (threads: number): ThreadExit => ({
+  ...terminated,
+  cause: new Error(
+    `Threads that were sent the task, ${threads} of them, did not take it, and were terminated: ` +
+      "its arguments take long to read, or other tasks leave synchronous work behind"
+  )
+})
+
+/** How a thread ends that is being terminated. */
+export const terminated: ThreadExit = { exitCode: undefined, signal: undefined, outOfMemory: false, cause: undefined }

@@ -26,6 +26,8 @@ export interface ThreadContext extends BodyContext {
   readonly evaluating: Set<string>
   /** Sequence number of the running body, 0 for none. */
   current: number
+  /** What the running body has marked by `Task.move`. */
+  moved: Set<object> | undefined
 }
 
 declare const structuredClone: (value: unknown) => unknown
@@ -42,6 +44,7 @@ export const threadContext: ThreadContext = slot[key] ??= {
   control: undefined,
   refresh: undefined,
   current: 0,
+  moved: undefined,
   threadData: undefined,
   locals: new Map(),
   releases: []

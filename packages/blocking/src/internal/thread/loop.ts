@@ -5,7 +5,7 @@
 import type { BodyContext, BodyStrategy, ThreadPlatform, ThreadRunner } from "../../ThreadRunner.ts"
 import { compact, findUncloneable, NotCloneableError } from "../wire/cloneable.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
-import { takeMoved } from "../wire/moved.ts"
+import { findMoved, transferables, transferring } from "../wire/moved.ts"
 import * as protocol from "../wire/protocol.ts"
 import { encodeFailure, encodeThrown } from "../wire/thrown.ts"
 import { wholeThread } from "./bodies.ts"
@@ -193,6 +193,7 @@ class Runner implements ThreadRunner {
 
   private call(sequence: number, run: Entry["run"], args: Array<unknown>, startedAt: number): void {
     threadContext.current = sequence
+    threadContext.moved = undefined
     let status = protocol.Succeeded
     let value: unknown
     try {
@@ -244,12 +245,27 @@ class Runner implements ThreadRunner {
     controlBlock.willPost(this.control, sequence)
     controlBlock.end(this.control, sequence, startedAt, this.platform.now())
     this.untoldSince = 0
+    const { moved } = threadContext
+    threadContext.moved = undefined
+    const values = moved === undefined ? undefined : findMoved(value, moved)
+    const message = [protocol.Progress, sequence, status, value] as const
     try {
-      this.platform.post([protocol.Progress, sequence, status, value], takeMoved(value))
+      this.platform.post(message, values && transferables(values))
     } catch (error) {
+      // Not all of it can be transferred: the rest is copied.
+      if (values !== undefined && this.tryPost(message, transferring(values))) return
       const found = findUncloneable(value, "result", threadContext.clone) ?? { path: "result", detail: String(error) }
       const uncloneable: protocol.NotCloneableValue = { side: "success", ...found }
       this.platform.post([protocol.Progress, sequence, protocol.NotCloneable, uncloneable], undefined)
+    }
+  }
+
+  private tryPost(message: protocol.ProgressMessage, transfer: Array<object>): boolean {
+    try {
+      this.platform.post(message, transfer)
+      return true
+    } catch {
+      return false
     }
   }
 
@@ -311,6 +327,7 @@ class Runner implements ThreadRunner {
         this.onUncaught(error)
       }
     }
+    this.platform.post([protocol.Released], undefined)
     this.platform.exit()
   }
 }

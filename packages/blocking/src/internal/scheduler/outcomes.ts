@@ -1,0 +1,133 @@
+/**
+ * How runs end: each is settled once, counted, and told. From here, and from nowhere
+ * else, everyone's callbacks are called, so that a throw of one never takes another along.
+ */
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import { isJoinError } from "../../JoinError.ts"
+import type { ThreadHost } from "../../ThreadHost.ts"
+import type { SchedulerEvent } from "./events.ts"
+import { durationBoundaries, Histogram } from "./histogram.ts"
+import type { Outcome, OutcomeKind } from "./outcome.ts"
+import { Done, type Run, type RunExit } from "./run.ts"
+
+export interface OutcomesListener {
+  /** The run has ended; nobody has been told yet. */
+  readonly onSettled: (run: Run) => void
+  /** No run is without an outcome. */
+  readonly onIdle: () => void
+  readonly onEvent: (event: SchedulerEvent) => void
+}
+
+export class Outcomes {
+  readonly counts: Record<OutcomeKind, number> = {
+    Succeeded: 0,
+    Failed: 0,
+    Cancelled: 0,
+    Panicked: 0,
+    TimedOut: 0,
+    WorkerExited: 0,
+    OutOfMemory: 0,
+    QueueTimedOut: 0,
+    QueueFull: 0,
+    ShutDown: 0,
+    NotCloneable: 0,
+    LoadFailed: 0,
+    SpawnFailed: 0
+  }
+  readonly queueWait = new Histogram(durationBoundaries)
+  readonly runTime = new Histogram(durationBoundaries)
+  submitted = 0
+  /** Runs without an outcome. */
+  private unsettled = 0
+  private readonly idleWatchers = new Set<() => void>()
+  private readonly host: ThreadHost
+  private readonly listener: OutcomesListener
+
+  constructor(host: ThreadHost, listener: OutcomesListener) {
+    this.host = host
+    this.listener = listener
+  }
+
+  get isIdle(): boolean {
+    return this.unsettled === 0
+  }
+
+  /** A run was submitted: it will be settled. */
+  expect(): void {
+    this.submitted++
+    this.unsettled++
+  }
+
+  /** Settles a run, whose state says that it has ended before anyone hears of it. Does nothing if it has been settled. */
+  settle(run: Run, kind: OutcomeKind, exit: RunExit): void {
+    if (run.state === Done) return
+    run.state = Done
+    // A handle keeps the run: it need not keep the arguments.
+    run.args = noArguments
+    this.unsettled--
+    this.counts[kind]++
+    const { details, onEnd } = run
+    // Who keeps a handle keeps the run, but not what its callbacks refer to.
+    run.onEnd = ignore
+    let observers: ReadonlyArray<() => void> | undefined
+    if (details !== undefined) {
+      this.listener.onSettled(run)
+      observers = details.observers
+      details.transfer = undefined
+      details.moves = undefined
+      details.onAccepted = undefined
+      details.observers = undefined
+      if (details.endedAt === 0) details.endedAt = this.host.now()
+    }
+    this.call(run.task.name, onEnd, exit, run)
+    // The fiber that waited for it was interrupted, and reads nothing.
+    if (kind === "Panicked" && run.stop === "Interrupt") this.tellUnreadPanic(exit)
+    if (observers !== undefined) { for (const observer of observers) this.call(run.task.name, observer) }
+    run.thread = undefined
+    if (this.unsettled === 0) {
+      for (const watcher of Array.from(this.idleWatchers)) this.call("awaitIdle", watcher)
+      this.listener.onIdle()
+    }
+  }
+
+  settleWith(run: Run, { exit, kind }: Outcome): void {
+    this.settle(run, kind, exit)
+  }
+
+  /** The run is in the queue or on a thread. */
+  tellAccepted(run: Run): void {
+    const onAccepted = run.details?.onAccepted
+    if (onAccepted !== undefined) this.call(run.task.name, onAccepted, run)
+  }
+
+  /** Of a panic that perhaps nobody ever reads: a bug in a body must not end unseen. */
+  tellUnreadPanic(exit: RunExit): void {
+    const error = Option.getOrUndefined(Exit.findErrorOption(exit))
+    if (isJoinError(error) && error.reason._tag === "Panicked") this.listener.onEvent({ _tag: "UnreadPanic", error })
+  }
+
+  /** Calls back when the run has ended. */
+  observe(run: Run, observer: () => void): void {
+    ;(run.detailed().observers ??= []).push(observer)
+  }
+
+  /** Calls back each time that no run is without an outcome. */
+  onIdle(watcher: () => void): () => void {
+    this.idleWatchers.add(watcher)
+    return () => this.idleWatchers.delete(watcher)
+  }
+
+  /** Calls back into the program. A callback may throw (a tracer, a fiber's observer); what follows happens all the same. */
+  call<Args extends ReadonlyArray<unknown>>(about: string, callback: (...args: Args) => void, ...args: Args): void {
+    try {
+      callback(...args)
+    } catch (error) {
+      this.listener.onEvent({ _tag: "ListenerFailed", task: about, error })
+    }
+  }
+}
+
+const noArguments: Array<unknown> = []
+
+const ignore = (): void => {}

@@ -1,0 +1,130 @@
+/** Takes in what the threads are done with: from their messages, and from their control blocks. */
+import * as Exit from "effect/Exit"
+import type { ThreadHost } from "../../ThreadHost.ts"
+import { describe } from "../wire/cloneable.ts"
+import * as controlBlock from "../wire/controlBlock.ts"
+import * as protocol from "../wire/protocol.ts"
+import { decode } from "../wire/thrown.ts"
+import type { SchedulerEvent } from "./events.ts"
+import { passedOver, reported } from "./outcome.ts"
+import type { Outcomes } from "./outcomes.ts"
+import type { PoolThread } from "./poolThread.ts"
+import { Done, type Run } from "./run.ts"
+import { Yielding } from "./yielding.ts"
+
+/** How many outcomes are told between two looks at the clock. Arbitrary: some microseconds, and a tenth of the cost. */
+const tellsPerLook = 16
+
+export interface ResultsListener {
+  /** The thread has ended something, and may have nothing more to do: its next tasks come before the outcomes are told. */
+  readonly onEnded: (thread: PoolThread) => void
+  readonly onEvent: (event: SchedulerEvent) => void
+}
+
+export class Results {
+  /** Errors that nobody caught in a thread. */
+  uncaughtErrors = 0
+  /** The time while outcomes are told, 0 otherwise: who is told often submits the next task, and the clock is slow. */
+  time = 0
+  private readonly yielding: Yielding
+  private readonly host: ThreadHost
+  private readonly outcomes: Outcomes
+  private readonly listener: ResultsListener
+
+  constructor(host: ThreadHost, outcomes: Outcomes, listener: ResultsListener) {
+    this.host = host
+    this.outcomes = outcomes
+    this.listener = listener
+    this.yielding = new Yielding(host, (thread, message) => this.collect(thread, message))
+  }
+
+  onMessage(thread: PoolThread, message: protocol.FromThread): void {
+    if (message[0] === protocol.Progress) {
+      this.yielding.onMessage(thread, message)
+    } else if (message[0] === protocol.Uncaught) {
+      const error = decode(message[1], [])
+      this.uncaughtErrors++
+      this.listener.onEvent({ _tag: "UncaughtError", threadId: thread.thread.threadId, task: message[2], error })
+    }
+  }
+
+  /** A result was posted that this thread cannot read (a structure too deep for its stack): its task ends with that. */
+  onMessageError(thread: PoolThread, error: unknown): void {
+    // A result that only waits for its turn is not the one that was lost.
+    this.flush()
+    const { control } = thread
+    const lost = thread.assigned.find(({ sequence }) =>
+      controlBlock.hasEnded(control, sequence) && controlBlock.resultKind(control, sequence) === controlBlock.Posted
+    )
+    if (lost === undefined) {
+      return this.listener.onEvent({
+        _tag: "UncaughtError",
+        threadId: thread.thread.threadId,
+        task: undefined,
+        error
+      })
+    }
+    const value: protocol.NotCloneableValue = { side: "success", path: "result", detail: describe(error) }
+    this.collect(thread, [protocol.Progress, lost.sequence, protocol.NotCloneable, value])
+  }
+
+  /** Handles the messages that were put off to the next turn of the event loop. */
+  flush(): void {
+    this.yielding.flush()
+  }
+
+  /**
+   * Takes in what the thread is done with, has it given its next tasks, and only then tells
+   * the outcomes: the fibers that they resume can take long.
+   */
+  collect(thread: PoolThread, message?: protocol.ProgressMessage): void {
+    const count = thread.countEnded(message?.[1])
+    if (count === 0) return
+    const { control } = thread
+    const runs = thread.assigned.splice(0, count)
+    thread.ended += count
+    const values: Array<unknown> = []
+    for (const run of runs) {
+      const { sequence } = run
+      // Read before the thread gets other tasks, which use the same cells.
+      if (!controlBlock.hasEnded(control, sequence)) {
+        values.push(notRun)
+        continue
+      }
+      values.push(controlBlock.result(control, sequence))
+      if (run.state === Done) continue
+      const startedAt = controlBlock.startTime(control, sequence)
+      const endedAt = controlBlock.endTime(control, sequence)
+      if (run.details !== undefined) {
+        run.details.startedAt = startedAt
+        run.details.endedAt = endedAt
+      }
+      if (startedAt === 0) continue
+      run.definition.learn(endedAt - startedAt)
+      this.outcomes.queueWait.record(startedAt - run.submittedAt)
+      this.outcomes.runTime.record(endedAt - startedAt)
+    }
+    const posted = message !== undefined && message.length > 1 ? runs[count - 1] : undefined
+    // A stop was for a run that has ended: its ladder goes no further.
+    if (thread.ladderFor !== undefined && runs.includes(thread.ladderFor)) thread.clearLadder()
+    this.listener.onEnded(thread)
+    for (let i = 0; i < count; i++) {
+      const run = runs[i]!
+      if (i % tellsPerLook === 0) this.time = this.host.now()
+      if (run.state !== Done) this.tell(run, values[i], run === posted ? message : undefined)
+    }
+    this.time = 0
+  }
+
+  private tell(run: Run, value: unknown, message: protocol.ProgressMessage | undefined): void {
+    const { outcomes } = this
+    if (value === notRun) outcomes.settleWith(run, passedOver(run))
+    else if (message !== undefined) outcomes.settleWith(run, reported(run, message[2]!, message[3]))
+    else if (run.stop !== "TimeLimit" && run.task.codec === undefined) {
+      outcomes.settle(run, "Succeeded", Exit.succeed(value))
+    } else outcomes.settleWith(run, reported(run, protocol.Succeeded, value))
+  }
+}
+
+/** In the place of a value: the thread has passed the task over, which neither ended nor was revoked. */
+const notRun = Symbol("not run")
