@@ -10,28 +10,50 @@
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import type { Pool } from "./Blocking.ts"
+import * as handle from "./internal/pool/handle.ts"
 import * as pool from "./internal/pool/pool.ts"
 import type { SchedulerOptions } from "./internal/scheduler/options.ts"
+import type { JoinError } from "./JoinError.ts"
+import type { JoinHandle } from "./JoinHandle.ts"
 
 export {
   /**
-   * What is wrong with options: in words, and the name that is not there, if it is that.
+   * In what platforms differ: defaults, and what can be given to a thread.
    *
    * @category models
    * @since 0.1.0
    */
-  type OptionsProblem,
+  type OptionsPlatform,
   /**
-   * Returns what is wrong with the options of a layer as a whole: they are no object, or
-   * have a name that is not among `names`. For what JavaScript and `any` let through.
+   * Validates the options of a layer and fills in their defaults. All platforms take the
+   * same options, and refuse the same: those of `NodeBlocking.Options`.
    *
-   * @category guards
+   * @category constructors
    * @since 0.1.0
    */
-  optionsProblem
-} from "./internal/task/optionsProblem.ts"
+  resolve as resolveOptions,
+  /**
+   * Options of a pool that were validated, with their defaults; those for the threads
+   * themselves as they were given.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  type ResolvedOptions
+} from "./internal/pool/options.ts"
+
+export {
+  /**
+   * What is wrong with options: the first thing that is, with its name.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  type OptionsProblem
+} from "./internal/task/options.ts"
 
 export {
   /**
@@ -194,3 +216,16 @@ export const makePool: (
   host: ThreadHost,
   options: PoolOptions
 ) => Effect.Effect<Pool, never, Scope.Scope> = pool.make
+
+/**
+ * Waits for the end of a spawned task and returns its exit, as `JoinHandle.await` does, but
+ * without reading it: a panic that nobody else reads is still logged.
+ *
+ * **When to use**
+ *
+ * Use to record what became of tasks.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const exitOf: <A, E>(handle: JoinHandle<A, E>) => Effect.Effect<Exit.Exit<A, E | JoinError>> = handle.exitOf

@@ -174,10 +174,17 @@ describe("layers", () => {
     [
       "resourceLimits.maxOldGenerationSizeMb",
       { resourceLimits: { maxOldGenerationSizeMb: 1 } },
-      "at least 4: with less, Node ends the whole program"
+      "a number of MB, at least 4: with less, Node ends the whole program"
     ],
     ["resourceLimits", { resourceLimits: 512 }, "an object, such as { maxOldGenerationSizeMb: 512 }, not 512"],
     ["env", { env: 3 }, "an object of strings, not 3"],
+    ["env", { env: { A: 1 } }, "an object of strings, not { A: 1 }"],
+    ["keepAlive", { keepAlive: Number.NaN }, "a duration"],
+    ["keepAlive", { keepAlive: { seconds: Number.NaN } }, "a duration"],
+    ["recycle.tasks", { recycle: { tasks: 0 } }, "an integer of at least 1, not 0"],
+    ["recycle.heapMb", { recycle: { heapMb: "4" } }, "a number of MB above 0, not '4'"],
+    ["recycle.age", { recycle: { age: 10 } }, "a duration of at least a second, not 10"],
+    ["resourceLimits.codeRangeSizeMb", { resourceLimits: { codeRangeSizeMb: Infinity } }, "a number of MB above 0"],
     ["threadName", { threadName: 3 }, "a string, not 3"],
     ["execArgv", { execArgv: "--x" }, "a list of flags, such as [\"--expose-gc\"], not '--x'"],
     ["execArgv", { execArgv: [3] }, "a list of flags"],

@@ -7,6 +7,7 @@
  *
  * Pool threads load this file: it imports nothing at run time.
  */
+import type { BodyContext } from "../../ThreadRunner.ts"
 import type { TaskSchemas } from "../wire/codec.ts"
 
 /** A body as `Task.make` registered it. */
@@ -16,26 +17,17 @@ export interface Registration {
   readonly schemas: TaskSchemas | undefined
 }
 
-export interface ThreadContext {
+export interface ThreadContext extends BodyContext {
   /** module url, then task name */
   readonly modules: Map<string, Map<string, Registration>>
   /** Throws for what cannot be sent from this thread. */
   clone: (value: unknown) => unknown
   /** What the module now being evaluated has registered; emptied when its job ends. */
   readonly evaluating: Set<string>
-  /** The control block in a pool thread, `undefined` elsewhere. */
-  control: Int32Array | undefined
-  /** Called before the stop flag is looked at: brings the control block up to date, where its memory is not shared. */
-  refresh: (() => void) | undefined
   /** Sequence number of the running body, 0 for none. */
   current: number
   /** What the running body has marked by `Task.move`. */
   moved: Set<object> | undefined
-  threadData: unknown
-  /** Values of `Task.threadLocal`, by what gives them. */
-  locals: Map<unknown, { readonly value: unknown }>
-  /** Releases of `Task.threadLocal` values, oldest first. */
-  releases: Array<() => void>
 }
 
 declare const structuredClone: (value: unknown) => unknown
@@ -58,13 +50,10 @@ export const threadContext: ThreadContext = slot[key] ??= {
   releases: []
 }
 
-/** What differs between threads that are simulated in one. */
-export type SimulatedContext = Pick<ThreadContext, "control" | "refresh" | "threadData" | "locals" | "releases">
-
-/** Calls a function in the context of a simulated thread, in the run with that sequence number. */
-export const within = <A>(simulated: SimulatedContext, sequence: number, f: () => A): A => {
+/** Calls a function in the context of one of several threads that share a JavaScript thread, in the run with that sequence number. */
+export const within = <A>(own: BodyContext, sequence: number, f: () => A): A => {
   const { control, current, locals, refresh, releases, threadData } = threadContext
-  Object.assign(threadContext, simulated, { current: sequence })
+  Object.assign(threadContext, own, { current: sequence })
   try {
     return f()
   } finally {
