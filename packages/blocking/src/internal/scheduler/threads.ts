@@ -4,6 +4,7 @@
  */
 import type { ThreadExit, ThreadHost } from "../../ThreadHost.ts"
 import * as protocol from "../wire/protocol.ts"
+import * as Version from "../wire/version.ts"
 import { describeExit } from "./outcome.ts"
 import { PoolThread, type ThreadState } from "./poolThread.ts"
 import type { RecycleOptions } from "./recycling.ts"
@@ -190,6 +191,7 @@ export class Threads {
     const thread = new PoolThread(this.started + 1)
     const { preload, recycle, threadData } = this.options
     const start: protocol.ThreadStart = {
+      version: Version.current,
       control: thread.control.int32.buffer as SharedArrayBuffer,
       preload,
       threadData,

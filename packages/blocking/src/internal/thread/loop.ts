@@ -8,7 +8,9 @@ import * as controlBlock from "../wire/controlBlock.ts"
 import { takeMoved } from "../wire/moved.ts"
 import * as protocol from "../wire/protocol.ts"
 import { encodeFailure, encodeThrown } from "../wire/thrown.ts"
-import { type Registration, type SimulatedContext, threadContext, within } from "./context.ts"
+import * as Version from "../wire/version.ts"
+import { conflict, type Registration, type SimulatedContext, threadContext, within } from "./context.ts"
+import { UncaughtErrors } from "./uncaught.ts"
 
 /** How long a result may wait for the ones behind it before the scheduler is told. Arbitrary: well under a timer tick. */
 const progressMillis = 0.3
@@ -31,9 +33,11 @@ interface Entry {
   failure: protocol.LoadFailure | undefined
 }
 
-/** Starts the loop in a new thread. */
+/** Starts the loop in a new thread. Throws if the scheduler is another version, or tasks were defined by one. */
 export const start = (platform: ThreadPlatform): ThreadRunner => {
-  const { control: memory, measureHeap, preload, threadData } = platform.start as protocol.ThreadStart
+  const { control: memory, measureHeap, preload, threadData, version } = platform.start as protocol.ThreadStart
+  const refusal = Version.conflict(Version.current, version) ?? conflict
+  if (refusal !== undefined) throw new Error(refusal)
   const control = controlBlock.view(memory)
   let simulated: SimulatedContext | undefined
   if (platform.simulation === undefined) {
@@ -44,7 +48,7 @@ export const start = (platform: ThreadPlatform): ThreadRunner => {
     simulated = { control: control.int32, refresh: onCheck, threadData, locals: new Map(), releases: [] }
   }
   const runner = new Runner(platform, control, measureHeap, simulated)
-  void runner.preload(preload)
+  runner.preload(preload).catch(runner.abort)
   return runner
 }
 
@@ -68,6 +72,7 @@ class Runner implements ThreadRunner {
   private readonly measureHeap: boolean
   /** Its context, if it is not the whole JavaScript thread's. */
   private readonly simulated: SimulatedContext | undefined
+  private readonly uncaught: UncaughtErrors
 
   constructor(
     platform: ThreadPlatform,
@@ -79,6 +84,7 @@ class Runner implements ThreadRunner {
     this.control = control
     this.measureHeap = measureHeap
     this.simulated = simulated
+    this.uncaught = new UncaughtErrors((message) => platform.post(message, undefined), platform.now)
   }
 
   async preload(modules: ReadonlyArray<string>): Promise<void> {
@@ -91,15 +97,39 @@ class Runner implements ThreadRunner {
   }
 
   readonly onMessage = (message: unknown): void => {
-    const received = message as protocol.ToThread
-    switch (received[0]) {
+    try {
+      this.receive(message as protocol.ToThread)
+    } catch (error) {
+      this.abort(error)
+    }
+  }
+
+  readonly onUncaught = (error: unknown): void => {
+    try {
+      this.uncaught.tell(error, this.lastTask)
+    } catch (failed) {
+      this.abort(failed)
+    }
+  }
+
+  /**
+   * Ends the thread after an error of its own: a body has broken what the loop needs, such as
+   * `Atomics`. The tasks that it has would otherwise wait for ever.
+   */
+  readonly abort = (error: unknown): void => {
+    if (this.platform.abort === undefined) throw error
+    this.platform.abort(error)
+  }
+
+  private receive(message: protocol.ToThread): void {
+    switch (message[0]) {
       case protocol.Define: {
-        const [, index, module, name] = received
+        const [, index, module, name] = message
         this.entries[index] = { module, name, state: "unknown", run: unloaded, failure: undefined }
         break
       }
       case protocol.Run: {
-        this.inbox.push(received)
+        this.inbox.push(message)
         if (!this.serving) this.serve()
         break
       }
@@ -108,10 +138,6 @@ class Runner implements ThreadRunner {
         if (!this.serving) this.retire()
       }
     }
-  }
-
-  readonly onUncaught = (error: unknown): void => {
-    this.platform.post([protocol.Uncaught, encodeThrown(error, threadContext.clone), this.lastTask], undefined)
   }
 
   // Works off the inbox. Only a module that has to be loaded interrupts it: then the
@@ -145,11 +171,7 @@ class Runner implements ThreadRunner {
       args ??= controlBlock.argumentsOf(this.control, sequence)!
       if (entry.state === "unknown") {
         this.tell()
-        this.resolve(entry).then(() => {
-          const held = this.execute(sequence, entry, args)
-          if (held === undefined) this.serve()
-          else void held.then(() => this.serve())
-        })
+        this.resolve(entry).then(() => this.execute(sequence, entry, args)).then(() => this.serve()).catch(this.abort)
         return
       }
       // Nothing to wait for: a simulated thread, which can be held, resolves each of its entries.
@@ -320,6 +342,7 @@ class Runner implements ThreadRunner {
         this.onUncaught(error)
       }
     }
+    this.uncaught.flush()
     this.platform.exit()
   }
 }
@@ -330,13 +353,17 @@ const unloaded = (): never => {
   throw new Error("effect-blocking: a body was run before its module was loaded")
 }
 
+/** Stacks are cut at its name, in `wire/thrown.ts`: from here on they say nothing to the author of the body. */
+const effectBlockingBody = (body: (...args: Array<unknown>) => unknown, args: ReadonlyArray<unknown>): unknown =>
+  body(...args)
+
 const bodyOf = async ({ body, schemas }: Registration): Promise<Entry["run"]> => {
   const call = body as (...args: Array<unknown>) => unknown
-  if (schemas === undefined) return (args) => call(...args)
+  if (schemas === undefined) return (args) => effectBlockingBody(call, args)
   // The task's module has loaded `effect/Schema` already: no other thread pays for it.
   const { threadCodec } = await import("../wire/codec.ts")
   const { decodeArguments, encodeResult } = threadCodec(schemas)
-  return (args) => encodeResult(call(...decodeArguments(args)))
+  return (args) => encodeResult(effectBlockingBody(call, decodeArguments(args)))
 }
 
 const isNotCloneable = (thrown: unknown): thrown is NotCloneableError => {

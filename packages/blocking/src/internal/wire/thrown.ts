@@ -119,12 +119,12 @@ const encodeError = (
   return encoded
 }
 
-const { url } = import.meta as ImportMeta & { readonly url: string }
-const runnerUrl = url.replace(/wire\/thrown\.[jt]s$/, "thread/loop.")
+/** The function that calls a body, in `thread/loop.ts`: with source maps its file has another name, or none. */
+const bodyCaller = "effectBlockingBody"
 
-/** The frames of the task: those from the thread's loop on say nothing to its author. */
+/** The frames of the task: those from the call of its body on say nothing to its author. */
 const ownFrames = (stack: string | undefined): string | undefined => {
-  const end = stack?.indexOf(runnerUrl) ?? -1
+  const end = stack?.indexOf(`    at ${bodyCaller} (`) ?? -1
   return stack === undefined || end < 0 ? stack : stack.slice(0, stack.lastIndexOf("\n", end))
 }
 
