@@ -14,6 +14,8 @@ import type * as Scope from "effect/Scope"
 import type { Pool } from "./Blocking.ts"
 import * as pool from "./internal/pool/pool.ts"
 import type { SchedulerOptions } from "./internal/scheduler/scheduler.ts"
+import { conflict } from "./internal/thread/context.ts"
+import { packageConflict } from "./internal/wire/version.ts"
 
 export {
   /**
@@ -172,3 +174,23 @@ export const makePool: (
   host: ThreadHost,
   options: PoolOptions
 ) => Effect.Effect<Pool, never, Scope.Scope> = pool.make
+
+/**
+ * Returns why no pool can be made here; `undefined` if one can: the package of the platform,
+ * whose name, version and place it is given, is not of this version, or a copy of this package
+ * that is not has defined tasks. The packages are published together, with one number.
+ *
+ * **Example** (In a platform package)
+ *
+ * ```ts
+ * import * as ThreadHost from "effect-blocking/ThreadHost"
+ *
+ * const refusal = ThreadHost.versionConflict("my-platform", "0.1.0", import.meta.url)
+ * if (refusal !== undefined) console.error(refusal)
+ * ```
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const versionConflict = (packageName: string, version: string, place: string): string | undefined =>
+  packageConflict(packageName, version, place) ?? conflict

@@ -10,11 +10,12 @@ import { load } from "./load.ts"
 import * as Channel from "./processChannel.ts"
 import { decode, detach, encode } from "./processValues.ts"
 import * as SharedFile from "./sharedFile.ts"
-import { brokenBy } from "./threadData.ts"
+import { brokenBy, dropCondition } from "./threadData.ts"
 
 // The arguments are ours, and no task should take them for its own.
 const [, title] = process.argv.splice(2)
 process.title = title!
+dropCondition()
 
 // A terminal and a service manager send these to the whole group. What becomes of the
 // running tasks is for the parent to decide.
@@ -33,8 +34,11 @@ let retiring = false
 
 /** Ends the process; the program hears why. */
 const abort = (error: unknown): void => {
-  Channel.send(socket, brokenBy(error))
-  exit(1)
+  try {
+    Channel.send(socket, brokenBy(error))
+  } finally {
+    exit(1)
+  }
 }
 
 let onMessage = (start: unknown): void => {

@@ -23,7 +23,7 @@ import { isBroken } from "./threadData.ts"
 
 const entry = entryUrl("processEntry", import.meta.url)
 
-const guard = fileURLToPath(entryUrl("processGuard", import.meta.url)).replace(/(?=[jt]s$)/, "c")
+const guard = new URL(entryUrl("processGuard", import.meta.url).href.replace(/(?=[jt]s$)/, "c"))
 
 /**
  * How long the channel may stay open after the exit: what the process sent before is
@@ -39,7 +39,7 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
   /** The guard comes first of all that is preloaded, and takes itself out again. */
   const environment = (): NodeJS.ProcessEnv => {
     const env = definedOnly(options.env) ?? process.env
-    const option = `--require ${JSON.stringify(guard)}`
+    const option = `--require ${JSON.stringify(fileURLToPath(guard))}`
     return { ...env, NODE_OPTIONS: env["NODE_OPTIONS"] === undefined ? option : `${option} ${env["NODE_OPTIONS"]}` }
   }
 
@@ -64,6 +64,7 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
     maxTasksPerThread: 1,
     spawn: ({ ordinal, start }, events) => {
       checkEntry(entry)
+      checkEntry(guard)
       const flags = SharedFile.make()
       let child: ChildProcess
       let socket: Socket

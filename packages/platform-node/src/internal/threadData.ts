@@ -32,3 +32,11 @@ export const brokenBy = (error: unknown): Broken => {
 /** A message of the runner is an array. */
 export const isBroken = (message: unknown): message is Broken =>
   typeof message === "object" && message !== null && "broken" in message
+
+/**
+ * Takes the flag back by which a thread finds the entry of `effect-blocking` that is made for
+ * it: what a task starts by `fork` takes over the flags, and is no pool thread.
+ */
+export const dropCondition = (): void => {
+  process.execArgv = process.execArgv.filter((flag) => flag !== "--conditions=effect-blocking-thread")
+}

@@ -7,7 +7,7 @@ import { getHeapStatistics } from "node:v8"
 import { parentPort, workerData } from "node:worker_threads"
 import { sharedClock } from "./clock.ts"
 import { load } from "./load.ts"
-import { type Broken, brokenBy, type PoolThreadData } from "./threadData.ts"
+import { brokenBy, dropCondition, type PoolThreadData } from "./threadData.ts"
 
 const data = workerData[ThreadRunner.poolThreadMark] as PoolThreadData
 const { port, start } = data
@@ -15,12 +15,15 @@ const { port, start } = data
 delete data.port
 delete data.start
 
-// Taken before a body can replace it.
+dropCondition()
+
+// Taken before a body can replace them.
 const exit = process.exit.bind(process)
+const post = port!.postMessage.bind(port!)
 
 const runner = ThreadRunner.start({
   start,
-  post: (message, transfer) => port!.postMessage(message, transfer as Array<ArrayBuffer> | undefined),
+  post: (message, transfer) => post(message, transfer as Array<ArrayBuffer> | undefined),
   load,
   now: sharedClock(),
   heapUsed: () => getHeapStatistics().used_heap_size,
@@ -31,8 +34,11 @@ const runner = ThreadRunner.start({
     parentPort!.unref()
   },
   abort: (error) => {
-    port!.postMessage(brokenBy(error) satisfies Broken)
-    exit(1)
+    try {
+      post(brokenBy(error))
+    } finally {
+      exit(1)
+    }
   }
 })
 

@@ -3,8 +3,9 @@
  * keeps only the name, message and stack of an error, so errors are taken apart on
  * one side and put together on the other, at any depth, cycles included.
  *
- * Pool threads load this file: it imports nothing at run time.
+ * Pool threads load this file.
  */
+import { bounded } from "./bounded.ts"
 import { type Clone, describe, explain, findUncloneable, isPlain, type Uncloneable } from "./cloneable.ts"
 
 /** A value that can be cloned; every error in it is an `EncodedError`. */
@@ -133,10 +134,10 @@ const define = (target: object, name: string, value: unknown, enumerable = true)
   Object.defineProperty(target, name, { value, enumerable, configurable: true, writable: true })
 }
 
-/** Encodes what a body threw. Never fails: what cannot cross, or be read, is named in its place. */
+/** Encodes what a body threw. Never fails: what cannot cross, be read, or is too much, is named in its place. */
 export const encodeThrown = (thrown: unknown, clone: Clone = structuredClone): EncodedValue => {
   try {
-    return encode(thrown, "", new Map(), { clone, onUncloneable: ({ detail }) => `[${detail}]` })
+    return bounded(encode(thrown, "", new Map(), { clone, onUncloneable: ({ detail }) => `[${detail}]` }))
   } catch (error) {
     return `[unreadable: ${describe(error)}]`
   }

@@ -22,11 +22,16 @@ export const current: Version = { version: "0.0.0", protocol: 1, place: url }
 export const conflict = (here: Version, there: Version | undefined): string | undefined =>
   there !== undefined && here.version === there.version && here.protocol === there.protocol
     ? undefined
-    : `Two versions of effect-blocking meet: ${name(here)} and ${
-      name(there)
-    }. Install one version of effect-blocking ` +
-      "and its @effect-blocking packages (npm ls effect-blocking shows who brings another), and restart a program " +
-      "that was running during an update"
+    : `Two versions of effect-blocking meet: ${name(here)} and ${name(there)}. ${advice}`
+
+/** Why a package of a platform cannot work with this one; `undefined` if it can. They are published together. */
+export const packageConflict = (packageName: string, version: string, place: string): string | undefined =>
+  version === current.version
+    ? undefined
+    : `${packageName} ${version} (${place}) does not fit effect-blocking ${name(current)}. ${advice}`
+
+const advice = "Install one version of effect-blocking and of its @effect-blocking packages (npm ls effect-blocking " +
+  "shows who brings another), and restart a program that was running during an update"
 
 const name = (version: Version | undefined): string =>
   version === undefined ? "one without a number" : `${version.version} (${version.place})`
