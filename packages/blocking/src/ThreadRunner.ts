@@ -88,7 +88,7 @@ export const poolThreadMark: string = context.poolThreadMark
 
 /**
  * What a platform adds to the url of a module that it imports again after a failure, with a
- * number, as the last part of the query. Tasks that are defined there are those of the url
+ * number, as the last part of its fragment. Tasks that are defined there are those of the url
  * without it.
  *
  * @category constants

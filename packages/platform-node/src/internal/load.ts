@@ -72,7 +72,8 @@ const retry = async (url: string, failure: Failure): Promise<unknown> => {
   }
 }
 
-const marked = (url: string): string => `${url}${url.includes("?") ? "&" : "?"}${retryMark}${++count}`
+/** In the fragment: a query is a part of what a data: url holds. */
+const marked = (url: string): string => `${url}${url.includes("#") ? "&" : "#"}${retryMark}${++count}`
 
 /**
  * What has failed among the imports of the replaced modules: the first in the order of
