@@ -20,7 +20,7 @@ import type * as Duration from "effect/Duration"
 import type * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
 import type { CheckBody, FailureOf, SuccessOf } from "./internal/task/types.ts"
-import { register, threadContext } from "./internal/thread/context.ts"
+import { conflict, register, threadContext, withoutRetry } from "./internal/thread/context.ts"
 import { compact, describe, isPlain } from "./internal/wire/cloneable.ts"
 import type { TaskSchemas } from "./internal/wire/codec.ts"
 import { isStopRequested } from "./internal/wire/controlBlock.ts"
@@ -141,20 +141,22 @@ const variance = {
 }
 
 const define = <Args extends ReadonlyArray<unknown>, A, E>(
-  module: string,
+  url: string,
   name: string,
   body: (...args: Args) => unknown,
   options: TaskOptions | undefined,
   schemas: TaskSchemas | undefined
 ): Task<Args, A, E> => {
-  if (typeof module !== "string" || !URL.canParse(module)) {
+  if (conflict !== undefined) throw new TaskDefinitionError(`Task "${name}" cannot be defined: ${conflict}`)
+  if (typeof url !== "string" || !URL.canParse(url)) {
     throw new TaskDefinitionError(
-      `The first argument of Task.make is the url of the module: write import.meta.url, not ${describe(module)} ` +
+      `The first argument of Task.make is the url of the module: write import.meta.url, not ${describe(url)} ` +
         `(in CommonJS: pathToFileURL(__filename).href${
-          module === undefined ? "; in a CommonJS bundle import.meta.url is undefined" : ""
+          url === undefined ? "; in a CommonJS bundle import.meta.url is undefined" : ""
         })`
     )
   }
+  const module = withoutRetry(url)
   if (typeof name !== "string" || name === "") {
     throw new TaskDefinitionError(`A task needs a name: give Task.make a non-empty string in ${module}`)
   }
@@ -167,7 +169,7 @@ const define = <Args extends ReadonlyArray<unknown>, A, E>(
       `The body of task "${name}" must be a synchronous function, not ${kind.slice(8, -1)} (${module})`
     )
   }
-  if (!register(module, name, { body, schemas })) {
+  if (!register(url, name, { body, schemas })) {
     throw new TaskDefinitionError(
       `Task "${name}" is defined twice in ${module}: give each task its own name. ` +
         "A Task.make inside of a function may run twice: call it at the top level of the module. " +
@@ -191,8 +193,9 @@ declare const URL: { readonly canParse: (url: string) => boolean }
  * that returns a `Result<A, E>` gives `Effect<A, E | JoinError>` outside; a body that
  * throws has panicked, which is a `JoinError`.
  *
- * Throws a `TaskDefinitionError` for a url that is none, an empty or repeated name,
- * and a body that is not a synchronous function.
+ * Throws a `TaskDefinitionError` for a url that is none, an empty or repeated name, a
+ * body that is not a synchronous function, and in a thread where tasks of another version
+ * of this package are defined.
  *
  * **Example** (A task module)
  *
@@ -500,7 +503,8 @@ export class StopRequested extends Error {
 }
 
 /**
- * Returns whether this code runs in a pool thread or pool process.
+ * Returns whether this code runs in a pool thread or pool process: from the first line on, in
+ * modules that Node preloads (`--import`) too, and not in what a task starts.
  *
  * **When to use**
  *
@@ -510,4 +514,4 @@ export class StopRequested extends Error {
  * @category getters
  * @since 0.1.0
  */
-export const inPoolThread = (): boolean => threadContext.control !== undefined
+export const inPoolThread = (): boolean => threadContext.startedByPool || threadContext.control !== undefined
