@@ -25,7 +25,7 @@ import { compact, describe, isPlain } from "./internal/wire/cloneable.ts"
 import type { TaskSchemas } from "./internal/wire/codec.ts"
 import { isStopRequested } from "./internal/wire/controlBlock.ts"
 import { markMoved } from "./internal/wire/moved.ts"
-import type { ErrorClass } from "./internal/wire/thrown.ts"
+import type { ErrorClass } from "./internal/wire/errorClasses.ts"
 
 const TypeId = "~effect-blocking/Task"
 

@@ -7,7 +7,7 @@ import * as Option from "effect/Option"
 import { isTask, type Task, TaskDefinitionError, type TaskOptions } from "../../Task.ts"
 import { describe } from "../wire/cloneable.ts"
 import { type HostCodec, hostCodec } from "../wire/codec.ts"
-import type { ErrorClass } from "../wire/thrown.ts"
+import type { ErrorClass } from "../wire/errorClasses.ts"
 import { optionsProblem } from "./optionsProblem.ts"
 
 export interface ResolvedTask {

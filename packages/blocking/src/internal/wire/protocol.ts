@@ -10,7 +10,7 @@
  * at the latest when there is nothing left to do; `Uncaught` at any time; it exits after
  * `Retire`.
  */
-import type { EncodedValue } from "./thrown.ts"
+import type { EncodedValue } from "./errorTable.ts"
 
 export const Run = 0
 export const Define = 1

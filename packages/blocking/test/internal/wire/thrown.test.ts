@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { decode, encodeFailure, encodeThrown } from "../../../src/internal/wire/thrown.ts"
+import { decode } from "../../../src/internal/wire/restored.ts"
+import { encodeFailure, encodeThrown } from "../../../src/internal/wire/thrown.ts"
 
 const cross = (value: unknown, classes: Parameters<typeof decode>[1] = []) =>
   decode(structuredClone(encodeThrown(value)), classes)
