@@ -5,7 +5,7 @@
  * object, in which objects stand for each other by their index: flat, and with the
  * identity and the cycles that they had.
  *
- * Types and numeric tags only.
+ * Both sides import this file, and pool threads load it: it imports nothing at run time.
  */
 import type { ErrorChain } from "./errorClasses.ts"
 
@@ -22,15 +22,18 @@ export type Patches = Array<string | number>
 
 /** The shell is the value, once it is patched: an array, a plain object, or what a structured clone keeps as it is. */
 export const Shell = 0
+/** The shell is an object with the elements of an array with holes: a clone would pay for each hole. */
+export const SparseRow = 1
 /** The shell is an array of keys and values, in turn. */
-export const MapRow = 1
+export const MapRow = 2
 /** The shell is an array of members. */
-export const SetRow = 2
+export const SetRow = 3
 /** The shell is an array of the values of properties. */
-export const ErrorRow = 3
+export const ErrorRow = 4
 
 export type Row =
   | readonly [kind: typeof Shell, shell: unknown, patches?: Patches]
+  | readonly [kind: typeof SparseRow, shell: object, patches: Patches, length: number]
   | readonly [kind: typeof MapRow | typeof SetRow, shell: Array<unknown>, patches: Patches]
   | EncodedError
 
@@ -50,3 +53,12 @@ export type EncodedError = readonly [
 export const Enumerable = 1
 export const Writable = 2
 export const Configurable = 4
+
+/** Assignment that also works for a property called `__proto__`. */
+export const setOwn = (target: object, key: string | number, value: unknown): void => {
+  if (key === "__proto__") {
+    Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true })
+  } else {
+    ;(target as Record<string | number, unknown>)[key] = value
+  }
+}

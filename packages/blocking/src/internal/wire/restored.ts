@@ -35,6 +35,8 @@ const restore = (rows: table.Table, classes: ReadonlyArray<ErrorClass>, yieldabl
     switch (row[0]) {
       case table.Shell:
         return row[1]
+      case table.SparseRow:
+        return withLength(row[3])
       case table.MapRow:
         return new Map()
       case table.SetRow:
@@ -47,10 +49,12 @@ const restore = (rows: table.Table, classes: ReadonlyArray<ErrorClass>, yieldabl
     const row = rows[i]!
     const [kind, shell, patches = []] = row
     for (let j = 0; j < patches.length; j += 2) {
-      // The key is there as its own, even if it is `__proto__`.
-      ;(shell as Record<string | number, unknown>)[patches[j]!] = objects[patches[j + 1] as number]
+      table.setOwn(shell as object, patches[j]!, objects[patches[j + 1] as number])
     }
     switch (kind) {
+      case table.SparseRow:
+        for (const [key, value] of Object.entries(shell)) table.setOwn(objects[i] as object, key, value)
+        break
       case table.MapRow:
         for (let j = 0; j < shell.length; j += 2) (objects[i] as Map<unknown, unknown>).set(shell[j], shell[j + 1])
         break
@@ -67,6 +71,12 @@ const restore = (rows: table.Table, classes: ReadonlyArray<ErrorClass>, yieldabl
     if (row[0] === table.ErrorRow) defineInherited(objects[i] as Error, row)
   }
   return objects[0]
+}
+
+const withLength = (length: number): Array<unknown> => {
+  const array: Array<unknown> = []
+  array.length = length
+  return array
 }
 
 /** A real error, so that Node prints it as one, and without any property of its own. */

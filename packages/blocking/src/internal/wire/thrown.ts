@@ -80,11 +80,7 @@ class Encoder {
     } else if (typeof value === "function" || typeof value === "symbol") {
       held = this.onUncloneable(findUncloneable(value, path)!)
     }
-    if (key === "__proto__") {
-      Object.defineProperty(shell, key, { value: held, enumerable: true, configurable: true, writable: true })
-    } else {
-      ;(shell as Record<string | number, unknown>)[key] = held
-    }
+    table.setOwn(shell, key, held)
   }
 
   private row(index: number): table.Row {
@@ -103,14 +99,14 @@ class Encoder {
 
   /** Only the keys that there are, whatever an array's length: holes stay holes. */
   private shellRow(value: object, path: string, cleared: boolean): table.Row {
-    const isArray = Array.isArray(value)
-    const shell: object = isArray ? [] : {}
-    if (isArray) (shell as Array<unknown>).length = value.length
+    const keys = Object.keys(value)
+    const length = Array.isArray(value) ? value.length : 0
+    const isSparse = keys.length < length
+    const shell: object = Array.isArray(value) && !isSparse ? [] : {}
     const patches: table.Patches = []
-    for (const key of Object.keys(value)) {
-      this.put(shell, key, read(value, key), path + stepOf(value, key), patches, cleared)
-    }
-    return [table.Shell, shell, patches]
+    for (const key of keys) this.put(shell, key, read(value, key), path + stepOf(value, key), patches, cleared)
+    if (Array.isArray(shell)) shell.length = length
+    return isSparse ? [table.SparseRow, shell, patches, length] : [table.Shell, shell, patches]
   }
 
   private collectionRow(
