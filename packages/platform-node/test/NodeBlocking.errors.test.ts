@@ -84,8 +84,7 @@ describe.each(["thread", "process"] as const)("isolation: %s", { concurrent: fal
       withPool({ isolation }, (pool) =>
         Effect.gen(function*() {
           const argument = yield* reasonOf(pool.run(schemas.find, { id: 1.5, since: Option.none() }))
-          assert.deepInclude(argument, { _tag: "NotCloneable", side: "argument", path: "arguments[0]" })
-          assert.include(argument.message, "[\"id\"]")
+          assert.deepInclude(argument, { _tag: "NotCloneable", side: "argument", path: "arguments[0].id" })
           assert.strictEqual((yield* pool.stats).threadsStarted, 0)
           const success = yield* reasonOf(pool.run(schemas.wrong))
           assert.deepInclude(success, { _tag: "NotCloneable", side: "success", path: "result" })

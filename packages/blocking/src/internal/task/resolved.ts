@@ -7,7 +7,7 @@ import * as Option from "effect/Option"
 import { isTask, type Task, TaskDefinitionError, type TaskOptions } from "../../Task.ts"
 import { describe } from "../wire/cloneable.ts"
 import { type HostCodec, hostCodec } from "../wire/codec.ts"
-import type { ErrorClass } from "../wire/errorClasses.ts"
+import { chainOf, type ErrorClass, isSameChain } from "../wire/errorClasses.ts"
 import { optionsProblem } from "./optionsProblem.ts"
 
 export interface ResolvedTask {
@@ -68,6 +68,19 @@ const make = <Args extends ReadonlyArray<unknown>, A, E>(task: Task<Args, A, E>)
     throw new TaskDefinitionError(
       `Task "${name}" has errors ${describe(errors)}: it must be an array of classes (${module})`
     )
+  }
+  const chains = errors.map((error) => chainOf(error.prototype))
+  for (let i = 0; i < errors.length; i++) {
+    if (errors[i].name === "") {
+      throw new TaskDefinitionError(
+        `Task "${name}" has a class without a name in errors, by which it could be found again (${module})`
+      )
+    }
+    if (errors.some((error, j) => j < i && error !== errors[i] && isSameChain(chains[i]!, chains[j]!))) {
+      throw new TaskDefinitionError(
+        `Task "${name}" has two classes called ${errors[i].name} in errors: rename one, or use Task.schema (${module})`
+      )
+    }
   }
   const millis = (option: "timeLimit" | "queueTimeLimit" | "gracePeriod"): number | undefined => {
     const input = options[option]

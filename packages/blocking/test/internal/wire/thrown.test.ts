@@ -400,6 +400,8 @@ describe("any value", () => {
         }
         default: {
           const error = add(new classes[next(classes.length)]!("m"))
+          // Formatted when it is read first, by its name of that time, which may be itself.
+          void error.stack
           for (let i = next(5); i > 0; i--) {
             const flags = next(8)
             const key = ["cause", "errors", "message", ...keys][next(13)]!
