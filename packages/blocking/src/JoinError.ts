@@ -245,12 +245,13 @@ const loaderCodes = new Set<unknown>([
 /** Where a file cannot be parsed. Node puts it above the stack, or tells it only when that ends the process. */
 const parserHint = (cause: unknown, url: string): string => {
   if (!(cause instanceof SyntaxError)) return ""
-  const { stack = "" } = cause
+  const { stack } = cause
+  if (typeof stack !== "string") return ""
   const place = /^(?!SyntaxError)(.+:\d+)\n/.exec(stack)?.[1]
   if (place !== undefined) return ` (${place})`
   // Otherwise it was thrown by code, such as JSON.parse.
-  const isOfLoader = /^\s+at .*/m.exec(stack)?.[0].includes("node:internal/modules/")
-  return isOfLoader ? `. To see where, run: node --import ${url} --eval 0` : ""
+  const firstFrame = stack.split("\n").find((line) => line.trimStart().startsWith("at "))
+  return firstFrame?.includes("node:internal/modules/") ? `. To see where, run: node --import ${url} --eval 0` : ""
 }
 
 /** The program may have found it by other means, where a thread has none but Node's. */

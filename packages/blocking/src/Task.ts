@@ -24,8 +24,8 @@ import { conflict, register, threadContext, withoutRetry } from "./internal/thre
 import { compact, describe, isPlain } from "./internal/wire/cloneable.ts"
 import type { TaskSchemas } from "./internal/wire/codec.ts"
 import { isStopRequested } from "./internal/wire/controlBlock.ts"
+import type { ErrorClass } from "./internal/wire/errorClasses.ts"
 import { standIn } from "./internal/wire/moved.ts"
-import type { ErrorClass } from "./internal/wire/thrown.ts"
 
 const TypeId = "~effect-blocking/Task"
 

@@ -63,7 +63,8 @@ describe.each(["thread", "process"] as const)("isolation: %s", { concurrent: fal
           assert.instanceOf(error, errors.NotFound)
           assert.deepInclude(error, { _tag: "NotFound", message: "no user 7", id: 7, at: new Date(0) })
           const original = new errors.NotFound({ id: 7, at: new Date(0) })
-          assert.sameMembers(Object.keys(error), Object.keys(original))
+          // The body has assigned its cause, which can be listed then.
+          assert.sameMembers(Object.keys(error), [...Object.keys(original), "cause"])
           assert.deepStrictEqual(yield* Effect.exit(error), Exit.fail(error), "it is an effect again")
         })))
 
@@ -83,8 +84,7 @@ describe.each(["thread", "process"] as const)("isolation: %s", { concurrent: fal
       withPool({ isolation }, (pool) =>
         Effect.gen(function*() {
           const argument = yield* reasonOf(pool.run(schemas.find, { id: 1.5, since: Option.none() }))
-          assert.deepInclude(argument, { _tag: "NotCloneable", side: "argument", path: "arguments[0]" })
-          assert.include(argument.message, "[\"id\"]")
+          assert.deepInclude(argument, { _tag: "NotCloneable", side: "argument", path: "arguments[0].id" })
           assert.strictEqual((yield* pool.stats).threadsStarted, 0)
           const success = yield* reasonOf(pool.run(schemas.wrong))
           assert.deepInclude(success, { _tag: "NotCloneable", side: "success", path: "result" })

@@ -4,11 +4,12 @@
  *
  * Pool processes load this file.
  */
+import { types } from "node:util"
 import { deserialize, Serializer } from "node:v8"
 
 class ValueSerializer extends Serializer {
   _writeHostObject(object: object): never {
-    throw new TypeError(`a ${object.constructor?.name ?? "native object"} cannot be sent to another process`)
+    throw new TypeError(refused(object))
   }
 
   _getSharedArrayBufferId(): never {
@@ -16,11 +17,16 @@ class ValueSerializer extends Serializer {
   }
 }
 
+const refused = (object: object): string => {
+  const name = object.constructor?.name ?? "native object"
+  return `${/^[AEIO]/.test(name) ? "an" : "a"} ${name} cannot be sent to another process`
+}
+
 /** Throws for what cannot cross. */
 export const encode = (value: unknown): Uint8Array => {
   const serializer = new ValueSerializer()
   serializer.writeHeader()
-  serializer.writeValue(value)
+  serializer.writeValue(checked(value))
   return serializer.releaseBuffer()
 }
 
@@ -30,3 +36,66 @@ export const decode = (bytes: Uint8Array): unknown => deserialize(bytes)
 export const detach = (transfer: Array<object>): void => {
   structuredClone(undefined, { transfer: transfer as Array<ArrayBuffer> })
 }
+
+/**
+ * The serializer knows no classes: it would write a URL, or a Blob, as the plain object
+ * that it is for V8, without what makes it one. A structured clone refuses what threads
+ * refuse, turns objects of a program's classes into plain ones, and keeps what Node can
+ * clone, which is then refused here.
+ */
+const checked = (value: unknown): unknown => {
+  const found = findClass(value)
+  if (found === undefined) return value
+  let clone: unknown
+  try {
+    clone = structuredClone(value)
+  } catch (error) {
+    // Nothing can be transferred to another process.
+    throw error instanceof DOMException && error.message.includes("transfer") ? new TypeError(refused(found)) : error
+  }
+  const kept = findClass(clone)
+  if (kept !== undefined) throw new TypeError(refused(kept))
+  return clone
+}
+
+const RedactedTypeId = "~effect/Redacted"
+
+/** The first object in a value that is neither plain nor of the language itself. Throws for Effect's `Redacted`, whose value is not in it. */
+const findClass = (value: unknown): object | undefined => {
+  if (typeof value !== "object" || value === null) return undefined
+  const seen = new Set<unknown>([value])
+  let found: object | undefined
+  // Grows while it is gone through.
+  for (const object of seen as Set<object>) {
+    if (Array.isArray(object) || isPlain(object)) {
+      addAll(seen, Object.values(object))
+    } else if (types.isMap(object)) {
+      addAll(seen, Map.prototype.keys.call(object))
+      addAll(seen, Map.prototype.values.call(object))
+    } else if (types.isSet(object)) {
+      addAll(seen, Set.prototype.values.call(object))
+    } else if (types.isNativeError(object)) {
+      addAll(seen, [object.cause])
+    } else if (!isOfLanguage(object)) {
+      if (RedactedTypeId in object) throw new TypeError("a Redacted loses its value on the way")
+      found ??= object
+      addAll(seen, Object.values(object))
+    }
+  }
+  return found
+}
+
+const addAll = (seen: Set<unknown>, parts: Iterable<unknown>): void => {
+  for (const part of parts) if (typeof part === "object" && part !== null) seen.add(part)
+}
+
+/** Of any realm. */
+const isPlain = (object: object): boolean => {
+  const prototype = Object.getPrototypeOf(object)
+  return prototype === Object.prototype || prototype === null ||
+    (Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, "isPrototypeOf"))
+}
+
+const isOfLanguage = (object: object): boolean =>
+  types.isArrayBufferView(object) || types.isAnyArrayBuffer(object) || types.isDate(object) ||
+  types.isRegExp(object) || types.isBoxedPrimitive(object)

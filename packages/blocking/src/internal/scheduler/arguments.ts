@@ -5,7 +5,15 @@
  */
 import { NotCloneable } from "../../JoinError.ts"
 import type { ThreadHost } from "../../ThreadHost.ts"
-import { compact, describe, explain, findUncloneable, isMutable, NotCloneableError } from "../wire/cloneable.ts"
+import {
+  compact,
+  describe,
+  explain,
+  findUncloneable,
+  isMutable,
+  NotCloneableError,
+  refuseRedacted
+} from "../wire/cloneable.ts"
 import { detach, findStandIns, isDetached, movedValue, substitute, transferables, transferring } from "../wire/moved.ts"
 import { failure, type Outcome } from "./outcome.ts"
 import type { Run } from "./run.ts"
@@ -31,6 +39,7 @@ export const ownArguments = (run: Run, host: ThreadHost): Outcome | undefined =>
   let args = given
   try {
     if (codec !== undefined) args = codec.encodeArguments(args.map((value) => movedValue(value) ?? value))
+    refuseRedacted(args, "argument", "arguments")
     const startedAt = host.now()
     own(run, args, host)
     const millis = host.now() - startedAt

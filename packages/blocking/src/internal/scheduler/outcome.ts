@@ -16,7 +16,7 @@ import {
 import type { ThreadExit } from "../../ThreadHost.ts"
 import { describe, NotCloneableError } from "../wire/cloneable.ts"
 import * as protocol from "../wire/protocol.ts"
-import { decode } from "../wire/thrown.ts"
+import { decode } from "../wire/restored.ts"
 import type { Run, RunExit } from "./run.ts"
 
 /** A run's exit, and the name under which it is counted. */

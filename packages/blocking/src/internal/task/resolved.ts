@@ -7,7 +7,7 @@ import * as Schema from "effect/Schema"
 import { isTask, type Task, TaskDefinitionError, type TaskOptions } from "../../Task.ts"
 import { describe } from "../wire/cloneable.ts"
 import { type HostCodec, hostCodec } from "../wire/codec.ts"
-import type { ErrorClass } from "../wire/thrown.ts"
+import { chainOf, type ErrorClass, isSameChain } from "../wire/errorClasses.ts"
 import { described, millis, oneOf, validator } from "./options.ts"
 
 export interface ResolvedTask {
@@ -62,6 +62,7 @@ const make = <Args extends ReadonlyArray<unknown>, A, E>(task: Task<Args, A, E>)
   }
   const { errors = [], gracePeriod, mandatory = false, onInterrupt = "stop", queueTimeLimit, timeLimit } =
     validated.success
+  refuseLookAlikes(errors, `Task "${name}"`, module)
   return {
     name,
     module,
@@ -73,6 +74,23 @@ const make = <Args extends ReadonlyArray<unknown>, A, E>(task: Task<Args, A, E>)
     errors,
     codec: schemas === undefined ? undefined : hostCodec(schemas)
   }
+}
+
+/** Classes are found again by the names of their chain: two that have the same cannot be told apart. */
+const refuseLookAlikes = (errors: ReadonlyArray<ErrorClass>, task: string, module: string): void => {
+  const chains = errors.map((error) => chainOf(error.prototype))
+  errors.forEach((error, i) => {
+    if (error.name === "") {
+      throw new TaskDefinitionError(
+        `${task} has a class without a name in errors, by which it could be found again (${module})`
+      )
+    }
+    if (errors.some((other, j) => j < i && other !== error && isSameChain(chains[i]!, chains[j]!))) {
+      throw new TaskDefinitionError(
+        `${task} has two classes called ${error.name} in errors: rename one, or use Task.schema (${module})`
+      )
+    }
+  })
 }
 
 /** Stands in for a task in what is asked of a pool itself: a lease, a prewarm. */

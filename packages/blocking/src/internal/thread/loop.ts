@@ -3,7 +3,7 @@
  * back what became of them.
  */
 import type { BodyContext, BodyStrategy, ThreadPlatform, ThreadRunner } from "../../ThreadRunner.ts"
-import { compact, findUncloneable, NotCloneableError } from "../wire/cloneable.ts"
+import { compact, explain, findUncloneable, NotCloneableError, refuseRedacted } from "../wire/cloneable.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
 import { findMoved, transferables, transferring } from "../wire/moved.ts"
 import * as protocol from "../wire/protocol.ts"
@@ -249,7 +249,10 @@ class Runner implements ThreadRunner {
           value = { side: "success", path: "result", detail: effectReturned } satisfies protocol.NotCloneableValue
         }
       }
-      if (status === protocol.Succeeded) value = compact(value)
+      if (status === protocol.Succeeded) {
+        refuseRedacted(value, "success", "result")
+        value = compact(value)
+      }
     } catch (thrown) {
       threadContext.current = 0
       if (isNotCloneable(thrown)) {
@@ -280,9 +283,7 @@ class Runner implements ThreadRunner {
     } catch (error) {
       // Not all of it can be transferred: the rest is copied.
       if (values !== undefined && this.tryPost(message, transferring(values))) return
-      const found = findUncloneable(value, "result", threadContext.clone) ?? { path: "result", detail: String(error) }
-      const uncloneable: protocol.NotCloneableValue = { side: "success", ...found }
-      this.platform.post([protocol.Progress, sequence, protocol.NotCloneable, uncloneable], undefined)
+      this.platform.post([protocol.Progress, sequence, ...instead(status, value, error)], undefined)
     }
   }
 
@@ -357,6 +358,18 @@ class Runner implements ThreadRunner {
     this.platform.post([protocol.Released], undefined)
     this.platform.exit()
   }
+}
+
+/** What is told of an outcome that could not be posted. A panic stays one. */
+const instead = (status: number, value: unknown, error: unknown): [status: number, value: unknown] => {
+  if (status === protocol.Panicked) {
+    return [status, encodeThrown(new Error(`The body threw what cannot be sent: ${explain(error)}`))]
+  }
+  const side = status === protocol.Failed ? "failure" : "success"
+  const path = status === protocol.Failed ? "error" : "result"
+  const found = status === protocol.Failed ? undefined : findUncloneable(value, path, threadContext.clone)
+  const uncloneable: protocol.NotCloneableValue = { side, ...(found ?? { path, detail: explain(error) }) }
+  return [protocol.NotCloneable, uncloneable]
 }
 
 const effectReturned = "an Effect cannot be sent to another thread: run it with Effect, or return its value"

@@ -4,6 +4,10 @@
  *
  * Pool threads load this file: it imports nothing heavy.
  */
+import { isError, isMap, isPlain, isRedacted, isSet, redacted } from "./kinds.ts"
+
+export { isPlain }
+
 declare const structuredClone: <A>(value: A, options?: { readonly transfer: Array<object> }) => A
 
 /** Throws for what cannot be sent. */
@@ -29,7 +33,7 @@ export class NotCloneableError extends Error {
 /** One line about any value, whatever it is. */
 export const describe = (value: unknown): string => {
   try {
-    if (value instanceof Error) return `${value.name}: ${value.message}`
+    if (isError(value)) return `${value.name}: ${value.message}`
     if (typeof value === "function") return value.name ? `function "${value.name}"` : "a function"
     if (typeof value === "object" && value !== null) return `${value.constructor?.name || "null-prototype"} object`
     return String(value)
@@ -38,16 +42,13 @@ export const describe = (value: unknown): string => {
   }
 }
 
-export const isPlain = (value: object): boolean => {
-  const prototype = Object.getPrototypeOf(value)
-  return prototype === Object.prototype || prototype === null
-}
-
 const tooDeep = "it is nested too deeply to be sent to another thread"
 
 /** What a clone threw, in one line. */
 export const explain = (error: unknown): string => {
-  const detail = describe(error)
+  if (error instanceof NotCloneableError) return error.message
+  // What a platform throws of its own begins as the texts here do.
+  const detail = describe(error).replace(/^TypeError: (?=an? )/, "")
   if (error instanceof RangeError && detail.includes("call stack")) return tooDeep
   return detail.includes("detached")
     ? `${detail} It was moved before: make it anew for each run, in Effect.suspend`
@@ -64,6 +65,7 @@ const whyNotCloneable = (value: unknown, clone: Clone = structuredClone): string
     if (value instanceof Promise) {
       return "a Promise cannot be sent to another thread: a task body is synchronous and returns its value"
     }
+    if (isRedacted(value)) return redacted
     clone(value)
     return undefined
   } catch (error) {
@@ -82,6 +84,9 @@ const classOf = (value: object): string => {
   return own === "Object" || own === "Array" ? "Proxy" : own
 }
 
+/** As in `a URL` and `an EventEmitter`. */
+export const withArticle = (name: string): string => `${/^[AEIO]/.test(name) ? "an" : "a"} ${name}`
+
 const aboutRefused = (value: object, detail: string): string => {
   const name = classOf(value)
   const hint = name === "URL"
@@ -91,7 +96,7 @@ const aboutRefused = (value: object, detail: string): string => {
     : detail.includes("needs transfer") && !isEmitter(value)
     ? " without Task.move"
     : ""
-  return `${/^[AEIO]/.test(name) ? "an" : "a"} ${name} cannot be sent to another thread${hint}`
+  return `${withArticle(name)} cannot be sent to another thread${hint}`
 }
 
 /** A socket, a server, a Node stream: its listeners are in the way, and nobody put them there. */
@@ -110,16 +115,17 @@ export const findUncloneable = (
   if (seen.has(value)) return undefined
   const detail = whyNotCloneable(value, clone)
   if (detail === undefined) return undefined
-  if (typeof value !== "object" || value === null) return { path, detail }
+  if (typeof value !== "object" || value === null || detail === redacted) return { path, detail }
   if (detail === tooDeep && seen.size >= stepsShown) return { path: `${path} …`, detail }
   seen.add(value)
   try {
-    for (const [step, part] of isEmitter(value) ? [] : parts(value)) {
-      const found = findUncloneable(part, path + step, clone, seen)
+    for (const part of isEmitter(value) ? [] : partsOf(value)) {
+      const at = path + part.step
+      if ("thrown" in part) return { path: at, detail: `its getter threw ${describe(part.thrown)}` }
+      const found = findUncloneable(part.value, at, clone, seen)
       if (found !== undefined) return found
     }
-    // An error can be cloned: it is its cause that cannot, which is no part of it here.
-    if (refused.test(detail) && !(value instanceof Error)) return { path, detail: aboutRefused(value, detail) }
+    if (refused.test(detail)) return { path, detail: aboutRefused(value, detail) }
   } catch {
     // It cannot even be looked into: it is the culprit itself.
   }
@@ -128,27 +134,84 @@ export const findUncloneable = (
 
 const identifier = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u
 
-function* parts(value: object): Iterable<readonly [step: string, part: unknown]> {
-  if (value instanceof Map) {
+/** The step of a path to a property, as it would be written. */
+export const stepOf = (value: object, key: string): string =>
+  identifier.test(key)
+    ? `.${key}`
+    : `[${Array.isArray(value) && String(Number(key)) === key ? key : JSON.stringify(key)}]`
+
+type Part = { readonly step: string } & ({ readonly value: unknown } | { readonly thrown: unknown })
+
+/** What a clone of an object looks at. */
+function* partsOf(value: object): Iterable<Part> {
+  // Its elements are numbers.
+  if (ArrayBuffer.isView(value)) return
+  if (isMap(value)) {
     let i = 0
-    for (const [key, part] of value) {
-      yield [`.keys()[${i}]`, key]
-      yield [`.get(${describe(key)})`, part]
-      i++
+    for (const [key, part] of Map.prototype.entries.call(value)) {
+      yield { step: `.keys()[${i++}]`, value: key }
+      yield { step: `.get(${describe(key)})`, value: part }
     }
-  } else if (value instanceof Set) {
+  } else if (isSet(value)) {
     let i = 0
-    for (const part of value) yield [`.values()[${i++}]`, part]
+    for (const part of Set.prototype.values.call(value)) yield { step: `.values()[${i++}]`, value: part }
+  } else if (isError(value)) {
+    yield partOf(value, "cause")
   } else {
-    for (const name of Object.keys(value)) {
-      const step = Array.isArray(value) ? `[${name}]` : identifier.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`
-      try {
-        yield [step, (value as Record<string, unknown>)[name]]
-      } catch {
-        // A getter that throws: the value as a whole is the culprit.
-      }
+    for (const key of Object.keys(value)) yield partOf(value, key)
+  }
+}
+
+const partOf = (value: object, key: string): Part => {
+  const step = stepOf(value, key)
+  try {
+    return { step, value: (value as Record<string, unknown>)[key] }
+  } catch (thrown) {
+    return { step, thrown }
+  }
+}
+
+/**
+ * How many parts of a value are looked at for a `Redacted`, which a clone takes for an
+ * empty object. Arbitrary: some ten microseconds.
+ */
+const maxLookedAt = 1000
+
+/** Throws a `NotCloneableError` if a `Redacted` is among the first parts of a value. */
+export const refuseRedacted = (value: unknown, side: NotCloneableError["side"], path: string): void => {
+  if (typeof value !== "object" || value === null) return
+  let found: string | undefined
+  try {
+    found = stepsToRedacted(value, { left: maxLookedAt })
+  } catch {
+    // What cannot be looked into cannot be sent either, and that is told where it is sent.
+  }
+  if (found !== undefined) throw new NotCloneableError(side, path + found, redacted)
+}
+
+const stepsToRedacted = (value: unknown, budget: { left: number }): string | undefined => {
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return undefined
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length && budget.left-- > 0; i++) {
+      const found = stepsToRedacted(value[i], budget)
+      if (found !== undefined) return `[${i}]${found}`
+    }
+  } else if (isRedacted(value)) {
+    return ""
+  } else if (value instanceof Map || value instanceof Set) {
+    for (const part of partsOf(value)) {
+      if (budget.left-- <= 0) break
+      const found = "value" in part ? stepsToRedacted(part.value, budget) : undefined
+      if (found !== undefined) return part.step + found
+    }
+  } else {
+    for (const key in value) {
+      if (budget.left-- <= 0) break
+      const found = stepsToRedacted((value as Record<string, unknown>)[key], budget)
+      if (found !== undefined) return stepOf(value, key) + found
     }
   }
+  return undefined
 }
 
 /**

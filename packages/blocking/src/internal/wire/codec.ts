@@ -6,7 +6,8 @@
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { NotCloneableError } from "./cloneable.ts"
+import * as SchemaIssue from "effect/SchemaIssue"
+import { NotCloneableError, stepOf } from "./cloneable.ts"
 
 export interface TaskSchemas {
   readonly payload?: unknown
@@ -19,16 +20,36 @@ type Convert = (value: unknown) => unknown
 
 const converter = (
   schema: unknown,
-  make: (codec: Schema.ConstraintCodec<unknown, unknown>) => (value: unknown) => Result.Result<unknown, Error>,
+  make: (
+    codec: Schema.ConstraintCodec<unknown, unknown>
+  ) => (value: unknown) => Result.Result<unknown, Schema.SchemaError>,
   side: Side,
   path: string
 ): Convert => {
   const convert = make(Schema.toCodecJson((schema ?? Schema.Void) as Schema.Codec<unknown, unknown>))
   return (value) => {
     const result = convert(value)
-    if (Result.isFailure(result)) throw new NotCloneableError(side, path, result.failure.message)
+    if (Result.isFailure(result)) {
+      const { issue, message } = result.failure
+      throw new NotCloneableError(side, path + stepsTo(issue), message)
+    }
     return result.success
   }
+}
+
+const toIssues = SchemaIssue.makeFormatterStandardSchemaV1()
+
+/** The steps to what does not fit: as far as all issues agree, for each member of a union has its own. */
+const stepsTo = (issue: SchemaIssue.Issue): string => {
+  const paths = toIssues(issue).issues.map(({ path = [] }) =>
+    path.map((step) => {
+      const key = typeof step === "object" ? step.key : step
+      return typeof key === "number" ? `[${key}]` : stepOf({}, String(key))
+    })
+  )
+  const [first = [], ...others] = paths
+  const end = first.findIndex((step, i) => !others.every((path) => path[i] === step))
+  return first.slice(0, end < 0 ? undefined : end).join("")
 }
 
 const encoder = (schema: unknown, side: Side, path: string): Convert =>

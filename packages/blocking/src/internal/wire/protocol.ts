@@ -10,7 +10,7 @@
  * at the latest when there is nothing left to do; `Uncaught` at any time; after `Retire`
  * it sends `Released` and exits.
  */
-import type { EncodedValue } from "./thrown.ts"
+import type { EncodedValue } from "./errorTable.ts"
 import type { Version } from "./version.ts"
 
 export const Run = 0

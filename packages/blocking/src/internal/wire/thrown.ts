@@ -1,42 +1,193 @@
 /**
- * How thrown values and domain errors cross between threads. A structured clone
- * keeps only the name, message and stack of an error, so errors are taken apart on
- * one side and put together on the other, at any depth, cycles included.
+ * How thrown values and domain errors leave a thread: taken apart into a table of
+ * `errorTable.ts`, at any depth, without recursion. `restored.ts` puts them together.
  *
- * Pool threads load this file.
+ * Pool threads load this file: it imports no more than it needs of this room.
  */
-import { bounded } from "./bounded.ts"
-import { type Clone, describe, explain, findUncloneable, isPlain, type Uncloneable } from "./cloneable.ts"
-
-/** A value that can be cloned; every error in it is an `EncodedError`. */
-export type EncodedValue = unknown
-
-const marker = "~effect-blocking/Error"
+import { Budget } from "./budget.ts"
+import { type Clone, compact, describe, explain, findUncloneable, stepOf, type Uncloneable } from "./cloneable.ts"
+import { chainOf } from "./errorClasses.ts"
+import * as table from "./errorTable.ts"
+import { isError, isMap, isPlain, isRedacted, isSet } from "./kinds.ts"
 
 const EffectTypeId = "~effect/Effect"
 
-interface EncodedError {
-  [marker]: {
-    /** Name of the constructor, by which the class is found again. */
-    readonly className: string
-    /** Whether it is an Effect as well, as Effect's tagged errors are: it can be yielded. */
-    readonly yieldable: boolean
-    readonly message: string
-    readonly stack: string | undefined
-    /** Own enumerable fields, and `_tag` and `name` wherever they were defined. */
-    fields: Record<string, EncodedValue>
-    cause?: EncodedValue
-    errors?: EncodedValue
+declare const structuredClone: Clone
+
+/**
+ * How many objects of a panic are told, and how many a domain error may have. Arbitrary:
+ * getters and proxies can answer with something new for ever.
+ */
+const maxThrown = 100_000
+const maxFailure = 2_000_000
+
+/** What the platform's errors have from their class, and what a class of the program may define. */
+const inheritable = ["name", "message", "stack", "cause", "errors", "code", "_tag"]
+
+class Encoder {
+  /** How much may be told; `undefined`: all of it. */
+  private readonly budget: Budget | undefined
+  private readonly clone: Clone
+  private readonly max: number
+  /** Its answer takes the place of what cannot cross. */
+  private readonly onUncloneable: (found: Uncloneable) => string
+  // For each row its object, where that was found, and whether a clone of all that is in it has succeeded.
+  private readonly objects: Array<object> = []
+  private readonly paths: Array<string> = []
+  private readonly cleared: Array<boolean> = []
+  private readonly indices = new Map<object, number>()
+  /** Prototypes whose objects a clone takes for plain ones. */
+  private readonly plainClasses = new Set<object>()
+
+  constructor(clone: Clone, max: number, onUncloneable: (found: Uncloneable) => string, budget?: Budget) {
+    this.budget = budget
+    this.clone = clone
+    this.max = max
+    this.onUncloneable = onUncloneable
+  }
+
+  encode(value: unknown, path: string): table.EncodedValue {
+    const root: Array<unknown> = []
+    const patches: table.Patches = []
+    this.put(root, 0, value, path, patches, false)
+    if (patches.length === 0) return root[0]
+    const rows: Array<table.Row> = []
+    for (let i = 0; i < this.objects.length; i++) rows.push(this.row(i))
+    return rows
+  }
+
+  /** Puts a part into a shell; an object by its index. */
+  private put(
+    shell: object,
+    key: string | number,
+    value: unknown,
+    path: string,
+    patches: table.Patches,
+    cleared: boolean
+  ): void {
+    let held = this.budget === undefined ? value : this.budget.spend(value)
+    if (held !== value) {
+      // It is too much, and told in words.
+    } else if (typeof value === "object" && value !== null) {
+      let index = this.indices.get(value)
+      if (index === undefined && this.objects.length < this.max) {
+        index = this.objects.length
+        this.indices.set(value, index)
+        this.objects.push(value)
+        this.paths.push(path)
+        this.cleared.push(cleared)
+      }
+      if (index === undefined) {
+        held = this.onUncloneable({ path, detail: `it has more than ${this.max} objects` })
+      } else {
+        patches.push(key, index)
+        held = undefined
+      }
+    } else if (typeof value === "function" || typeof value === "symbol") {
+      held = this.onUncloneable(findUncloneable(value, path)!)
+    }
+    table.setOwn(shell, key, held)
+  }
+
+  private row(index: number): table.Row {
+    const value = this.objects[index]!
+    const path = this.paths[index]!
+    try {
+      if (isError(value)) return this.errorRow(value, path)
+      if (Array.isArray(value) || isPlain(value)) return this.shellRow(value, path, this.cleared[index]!)
+      if (isMap(value) || isSet(value)) return this.collectionRow(value, path, this.cleared[index]!)
+      return this.otherRow(value, path, this.cleared[index]!)
+    } catch (error) {
+      // A proxy that is revoked or throws.
+      return [table.Shell, this.onUncloneable({ path, detail: `unreadable: ${explain(error)}` })]
+    }
+  }
+
+  /** Only the keys that there are, whatever an array's length: holes stay holes. */
+  private shellRow(value: object, path: string, cleared: boolean): table.Row {
+    const keys = Object.keys(value)
+    const length = Array.isArray(value) ? value.length : 0
+    const isSparse = keys.length < length
+    const shell: object = Array.isArray(value) && !isSparse ? [] : {}
+    const patches: table.Patches = []
+    for (const key of keys) {
+      if (this.budget?.isSpent) break
+      this.put(shell, key, read(value, key), path + stepOf(value, key), patches, cleared)
+    }
+    if (Array.isArray(shell)) shell.length = length
+    return isSparse ? [table.SparseRow, shell, patches, length] : [table.Shell, shell, patches]
+  }
+
+  private collectionRow(
+    value: Map<unknown, unknown> | Set<unknown>,
+    path: string,
+    cleared: boolean
+  ): table.Row {
+    const shell: Array<unknown> = []
+    const patches: table.Patches = []
+    // Not the methods of a subclass, which may be anything.
+    if (isMap(value)) {
+      Map.prototype.forEach.call(value, (part, key) => {
+        if (this.budget?.isSpent) return
+        const place = shell.length / 2
+        this.put(shell, shell.length, key, `${path}.keys()[${place}]`, patches, cleared)
+        this.put(shell, shell.length, part, `${path}.get(${describe(key)})`, patches, cleared)
+      })
+      return [table.MapRow, shell, patches]
+    }
+    Set.prototype.forEach.call(value, (part) => {
+      if (this.budget?.isSpent) return
+      this.put(shell, shell.length, part, `${path}.values()[${shell.length}]`, patches, cleared)
+    })
+    return [table.SetRow, shell, patches]
+  }
+
+  /** An object of a class: what a clone takes for a plain one is looked into, for there may be errors in it. */
+  private otherRow(value: object, path: string, cleared: boolean): table.Row {
+    if (isRedacted(value)) return this.refused(value, path)
+    const prototype = Object.getPrototypeOf(value)
+    if (cleared && this.plainClasses.has(prototype)) return this.shellRow(value, path, true)
+    const compacted = compact(value)
+    // Copied once more than necessary, or not at all; a copy tells what a clone makes of it.
+    if (!cleared && findUncloneable(compacted, path, this.clone) !== undefined) return this.refused(compacted, path)
+    if (ArrayBuffer.isView(compacted) || !isPlain(structuredClone(value) as object)) return [table.Shell, compacted]
+    this.plainClasses.add(prototype)
+    return this.shellRow(value, path, true)
+  }
+
+  private refused(value: unknown, path: string): table.Row {
+    return [table.Shell, this.onUncloneable(findUncloneable(value, path, this.clone)!)]
+  }
+
+  private errorRow(error: Error, path: string): table.Row {
+    const shell: Array<unknown> = []
+    const patches: table.Patches = []
+    const keys: Array<string> = []
+    const flags: Array<number> = []
+    const add = (key: string, value: unknown): void => {
+      this.put(shell, keys.length, value, path + stepOf(error, key), patches, false)
+      keys.push(key)
+    }
+    for (const key of ownKeys(error)) {
+      flags.push(flagsOf(error, key))
+      add(key, key === "stack" ? ownFrames(read(error, key)) : read(error, key))
+    }
+    const chain = chainOf(prototypeOf(error))
+    // What the platform's own classes give is there again with the class, but for those of a DOMException.
+    if (chain.names.length > 0 || chain.builtIn === "DOMException" || keys.length === 0) {
+      for (const key of inheritable) {
+        if (keys.includes(key)) continue
+        const value = read(error, key)
+        if (value !== undefined) add(key, key === "stack" ? ownFrames(value) : value)
+      }
+    }
+    const yieldable = chain.names.length > 0 && read(error, EffectTypeId) !== undefined
+    return [table.ErrorRow, shell, patches, chain, yieldable, keys, flags]
   }
 }
 
-export interface ErrorClass {
-  readonly name: string
-  readonly prototype: Error
-}
-
 /** Reads what user code may have made unreadable (a getter or proxy that throws). */
-const read = (value: object, name: PropertyKey): unknown => {
+const read = (value: object, name: string): unknown => {
   try {
     return Reflect.get(value, name)
   } catch (thrown) {
@@ -44,100 +195,49 @@ const read = (value: object, name: PropertyKey): unknown => {
   }
 }
 
-const readString = (value: object, name: PropertyKey): string | undefined => {
-  const found = read(value, name)
-  return typeof found === "string" ? found : undefined
+/** Symbols do not cross, as keys no more than as values. */
+const ownKeys = (value: object): ReadonlyArray<string> => {
+  try {
+    return Object.getOwnPropertyNames(value)
+  } catch {
+    return []
+  }
 }
 
-declare const structuredClone: Clone
-
-interface Encoding {
-  readonly clone: Clone
-  readonly onUncloneable: (found: Uncloneable) => string
+const prototypeOf = (value: object): object | null => {
+  try {
+    return Object.getPrototypeOf(value)
+  } catch {
+    return null
+  }
 }
 
-/**
- * Encodes a value. What cannot be cloned is handed to `onUncloneable`, whose
- * answer takes its place.
- */
-const encode = (
-  value: unknown,
-  path: string,
-  seen: Map<object, EncodedValue>,
-  encoding: Encoding
-): EncodedValue => {
-  if (typeof value !== "object" || value === null) {
-    const found = findUncloneable(value, path, encoding.clone)
-    return found === undefined ? value : encoding.onUncloneable(found)
+/** A getter arrives as its value, which can be assigned if there was a setter. */
+const flagsOf = (value: object, key: string): number => {
+  try {
+    const found = Object.getOwnPropertyDescriptor(value, key)!
+    return (found.enumerable ? table.Enumerable : 0) +
+      (found.writable || found.set !== undefined ? table.Writable : 0) +
+      (found.configurable ? table.Configurable : 0)
+  } catch {
+    return table.Enumerable + table.Writable + table.Configurable
   }
-  const known = seen.get(value)
-  if (known !== undefined) return known
-  if (value instanceof Error) return encodeError(value, path, seen, encoding)
-  if (Array.isArray(value)) {
-    const copy: Array<EncodedValue> = []
-    seen.set(value, copy)
-    for (let i = 0; i < value.length; i++) copy.push(encode(value[i], `${path}[${i}]`, seen, encoding))
-    return copy
-  }
-  if (isPlain(value)) {
-    const copy: Record<string, EncodedValue> = {}
-    seen.set(value, copy)
-    for (const name of Object.keys(value)) {
-      define(copy, name, encode(read(value, name), `${path}.${name}`, seen, encoding))
-    }
-    return copy
-  }
-  const found = findUncloneable(value, path, encoding.clone)
-  return found === undefined ? value : encoding.onUncloneable(found)
-}
-
-const encodeError = (
-  error: Error,
-  path: string,
-  seen: Map<object, EncodedValue>,
-  encoding: Encoding
-): EncodedError => {
-  const fields: Record<string, EncodedValue> = {}
-  const encoded: EncodedError = {
-    [marker]: {
-      className: readString(read(error, "constructor") as object ?? {}, "name") ?? "Error",
-      yieldable: read(error, EffectTypeId) !== undefined,
-      message: readString(error, "message") ?? "",
-      stack: ownFrames(readString(error, "stack")),
-      fields
-    }
-  }
-  seen.set(error, encoded)
-  for (const name of ["name", "_tag", ...Object.keys(error)]) {
-    if (name === "message" || name === "stack" || name === "cause" || name === "errors") continue
-    const value = read(error, name)
-    if (value !== undefined) define(fields, name, encode(value, `${path}.${name}`, seen, encoding))
-  }
-  for (const name of ["cause", "errors"] as const) {
-    const value = read(error, name)
-    if (value !== undefined) encoded[marker][name] = encode(value, `${path}.${name}`, seen, encoding)
-  }
-  return encoded
 }
 
 /** The function that calls a body, in `thread/loop.ts`: with source maps its file has another name, or none. */
 const bodyCaller = "effectBlockingBody"
 
 /** The frames of the task: those from the call of its body on say nothing to its author. */
-const ownFrames = (stack: string | undefined): string | undefined => {
-  const end = stack?.indexOf(`    at ${bodyCaller} (`) ?? -1
-  return stack === undefined || end < 0 ? stack : stack.slice(0, stack.lastIndexOf("\n", end))
-}
-
-/** Assignment that also works for a field called `__proto__`. */
-const define = (target: object, name: string, value: unknown, enumerable = true): void => {
-  Object.defineProperty(target, name, { value, enumerable, configurable: true, writable: true })
+const ownFrames = (stack: unknown): unknown => {
+  if (typeof stack !== "string") return undefined
+  const end = stack.indexOf(`    at ${bodyCaller} (`)
+  return end < 0 ? stack : stack.slice(0, stack.lastIndexOf("\n", end))
 }
 
 /** Encodes what a body threw. Never fails: what cannot cross, be read, or is too much, is named in its place. */
-export const encodeThrown = (thrown: unknown, clone: Clone = structuredClone): EncodedValue => {
+export const encodeThrown = (thrown: unknown, clone: Clone = structuredClone): table.EncodedValue => {
   try {
-    return bounded(encode(thrown, "", new Map(), { clone, onUncloneable: ({ detail }) => `[${detail}]` }))
+    return new Encoder(clone, maxThrown, ({ detail }) => `[${detail}]`, new Budget()).encode(thrown, "")
   } catch (error) {
     return `[unreadable: ${describe(error)}]`
   }
@@ -147,99 +247,15 @@ export const encodeThrown = (thrown: unknown, clone: Clone = structuredClone): E
 export const encodeFailure = (
   failure: unknown,
   clone: Clone = structuredClone
-): { readonly value: EncodedValue } | Uncloneable => {
+): { readonly value: table.EncodedValue } | Uncloneable => {
   let found: Uncloneable | undefined
   try {
-    const value = encode(failure, "error", new Map(), {
-      clone,
-      onUncloneable: (uncloneable) => {
-        found ??= uncloneable
-        return ""
-      }
-    })
+    const value = new Encoder(clone, maxFailure, (uncloneable) => {
+      found ??= uncloneable
+      return ""
+    }).encode(failure, "error")
     return found ?? { value }
   } catch (error) {
     return { path: "error", detail: explain(error) }
   }
-}
-
-const builtIn: ReadonlyArray<ErrorClass> = [
-  Error,
-  TypeError,
-  RangeError,
-  SyntaxError,
-  ReferenceError,
-  EvalError,
-  URIError,
-  AggregateError
-]
-
-interface Decoding {
-  readonly classes: ReadonlyArray<ErrorClass>
-  readonly yieldable: Error
-  readonly seen: Map<object, unknown>
-}
-
-/**
- * Puts an encoded value together again; errors of the named classes get their class
- * back, and other ones that could be yielded the prototype `yieldable`. Never fails: what
- * a class does not allow becomes an error that says so.
- */
-export const decode = (
-  value: EncodedValue,
-  classes: ReadonlyArray<ErrorClass>,
-  yieldable: Error = Error.prototype
-): unknown => {
-  try {
-    return decodeValue(value, { classes, yieldable, seen: new Map() })
-  } catch (error) {
-    return new Error(`An error of a task could not be put together again: ${describe(error)}`, { cause: error })
-  }
-}
-
-/** Data may have a field of the marker's name. */
-const isEncodedError = (value: object): value is EncodedError => {
-  const parts = (value as Partial<EncodedError>)[marker]
-  return typeof parts === "object" && parts !== null && typeof parts.className === "string" &&
-    typeof parts.fields === "object" && parts.fields !== null
-}
-
-const decodeValue = (value: EncodedValue, decoding: Decoding): unknown => {
-  const { seen } = decoding
-  if (typeof value !== "object" || value === null) return value
-  const known = seen.get(value)
-  if (known !== undefined) return known
-  if (isEncodedError(value)) return decodeError(value, decoding)
-  if (Array.isArray(value)) {
-    seen.set(value, value)
-    for (let i = 0; i < value.length; i++) value[i] = decodeValue(value[i], decoding)
-  } else if (isPlain(value)) {
-    seen.set(value, value)
-    for (const name of Object.keys(value)) {
-      define(value, name, decodeValue((value as Record<string, unknown>)[name], decoding))
-    }
-  }
-  return value
-}
-
-const decodeError = (encoded: EncodedError, decoding: Decoding): Error => {
-  const { classes, seen } = decoding
-  const { cause, className, errors, fields, message, stack, yieldable } = encoded[marker]
-  const found = classes.find((candidate) => candidate.name === className) ??
-    builtIn.find((candidate) => candidate.name === className)
-  // A real error, so that Node prints it as one; its stack is the thread's, not this one.
-  const error = new Error(message)
-  seen.set(encoded, error)
-  const prototype = found?.prototype ?? (yieldable ? decoding.yieldable : Error.prototype)
-  if (prototype !== Error.prototype) Object.setPrototypeOf(error, prototype)
-  define(error, "stack", stack, false)
-  for (const name of Object.keys(fields)) {
-    const value = decodeValue(fields[name], decoding)
-    // A name or tag that the class already gives stays where it is.
-    if ((name === "name" || name === "_tag") && Reflect.get(error, name) === value) continue
-    define(error, name, value, name !== "name")
-  }
-  if (cause !== undefined) define(error, "cause", decodeValue(cause, decoding), false)
-  if (errors !== undefined) define(error, "errors", decodeValue(errors, decoding), false)
-  return error
 }

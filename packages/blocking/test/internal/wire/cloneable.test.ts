@@ -1,8 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Redacted } from "effect"
 import { EventEmitter } from "node:events"
 import { createServer } from "node:http"
 import { Socket } from "node:net"
-import { compact, describe as describeValue, findUncloneable } from "../../../src/internal/wire/cloneable.ts"
+import { runInNewContext } from "node:vm"
+import {
+  compact,
+  describe as describeValue,
+  findUncloneable,
+  refuseRedacted
+} from "../../../src/internal/wire/cloneable.ts"
 
 describe("cloneable", () => {
   it("S4: finds the first value that cannot cross, by its path", () => {
@@ -36,7 +43,48 @@ describe("cloneable", () => {
   it("S4: what only looks like a class that cannot cross is looked into", () => {
     const plain = { _events: [() => {}] }
     assert.strictEqual(findUncloneable(plain, "result")?.path, "result._events[0]")
-    assert.match(findUncloneable(new Error("", { cause: () => {} }), "result")!.detail, /=> .* could not be cloned/)
+  })
+
+  it("S4: the path leads into errors and collections, and to a getter that throws", () => {
+    const getter = {
+      get bad() {
+        throw new Error("no")
+      }
+    }
+    const cases: ReadonlyArray<readonly [value: unknown, path: string, detail?: string]> = [
+      [new Error("", { cause: [{ f: () => {} }] }), "result.cause[0].f"],
+      [[1, { rows: [2, getter] }], "result[1].rows[1].bad", "its getter threw Error: no"],
+      [Object.assign([1], { extra: () => {} }), "result.extra"],
+      [new Map([[{ f: () => {} }, 1]]), "result.keys()[0].f"],
+      [new Map([[1, new Set([1, [() => {}]])]]), "result.get(1).values()[1][0]"],
+      [runInNewContext("[new Map([[1, { f() {} }]])]"), "result[0].get(1).f"]
+    ]
+    for (const [value, path, detail] of cases) {
+      const found = findUncloneable(value, "result")
+      assert.strictEqual(found?.path, path)
+      if (detail !== undefined) assert.strictEqual(found?.detail, detail)
+    }
+  })
+
+  it("S4: a Redacted is refused by its path, since its value would not arrive", () => {
+    const secret = Redacted.make("s")
+    const cases: ReadonlyArray<readonly [value: unknown, path: string]> = [
+      [secret, "result"],
+      [{ rows: [1, { secret }] }, "result.rows[1].secret"],
+      [[new Map([["key", new Set([secret])]])], "result[0].get(key).values()[0]"]
+    ]
+    for (const [value, path] of cases) {
+      try {
+        refuseRedacted(value, "success", "result")
+        assert.fail("It was let through")
+      } catch (error) {
+        assert.deepInclude<object>(error as object, { side: "success", path })
+        assert.include((error as Error).message, "Redacted.value")
+      }
+    }
+    const cyclic: Record<string, unknown> = {}
+    cyclic["self"] = [cyclic]
+    refuseRedacted(cyclic, "success", "result")
   })
 
   it("S4: of what is too deep, only the beginning of its path is told", () => {
