@@ -1,6 +1,6 @@
 /** The arguments of a run: made ready to be sent, and copied where they have to wait. */
 import { NotCloneable } from "../../JoinError.ts"
-import { compact, describe, findUncloneable, isMutable, NotCloneableError, refuseRedacted, snapshot } from "../wire/cloneable.ts"
+import { compact, describe, findUncloneable, isMutable, NotCloneableError, refuseLost, snapshot } from "../wire/cloneable.ts"
 import { takeMoved } from "../wire/moved.ts"
 import { failure, type Outcome } from "./outcome.ts"
 import type { Run } from "./run.ts"
@@ -11,7 +11,7 @@ export const packArguments = (run: Run): Outcome | undefined => {
   if (codec === undefined && !run.args.some(isMutable)) return undefined
   try {
     if (codec !== undefined) run.args = codec.encodeArguments(run.args)
-    refuseRedacted(run.args, "argument", "arguments")
+    refuseLost(run.args, "argument", "arguments")
     const transfer = takeMoved(run.args)
     if (transfer !== undefined) run.detailed().transfer = transfer
     for (let i = 0; i < run.args.length; i++) {

@@ -3,7 +3,7 @@
  * back what became of them.
  */
 import type { ThreadPlatform, ThreadRunner } from "../../ThreadRunner.ts"
-import { compact, explain, findUncloneable, NotCloneableError, refuseRedacted } from "../wire/cloneable.ts"
+import { compact, explain, findUncloneable, NotCloneableError, refuseLost } from "../wire/cloneable.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
 import { takeMoved } from "../wire/moved.ts"
 import * as protocol from "../wire/protocol.ts"
@@ -230,7 +230,7 @@ class Runner implements ThreadRunner {
         }
       }
       if (status === protocol.Succeeded) {
-        refuseRedacted(value, "success", "result")
+        refuseLost(value, "success", "result")
         value = compact(value)
       }
     } catch (thrown) {

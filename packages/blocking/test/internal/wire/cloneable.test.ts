@@ -9,7 +9,7 @@ import {
   describe as describeValue,
   findUncloneable,
   isMutable,
-  refuseRedacted,
+  refuseLost,
   snapshot
 } from "../../../src/internal/wire/cloneable.ts"
 import { markMoved, takeMoved } from "../../../src/internal/wire/moved.ts"
@@ -78,7 +78,7 @@ describe("cloneable", () => {
     ]
     for (const [value, path] of cases) {
       try {
-        refuseRedacted(value, "success", "result")
+        refuseLost(value, "success", "result")
         assert.fail("It was let through")
       } catch (error) {
         assert.deepInclude<object>(error as object, { side: "success", path })
@@ -87,7 +87,7 @@ describe("cloneable", () => {
     }
     const cyclic: Record<string, unknown> = {}
     cyclic["self"] = [cyclic]
-    refuseRedacted(cyclic, "success", "result")
+    refuseLost(cyclic, "success", "result")
   })
 
   it("S4: of what is too deep, only the beginning of its path is told", () => {
