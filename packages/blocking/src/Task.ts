@@ -24,8 +24,8 @@ import { register, threadContext } from "./internal/thread/context.ts"
 import { compact, describe, isPlain } from "./internal/wire/cloneable.ts"
 import type { TaskSchemas } from "./internal/wire/codec.ts"
 import { isStopRequested } from "./internal/wire/controlBlock.ts"
-import { markMoved } from "./internal/wire/moved.ts"
 import type { ErrorClass } from "./internal/wire/errorClasses.ts"
+import { markMoved } from "./internal/wire/moved.ts"
 
 const TypeId = "~effect-blocking/Task"
 

@@ -9,7 +9,8 @@ import * as Gate from "./utils/gate.ts"
 import { reasonOf, withPool } from "./utils/pool.ts"
 
 // The types of Node have no classes of it.
-const wasm = (globalThis as unknown as { readonly WebAssembly: Record<string, new(message: string) => Error> }).WebAssembly
+const wasm =
+  (globalThis as unknown as { readonly WebAssembly: Record<string, new(message: string) => Error> }).WebAssembly
 
 // Some start processes.
 vi.setConfig({ testTimeout: 60_000 })
@@ -117,7 +118,9 @@ describe("processes", () => {
   it.live("S4: what threads could clone, and no other process can have, is refused by its path", () =>
     withPool({ isolation: "process", maxThreads: 1 }, (pool) =>
       Effect.gen(function*() {
-        const key = yield* Effect.promise(() => webcrypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, true, ["sign"]))
+        const key = yield* Effect.promise(() =>
+          webcrypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, true, ["sign"])
+        )
         for (const [name, value] of [["Blob", new Blob(["a"])], ["CryptoKey", key]] as const) {
           const reason = yield* reasonOf(pool.run(values.takes, new Map([["k", [value]]])))
           assert.deepInclude(reason, {

@@ -1,6 +1,14 @@
 /** The arguments of a run: made ready to be sent, and copied where they have to wait. */
 import { NotCloneable } from "../../JoinError.ts"
-import { compact, describe, findUncloneable, isMutable, NotCloneableError, refuseLost, snapshot } from "../wire/cloneable.ts"
+import {
+  compact,
+  describe,
+  findUncloneable,
+  isMutable,
+  NotCloneableError,
+  refuseLost,
+  snapshot
+} from "../wire/cloneable.ts"
 import { takeMoved } from "../wire/moved.ts"
 import { failure, type Outcome } from "./outcome.ts"
 import type { Run } from "./run.ts"

@@ -193,7 +193,8 @@ export const refuseLost = (value: unknown, side: NotCloneableError["side"], path
 const findLost = (value: unknown, budget: { left: number }): Uncloneable | undefined => {
   if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return undefined
   if (Array.isArray(value)) {
-    for (let i = 0; i < value.length && budget.left-- > 0; i++) {
+    for (let i = 0; i < value.length; i++) {
+      if (budget.left-- <= 0) break
       const found = findLost(value[i], budget)
       if (found !== undefined) return { ...found, path: `[${i}]${found.path}` }
     }

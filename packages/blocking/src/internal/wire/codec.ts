@@ -20,7 +20,9 @@ type Convert = (value: unknown) => unknown
 
 const converter = (
   schema: unknown,
-  make: (codec: Schema.ConstraintCodec<unknown, unknown>) => (value: unknown) => Result.Result<unknown, Schema.SchemaError>,
+  make: (
+    codec: Schema.ConstraintCodec<unknown, unknown>
+  ) => (value: unknown) => Result.Result<unknown, Schema.SchemaError>,
   side: Side,
   path: string
 ): Convert => {

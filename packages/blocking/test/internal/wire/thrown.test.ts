@@ -6,7 +6,8 @@ import { decode } from "../../../src/internal/wire/restored.ts"
 import { encodeFailure, encodeThrown } from "../../../src/internal/wire/thrown.ts"
 
 // The types of Node have no classes of it.
-const wasm = (globalThis as unknown as { readonly WebAssembly: Record<string, new(message: string) => Error> }).WebAssembly
+const wasm =
+  (globalThis as unknown as { readonly WebAssembly: Record<string, new(message: string) => Error> }).WebAssembly
 
 type Classes = Parameters<typeof decode>[1]
 
@@ -22,7 +23,13 @@ const crossFailure = (value: unknown, classes: Classes = [], yieldable?: Error) 
 const descriptors = (value: object) =>
   Object.getOwnPropertyNames(value).map((key) => {
     const { configurable, enumerable, get, set, writable } = Object.getOwnPropertyDescriptor(value, key)!
-    return [key, enumerable, writable ?? (get === undefined || set !== undefined), configurable, Reflect.get(value, key)]
+    return [
+      key,
+      enumerable,
+      writable ?? (get === undefined || set !== undefined),
+      configurable,
+      Reflect.get(value, key)
+    ]
   })
 
 describe("thrown values", () => {
@@ -134,14 +141,17 @@ describe("thrown values", () => {
     ["CompileError", new wasm["CompileError"]!("bad")],
     ["LinkError", new wasm["LinkError"]!("bad")],
     ["RuntimeError", new wasm["RuntimeError"]!("bad")],
-    ["an error of Node", (() => {
-      try {
-        Buffer.alloc("1" as never)
-      } catch (error) {
-        return error as Error
-      }
-      return new Error()
-    })()]
+    [
+      "an error of Node",
+      (() => {
+        try {
+          Buffer.alloc("1" as never)
+        } catch (error) {
+          return error as Error
+        }
+        return new Error()
+      })()
+    ]
   ]
   it.each(platform)("E1: of the platform: %s", (_, error) => {
     for (const arrived of [cross(error), (cross({ list: [error] }) as { list: [Error] }).list[0]] as Array<Error>) {
@@ -299,7 +309,9 @@ describe("thrown values", () => {
     revoke()
     return proxy
   }
-  const endless: object = new Proxy(new Error("endless"), { get: (_, key) => key === "cause" ? Object.create(endless) : 1 })
+  const endless: object = new Proxy(new Error("endless"), {
+    get: (_, key) => key === "cause" ? Object.create(endless) : 1
+  })
   const hostile: ReadonlyArray<readonly [name: string, value: () => unknown]> = [
     ["a revoked proxy", () => revoked({})],
     ["a revoked proxy in a field", () => Object.assign(new Error("x"), { field: revoked([]) })],
@@ -332,7 +344,10 @@ describe("thrown values", () => {
   it("S4: a domain error that cannot cross says which part it is", () => {
     const paths: ReadonlyArray<readonly [value: unknown, path: string]> = [
       [Object.assign(new Error("x"), { on: { retry: () => {} } }), "error.on.retry"],
-      [new Error("x", { cause: [new Error("y", { cause: { "odd key": Symbol() } })] }), "error.cause[0].cause[\"odd key\"]"],
+      [
+        new Error("x", { cause: [new Error("y", { cause: { "odd key": Symbol() } })] }),
+        "error.cause[0].cause[\"odd key\"]"
+      ],
       [new AggregateError([1, new Map([[new Set([() => {}]), 1]])], "x"), "error.errors[1].keys()[0].values()[0]"],
       [{ secret: Redacted.make("s") }, "error.secret"],
       [{ url: [new URL("http://localhost")] }, "error.url[0]"]
