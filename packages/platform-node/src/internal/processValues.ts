@@ -60,7 +60,7 @@ const checked = (value: unknown): unknown => {
 
 /** Effect's `Redacted`, and classes of the platform: a structured clone of them is empty. */
 const isHollow = (object: object): boolean =>
-  "~effect/Redacted" in object || object instanceof EventTarget || object instanceof AbortController
+  "~effect/Redacted" in object || object instanceof AbortSignal || object instanceof AbortController
 
 /** The first object in a value that is neither plain nor of the language itself. Throws for those that would arrive empty. */
 const findClass = (value: unknown): object | undefined => {

@@ -51,7 +51,7 @@ export const isPlain = (value: object): boolean => {
 const RedactedTypeId = "~effect/Redacted"
 
 /** Classes of the platform that a clone takes for plain objects, although nothing of them is in their fields. */
-const hollow = new Set<unknown>(["AbortController", "AbortSignal", "EventTarget", "BroadcastChannel"])
+const hollow = new Set<unknown>(["AbortController", "AbortSignal"])
 
 /**
  * Why an object that can be cloned is refused all the same: nothing of it would arrive.
@@ -63,5 +63,5 @@ export const whyLost = (value: object): string | undefined => {
   }
   const tag = (value as { readonly [Symbol.toStringTag]?: unknown })[Symbol.toStringTag]
   if (!hollow.has(tag) || isPlain(value)) return undefined
-  return `${tag === "BroadcastChannel" ? "a" : "an"} ${String(tag)} cannot be sent to another thread`
+  return `an ${String(tag)} cannot be sent to another thread`
 }
