@@ -8,6 +8,10 @@ import * as values from "./fixtures/values.ts"
 import * as Gate from "./utils/gate.ts"
 import { reasonOf, withPool } from "./utils/pool.ts"
 
+// The types of Node have no classes of it.
+const wasm =
+  (globalThis as unknown as { readonly WebAssembly: Record<string, new(message: string) => Error> }).WebAssembly
+
 // Some start processes.
 vi.setConfig({ testTimeout: 60_000 })
 
@@ -30,7 +34,7 @@ describe.each(["thread", "process"] as const)("isolation: %s", { concurrent: fal
         const abort = yield* thrownBy(pool, "abort")
         assert.instanceOf(abort, DOMException)
         assert.deepStrictEqual([abort.name, abort["code"]], ["AbortError", 20])
-        assert.instanceOf(yield* thrownBy(pool, "wasm"), WebAssembly.RuntimeError)
+        assert.instanceOf(yield* thrownBy(pool, "wasm"), wasm["RuntimeError"]!)
         const hidden = yield* thrownBy(pool, "hidden")
         assert.instanceOf(hidden["suppressed"], RangeError)
         assert.deepStrictEqual(Object.keys(hidden), [])

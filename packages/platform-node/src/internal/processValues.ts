@@ -58,9 +58,11 @@ const checked = (value: unknown): unknown => {
   return clone
 }
 
-const RedactedTypeId = "~effect/Redacted"
+/** Effect's `Redacted`, and classes of the platform: a structured clone of them is empty. */
+const isHollow = (object: object): boolean =>
+  "~effect/Redacted" in object || object instanceof AbortSignal || object instanceof AbortController
 
-/** The first object in a value that is neither plain nor of the language itself. Throws for Effect's `Redacted`, whose value is not in it. */
+/** The first object in a value that is neither plain nor of the language itself. Throws for those that would arrive empty. */
 const findClass = (value: unknown): object | undefined => {
   if (typeof value !== "object" || value === null) return undefined
   const seen = new Set<unknown>([value])
@@ -77,7 +79,7 @@ const findClass = (value: unknown): object | undefined => {
     } else if (types.isNativeError(object)) {
       addAll(seen, [object.cause])
     } else if (!isOfLanguage(object)) {
-      if (RedactedTypeId in object) throw new TypeError("a Redacted loses its value on the way")
+      if (isHollow(object)) throw new TypeError(refused(object))
       found ??= object
       addAll(seen, Object.values(object))
     }

@@ -12,7 +12,7 @@ import {
   findUncloneable,
   isMutable,
   NotCloneableError,
-  refuseRedacted
+  refuseLost
 } from "../wire/cloneable.ts"
 import { detach, findStandIns, isDetached, movedValue, substitute, transferables, transferring } from "../wire/moved.ts"
 import { failure, type Outcome } from "./outcome.ts"
@@ -39,7 +39,7 @@ export const ownArguments = (run: Run, host: ThreadHost): Outcome | undefined =>
   let args = given
   try {
     if (codec !== undefined) args = codec.encodeArguments(args.map((value) => movedValue(value) ?? value))
-    refuseRedacted(args, "argument", "arguments")
+    refuseLost(args, "argument", "arguments")
     const startedAt = host.now()
     own(run, args, host)
     const millis = host.now() - startedAt

@@ -3,7 +3,7 @@
  * back what became of them.
  */
 import type { BodyContext, BodyStrategy, ThreadPlatform, ThreadRunner } from "../../ThreadRunner.ts"
-import { compact, explain, findUncloneable, NotCloneableError, refuseRedacted } from "../wire/cloneable.ts"
+import { compact, explain, findUncloneable, NotCloneableError, refuseLost } from "../wire/cloneable.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
 import { findMoved, transferables, transferring } from "../wire/moved.ts"
 import * as protocol from "../wire/protocol.ts"
@@ -250,7 +250,7 @@ class Runner implements ThreadRunner {
         }
       }
       if (status === protocol.Succeeded) {
-        refuseRedacted(value, "success", "result")
+        refuseLost(value, "success", "result")
         value = compact(value)
       }
     } catch (thrown) {

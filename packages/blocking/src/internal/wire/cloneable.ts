@@ -4,7 +4,7 @@
  *
  * Pool threads load this file: it imports nothing heavy.
  */
-import { isError, isMap, isPlain, isRedacted, isSet, redacted } from "./kinds.ts"
+import { isError, isMap, isPlain, isSet, whyLost } from "./kinds.ts"
 
 export { isPlain }
 
@@ -65,7 +65,8 @@ const whyNotCloneable = (value: unknown, clone: Clone = structuredClone): string
     if (value instanceof Promise) {
       return "a Promise cannot be sent to another thread: a task body is synchronous and returns its value"
     }
-    if (isRedacted(value)) return redacted
+    const lost = whyLost(value)
+    if (lost !== undefined) return lost
     clone(value)
     return undefined
   } catch (error) {
@@ -115,10 +116,11 @@ export const findUncloneable = (
   if (seen.has(value)) return undefined
   const detail = whyNotCloneable(value, clone)
   if (detail === undefined) return undefined
-  if (typeof value !== "object" || value === null || detail === redacted) return { path, detail }
+  if (typeof value !== "object" || value === null) return { path, detail }
   if (detail === tooDeep && seen.size >= stepsShown) return { path: `${path} …`, detail }
   seen.add(value)
   try {
+    if (whyLost(value) !== undefined) return { path, detail }
     for (const part of isEmitter(value) ? [] : partsOf(value)) {
       const at = path + part.step
       if ("thrown" in part) return { path: at, detail: `its getter threw ${describe(part.thrown)}` }
@@ -172,43 +174,45 @@ const partOf = (value: object, key: string): Part => {
 }
 
 /**
- * How many parts of a value are looked at for a `Redacted`, which a clone takes for an
- * empty object. Arbitrary: some ten microseconds.
+ * How many parts of a value are looked at for an object that would arrive empty. Arbitrary: some ten microseconds.
  */
 const maxLookedAt = 1000
 
-/** Throws a `NotCloneableError` if a `Redacted` is among the first parts of a value. */
-export const refuseRedacted = (value: unknown, side: NotCloneableError["side"], path: string): void => {
+/** Throws a `NotCloneableError` if among the first parts of a value there is one that would arrive empty, such as a `Redacted`. */
+export const refuseLost = (value: unknown, side: NotCloneableError["side"], path: string): void => {
   if (typeof value !== "object" || value === null) return
-  let found: string | undefined
+  let found: Uncloneable | undefined
   try {
-    found = stepsToRedacted(value, { left: maxLookedAt })
+    found = findLost(value, { left: maxLookedAt })
   } catch {
     // What cannot be looked into cannot be sent either, and that is told where it is sent.
   }
-  if (found !== undefined) throw new NotCloneableError(side, path + found, redacted)
+  if (found !== undefined) throw new NotCloneableError(side, path + found.path, found.detail)
 }
 
-const stepsToRedacted = (value: unknown, budget: { left: number }): string | undefined => {
+const findLost = (value: unknown, budget: { left: number }): Uncloneable | undefined => {
   if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return undefined
   if (Array.isArray(value)) {
-    for (let i = 0; i < value.length && budget.left-- > 0; i++) {
-      const found = stepsToRedacted(value[i], budget)
-      if (found !== undefined) return `[${i}]${found}`
+    for (let i = 0; i < value.length; i++) {
+      if (budget.left-- <= 0) break
+      const found = findLost(value[i], budget)
+      if (found !== undefined) return { ...found, path: `[${i}]${found.path}` }
     }
-  } else if (isRedacted(value)) {
-    return ""
-  } else if (value instanceof Map || value instanceof Set) {
+    return undefined
+  }
+  const lost = whyLost(value)
+  if (lost !== undefined) return { path: "", detail: lost }
+  if (value instanceof Map || value instanceof Set) {
     for (const part of partsOf(value)) {
       if (budget.left-- <= 0) break
-      const found = "value" in part ? stepsToRedacted(part.value, budget) : undefined
-      if (found !== undefined) return part.step + found
+      const found = "value" in part ? findLost(part.value, budget) : undefined
+      if (found !== undefined) return { ...found, path: part.step + found.path }
     }
   } else {
     for (const key in value) {
       if (budget.left-- <= 0) break
-      const found = stepsToRedacted((value as Record<string, unknown>)[key], budget)
-      if (found !== undefined) return stepOf(value, key) + found
+      const found = findLost((value as Record<string, unknown>)[key], budget)
+      if (found !== undefined) return { ...found, path: stepOf(value, key) + found.path }
     }
   }
   return undefined

@@ -50,8 +50,18 @@ export const isPlain = (value: object): boolean => {
 
 const RedactedTypeId = "~effect/Redacted"
 
-/** Effect's `Redacted`, whose value hangs on its identity: no copy has it. */
-export const isRedacted = (value: object): boolean => RedactedTypeId in value
+/** Classes of the platform that a clone takes for plain objects, although nothing of them is in their fields. */
+const hollow = new Set<unknown>(["AbortController", "AbortSignal"])
 
-/** Why a `Redacted` is refused. */
-export const redacted = "a Redacted loses its value on the way: send Redacted.value(x), or use Task.schema"
+/**
+ * Why an object that can be cloned is refused all the same: nothing of it would arrive.
+ * The value of Effect's `Redacted` hangs on its identity, which no copy has.
+ */
+export const whyLost = (value: object): string | undefined => {
+  if (RedactedTypeId in value) {
+    return "a Redacted loses its value on the way: send Redacted.value(x), or use Task.schema"
+  }
+  const tag = (value as { readonly [Symbol.toStringTag]?: unknown })[Symbol.toStringTag]
+  if (!hollow.has(tag) || isPlain(value)) return undefined
+  return `an ${String(tag)} cannot be sent to another thread`
+}

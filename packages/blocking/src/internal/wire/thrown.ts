@@ -8,7 +8,7 @@ import { Budget } from "./budget.ts"
 import { type Clone, compact, describe, explain, findUncloneable, stepOf, type Uncloneable } from "./cloneable.ts"
 import { chainOf } from "./errorClasses.ts"
 import * as table from "./errorTable.ts"
-import { isError, isMap, isPlain, isRedacted, isSet } from "./kinds.ts"
+import { isError, isMap, isPlain, isSet, whyLost } from "./kinds.ts"
 
 const EffectTypeId = "~effect/Effect"
 
@@ -144,7 +144,7 @@ class Encoder {
 
   /** An object of a class: what a clone takes for a plain one is looked into, for there may be errors in it. */
   private otherRow(value: object, path: string, cleared: boolean): table.Row {
-    if (isRedacted(value)) return this.refused(value, path)
+    if (whyLost(value) !== undefined) return this.refused(value, path)
     const prototype = Object.getPrototypeOf(value)
     if (cleared && this.plainClasses.has(prototype)) return this.shellRow(value, path, true)
     const compacted = compact(value)

@@ -8,7 +8,7 @@ import {
   compact,
   describe as describeValue,
   findUncloneable,
-  refuseRedacted
+  refuseLost
 } from "../../../src/internal/wire/cloneable.ts"
 
 describe("cloneable", () => {
@@ -75,7 +75,7 @@ describe("cloneable", () => {
     ]
     for (const [value, path] of cases) {
       try {
-        refuseRedacted(value, "success", "result")
+        refuseLost(value, "success", "result")
         assert.fail("It was let through")
       } catch (error) {
         assert.deepInclude<object>(error as object, { side: "success", path })
@@ -84,7 +84,7 @@ describe("cloneable", () => {
     }
     const cyclic: Record<string, unknown> = {}
     cyclic["self"] = [cyclic]
-    refuseRedacted(cyclic, "success", "result")
+    refuseLost(cyclic, "success", "result")
   })
 
   it("S4: of what is too deep, only the beginning of its path is told", () => {
