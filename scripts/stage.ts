@@ -51,8 +51,8 @@ const bundle = async (source: string, folder: string): Promise<void> => {
 
 /** The compiler leaves the output of a source that is no more. */
 const removeStale = (source: string, target: string): void => {
-  for (const file of globSync("**/*.{js,ts,map}", { cwd: join(target, "dist") })) {
-    const from = file.replace(/(\.d\.ts|\.js)(\.map)?$/, ".ts")
+  for (const file of globSync("**/*.{js,cjs,ts,cts,map}", { cwd: join(target, "dist") })) {
+    const from = file.replace(/\.(?:d\.)?(c?)[jt]s(\.map)?$/, ".$1ts")
     if (!existsSync(join(source, "src", from))) rmSync(join(target, "dist", file))
   }
 }

@@ -59,7 +59,7 @@ export {
  */
 export interface Channel {
   readonly flags: SharedFlags
-  /** Sends an array of numbers and of what `encode` gave. Never throws: who sends to a thread that is gone hears of its exit. */
+  /** Sends an array of numbers and of what `encode` gave, by a way that no body can use. Never throws: who sends to a thread that is gone hears of its exit. */
   readonly send: (message: unknown) => void
   /** Throws for a value that cannot cross. */
   readonly encode: (value: unknown) => Uint8Array
@@ -76,7 +76,9 @@ export interface Channel {
  * @category models
  * @since 0.1.0
  */
-export interface RemotePlatform extends Channel, Pick<ThreadRunner.ThreadPlatform, "load" | "heapUsed" | "exit"> {
+export interface RemotePlatform
+  extends Channel, Pick<ThreadRunner.ThreadPlatform, "load" | "heapUsed" | "exit" | "abort">
+{
   /** The first message that came. */
   readonly start: unknown
 }

@@ -20,7 +20,7 @@ import type * as Duration from "effect/Duration"
 import type * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
 import type { CheckBody, FailureOf, SuccessOf } from "./internal/task/types.ts"
-import { register, threadContext } from "./internal/thread/context.ts"
+import { conflict, register, threadContext, withoutRetry } from "./internal/thread/context.ts"
 import { compact, describe, isPlain } from "./internal/wire/cloneable.ts"
 import type { TaskSchemas } from "./internal/wire/codec.ts"
 import { isStopRequested } from "./internal/wire/controlBlock.ts"
@@ -141,20 +141,22 @@ const variance = {
 }
 
 const define = <Args extends ReadonlyArray<unknown>, A, E>(
-  module: string,
+  url: string,
   name: string,
   body: (...args: Args) => unknown,
   options: TaskOptions | undefined,
   schemas: TaskSchemas | undefined
 ): Task<Args, A, E> => {
-  if (typeof module !== "string" || !URL.canParse(module)) {
+  if (conflict !== undefined) throw new TaskDefinitionError(`Task "${name}" cannot be defined: ${conflict}`)
+  if (typeof url !== "string" || !URL.canParse(url)) {
     throw new TaskDefinitionError(
-      `The first argument of Task.make is the url of the module: write import.meta.url, not ${describe(module)} ` +
+      `The first argument of Task.make is the url of the module: write import.meta.url, not ${describe(url)} ` +
         `(in CommonJS: pathToFileURL(__filename).href${
-          module === undefined ? "; in a CommonJS bundle import.meta.url is undefined" : ""
+          url === undefined ? "; in a CommonJS bundle import.meta.url is undefined" : ""
         })`
     )
   }
+  const module = withoutRetry(url)
   if (typeof name !== "string" || name === "") {
     throw new TaskDefinitionError(`A task needs a name: give Task.make a non-empty string in ${module}`)
   }
@@ -167,7 +169,7 @@ const define = <Args extends ReadonlyArray<unknown>, A, E>(
       `The body of task "${name}" must be a synchronous function, not ${kind.slice(8, -1)} (${module})`
     )
   }
-  if (!register(module, name, { body, schemas })) {
+  if (!register(url, name, { body, schemas })) {
     throw new TaskDefinitionError(
       `Task "${name}" is defined twice in ${module}: give each task its own name. ` +
         "A Task.make inside of a function may run twice: call it at the top level of the module. " +
@@ -191,8 +193,9 @@ declare const URL: { readonly canParse: (url: string) => boolean }
  * that returns a `Result<A, E>` gives `Effect<A, E | JoinError>` outside; a body that
  * throws has panicked, which is a `JoinError`.
  *
- * Throws a `TaskDefinitionError` for a url that is none, an empty or repeated name,
- * and a body that is not a synchronous function.
+ * Throws a `TaskDefinitionError` for a url that is none, an empty or repeated name, a
+ * body that is not a synchronous function, and in a thread where tasks of another version
+ * of this package are defined.
  *
  * **Example** (A task module)
  *
@@ -320,14 +323,34 @@ export {
  * **Details**
  *
  * Takes an `ArrayBuffer`, a typed array or `DataView`, a `MessagePort`, or anything
- * else that can be transferred, and returns it. A moved buffer is detached (empty)
- * on the sender's side when the task is accepted.
+ * else that can be transferred. In the program it returns a stand-in, which can be read
+ * like the value: the call that gets it moves the value when its task is accepted, and
+ * leaves the sender's empty. A call that is refused, or never run, moves nothing. In a
+ * body it returns the value itself, which is moved if the body returns it.
+ *
+ * What cannot be transferred, such as memory of WebAssembly and of some native addons,
+ * is copied. A `SharedArrayBuffer` is shared as it is. Throws a `TypeError` for what is
+ * no object of such a kind.
  *
  * **Gotchas**
  *
  * A view of a part of its buffer is copied, not moved, and the copy is returned:
  * moving would detach whatever else lies in that buffer. This is so for most small
  * Node `Buffer`s, which share one.
+ *
+ * A stand-in is for the call: code that asks for the kind of an object
+ * (`ArrayBuffer.isView`, Node's functions) does not take it for a buffer.
+ *
+ * **Example** (A picture that nobody needs here any more)
+ *
+ * ```ts
+ * import { Blocking, Task } from "effect-blocking"
+ *
+ * const invert = Task.make(import.meta.url, "invert", (pixels: Uint8Array) =>
+ *   Task.move(pixels.map((pixel) => 255 - pixel)))
+ *
+ * export const inverted = (image: Uint8Array) => Blocking.run(invert, Task.move(image))
+ * ```
  *
  * @category combinators
  * @since 0.1.0
@@ -357,8 +380,10 @@ export const move = <A extends object>(value: A): A => {
  *
  * The value is made when a body first asks for it, and kept until the thread
  * retires, when `release` gets it; the last made is released first. An `acquire`
- * that throws panics that task, and the next one tries again. A thread that is
- * terminated or dies has no chance to release. Outside a pool thread, where a test or
+ * that throws panics that task, and the next one tries again. A thread that retires
+ * has all the time that its releases need; the shutdown of a pool gives them what is
+ * left of its `shutdownTimeout`. A thread that is terminated or dies has no chance to
+ * release. Outside a pool thread, where a test or
  * `Blocking.inPlace` may run a body, the value is kept until the process ends.
  *
  * **Example** (A connection per thread)
@@ -478,7 +503,8 @@ export class StopRequested extends Error {
 }
 
 /**
- * Returns whether this code runs in a pool thread or pool process.
+ * Returns whether this code runs in a pool thread or pool process: from the first line on, in
+ * modules that Node preloads (`--import`) too, and not in what a task starts.
  *
  * **When to use**
  *
@@ -488,4 +514,4 @@ export class StopRequested extends Error {
  * @category getters
  * @since 0.1.0
  */
-export const inPoolThread = (): boolean => threadContext.control !== undefined
+export const inPoolThread = (): boolean => threadContext.startedByPool || threadContext.control !== undefined

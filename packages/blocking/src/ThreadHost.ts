@@ -16,6 +16,8 @@ import type { Pool } from "./Blocking.ts"
 import * as handle from "./internal/pool/handle.ts"
 import * as pool from "./internal/pool/pool.ts"
 import type { SchedulerOptions } from "./internal/scheduler/options.ts"
+import { conflict } from "./internal/thread/context.ts"
+import { packageConflict } from "./internal/wire/version.ts"
 import type { JoinError } from "./JoinError.ts"
 import type { JoinHandle } from "./JoinHandle.ts"
 
@@ -229,3 +231,23 @@ export const makePool: (
  * @since 0.1.0
  */
 export const exitOf: <A, E>(handle: JoinHandle<A, E>) => Effect.Effect<Exit.Exit<A, E | JoinError>> = handle.exitOf
+
+/**
+ * Returns why no pool can be made here; `undefined` if one can: the package of the platform,
+ * whose name, version and place it is given, is not of this version, or a copy of this package
+ * that is not has defined tasks. The packages are published together, with one number.
+ *
+ * **Example** (In a platform package)
+ *
+ * ```ts
+ * import * as ThreadHost from "effect-blocking/ThreadHost"
+ *
+ * const refusal = ThreadHost.versionConflict("my-platform", "0.1.0", import.meta.url)
+ * if (refusal !== undefined) console.error(refusal)
+ * ```
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const versionConflict = (packageName: string, version: string, place: string): string | undefined =>
+  packageConflict(packageName, version, place) ?? conflict

@@ -35,6 +35,8 @@ export interface ThreadPlatform {
   readonly heapUsed: () => number
   /** Ends the thread. */
   readonly exit: () => void
+  /** Ends the thread at once, with `error` as the cause of its exit: the loop itself is broken. Without it the error is thrown. */
+  readonly abort?: ((error: unknown) => void) | undefined
   /** Told that a body is about to run, before its stop flag is looked at. */
   readonly onEnter?: ((sequence: number, startedAt: number) => void) | undefined
   /** How bodies are found and called. By default as they are registered, at once, with the JavaScript thread for themselves. */
@@ -114,11 +116,41 @@ export interface ThreadRunner {
   readonly onMessage: (message: unknown) => void
   /** Takes what nobody caught: a late throw of a timer, an unhandled rejection. */
   readonly onUncaught: (error: unknown) => void
+  /** Ends the thread after an error of the runner, or of what stands in for it, as `ThreadPlatform.abort` does. */
+  readonly abort: (error: unknown) => void
 }
 
 /**
+ * Marks a thread or process as one of a pool, before anything is loaded in it: the name of a
+ * field of `workerData`, or the first argument of the process. With it `Task.inPoolThread`
+ * answers `true` from the first line that runs there, in preloaded modules too.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const poolThreadMark: string = context.poolThreadMark
+
+/**
+ * What a platform adds to the url of a module that it imports again after a failure, with a
+ * number, as the last part of its fragment. Tasks that are defined there are those of the url
+ * without it.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const retryMark: string = context.retryMark
+
+/**
+ * Returns the url without its `retryMark`.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const withoutRetry: (url: string) => string = context.withoutRetry
+
+/**
  * Starts the thread's loop: loads the preload modules, reports ready, and then
- * serves messages.
+ * serves messages. Throws if the scheduler, or the code that defines tasks, is of another version.
  *
  * @category constructors
  * @since 0.1.0

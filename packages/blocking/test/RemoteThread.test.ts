@@ -6,6 +6,7 @@ import { deserialize, serialize } from "node:v8"
 import { threadContext } from "../src/internal/thread/context.ts"
 import * as controlBlock from "../src/internal/wire/controlBlock.ts"
 import * as protocol from "../src/internal/wire/protocol.ts"
+import * as Version from "../src/internal/wire/version.ts"
 
 const ran: Array<string> = []
 const body = Task.make(import.meta.url, "body", (name: string) => {
@@ -59,6 +60,7 @@ const make = () => {
   const loaded: Array<string> = []
   const control = controlBlock.make()
   const start: protocol.ThreadStart = {
+    version: Version.current,
     control: control.int32.buffer as SharedArrayBuffer,
     preload: [],
     threadData: undefined,
@@ -204,7 +206,7 @@ describe("RemoteThread", { concurrent: false }, () => {
     assert.strictEqual(status, protocol.NotCloneable)
     assert.deepInclude(value, { side: "argument", path: "arguments" })
     assert.isUndefined(errors[0])
-    remote.onMessage(["~effect-blocking", sequence + 1, 1, 2, 0, protocol.Succeeded, new Uint8Array(3)])
+    remote.onMessage([sequence + 1, 1, 2, 0, protocol.Succeeded, new Uint8Array(3)])
     assert.strictEqual(errors.length, 1)
   })
 })

@@ -23,6 +23,7 @@ import type { InvalidOptions } from "./internal/invalidOptions.ts"
 import { main } from "./internal/main.ts"
 import { resolve } from "./internal/options.ts"
 import { processHost } from "./internal/processHost.ts"
+import { version } from "./internal/version.ts"
 import { workerHost } from "./internal/workerHost.ts"
 
 // -----------------------------------------------------------------------------
@@ -136,7 +137,8 @@ export {
  * **Details**
  *
  * `key` names the pool in logs and statistics. Fails with `InvalidOptions`. Starts no
- * thread, unless `minThreads` says so.
+ * thread, unless `minThreads` says so. Dies in a pool thread, and if `effect-blocking` is of
+ * another version than this package.
  *
  * @category constructors
  * @since 0.1.0
@@ -145,6 +147,8 @@ export const make = Effect.fnUntraced(function*(
   key: string,
   options: Options = {}
 ): Effect.fn.Return<Blocking.Pool, InvalidOptions, Scope.Scope> {
+  const refusal = ThreadHost.versionConflict("@effect-blocking/platform-node", version, import.meta.url)
+  if (refusal !== undefined) return yield* Effect.die(new Error(refusal))
   // A module that starts the program, loaded by a pool thread, would start a pool in
   // each of its threads, and so on.
   if (Task.inPoolThread()) return yield* Effect.die(new Error(startedInThread))
@@ -152,8 +156,9 @@ export const make = Effect.fnUntraced(function*(
   return yield* ThreadHost.makePool(key, isolation === "process" ? processHost(host) : workerHost(host), scheduler)
 })
 
-const startedInThread = "A pool was made inside a pool thread: a module that defines a task also starts the program. " +
-  "Move the task to a module of its own, start the program with NodeBlocking.runMain, or guard it with Task.inPoolThread()"
+const startedInThread = "A pool was made inside a pool thread: a module that defines a task, or that Node preloads " +
+  "(--import, --require, NODE_OPTIONS), also starts the program. Move the task to a module of its own, start the program " +
+  "with NodeBlocking.runMain, or guard it with Task.inPoolThread()"
 
 // -----------------------------------------------------------------------------
 // Layers

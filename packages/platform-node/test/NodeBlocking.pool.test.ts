@@ -250,4 +250,30 @@ describe("layers", () => {
       const error = yield* Effect.flip(Effect.provide(Blocking.stats, misnamed))
       assert.include(error.message, "did you mean \"maxThreads\"?")
     }).pipe(Effect.provide(ConfigProvider.layer(ConfigProvider.fromUnknown({ TASKS: "3" })))))
+
+  it.live("P1: a thread that retires is given all the time that a release needs, and holds up no task", () =>
+    withPool(
+      { maxThreads: 1, keepAlive: "1 millis", gracePeriod: "1 millis", shutdownTimeout: "1 minute" },
+      (pool) =>
+        Effect.gen(function*() {
+          const gate = Gate.make()
+          yield* pool.run(tasks.acquiresSlow, gate)
+          yield* Gate.arrived(gate)
+          assert.strictEqual(yield* pool.run(tasks.add, 1, 1), 2, "on another thread")
+          const { threads, threadsStarted } = yield* pool.stats
+          assert.strictEqual(threadsStarted, 2)
+          assert.isAtLeast(threads, 1, "the one that releases is still there")
+          Gate.open(gate)
+        })
+    ))
+
+  it.live("P1: threads that were prewarmed retire after keepAlive", () =>
+    withPool({ maxThreads: 2, keepAlive: "1 millis" }, (pool) =>
+      Effect.gen(function*() {
+        yield* pool.prewarm(2)
+        yield* Effect.repeat(pool.stats, {
+          until: ({ threads }) => threads === 0,
+          schedule: Schedule.spaced("1 millis")
+        })
+      })))
 })

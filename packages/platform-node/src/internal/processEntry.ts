@@ -3,15 +3,19 @@
  * of every process.
  */
 import * as RemoteThread from "effect-blocking/RemoteThread"
+import { Socket } from "node:net"
 import { getHeapStatistics } from "node:v8"
-import { Worker } from "node:worker_threads"
 import { sharedClock } from "./clock.ts"
+import { load } from "./load.ts"
+import * as Channel from "./processChannel.ts"
 import { decode, detach, encode } from "./processValues.ts"
 import * as SharedFile from "./sharedFile.ts"
+import { brokenBy, dropCondition } from "./threadData.ts"
 
-process.title = process.argv[2]!
-
-const parent = process.ppid
+// The arguments are ours, and no task should take them for its own.
+const [, title] = process.argv.splice(2)
+process.title = title!
+dropCondition()
 
 // A terminal and a service manager send these to the whole group. What becomes of the
 // running tasks is for the parent to decide.
@@ -22,10 +26,23 @@ process.on("SIGTERM", ignore)
 /** Where `processHost` puts the shared file among the descriptors. */
 const flagsFd = 4
 
+// Taken before a body can replace it.
+const exit = process.exit.bind(process)
+
+const socket = new Socket({ fd: Channel.channelFd })
 let retiring = false
 
-process.once("message", (start) => {
-  const { onMessage, onUncaught } = RemoteThread.serve({
+/** Ends the process; the program hears why. */
+const abort = (error: unknown): void => {
+  try {
+    Channel.send(socket, brokenBy(error))
+  } finally {
+    exit(1)
+  }
+}
+
+let onMessage = (start: unknown): void => {
+  const runner = RemoteThread.serve({
     start,
     flags: SharedFile.open(flagsFd),
     encode,
@@ -33,52 +50,34 @@ process.once("message", (start) => {
     detach,
     now: sharedClock(),
     heapUsed: () => getHeapStatistics().used_heap_size,
-    load: (url) => import(url),
-    // Without a callback an error, that of a parent that is gone, would be thrown.
-    send: (message) => void process.send!(message, undefined, undefined, ignore),
+    load,
+    send: (message) => Channel.send(socket, message),
     // The event loop ends with the channel, unless a body left something open: then the
     // scheduler kills the process.
     exit: () => {
       retiring = true
-      process.disconnect()
-    }
+      socket.end()
+      if (process.connected) process.disconnect()
+    },
+    abort
   })
-  process.on("message", onMessage)
-  process.on("uncaughtException", onUncaught)
-  process.on("unhandledRejection", onUncaught)
-  // The first task may come, and never return, at any time from now on.
-  setImmediate(watchParent)
-})
-
-process.once("disconnect", () => {
-  if (!retiring) process.exit()
-})
-
-/**
- * Ends this process when its parent is gone, although it may be in a body that never
- * returns: a parent that is killed tells nobody, and closes a channel that a busy event
- * loop does not look at. Whoever has lost its parent gets another.
- *
- * A thread is the only thing that runs beside a body. It waits in JavaScript's event
- * loop, where `process.exit` of a body can end it.
- */
-const watchParent = (): void => {
-  const watchdog = new Worker(
-    `setInterval(() => {
-      if (process.ppid !== ${parent}) process.kill(process.pid, "SIGKILL")
-    }, ${parentPollMillis})`,
-    {
-      eval: true,
-      name: "effect-blocking-watchdog",
-      env: {},
-      execArgv: [],
-      resourceLimits: { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 8 }
-    }
-  )
-  // Without it the pool works all the same.
-  watchdog.on("error", ignore)
-  watchdog.unref()
+  onMessage = runner.onMessage
+  process.on("uncaughtException", (error, origin) => {
+    // A rejection is told by the listener below, whichever mode Node is in.
+    if (origin === "uncaughtException") runner.onUncaught(error)
+  })
+  process.on("unhandledRejection", runner.onUncaught)
 }
 
-/** How long an orphan lives at most. Arbitrary: a look costs some microseconds. */
-const parentPollMillis = 250
+Channel.receive(socket, (message) => {
+  try {
+    onMessage(message)
+  } catch (error) {
+    abort(error)
+  }
+})
+// An error is that of a parent that is gone, which the close tells as well.
+socket.on("error", ignore)
+socket.on("close", () => {
+  if (!retiring) exit()
+})

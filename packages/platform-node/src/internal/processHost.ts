@@ -1,7 +1,9 @@
 /** A `ThreadHost` over `node:child_process`: each thread of the pool is a process. */
 import * as RemoteThread from "effect-blocking/RemoteThread"
 import type { ThreadExit, ThreadHost } from "effect-blocking/ThreadHost"
+import { poolThreadMark } from "effect-blocking/ThreadRunner"
 import { type ChildProcess, fork } from "node:child_process"
+import type { Socket } from "node:net"
 import { fileURLToPath } from "node:url"
 import { eventLoop } from "./eventLoop.ts"
 import { onForceShutdown } from "./forceShutdown.ts"
@@ -14,10 +16,14 @@ import {
   type LaunchOptions,
   type ResourceLimits
 } from "./launch.ts"
+import * as Channel from "./processChannel.ts"
 import { decode, detach, encode } from "./processValues.ts"
 import * as SharedFile from "./sharedFile.ts"
+import { isBroken } from "./threadData.ts"
 
 const entry = entryUrl("processEntry", import.meta.url)
+
+const guard = new URL(entryUrl("processGuard", import.meta.url).href.replace(/(?=[jt]s$)/, "c"))
 
 /**
  * How long the channel may stay open after the exit: what the process sent before is
@@ -29,18 +35,25 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
   // A debugger's port is for one process.
   const inherited = () => inheritedFlags(process.execArgv).filter((flag) => !flag.startsWith("--inspect"))
   const execArgv = [...(options.execArgv ?? inherited()), ...limitFlags(options.resourceLimits ?? {}), condition]
-  const env = definedOnly(options.env)
+
+  /** The guard comes first of all that is preloaded, and takes itself out again. */
+  const environment = (): NodeJS.ProcessEnv => {
+    const env = definedOnly(options.env) ?? process.env
+    const option = `--require ${JSON.stringify(fileURLToPath(guard))}`
+    return { ...env, NODE_OPTIONS: env["NODE_OPTIONS"] === undefined ? option : `${option} ${env["NODE_OPTIONS"]}` }
+  }
+
   const loop = eventLoop()
 
   const launch = (name: string, flags: SharedFile.OwnedSharedFile): ChildProcess => {
-    const child = fork(fileURLToPath(entry), [name], {
+    const child = fork(fileURLToPath(entry), [poolThreadMark, name, String(process.pid)], {
       serialization: "advanced",
       execArgv,
-      stdio: ["ignore", "inherit", "inherit", "ipc", flags.fd],
-      ...(env === undefined ? {} : { env })
+      stdio: ["ignore", "inherit", "inherit", "ipc", flags.fd, "pipe"],
+      env: environment()
     })
     // Errors of a start and of a signal: what comes of them is seen by the pid and the exit.
-    child.on("error", () => {})
+    child.on("error", ignore)
     if (child.pid === undefined) throw new Error(`The process could not be started: ${process.execPath} ${entry.href}`)
     return child
   }
@@ -52,19 +65,23 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
     pack: encode,
     spawn: ({ ordinal, start }, events) => {
       checkEntry(entry)
+      checkEntry(guard)
       const flags = SharedFile.make()
       let child: ChildProcess
+      let socket: Socket
       let remote: RemoteThread.RemoteThread
       try {
         child = launch(`${options.threadName}-${ordinal}`, flags)
+        socket = (child.stdio as ReadonlyArray<unknown>)[Channel.channelFd] as Socket
+        // That of a process that is gone, which is told by its exit.
+        socket.on("error", ignore)
         remote = RemoteThread.connect(start, events, {
           flags,
           encode,
           decode,
           detach,
           now: loop.now,
-          // An error, such as that of a channel that is closed, goes to the callback, and is told by the exit.
-          send: (message) => void child.send(message as object, () => {})
+          send: (message) => Channel.send(socket, message)
         })
       } catch (error) {
         flags.close()
@@ -72,27 +89,34 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
       }
 
       let exit: ThreadExit | undefined
-      let disconnected = false
+      let cause: unknown
+      let closed = false
       let ended = false
       const end = (): void => {
         if (exit === undefined || ended) return
         ended = true
-        events.onExit(exit)
+        events.onExit({ ...exit, cause })
         flags.close()
       }
-      child.on("message", remote.onMessage)
+      Channel.receive(socket, (message) => {
+        if (isBroken(message)) cause = message.broken
+        else remote.onMessage(message)
+      })
+      // What a task sends by `process.send` is nobody's, and is not kept either.
+      child.on("message", ignore)
       child.once("exit", (exitCode, signal) => {
         exit = { exitCode: exitCode ?? undefined, signal: signal ?? undefined, outOfMemory: false, cause: undefined }
-        if (disconnected) end()
+        if (closed) end()
         // A timer comes before what has arrived, after a pause of this process; the next turn after it.
         else loop.schedule(drainMillis, () => loop.nextTurn(end))
       })
-      child.once("disconnect", () => {
-        disconnected = true
+      socket.once("close", () => {
+        closed = true
         end()
       })
       child.unref()
       child.channel?.unref()
+      socket.unref()
       return {
         threadId: child.pid!,
         post: remote.post,
@@ -102,6 +126,8 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
     }
   }
 }
+
+const ignore = (): void => {}
 
 /** The limits of a thread as the flags of a process; there is none for the code range. */
 const limitFlags = (limits: ResourceLimits): ReadonlyArray<string> => {

@@ -1,27 +1,52 @@
 /**
- * What a pool thread runs. Exports nothing and imports nothing but the runner: it is
- * the start-up cost of every thread.
+ * What a pool thread runs. Exports nothing and imports little: it is the start-up cost of
+ * every thread.
  */
 import * as ThreadRunner from "effect-blocking/ThreadRunner"
 import { getHeapStatistics } from "node:v8"
 import { parentPort, workerData } from "node:worker_threads"
 import { sharedClock } from "./clock.ts"
+import { load } from "./load.ts"
+import { brokenBy, dropCondition, type PoolThreadData } from "./threadData.ts"
 
-const port = parentPort!
+const data = workerData[ThreadRunner.poolThreadMark] as PoolThreadData
+const { port, start } = data
+// `workerData` is there for tasks to read: the port is ours alone, and the mark stays.
+delete data.port
+delete data.start
+
+dropCondition()
+
+// Taken before a body can replace them.
+const exit = process.exit.bind(process)
+const post = port!.postMessage.bind(port!)
 
 const runner = ThreadRunner.start({
-  start: workerData,
-  post: (message, transfer) => port.postMessage(message, transfer as Array<ArrayBuffer> | undefined),
-  load: (url) => import(url),
+  start,
+  post: (message, transfer) => post(message, transfer as Array<ArrayBuffer> | undefined),
+  load,
   now: sharedClock(),
   heapUsed: () => getHeapStatistics().used_heap_size,
   // The event loop ends with the port, unless a body left something open: then the
   // scheduler terminates the thread.
-  exit: () => port.close()
+  exit: () => {
+    port!.close()
+    parentPort!.unref()
+  },
+  abort: (error) => {
+    try {
+      post(brokenBy(error))
+    } finally {
+      exit(1)
+    }
+  }
 })
 
-port.on("message", runner.onMessage)
+port!.on("message", runner.onMessage)
 // Tasks that cannot be read here: the scheduler takes them back from a thread that ends.
-port.on("messageerror", () => process.exit(1))
-process.on("uncaughtException", runner.onUncaught)
+port!.on("messageerror", () => exit(1))
+process.on("uncaughtException", (error, origin) => {
+  // A rejection is told by the listener below, whichever mode Node is in.
+  if (origin === "uncaughtException") runner.onUncaught(error)
+})
 process.on("unhandledRejection", runner.onUncaught)

@@ -1,10 +1,12 @@
 /** A `ThreadHost` over `node:worker_threads`. */
-import type { ThreadHost } from "effect-blocking/ThreadHost"
-import { Worker, type WorkerOptions } from "node:worker_threads"
+import type { ThreadEvents, ThreadHost } from "effect-blocking/ThreadHost"
+import { poolThreadMark } from "effect-blocking/ThreadRunner"
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker, type WorkerOptions } from "node:worker_threads"
 import { eventLoop } from "./eventLoop.ts"
 import * as exitGuard from "./exitGuard.ts"
 import { onForceShutdown } from "./forceShutdown.ts"
 import { checkEntry, condition, definedOnly, entryUrl, failed, inheritedFlags, type LaunchOptions } from "./launch.ts"
+import { isBroken, type PoolThreadData } from "./threadData.ts"
 
 const entry = entryUrl("threadEntry", import.meta.url)
 
@@ -33,10 +35,13 @@ export const workerHost = (options: LaunchOptions): ThreadHost => {
     ...eventLoop(),
     onForceShutdown,
     aboutAbandoned: () => exitGuard.isArmed() ? undefined : held,
-    spawn: ({ mayBlock, ordinal, start: workerData }, events) => {
+    spawn: ({ mayBlock, ordinal, start: threadStart }, events) => {
       checkEntry(entry)
+      // A port of their own: what a body posts on `parentPort` is nobody's.
+      const { port1: port, port2 } = new MessageChannel()
       const worker = start({
-        workerData,
+        workerData: { [poolThreadMark]: { port: port2, start: threadStart } satisfies PoolThreadData },
+        transferList: [port2],
         name: `${options.threadName}-${ordinal}`,
         ...(env === undefined ? {} : { env }),
         ...(options.resourceLimits === undefined ? {} : { resourceLimits: options.resourceLimits })
@@ -44,21 +49,28 @@ export const workerHost = (options: LaunchOptions): ThreadHost => {
       const { threadId } = worker
       const forget = exitGuard.watch(mayBlock)
       let cause: unknown
-      worker.on("message", events.onMessage)
-      worker.on("messageerror", events.onMessageError)
+      const onMessage = (message: unknown): void => {
+        if (isBroken(message)) cause = message.broken
+        else events.onMessage(message)
+      }
+      port.on("message", onMessage)
+      port.on("messageerror", events.onMessageError)
       worker.on("error", (error) => {
         cause = error
       })
       worker.on("exit", (exitCode) => {
         forget()
+        drain(port, onMessage, events)
+        port.close()
         const outOfMemory = cause instanceof Error && "code" in cause && cause.code === "ERR_WORKER_OUT_OF_MEMORY"
         events.onExit({ exitCode, signal: undefined, outOfMemory, cause })
       })
       // After the listeners, which would take a reference again.
       worker.unref()
+      port.unref()
       return {
         threadId,
-        post: (message, transfer) => worker.postMessage(message, transfer as Array<ArrayBuffer> | undefined),
+        post: (message, transfer) => port.postMessage(message, transfer as Array<ArrayBuffer> | undefined),
         terminate: () => {
           void worker.terminate()
           // Node takes a reference until the thread has ended, which one in native code does
@@ -67,6 +79,21 @@ export const workerHost = (options: LaunchOptions): ThreadHost => {
         }
       }
     }
+  }
+}
+
+/** Takes in what the thread sent before it ended: its exit is told by another way, which can be quicker. */
+const drain = (port: MessagePort, onMessage: (message: unknown) => void, events: ThreadEvents): void => {
+  while (true) {
+    let received: ReturnType<typeof receiveMessageOnPort>
+    try {
+      received = receiveMessageOnPort(port)
+    } catch (error) {
+      events.onMessageError(error)
+      continue
+    }
+    if (received === undefined) return
+    onMessage(received.message)
   }
 }
 

@@ -1,6 +1,7 @@
 /** A whole program in a process of its own, with a hard limit: a hang is a failure. */
 import { Effect } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
+import { poll } from "../fixtures/native.ts"
 
 export interface Ended {
   readonly code: number | null
@@ -17,6 +18,8 @@ export const run = (
     readonly args?: ReadonlyArray<string>
     /** Arguments of the program. */
     readonly argv?: ReadonlyArray<string>
+    /** Added to the variables of the test. */
+    readonly env?: Readonly<Record<string, string>>
     readonly onStart?: (child: ChildProcess) => void
     readonly onStdout?: (text: string, child: ChildProcess) => void
   }
@@ -24,7 +27,7 @@ export const run = (
   Effect.callback((resume) => {
     const path = new URL(fixture, new URL("../fixtures/", import.meta.url)).pathname
     const child = spawn(process.execPath, [...(options?.args ?? []), path, ...(options?.argv ?? [])], {
-      env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0" },
+      env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0", ...options?.env },
       timeout: 30_000,
       killSignal: "SIGKILL"
     })
@@ -41,3 +44,16 @@ export const run = (
     child.on("close", (code, signal) => resume(Effect.succeed({ code, signal, stdout, stderr })))
     return Effect.sync(() => child.kill("SIGKILL"))
   })
+
+/** Waits until there is no such process. */
+export const gone = (pid: number): Effect.Effect<void> =>
+  Effect.asVoid(Effect.repeat(
+    Effect.sync(() => {
+      try {
+        return process.kill(pid, 0)
+      } catch {
+        return false
+      }
+    }),
+    { until: (isThere) => !isThere, schedule: poll }
+  ))

@@ -15,6 +15,10 @@ export const logEvent = (event: SchedulerEvent, host: ThreadHost): Effect.Effect
           (event.task === undefined ? "none" : `"${event.task}"`),
         event.error
       )
+    case "UncaughtErrors":
+      return Effect.logError(
+        `Nobody caught ${event.more} more errors on pool thread ${event.threadId}: only the first of each second are logged`
+      )
     case "UnreadPanic":
       return Effect.logWarning("A task panicked, and nobody has read it yet", Cause.fail(event.error))
     case "ListenerFailed":

@@ -42,8 +42,7 @@ export const ownArguments = (run: Run, host: ThreadHost): Outcome | undefined =>
 }
 
 const own = (run: Run, args: Array<unknown>, host: ThreadHost): void => {
-  const moved = args.map(movedValue)
-  if (moved.every((value) => value === undefined)) {
+  if (!args.some(isStandIn)) {
     try {
       run.args = copy(args, host)
     } catch (error) {
@@ -54,6 +53,7 @@ const own = (run: Run, args: Array<unknown>, host: ThreadHost): void => {
     return
   }
   // The usual case: what is moved are arguments themselves.
+  const moved = args.map(movedValue)
   const values = Array.from(new Set(moved.filter((value) => value !== undefined)))
   const rest = args.map((value, i) => moved[i] === undefined ? value : undefined)
   if (host.pack !== undefined || !isFreeOfStandIns(rest)) {
@@ -87,6 +87,8 @@ const ownAround = (run: Run, args: Array<unknown>, values: ReadonlyArray<object>
       substitute(copied, (part) => filled[copiedSlots.indexOf(part)] as object | undefined) as Array<unknown>
   })
 }
+
+const isStandIn = (value: unknown): boolean => movedValue(value) !== undefined
 
 /** Of a value that is moved from within others, or packed. */
 const pathOf = (): string => "arguments"

@@ -12,6 +12,7 @@ export type SchedulerEvent =
     readonly task: string | undefined
     readonly error: unknown
   }
+  | { readonly _tag: "UncaughtErrors"; readonly threadId: number; readonly more: number }
   | { readonly _tag: "UnreadPanic"; readonly error: JoinError }
   | { readonly _tag: "ListenerFailed"; readonly task: string; readonly error: unknown }
   | { readonly _tag: "PreloadFailed"; readonly module: string; readonly cause: unknown }

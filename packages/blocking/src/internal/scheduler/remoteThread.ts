@@ -73,14 +73,13 @@ class RemoteThreadImpl implements RemoteThread, ThreadLink {
 
   readonly onMessage = (message: unknown): void => {
     const { channel, control, events } = this
-    if (!Array.isArray(message) || message[0] !== remote.ours) return
-    const received = message as ReadonlyArray<unknown> as remote.EndedMessage | remote.EncodedMessage
+    const received = message as remote.EndedMessage | remote.EncodedMessage
     let passedOn: unknown
     try {
-      if (received.length === 2) {
-        passedOn = channel.decode(received[1])
+      if (received.length === 1) {
+        passedOn = channel.decode(received[0])
       } else {
-        const [, sequence, startTime, endTime, heap, status, value] = received
+        const [sequence, startTime, endTime, heap, status, value] = received
         this.sequence = 0
         controlBlock.setHeap(control, heap)
         controlBlock.willPost(control, sequence)

@@ -42,9 +42,13 @@ export class Results {
     if (message[0] === protocol.Progress) {
       this.yielding.onMessage(thread, message)
     } else if (message[0] === protocol.Uncaught) {
-      const error = decode(message[1], [])
-      this.uncaughtErrors++
-      this.listener.onEvent({ _tag: "UncaughtError", threadId: thread.thread.threadId, task: message[2], error })
+      const { threadId } = thread.thread
+      this.uncaughtErrors += message.length === 2 ? message[1] : 1
+      this.listener.onEvent(
+        message.length === 2
+          ? { _tag: "UncaughtErrors", threadId, more: message[1] }
+          : { _tag: "UncaughtError", threadId, task: message[2], error: decode(message[1], []) }
+      )
     }
   }
 

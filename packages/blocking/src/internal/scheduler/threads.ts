@@ -4,6 +4,7 @@
  */
 import type { Thread, ThreadEvents, ThreadExit, ThreadHost, ThreadOptions } from "../../ThreadHost.ts"
 import * as protocol from "../wire/protocol.ts"
+import * as Version from "../wire/version.ts"
 import { CannotStart, isFinal } from "./cannotStart.ts"
 import type { ThreadsOptions } from "./options.ts"
 import { describeExit } from "./outcome.ts"
@@ -202,6 +203,7 @@ export class Threads {
     const thread = new PoolThread(this.started + 1)
     const { preload, recycle, threadData } = this.options
     const start: protocol.ThreadStart = {
+      version: Version.current,
       control: thread.control.int32.buffer as SharedArrayBuffer,
       preload,
       threadData,

@@ -8,8 +8,10 @@ import * as controlBlock from "../wire/controlBlock.ts"
 import { findMoved, transferables, transferring } from "../wire/moved.ts"
 import * as protocol from "../wire/protocol.ts"
 import { encodeFailure, encodeThrown } from "../wire/thrown.ts"
+import * as Version from "../wire/version.ts"
 import { wholeThread } from "./bodies.ts"
-import { type Registration, threadContext } from "./context.ts"
+import { conflict, type Registration, threadContext } from "./context.ts"
+import { UncaughtErrors } from "./uncaught.ts"
 
 /** How long a result may wait for the ones behind it before the scheduler is told. Arbitrary: well under a timer tick. */
 const progressMillis = 0.3
@@ -32,14 +34,16 @@ interface Entry {
   failure: protocol.LoadFailure | undefined
 }
 
-/** Starts the loop in a new thread. */
+/** Starts the loop in a new thread. Throws if the scheduler is another version, or tasks were defined by one. */
 export const start = (platform: ThreadPlatform): ThreadRunner => {
-  const { control: memory, measureHeap, preload, threadData } = platform.start as protocol.ThreadStart
+  const { control: memory, measureHeap, preload, threadData, version } = platform.start as protocol.ThreadStart
+  const refusal = Version.conflict(Version.current, version) ?? conflict
+  if (refusal !== undefined) throw new Error(refusal)
   const control = controlBlock.view(memory)
   const bodies = platform.bodies ?? wholeThread
   const context = bodies.begin(control.int32, threadData)
   const runner = new Runner(platform, control, measureHeap, bodies, context)
-  void runner.preload(preload)
+  runner.preload(preload).catch(runner.abort)
   return runner
 }
 
@@ -63,6 +67,7 @@ class Runner implements ThreadRunner {
   private readonly measureHeap: boolean
   private readonly bodies: BodyStrategy
   private readonly context: BodyContext
+  private readonly uncaught: UncaughtErrors
 
   constructor(
     platform: ThreadPlatform,
@@ -76,6 +81,7 @@ class Runner implements ThreadRunner {
     this.measureHeap = measureHeap
     this.bodies = bodies
     this.context = context
+    this.uncaught = new UncaughtErrors((message) => platform.post(message, undefined), platform.now)
   }
 
   async preload(modules: ReadonlyArray<string>): Promise<void> {
@@ -88,15 +94,39 @@ class Runner implements ThreadRunner {
   }
 
   readonly onMessage = (message: unknown): void => {
-    const received = message as protocol.ToThread
-    switch (received[0]) {
+    try {
+      this.receive(message as protocol.ToThread)
+    } catch (error) {
+      this.abort(error)
+    }
+  }
+
+  readonly onUncaught = (error: unknown): void => {
+    try {
+      this.uncaught.tell(error, this.lastTask)
+    } catch (failed) {
+      this.abort(failed)
+    }
+  }
+
+  /**
+   * Ends the thread after an error of its own: a body has broken what the loop needs, such as
+   * `Atomics`. The tasks that it has would otherwise wait for ever.
+   */
+  readonly abort = (error: unknown): void => {
+    if (this.platform.abort === undefined) throw error
+    this.platform.abort(error)
+  }
+
+  private receive(message: protocol.ToThread): void {
+    switch (message[0]) {
       case protocol.Define: {
-        const [, index, module, name] = received
+        const [, index, module, name] = message
         this.entries[index] = { module, name, state: "unknown", run: unloaded, failure: undefined }
         break
       }
       case protocol.Run: {
-        this.inbox.push(received)
+        this.inbox.push(message)
         if (!this.serving) this.serve()
         break
       }
@@ -105,10 +135,6 @@ class Runner implements ThreadRunner {
         if (!this.serving) this.retire()
       }
     }
-  }
-
-  readonly onUncaught = (error: unknown): void => {
-    this.platform.post([protocol.Uncaught, encodeThrown(error, threadContext.clone), this.lastTask], undefined)
   }
 
   // Works off the inbox. Only a module that has to be loaded and a body that is not admitted
@@ -142,7 +168,7 @@ class Runner implements ThreadRunner {
       args ??= controlBlock.argumentsOf(this.control, sequence)!
       if (entry.state === "unknown") {
         this.tell()
-        void this.resolve(entry).then(() => this.serveAfter(this.execute(sequence, entry, args)))
+        this.resolve(entry).then(() => this.serveAfter(this.execute(sequence, entry, args))).catch(this.abort)
         return
       }
       const admitted = this.execute(sequence, entry, args)
@@ -156,7 +182,7 @@ class Runner implements ThreadRunner {
 
   private serveAfter(admitted: Promise<void> | undefined): void {
     if (admitted === undefined) this.serve()
-    else void admitted.then(() => this.serve())
+    else admitted.then(() => this.serve()).catch(this.abort)
   }
 
   /** Runs a task. A promise: it has not run before that resolves. */
@@ -327,6 +353,7 @@ class Runner implements ThreadRunner {
         this.onUncaught(error)
       }
     }
+    this.uncaught.flush()
     this.platform.post([protocol.Released], undefined)
     this.platform.exit()
   }
@@ -338,16 +365,20 @@ const unloaded = (): never => {
   throw new Error("effect-blocking: a body was run before its module was loaded")
 }
 
+/** Stacks are cut at its name, in `wire/thrown.ts`: from here on they say nothing to the author of the body. */
+const effectBlockingBody = (body: (...args: Array<unknown>) => unknown, args: ReadonlyArray<unknown>): unknown =>
+  body(...args)
+
 const callable = async (
   body: Registration["body"],
   schemas: Registration["schemas"]
 ): Promise<Entry["run"]> => {
   const call = body as (...args: Array<unknown>) => unknown
-  if (schemas === undefined) return (args) => call(...args)
+  if (schemas === undefined) return (args) => effectBlockingBody(call, args)
   // The task's module has loaded `effect/Schema` already: no other thread pays for it.
   const { threadCodec } = await import("../wire/codec.ts")
   const { decodeArguments, encodeResult } = threadCodec(schemas)
-  return (args) => encodeResult(call(...decodeArguments(args)))
+  return (args) => encodeResult(effectBlockingBody(call, decodeArguments(args)))
 }
 
 const isNotCloneable = (thrown: unknown): thrown is NotCloneableError => {

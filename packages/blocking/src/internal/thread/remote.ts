@@ -14,7 +14,7 @@ const lookMillis = 0.05
 /** Starts the loop in a thread that shares no memory. */
 export const serve = (platform: RemotePlatform): ThreadRunner => {
   const { flags: flagsOfPlatform, decode, encode, exit, heapUsed, load, now, send } = platform
-  const { measureHeap, preload, threadData } = decode(platform.start as Uint8Array) as Omit<
+  const { measureHeap, preload, threadData, version } = decode(platform.start as Uint8Array) as Omit<
     protocol.ThreadStart,
     "control"
   >
@@ -33,12 +33,12 @@ export const serve = (platform: RemotePlatform): ThreadRunner => {
     const startTime = controlBlock.startTime(control, current)
     const endTime = controlBlock.endTime(control, current)
     const heap = measureHeap ? heapUsed() : 0
-    send([remote.ours, current, startTime, endTime, heap, status, packed] satisfies remote.EndedMessage)
+    send([current, startTime, endTime, heap, status, packed] satisfies remote.EndedMessage)
   }
 
   const post = (message: unknown, transfer: Array<object> | undefined): void => {
     const posted = message as protocol.FromThread
-    if (posted[0] !== protocol.Progress) return send([remote.ours, encode(posted)] satisfies remote.EncodedMessage)
+    if (posted[0] !== protocol.Progress) return send([encode(posted)] satisfies remote.EncodedMessage)
     // Without a result of its own the message says that there is one in the block.
     if (posted.length === 1) return ended(protocol.Succeeded, controlBlock.result(control, current))
     const [, , status, value] = posted
@@ -52,6 +52,7 @@ export const serve = (platform: RemotePlatform): ThreadRunner => {
   }
   const runner = loop.start({
     start: {
+      version,
       control: control.int32.buffer as SharedArrayBuffer,
       preload,
       threadData,
@@ -62,36 +63,46 @@ export const serve = (platform: RemotePlatform): ThreadRunner => {
     now,
     heapUsed,
     exit,
+    abort: platform.abort,
     onEnter: (sequence, startedAt) => {
       flags.writeEntered(sequence, startedAt)
       look()
     }
   })
 
+  const receive = (message: unknown): void => {
+    if (message instanceof Uint8Array) return runner.onMessage(decode(message))
+    const [sequence, task, packed] = message as remote.RunMessage
+    current = sequence
+    controlBlock.offer(control, sequence, task, noArguments)
+    flags.write(remote.Claimed, sequence)
+    // The scheduler may just be taking the task back, and says in a moment whether it has.
+    do look()
+    while (flags.int32[remote.Revoke] === sequence)
+    if (flags.int32[remote.Revoke] === -sequence) {
+      controlBlock.end(control, sequence, 0, now())
+      return ended(protocol.Stopped, undefined)
+    }
+    let args: unknown
+    try {
+      args = remote.unpack(packed, decode)
+    } catch (error) {
+      const uncloneable: protocol.NotCloneableValue = { side: "argument", path: "arguments", detail: describe(error) }
+      controlBlock.end(control, sequence, 0, now())
+      return ended(protocol.NotCloneable, encode(uncloneable))
+    }
+    runner.onMessage([protocol.Run, sequence, 1, 0, args] satisfies protocol.RunMessage)
+  }
+
   return {
     onUncaught: runner.onUncaught,
+    abort: runner.abort,
     onMessage: (message) => {
-      if (message instanceof Uint8Array) return runner.onMessage(decode(message))
-      const [sequence, task, packed] = message as remote.RunMessage
-      current = sequence
-      controlBlock.offer(control, sequence, task, noArguments)
-      flags.write(remote.Claimed, sequence)
-      // The scheduler may just be taking the task back, and says in a moment whether it has.
-      do look()
-      while (flags.int32[remote.Revoke] === sequence)
-      if (flags.int32[remote.Revoke] === -sequence) {
-        controlBlock.end(control, sequence, 0, now())
-        return ended(protocol.Stopped, undefined)
-      }
-      let args: unknown
       try {
-        args = remote.unpack(packed, decode)
+        receive(message)
       } catch (error) {
-        const uncloneable: protocol.NotCloneableValue = { side: "argument", path: "arguments", detail: describe(error) }
-        controlBlock.end(control, sequence, 0, now())
-        return ended(protocol.NotCloneable, encode(uncloneable))
+        runner.abort(error)
       }
-      runner.onMessage([protocol.Run, sequence, 1, 0, args] satisfies protocol.RunMessage)
     }
   }
 }

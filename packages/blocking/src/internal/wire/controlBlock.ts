@@ -17,6 +17,9 @@
  * Pool threads load this file: it imports nothing.
  */
 
+// Taken before a body, which runs in the same thread, can replace them.
+const { compareExchange, load, store } = Atomics
+
 /** Cells of one thread, thus the most tasks that can be out on it at once. A power of two. Measured: more gain nothing. */
 export const capacity = 128
 
@@ -124,43 +127,42 @@ export const offer = (
   }
   int32[Tasks + index] = task
   int32[Shapes + index] = shape
-  Atomics.store(int32, Cells + index, sequence << 2 | Offered)
+  store(int32, Cells + index, sequence << 2 | Offered)
   return shape !== Posted
 }
 
 /** `true`: the thread has not started the task and never will. */
 export const revoke = ({ int32 }: ControlBlock, sequence: number): boolean => {
   const offered = sequence << 2 | Offered
-  return Atomics.compareExchange(int32, Cells + sequence % capacity, offered, sequence << 2 | Revoked) === offered
+  return compareExchange(int32, Cells + sequence % capacity, offered, sequence << 2 | Revoked) === offered
 }
 
 /** The thread has the task and is not done with it. */
 export const isClaimed = ({ int32 }: ControlBlock, sequence: number): boolean =>
-  Atomics.load(int32, Cells + sequence % capacity) === (sequence << 2 | Claimed)
+  load(int32, Cells + sequence % capacity) === (sequence << 2 | Claimed)
 
 /** The task has ended in the thread, whether or not a message has told so. */
 export const hasEnded = ({ int32 }: ControlBlock, sequence: number): boolean =>
-  Atomics.load(int32, Cells + sequence % capacity) === (sequence << 2 | Ended)
+  load(int32, Cells + sequence % capacity) === (sequence << 2 | Ended)
 
 /** A stop names its run, so one that arrives late touches no other task. */
 export const requestStop = ({ int32 }: ControlBlock, sequence: number): void => {
-  Atomics.store(int32, Stop, sequence)
+  store(int32, Stop, sequence)
 }
 
 /** When the body was entered, on the clock of the thread host; `undefined` while it has not been. */
 export const startedAt = ({ float64, int32 }: ControlBlock, sequence: number): number | undefined => {
-  if (Atomics.load(int32, Current) !== sequence) return undefined
+  if (load(int32, Current) !== sequence) return undefined
   const time = float64[Started]
   // The time is not written atomically with the sequence number: it is this run's
   // only if the run is still the current one after the time was read.
-  return Atomics.load(int32, Current) === sequence ? time : undefined
+  return load(int32, Current) === sequence ? time : undefined
 }
 
 /** Whether the thread is in the body of the task. */
-export const isEntered = ({ int32 }: ControlBlock, sequence: number): boolean =>
-  Atomics.load(int32, Current) === sequence
+export const isEntered = ({ int32 }: ControlBlock, sequence: number): boolean => load(int32, Current) === sequence
 
-export const passed = ({ int32 }: ControlBlock): number => Atomics.load(int32, Passed)
+export const passed = ({ int32 }: ControlBlock): number => load(int32, Passed)
 
 export const resultKind = ({ int32 }: ControlBlock, sequence: number): number => int32[Kinds + sequence % capacity]!
 
@@ -186,7 +188,7 @@ export const endTime = ({ float64 }: ControlBlock, sequence: number): number => 
 /** `true`: the task is the thread's to run. */
 export const claim = ({ int32 }: ControlBlock, sequence: number): boolean => {
   const offered = sequence << 2 | Offered
-  return Atomics.compareExchange(int32, Cells + sequence % capacity, offered, sequence << 2 | Claimed) === offered
+  return compareExchange(int32, Cells + sequence % capacity, offered, sequence << 2 | Claimed) === offered
 }
 
 /** The index of a task that was offered. */
@@ -206,11 +208,11 @@ export const argumentsOf = ({ float64, int32 }: ControlBlock, sequence: number):
   return args
 }
 
-export const isStopRequested = (int32: Int32Array, sequence: number): boolean => Atomics.load(int32, Stop) === sequence
+export const isStopRequested = (int32: Int32Array, sequence: number): boolean => load(int32, Stop) === sequence
 
 export const enter = ({ float64, int32 }: ControlBlock, sequence: number, now: number): void => {
   float64[Started] = now
-  Atomics.store(int32, Current, sequence)
+  store(int32, Current, sequence)
 }
 
 /** Leaves a result here if it fits; `false` if it has to be posted. */
@@ -233,9 +235,9 @@ export const end = ({ float64, int32 }: ControlBlock, sequence: number, startTim
   float64[StartTimes + index] = startTime
   float64[EndTimes + index] = endTime
   // In this order: who finds the body left finds the task ended.
-  Atomics.store(int32, Cells + index, sequence << 2 | Ended)
-  Atomics.store(int32, Current, 0)
-  Atomics.store(int32, Passed, sequence)
+  store(int32, Cells + index, sequence << 2 | Ended)
+  store(int32, Current, 0)
+  store(int32, Passed, sequence)
 }
 
 export const setHeap = ({ float64 }: ControlBlock, bytes: number): void => {
@@ -244,7 +246,7 @@ export const setHeap = ({ float64 }: ControlBlock, bytes: number): void => {
 
 /** The task was revoked, and the thread goes on behind it. */
 export const skip = ({ int32 }: ControlBlock, sequence: number): void => {
-  Atomics.store(int32, Passed, sequence)
+  store(int32, Passed, sequence)
 }
 
 // -----------------------------------------------------------------------------

@@ -3,8 +3,9 @@
  * the call carries: nothing else knows of the mark, so it cannot be forgotten by a refusal,
  * nor be met by another call.
  *
- * Pool threads load this file: it imports nothing.
+ * Pool threads load this file: it imports nothing heavy.
  */
+import { isPlain } from "./cloneable.ts"
 
 declare const structuredClone: <A>(value: A, options?: { readonly transfer: ReadonlyArray<object> }) => A
 
@@ -102,8 +103,8 @@ export const substitute = (
     for (const part of value) copy.add(within(part))
     return copy
   }
-  const prototype: unknown = Object.getPrototypeOf(value)
-  if (prototype !== Object.prototype && prototype !== null) return value
+  // An instance of a class that holds something to be replaced arrives as a plain object, as in any clone.
+  if (!isPlain(value) && findStandIns(value).size === 0) return value
   const copy: object = {}
   copies.set(value, copy)
   for (const [name, part] of Object.entries(value)) {

@@ -11,6 +11,7 @@
  * it sends `Released` and exits.
  */
 import type { EncodedValue } from "./thrown.ts"
+import type { Version } from "./version.ts"
 
 export const Run = 0
 export const Define = 1
@@ -42,10 +43,15 @@ export type ProgressMessage =
   | readonly [tag: typeof Progress]
   | readonly [tag: typeof Progress, sequence: number, status: number, value: unknown]
 
+/** An error that nobody caught, and the task that ran last; or how many more there were, if they are not told one by one. */
+export type UncaughtMessage =
+  | readonly [tag: typeof Uncaught, error: EncodedValue, task: string | undefined]
+  | readonly [tag: typeof Uncaught, more: number]
+
 export type FromThread =
   | readonly [tag: typeof Ready, preloadFailures: ReadonlyArray<PreloadFailure>]
   | ProgressMessage
-  | readonly [tag: typeof Uncaught, error: EncodedValue, task: string | undefined]
+  | UncaughtMessage
   | readonly [tag: typeof Released]
 
 /** The `value` that follows is the body's result, as it arrives. */
@@ -82,6 +88,8 @@ export interface PreloadFailure extends LoadFailure {
 
 /** What a thread is started with. */
 export interface ThreadStart {
+  /** Of the scheduler. */
+  readonly version: Version
   /** The memory of the control block. */
   readonly control: SharedArrayBuffer
   readonly threadData: unknown

@@ -19,7 +19,6 @@ export const sharedFlagsBytes = 24
 export type RunMessage = readonly [sequence: number, task: number, args: unknown]
 /** From the thread, for each task: what the control block would have told, and its result. */
 export type EndedMessage = readonly [
-  tag: typeof ours,
   sequence: number,
   startTime: number,
   endTime: number,
@@ -28,10 +27,7 @@ export type EndedMessage = readonly [
   value: unknown
 ]
 // All others are those of the protocol, encoded as a whole.
-export type EncodedMessage = readonly [tag: typeof ours, bytes: Uint8Array]
-
-/** A body can send messages of its own by the same channel: what has no such tag is nobody's. */
-export const ours = "~effect-blocking"
+export type EncodedMessage = readonly [bytes: Uint8Array]
 
 /** Sequence numbers, as in the control block: of the run that is asked to stop … */
 export const Stop = 0

@@ -3,8 +3,9 @@
  * keeps only the name, message and stack of an error, so errors are taken apart on
  * one side and put together on the other, at any depth, cycles included.
  *
- * Pool threads load this file: it imports nothing at run time.
+ * Pool threads load this file.
  */
+import { bounded } from "./bounded.ts"
 import { type Clone, describe, explain, findUncloneable, isPlain, type Uncloneable } from "./cloneable.ts"
 
 /** A value that can be cloned; every error in it is an `EncodedError`. */
@@ -119,12 +120,12 @@ const encodeError = (
   return encoded
 }
 
-const { url } = import.meta as ImportMeta & { readonly url: string }
-const runnerUrl = url.replace(/wire\/thrown\.[jt]s$/, "thread/loop.")
+/** The function that calls a body, in `thread/loop.ts`: with source maps its file has another name, or none. */
+const bodyCaller = "effectBlockingBody"
 
-/** The frames of the task: those from the thread's loop on say nothing to its author. */
+/** The frames of the task: those from the call of its body on say nothing to its author. */
 const ownFrames = (stack: string | undefined): string | undefined => {
-  const end = stack?.indexOf(runnerUrl) ?? -1
+  const end = stack?.indexOf(`    at ${bodyCaller} (`) ?? -1
   return stack === undefined || end < 0 ? stack : stack.slice(0, stack.lastIndexOf("\n", end))
 }
 
@@ -133,10 +134,10 @@ const define = (target: object, name: string, value: unknown, enumerable = true)
   Object.defineProperty(target, name, { value, enumerable, configurable: true, writable: true })
 }
 
-/** Encodes what a body threw. Never fails: what cannot cross, or be read, is named in its place. */
+/** Encodes what a body threw. Never fails: what cannot cross, be read, or is too much, is named in its place. */
 export const encodeThrown = (thrown: unknown, clone: Clone = structuredClone): EncodedValue => {
   try {
-    return encode(thrown, "", new Map(), { clone, onUncloneable: ({ detail }) => `[${detail}]` })
+    return bounded(encode(thrown, "", new Map(), { clone, onUncloneable: ({ detail }) => `[${detail}]` }))
   } catch (error) {
     return `[unreadable: ${describe(error)}]`
   }

@@ -55,6 +55,19 @@ describe("moved", () => {
     assert.isDefined(movedValue(value.list[0]!.values().next().value), "the value itself is as it was")
   })
 
+  it("S3: in an instance of a class, too; other objects stay what they are", () => {
+    const bytes = Uint8Array.of(1)
+    class Frame {
+      readonly bytes = standIn(bytes)
+      readonly at = new Date(0)
+      readonly key = /x/
+    }
+    const frame = new Frame()
+    const copy = substitute([frame], movedValue) as [{ bytes: unknown; at: unknown; key: unknown }]
+    assert.deepStrictEqual(copy, [{ bytes, at: frame.at, key: frame.key }])
+    assert.strictEqual(copy[0].at, frame.at)
+  })
+
   it("S3: a copy keeps holes, extra keys of objects and keys that only look special", () => {
     // oxlint-disable-next-line no-sparse-arrays
     const value = { sparse: [1, , 3], ["__proto__"]: 1 }

@@ -49,6 +49,21 @@ describe("thrown values", () => {
     assert.isUndefined(arrived.stack)
   })
 
+  it("E2: a stack ends at the body's own frames, whatever a source map makes of the file that calls it", () => {
+    const error = new Error("x")
+    const own = "Error: x\n    at deeper (file:///app/tasks.ts:2:30)\n    at file:///app/tasks.ts:3:72"
+    for (
+      const caller of [
+        "file:///a/dist/internal/threadEntry.js:1:2",
+        "/a/src/internal/thread/loop.ts:3:4",
+        "loop.ts:3:4"
+      ]
+    ) {
+      error.stack = `${own}\n    at effectBlockingBody (${caller})\n    at entry.run (${caller})`
+      assert.strictEqual((cross(error) as Error).stack, own)
+    }
+  })
+
   it("S4: a domain error that cannot cross says which field it is", () => {
     const found = encodeFailure(Object.assign(new Error("x"), { on: { retry: () => {} } }))
     assert.deepInclude(found, { path: "error.on.retry" })

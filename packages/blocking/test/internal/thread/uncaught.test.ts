@@ -1,0 +1,35 @@
+import { assert, describe, it } from "@effect/vitest"
+import { UncaughtErrors } from "../../../src/internal/thread/uncaught.ts"
+import * as protocol from "../../../src/internal/wire/protocol.ts"
+
+const make = () => {
+  const messages: Array<protocol.UncaughtMessage> = []
+  const clock = { now: 0 }
+  const uncaught = new UncaughtErrors((message) => void messages.push(message), () => clock.now)
+  return { messages, clock, uncaught }
+}
+
+const counted = (messages: ReadonlyArray<protocol.UncaughtMessage>): number =>
+  messages.reduce((sum, message) => sum + (message.length === 2 ? message[1] : 1), 0)
+
+describe("uncaught errors", () => {
+  it("F2: the first of a second are told one by one, the others as their number, before those of the next", () => {
+    const { clock, messages, uncaught } = make()
+    for (let i = 0; i < 100; i++) uncaught.tell(i, "t")
+    assert.deepStrictEqual(messages.slice(0, 2), [[protocol.Uncaught, 0, "t"], [protocol.Uncaught, 1, "t"]])
+    assert.strictEqual(messages.length, 10)
+    clock.now = 1000
+    uncaught.tell("later", "t")
+    assert.deepStrictEqual(messages.slice(10), [[protocol.Uncaught, 90], [protocol.Uncaught, "later", "t"]])
+    uncaught.flush()
+    assert.strictEqual(counted(messages), 101)
+  })
+
+  it("F2: what was only counted is told when the thread retires, once", () => {
+    const { messages, uncaught } = make()
+    for (let i = 0; i < 12; i++) uncaught.tell(undefined, undefined)
+    uncaught.flush()
+    uncaught.flush()
+    assert.deepStrictEqual(messages.slice(10), [[protocol.Uncaught, 2]])
+  })
+})

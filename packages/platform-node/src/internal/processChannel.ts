@@ -1,0 +1,50 @@
+/**
+ * Messages between the program and one of its processes, by a pipe of their own: the channel
+ * of `process.send` belongs to the tasks, whose messages would look like ours, and whose
+ * listeners could be removed together with ours.
+ *
+ * Pool processes load this file.
+ */
+import type { Socket } from "node:net"
+import { deserialize, serialize } from "node:v8"
+
+/** Where a process has the pipe among its descriptors. */
+export const channelFd = 5
+
+/** The length of the message that follows, as a float: it can be more than 4 GB. */
+const headerBytes = 8
+
+export const send = (socket: Socket, message: unknown): void => {
+  const bytes = serialize(message)
+  const header = Buffer.allocUnsafe(headerBytes)
+  header.writeDoubleLE(bytes.length)
+  socket.cork()
+  socket.write(header)
+  socket.write(bytes)
+  socket.uncork()
+}
+
+export const receive = (socket: Socket, onMessage: (message: unknown) => void): void => {
+  let chunks: Array<Buffer> = []
+  let size = 0
+  /** Until so many bytes are there, nothing can be read. */
+  let wanted = headerBytes
+
+  socket.on("data", (chunk: Buffer) => {
+    chunks.push(chunk)
+    size += chunk.length
+    while (size >= wanted) {
+      const bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)
+      const end = headerBytes + bytes.readDoubleLE(0)
+      if (size < end) {
+        chunks = [bytes]
+        wanted = end
+        return
+      }
+      chunks = [bytes.subarray(end)]
+      size -= end
+      wanted = headerBytes
+      onMessage(deserialize(bytes.subarray(headerBytes, end)))
+    }
+  })
+}

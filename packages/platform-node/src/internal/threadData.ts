@@ -1,0 +1,42 @@
+/**
+ * What goes between a host and its threads besides the messages of the runner.
+ *
+ * Pool threads and processes load this file.
+ */
+import type { MessagePort } from "node:worker_threads"
+
+/** In the `workerData` of a pool thread, under `ThreadRunner.poolThreadMark`. */
+export interface PoolThreadData {
+  /** Only ours: what a body posts on `parentPort` is nobody's. */
+  port?: MessagePort
+  start?: unknown
+}
+
+/** The last message of a thread whose runner is broken: the cause of its exit. */
+export interface Broken {
+  readonly broken: Error
+}
+
+/** An error of the runner as it can cross: what the user's code has added to it, or broken, stays behind. */
+export const brokenBy = (error: unknown): Broken => {
+  try {
+    const { message, stack } = error as Error
+    const broken = new Error(`The runner of the thread failed: ${message}`)
+    if (typeof stack === "string") broken.stack = stack
+    return { broken }
+  } catch {
+    return { broken: new Error("The runner of the thread failed") }
+  }
+}
+
+/** A message of the runner is an array. */
+export const isBroken = (message: unknown): message is Broken =>
+  typeof message === "object" && message !== null && "broken" in message
+
+/**
+ * Takes the flag back by which a thread finds the entry of `effect-blocking` that is made for
+ * it: what a task starts by `fork` takes over the flags, and is no pool thread.
+ */
+export const dropCondition = (): void => {
+  process.execArgv = process.execArgv.filter((flag) => flag !== "--conditions=effect-blocking-thread")
+}
