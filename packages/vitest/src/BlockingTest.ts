@@ -9,8 +9,8 @@
  *
  * **Details**
  *
- * Tasks are told apart by their module and name: what is said of a task holds for all that
- * `Task.with` derives from it, in all pools that are provided together.
+ * A task is known by its module and name: a hold, a failure or a stub of a task is also for
+ * all that `Task.with` derives from it, in all pools that are provided together.
  *
  * **Gotchas**
  *
@@ -206,6 +206,10 @@ const layerControl: Layer.Layer<BlockingTest> = Layer.effect(BlockingTest, make)
  * Its close shuts the pool down, without waiting for the clock. A run that is still held
  * then is ended, and the close dies with an error that names its task.
  *
+ * An error that a body leaves behind, in a timer or in a promise that nobody handles, is
+ * logged by the pool and does not fail the test run; after the close it is a line on the
+ * console.
+ *
  * **Example** (A pool that is full at once)
  *
  * ```ts
@@ -324,8 +328,8 @@ export const hold: <Args extends ReadonlyArray<unknown>, A, E>(
  *
  * Called several times, it fails as many runs, in order. The run is submitted, queued and
  * started as any other, so that a reason for which a pool refuses a task (`QueueFull`) comes
- * from `join` and not from `spawn`. What no run has met is forgotten when the scope closes
- * in which it was asked for: that of the test.
+ * from `join` and not from `spawn`. Unused failures are discarded when the current scope
+ * (the test's) closes.
  *
  * **Example** (A caller that survives a lost thread)
  *

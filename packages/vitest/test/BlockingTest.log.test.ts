@@ -1,7 +1,7 @@
 import { BlockingTest } from "@effect-blocking/vitest"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
-import { Blocking } from "effect-blocking"
+import { Effect, Fiber, Layer } from "effect"
+import { Blocking, JoinSet } from "effect-blocking"
 import { TestClock } from "effect/testing"
 import * as Tasks from "./fixtures/tasks.ts"
 import { fork } from "./utils/effects.ts"
@@ -21,6 +21,30 @@ describe("log", () => {
       }).pipe(Effect.provide(Layer.provideMerge(BlockingTest.layer(), log.layer)))
     })
   }
+
+  it.effect("E2: a panic whose reader was interrupted is logged", () => {
+    const log = makeLog()
+    return Effect.gen(function*() {
+      const held = yield* BlockingTest.hold(Tasks.boom)
+      const handle = yield* Blocking.spawnDetached(Tasks.boom)
+      yield* held.started
+      yield* Fiber.interrupt(yield* fork(handle.join))
+      yield* held.release
+      yield* log.line("A task panicked")
+    }).pipe(Effect.provide(Layer.provideMerge(BlockingTest.layer(), log.layer)))
+  })
+
+  it.effect("E2: a panic that nobody takes out of its join set is logged", () => {
+    const log = makeLog()
+    return Effect.gen(function*() {
+      yield* Effect.scoped(Effect.gen(function*() {
+        const set = yield* JoinSet.make<number, never>()
+        yield* JoinSet.spawn(set, Tasks.boom)
+        yield* Blocking.awaitIdle
+      }))
+      yield* log.line("A task panicked")
+    }).pipe(Effect.provide(Layer.provideMerge(BlockingTest.layer(), log.layer)))
+  })
 
   it.effect("E2: a panic that is read is not logged", () => {
     const log = makeLog()
@@ -45,6 +69,8 @@ describe("log", () => {
       Effect.andThen(fork(Blocking.run(Tasks.mandatoryParse, 2)), Effect.void)
     ],
     ["a thread that retires by the clock", Effect.andThen(Blocking.run(Tasks.add, 1, 2), TestClock.adjust("1 minute"))],
+    ["a queue that was filled", BlockingTest.fillQueue()],
+    ["a lease that has ended", Blocking.lease((thread) => thread.run(Tasks.add, 1, 2))],
     ["a closed pool", Effect.andThen(Blocking.run(Tasks.add, 1, 2), BlockingTest.close())]
   ]
   it.effect.each(programs)("D4: the close of a layer with %s says nothing false", ([, program]) => {
