@@ -72,7 +72,8 @@ export interface Pool {
 export interface Lease {
   /**
    * Runs a task on the leased thread, after the calls made before it. Fails with
-   * reason `WorkerExited` once the thread is gone: what it held is gone with it.
+   * reason `WorkerExited` once the thread is gone: what it held is gone with it. A call
+   * made after the lease has ended fails with reason `Cancelled`, and says so.
    */
   readonly run: <Args extends ReadonlyArray<unknown>, A, E>(
     task: Task<Args, A, E>,
@@ -263,7 +264,8 @@ export const run: <Args extends ReadonlyArray<unknown>, A, E>(
  * task (`ShutDown`, `QueueFull`, `NotCloneable` argument, `QueueTimedOut`); everything
  * later is for whoever joins. When the scope closes, the task is aborted and the close
  * waits until it has ended or was abandoned; all that was spawned in a scope is
- * stopped at once, at the place of the first spawn among the scope's finalizers.
+ * stopped at once, at the place of the first spawn among the scope's finalizers. In a scope that has
+ * closed it fails with reason `Cancelled`, and runs nothing.
  *
  * @category combinators
  * @since 0.1.0

@@ -56,10 +56,13 @@ export type Stopped = typeof Stopped.Type
 export class Cancelled extends Schema.TaggedError<Cancelled>("effect-blocking/JoinError/Cancelled")("Cancelled", {
   stage: Schema.Literals(["Queued", "Running"]),
   by: Schema.Literals(["Abort", "Shutdown"]),
-  stopped: Schema.optional(Stopped)
+  stopped: Schema.optional(Stopped),
+  /** What had happened before, in words: "its lease had ended". */
+  detail: Schema.optional(Schema.String)
 }) {
   override get message(): string {
     const by = this.by === "Abort" ? "by an abort" : "because its pool shut down"
+    if (this.detail !== undefined) return `never ran: ${this.detail}`
     return this.stage === "Queued"
       ? `was cancelled ${by} before it started`
       : `was cancelled ${by} while it ran${howStopped(this.stopped)}`

@@ -32,6 +32,7 @@ import type * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import { Blocking, type Pool } from "./Blocking.ts"
+import { adopt, exitOf } from "./internal/pool/handle.ts"
 import type { JoinError } from "./JoinError.ts"
 import type { JoinHandle } from "./JoinHandle.ts"
 import type { Task } from "./Task.ts"
@@ -115,16 +116,21 @@ export const spawn = <A, E, Args extends ReadonlyArray<unknown>, A2 extends A, E
       restore(Effect.provideService(state.pool.spawn(task, ...args), Scope.Scope, state.scope)),
       (handle) => {
         state.handles.add(handle)
+        const tellUnread = adopt(handle)
         return Effect.as(
-          Effect.forkDetach(Effect.map(handle.await, (exit) => {
+          Effect.forkDetach(Effect.flatMap(exitOf(handle), (exit) => {
             state.handles.delete(handle)
             const [waiter] = state.waiters
-            if (waiter === undefined) {
-              state.ended.push(exit)
-            } else {
+            if (waiter !== undefined) {
               state.waiters.delete(waiter)
               waiter(exit)
+              return Effect.void
             }
+            state.ended.push(exit)
+            // Whoever joins one after the other comes for it now.
+            return Effect.map(Effect.andThen(Effect.yieldNow, Effect.yieldNow), () => {
+              if (state.ended.includes(exit)) tellUnread(exit)
+            })
           })),
           handle
         )

@@ -24,7 +24,7 @@ import { conflict, register, threadContext, withoutRetry } from "./internal/thre
 import { compact, describe, isPlain } from "./internal/wire/cloneable.ts"
 import type { TaskSchemas } from "./internal/wire/codec.ts"
 import { isStopRequested } from "./internal/wire/controlBlock.ts"
-import { markMoved } from "./internal/wire/moved.ts"
+import { standIn } from "./internal/wire/moved.ts"
 import type { ErrorClass } from "./internal/wire/thrown.ts"
 
 const TypeId = "~effect-blocking/Task"
@@ -323,14 +323,34 @@ export {
  * **Details**
  *
  * Takes an `ArrayBuffer`, a typed array or `DataView`, a `MessagePort`, or anything
- * else that can be transferred, and returns it. A moved buffer is detached (empty)
- * on the sender's side when the task is accepted.
+ * else that can be transferred. In the program it returns a stand-in, which can be read
+ * like the value: the call that gets it moves the value when its task is accepted, and
+ * leaves the sender's empty. A call that is refused, or never run, moves nothing. In a
+ * body it returns the value itself, which is moved if the body returns it.
+ *
+ * What cannot be transferred, such as memory of WebAssembly and of some native addons,
+ * is copied. A `SharedArrayBuffer` is shared as it is. Throws a `TypeError` for what is
+ * no object of such a kind.
  *
  * **Gotchas**
  *
  * A view of a part of its buffer is copied, not moved, and the copy is returned:
  * moving would detach whatever else lies in that buffer. This is so for most small
  * Node `Buffer`s, which share one.
+ *
+ * A stand-in is for the call: code that asks for the kind of an object
+ * (`ArrayBuffer.isView`, Node's functions) does not take it for a buffer.
+ *
+ * **Example** (A picture that nobody needs here any more)
+ *
+ * ```ts
+ * import { Blocking, Task } from "effect-blocking"
+ *
+ * const invert = Task.make(import.meta.url, "invert", (pixels: Uint8Array) =>
+ *   Task.move(pixels.map((pixel) => 255 - pixel)))
+ *
+ * export const inverted = (image: Uint8Array) => Blocking.run(invert, Task.move(image))
+ * ```
  *
  * @category combinators
  * @since 0.1.0
@@ -340,8 +360,11 @@ export const move = <A extends object>(value: A): A => {
   if (typeof value !== "object" || value === null || Array.isArray(value) || isPlain(value)) {
     throw new TypeError(`Task.move takes a buffer, a view of one or a port, not ${describe(value)}`)
   }
+  // Shared memory is shared, as it is.
+  if ((ArrayBuffer.isView(value) ? value.buffer : value) instanceof SharedArrayBuffer) return value
   const own = compact(value) as A
-  if (!(ArrayBuffer.isView(own) && own.buffer instanceof SharedArrayBuffer)) markMoved(own)
+  if (threadContext.current === 0) return standIn(own) // In a body the mark lives as long as the body: it needs no carrier.
+  ;(threadContext.moved ??= new Set()).add(own)
   return own
 }
 
@@ -357,8 +380,10 @@ export const move = <A extends object>(value: A): A => {
  *
  * The value is made when a body first asks for it, and kept until the thread
  * retires, when `release` gets it; the last made is released first. An `acquire`
- * that throws panics that task, and the next one tries again. A thread that is
- * terminated or dies has no chance to release. Outside a pool thread, where a test or
+ * that throws panics that task, and the next one tries again. A thread that retires
+ * has all the time that its releases need; the shutdown of a pool gives them what is
+ * left of its `shutdownTimeout`. A thread that is terminated or dies has no chance to
+ * release. Outside a pool thread, where a test or
  * `Blocking.inPlace` may run a body, the value is kept until the process ends.
  *
  * **Example** (A connection per thread)

@@ -10,30 +10,63 @@
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import type { Pool } from "./Blocking.ts"
+import * as handle from "./internal/pool/handle.ts"
 import * as pool from "./internal/pool/pool.ts"
-import type { SchedulerOptions } from "./internal/scheduler/scheduler.ts"
+import type { SchedulerOptions } from "./internal/scheduler/options.ts"
 import { conflict } from "./internal/thread/context.ts"
 import { packageConflict } from "./internal/wire/version.ts"
+import type { JoinError } from "./JoinError.ts"
+import type { JoinHandle } from "./JoinHandle.ts"
 
 export {
   /**
-   * What is wrong with options: in words, and the name that is not there, if it is that.
+   * In what platforms differ: defaults, and what can be given to a thread.
    *
    * @category models
    * @since 0.1.0
    */
-  type OptionsProblem,
+  type OptionsPlatform,
   /**
-   * Returns what is wrong with the options of a layer as a whole: they are no object, or
-   * have a name that is not among `names`. For what JavaScript and `any` let through.
+   * Validates the options of a layer and fills in their defaults. All platforms take the
+   * same options, and refuse the same: those of `NodeBlocking.Options`.
    *
-   * @category guards
+   * @category constructors
    * @since 0.1.0
    */
-  optionsProblem
-} from "./internal/task/optionsProblem.ts"
+  resolve as resolveOptions,
+  /**
+   * Options of a pool that were validated, with their defaults; those for the threads
+   * themselves as they were given.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  type ResolvedOptions
+} from "./internal/pool/options.ts"
+
+export {
+  /**
+   * What is wrong with options: the first thing that is, with its name.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  type OptionsProblem
+} from "./internal/task/options.ts"
+
+export {
+  /**
+   * Thrown by `ThreadHost.spawn`, or the cause of a thread's exit, when a further attempt could
+   * only fail the same way: the tasks that wait for a thread fail at once, with `SpawnFailed`.
+   *
+   * @category errors
+   * @since 0.1.0
+   */
+  CannotStart
+} from "./internal/scheduler/cannotStart.ts"
 
 /**
  * A platform's threads, clock and timers.
@@ -56,12 +89,23 @@ export interface ThreadHost {
   /** Whether the pool has work: while it has, the process must stay alive, and otherwise not for its sake. */
   readonly keepAlive: (active: boolean) => void
   /**
+   * Calls a function outside of any request's asynchronous context (`AsyncLocalStorage`), and
+   * returns its result: for threads and log lines of a pool, which belong to no request.
+   */
+  readonly detached?: <A>(f: () => A) => A
+  /**
    * Calls back when the program is to end sooner than it would: the pool then shuts down
    * at once, without `shutdownTimeout`. The answer forgets the callback.
    */
   readonly onForceShutdown?: (callback: () => void) => () => void
   /** What the log says besides of a thread that could not be terminated: what it means for the process. */
   readonly aboutAbandoned?: () => string | undefined
+  /**
+   * Makes a copy of arguments that can be sent at any time; throws for what cannot cross. For
+   * threads that share no memory (`RemoteThread`); otherwise they are copied by a structured
+   * clone. Strings, numbers and other values that nobody can change are not packed.
+   */
+  readonly pack?: (values: ReadonlyArray<unknown>) => Uint8Array
   /**
    * The most tasks that a thread is sent at once, from 1; as many as the control block
    * holds if it is not given. 1 for threads that do not share the block's memory
@@ -174,6 +218,19 @@ export const makePool: (
   host: ThreadHost,
   options: PoolOptions
 ) => Effect.Effect<Pool, never, Scope.Scope> = pool.make
+
+/**
+ * Waits for the end of a spawned task and returns its exit, as `JoinHandle.await` does, but
+ * without reading it: a panic that nobody else reads is still logged.
+ *
+ * **When to use**
+ *
+ * Use to record what became of tasks.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const exitOf: <A, E>(handle: JoinHandle<A, E>) => Effect.Effect<Exit.Exit<A, E | JoinError>> = handle.exitOf
 
 /**
  * Returns why no pool can be made here; `undefined` if one can: the package of the platform,

@@ -39,27 +39,71 @@ export interface ThreadPlatform {
   readonly abort?: ((error: unknown) => void) | undefined
   /** Told that a body is about to run, before its stop flag is looked at. */
   readonly onEnter?: ((sequence: number, startedAt: number) => void) | undefined
-  /** Given if the thread is simulated: a test's own thread, which can stand for several. */
-  readonly simulation?: ThreadSimulation | undefined
+  /** How bodies are found and called. By default as they are registered, at once, with the JavaScript thread for themselves. */
+  readonly bodies?: BodyStrategy | undefined
 }
 
 /**
- * What a test decides about the bodies of a simulated thread.
+ * What a pool thread is to the bodies that run on it.
  *
  * @category models
  * @since 0.1.0
  */
-export interface ThreadSimulation {
-  /** The body that runs in the place of the task's own, if there is one. */
-  readonly stub: (module: string, name: string) => ((...args: ReadonlyArray<never>) => unknown) | undefined
+export interface BodyContext {
+  /** The control block in a pool thread, `undefined` elsewhere. */
+  control: Int32Array | undefined
   /**
-   * Told that a body has been entered. It runs at once, or when the promise resolves; it
-   * never does if that resolves to a `JoinErrorReason`, with which the task then ends.
+   * Called before the stop flag is looked at: brings the control block up to date, where
+   * its memory is not shared. The body throws what it throws.
    */
-  readonly onBody: (module: string, name: string) => Promise<unknown> | undefined
-  /** Told that the body is about to look at its stop flag. What it throws, the body has thrown. */
-  readonly onCheck: () => void
+  refresh: (() => void) | undefined
+  threadData: unknown
+  /** Values of `Task.threadLocal`, by what gives them. */
+  locals: Map<unknown, { readonly value: unknown }>
+  /** Releases of `Task.threadLocal` values, oldest first. */
+  releases: Array<() => void>
 }
+
+/**
+ * How a thread finds the bodies of its tasks, admits them and calls them. For platforms
+ * whose threads are not threads: a test layer has several in one JavaScript thread.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface BodyStrategy {
+  /** Whether a body that was found serves later runs too; otherwise each run finds its own. */
+  readonly reused: boolean
+  /** Called once, before anything else. Returns the context in which this thread's bodies are called. */
+  readonly begin: (control: Int32Array, threadData: unknown) => BodyContext
+  /** Returns the body of a task, given the one that its module registered. */
+  readonly find: (module: string, name: string, registered: Body) => Body
+  /**
+   * Called when a task has been entered and before its body is called. `undefined`: the body
+   * is called at once. A promise: it is called when that resolves, or never if that
+   * resolves to a `JoinErrorReason`, with which the task then ends.
+   */
+  readonly admit: (module: string, name: string) => Promise<unknown> | undefined
+  /** Calls `run(args)` in the thread's context; `sequence` is the number of the run, 0 if it is none. */
+  readonly call: (sequence: number, run: (args: Array<unknown>) => unknown, args: Array<unknown>) => unknown
+}
+
+/**
+ * A body as its module registered it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Body = (...args: ReadonlyArray<never>) => unknown
+
+/**
+ * Calls a function with the given context in the place of the JavaScript thread's own; for
+ * the `call` of a `BodyStrategy`.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const within: <A>(context: BodyContext, sequence: number, f: () => A) => A = context.within
 
 /**
  * What the platform passes on to a running thread.

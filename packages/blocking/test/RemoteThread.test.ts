@@ -1,4 +1,4 @@
-/** Both halves over a flags and a channel in memory, which let the test act between any two steps of theirs. */
+/** Both halves over shared flags and a channel in memory, which let the test act between any two steps of theirs. */
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import { Task } from "effect-blocking"
 import * as RemoteThread from "effect-blocking/RemoteThread"
@@ -32,7 +32,7 @@ const make = () => {
     read: (target, position) => target.set(bytes.subarray(position, position + target.length)),
     write: (source, position) => bytes.set(source, position)
   }
-  const boardOfThread: RemoteThread.SharedFlags = {
+  const flagsOfThread: RemoteThread.SharedFlags = {
     read: (target, position) => {
       hooks.look?.()
       flags.read(target, position)
@@ -79,7 +79,7 @@ const make = () => {
   const thread = RemoteThread.serve({
     ...common,
     start: toThread.shift(),
-    flags: boardOfThread,
+    flags: flagsOfThread,
     send: (message) => remote.onMessage(message),
     load: (url) => {
       loaded.push(url)
@@ -93,7 +93,8 @@ const make = () => {
   /** As the scheduler sends a task. */
   const send = (name: unknown): number => {
     controlBlock.offer(control, ++sequence, 0, [name])
-    remote.post([protocol.Run, sequence, 1, 0, [name]], undefined)
+    const args = typeof name === "string" ? [name] : common.encode([name])
+    remote.post([protocol.Run, sequence, 1, 0, args], undefined)
     return sequence
   }
   const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
@@ -193,12 +194,10 @@ describe("RemoteThread", { concurrent: false }, () => {
     assert.strictEqual((messages[1] as ReadonlyArray<unknown>)[3], false)
   })
 
-  it("S4: what cannot be encoded is told where it is sent; what cannot be decoded fails its own task", async () => {
+  it("S4: what cannot be decoded fails its own task", async () => {
     const { deliver, errors, messages, remote, send, toThread } = make()
     await deliver()
     messages.length = 0
-    assert.throws(() => send({ toString: () => "uncloneable" }))
-    assert.deepStrictEqual(toThread, [])
     const sequence = send({ name: "garbled" })
     const message = toThread[0] as Array<unknown>
     toThread[0] = message.with(2, new Uint8Array(3))

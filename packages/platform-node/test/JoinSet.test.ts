@@ -1,6 +1,6 @@
 import { NodeBlocking } from "@effect-blocking/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Option, Scope } from "effect"
+import { Effect, Exit, Fiber, Logger, Option, Schedule, Scope } from "effect"
 import { Blocking, JoinSet } from "effect-blocking"
 import * as tasks from "./fixtures/tasks.ts"
 import * as Gate from "./utils/gate.ts"
@@ -83,5 +83,63 @@ describe("JoinSet", () => {
       assert.deepStrictEqual(yield* JoinSet.joinAll(set), [2])
       assert.strictEqual((yield* Cpu.stats).submitted, 1)
     }).pipe(Effect.provide(NodeBlocking.layerPool(Cpu)))
+  })
+
+  it.live("C6: what is spawned after the scope has closed never runs", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const set = yield* Scope.provide(JoinSet.make<number>(), scope)
+      yield* JoinSet.spawn(set, tasks.add, 1, 1)
+      yield* Scope.close(scope, Exit.void)
+      const marked = Gate.make()
+      const reason = yield* reasonOf(JoinSet.spawn(set, tasks.mark, marked))
+      assert.deepInclude(reason, { _tag: "Cancelled", stage: "Queued" })
+      assert.include(reason.message, "its scope had closed")
+      yield* Blocking.awaitIdle
+      assert.strictEqual(Gate.arrivals(marked), 0)
+    }).pipe(Effect.provide(live)))
+
+  it.live("E2: a panic that nobody takes out of a set is logged, once; one that is joined is not", () => {
+    const logged: Array<string> = []
+    const logger = Logger.make(({ message }) => {
+      logged.push(String(message))
+    })
+    return Effect.gen(function*() {
+      const set = yield* JoinSet.make<number>()
+      yield* JoinSet.spawn(set, tasks.panics)
+      assert.strictEqual((yield* reasonOf(JoinSet.joinAll(set)))._tag, "Panicked")
+      assert.deepStrictEqual(logged, [])
+      yield* JoinSet.spawn(set, tasks.panics)
+      yield* Blocking.awaitIdle
+      yield* Effect.repeat(Effect.sync(() => logged.length), {
+        until: (count) => count > 0,
+        schedule: Schedule.spaced("1 millis")
+      })
+      assert.deepStrictEqual(logged, ["A task panicked, and nobody has read it yet"])
+    }).pipe(Effect.provide(live), Effect.provide(Logger.layer([logger])))
+  })
+
+  it.live("E2: a join that was interrupted before the end reads nothing", () => {
+    const logged: Array<string> = []
+    const logger = Logger.make(({ message }) => {
+      logged.push(String(message))
+    })
+    return Effect.gen(function*() {
+      const gate = Gate.make()
+      const handle = yield* Blocking.spawnDetached(tasks.panicsAfter, gate)
+      yield* Gate.arrived(gate)
+      const reader = yield* Effect.forkChild(handle.join, { startImmediately: true })
+      yield* Fiber.interrupt(reader)
+      Gate.open(gate)
+      assert.isTrue(Exit.isFailure(yield* handle.await), "who comes later reads it all the same")
+      assert.deepStrictEqual(logged, [], "this one waited for it")
+      const second = Gate.make()
+      const unread = yield* Blocking.spawnDetached(tasks.panicsAfter, second)
+      yield* Gate.arrived(second)
+      yield* Fiber.interrupt(yield* Effect.forkChild(unread.join, { startImmediately: true }))
+      Gate.open(second)
+      yield* Blocking.awaitIdle
+      assert.deepStrictEqual(logged, ["A task panicked, and nobody has read it yet"])
+    }).pipe(Effect.provide(live), Effect.provide(Logger.layer([logger])))
   })
 })

@@ -376,6 +376,26 @@ describe("definitions", () => {
       "a class outside of a list",
       Task.with(tasks.promised as never, { errors: Error as never }),
       "has errors function \"Error\": it must be an array of classes"
+    ],
+    [
+      "a limit that is no number",
+      Task.with(tasks.promised as never, { timeLimit: Number.NaN }),
+      "has timeLimit NaN: it must be a duration, such as \"2 seconds\""
+    ],
+    [
+      "a negative limit",
+      Task.with(tasks.promised as never, { queueTimeLimit: "-1 seconds" }),
+      "has queueTimeLimit -1 seconds: it must be a duration"
+    ],
+    [
+      "a period with a part that is no number",
+      Task.with(tasks.promised as never, { gracePeriod: { seconds: Number.NaN } }),
+      "has gracePeriod Object object: it must be a duration"
+    ],
+    [
+      "an attribute that no span can have",
+      Task.with(tasks.promised as never, { attributes: { user: {} as string } }),
+      "has attributes Object object: it must be an object of strings, numbers and booleans"
     ]
   ]
   it.live.each(mistaken)(

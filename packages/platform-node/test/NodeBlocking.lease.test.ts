@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Deferred, Effect, Fiber } from "effect"
+import { Cause, Deferred, Effect, Fiber, Tracer } from "effect"
 import * as tasks from "./fixtures/tasks.ts"
 import * as Gate from "./utils/gate.ts"
 import { reasonOf, withPool } from "./utils/pool.ts"
@@ -87,4 +87,31 @@ describe("lease", () => {
         assert.strictEqual(yield* Deferred.await(reason), "Cancelled")
         assert.strictEqual(yield* pool.run(tasks.add, 1, 1), 2)
       })))
+
+  it.live("a lease used after its end says so, and runs nothing", () =>
+    withPool({ maxThreads: 1 }, (pool) =>
+      Effect.gen(function*() {
+        const marked = Gate.make()
+        const lease = yield* pool.lease((lease) => Effect.succeed(lease))
+        const reason = yield* reasonOf(lease.run(tasks.mark, marked))
+        assert.deepInclude(reason, { _tag: "Cancelled", stage: "Queued" })
+        assert.match(reason.message, /^never ran: its lease had ended/)
+        assert.strictEqual(Gate.arrivals(marked), 0)
+      })))
+
+  it.live("the calls of a lease have spans, like any task of a caller that is traced", () => {
+    const spans: Array<string> = []
+    const tracer = Tracer.make({
+      span: (options) => {
+        spans.push(options.name)
+        return new Tracer.NativeSpan(options)
+      }
+    })
+    return withPool({ maxThreads: 1 }, (pool) =>
+      pool.lease((lease) => lease.run(tasks.add, 1, 1)).pipe(
+        Effect.withSpan("caller"),
+        Effect.withTracer(tracer),
+        Effect.map(() => assert.deepStrictEqual(spans, ["caller", "task add"]))
+      ))
+  })
 })

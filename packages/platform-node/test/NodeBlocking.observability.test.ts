@@ -1,8 +1,10 @@
+import { NodeBlocking } from "@effect-blocking/platform-node"
 import { NodeHttpClient } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Metric, Queue, References, Schedule, Tracer } from "effect"
+import { Effect, Layer, Logger, Metric, Queue, References, Schedule, Tracer } from "effect"
 import { Task } from "effect-blocking"
 import { OtlpSerialization, OtlpTracer, PrometheusMetrics } from "effect/observability"
+import { AsyncLocalStorage } from "node:async_hooks"
 import { createServer, type IncomingMessage } from "node:http"
 import type { AddressInfo } from "node:net"
 import * as native from "./fixtures/native.ts"
@@ -61,6 +63,62 @@ describe("metrics", () => {
         yield* close
       })
     ).pipe(Effect.provideService(References.MinimumLogLevel, "All"), ownRegistry))
+
+  it.live("the metrics of one key add up, and survive another pool of that key", () =>
+    withPool({ maxThreads: 1 }, (pool) =>
+      Effect.gen(function*() {
+        const succeeded = Effect.map(
+          Metric.snapshot,
+          (snapshot) =>
+            snapshot.flatMap(({ attributes, id, state }) =>
+              id === "effect_blocking_tasks_total" && attributes?.["outcome"] === "Succeeded" ? [state] : []
+            )
+        )
+        const waits = Effect.map(
+          Metric.snapshot,
+          (snapshot) => snapshot.find(({ id }) => id === "effect_blocking_queue_wait_millis")?.state
+        )
+        yield* pool.run(tasks.add, 1, 1)
+        const series = (yield* Metric.snapshot).length
+        yield* withPool({ maxThreads: 1 }, (other) =>
+          Effect.gen(function*() {
+            yield* other.run(tasks.add, 1, 1)
+            assert.strictEqual((yield* Metric.snapshot).length, series)
+            assert.deepStrictEqual(yield* succeeded, [{ count: 2, incremental: true }])
+          }))
+        yield* pool.run(tasks.add, 1, 1)
+        assert.strictEqual((yield* Metric.snapshot).length, series)
+        assert.deepStrictEqual(yield* succeeded, [{ count: 3, incremental: true }], "a counter never goes back")
+        assert.deepInclude(yield* waits, { count: 3 })
+      })).pipe(
+        Effect.andThen(Metric.snapshot),
+        Effect.map((snapshot) => assert.deepStrictEqual(snapshot, [])),
+        ownRegistry
+      ))
+
+  it.live("a pool's log lines belong to no request, although one has made and used it", () => {
+    const storage = new AsyncLocalStorage<string>()
+    const seen: Array<string | undefined> = []
+    const logger = Logger.make(() => {
+      seen.push(storage.getStore())
+    })
+    return Effect.gen(function*() {
+      const pool = yield* NodeBlocking.make("test", { maxThreads: 1 })
+      const ended = Gate.make()
+      yield* pool.run(tasks.leavesErrors)
+      yield* pool.spawnDetached(tasks.panicInCleanUp, ended)
+      yield* Effect.repeat(Effect.sync(() => seen.length), {
+        until: (count) => count >= 2,
+        schedule: Schedule.spaced("5 millis")
+      })
+      assert.isTrue(seen.every((store) => store === undefined), String(seen))
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(Logger.layer([logger])),
+      ownRegistry,
+      (program) => Effect.promise(() => storage.run("a request", () => Effect.runPromise(program)))
+    )
+  })
 
   it.live("a pool's threads, queue, times and outcomes are metrics tagged with its key", () =>
     withPool({ maxThreads: 1 }, (pool) =>

@@ -174,10 +174,17 @@ describe("layers", () => {
     [
       "resourceLimits.maxOldGenerationSizeMb",
       { resourceLimits: { maxOldGenerationSizeMb: 1 } },
-      "at least 4: with less, Node ends the whole program"
+      "a number of MB, at least 4: with less, Node ends the whole program"
     ],
     ["resourceLimits", { resourceLimits: 512 }, "an object, such as { maxOldGenerationSizeMb: 512 }, not 512"],
     ["env", { env: 3 }, "an object of strings, not 3"],
+    ["env", { env: { A: 1 } }, "an object of strings, not { A: 1 }"],
+    ["keepAlive", { keepAlive: Number.NaN }, "a duration"],
+    ["keepAlive", { keepAlive: { seconds: Number.NaN } }, "a duration"],
+    ["recycle.tasks", { recycle: { tasks: 0 } }, "an integer of at least 1, not 0"],
+    ["recycle.heapMb", { recycle: { heapMb: "4" } }, "a number of MB above 0, not '4'"],
+    ["recycle.age", { recycle: { age: 10 } }, "a duration of at least a second, not 10"],
+    ["resourceLimits.codeRangeSizeMb", { resourceLimits: { codeRangeSizeMb: Infinity } }, "a number of MB above 0"],
     ["threadName", { threadName: 3 }, "a string, not 3"],
     ["execArgv", { execArgv: "--x" }, "a list of flags, such as [\"--expose-gc\"], not '--x'"],
     ["execArgv", { execArgv: [3] }, "a list of flags"],
@@ -243,4 +250,30 @@ describe("layers", () => {
       const error = yield* Effect.flip(Effect.provide(Blocking.stats, misnamed))
       assert.include(error.message, "did you mean \"maxThreads\"?")
     }).pipe(Effect.provide(ConfigProvider.layer(ConfigProvider.fromUnknown({ TASKS: "3" })))))
+
+  it.live("P1: a thread that retires is given all the time that a release needs, and holds up no task", () =>
+    withPool(
+      { maxThreads: 1, keepAlive: "1 millis", gracePeriod: "1 millis", shutdownTimeout: "1 minute" },
+      (pool) =>
+        Effect.gen(function*() {
+          const gate = Gate.make()
+          yield* pool.run(tasks.acquiresSlow, gate)
+          yield* Gate.arrived(gate)
+          assert.strictEqual(yield* pool.run(tasks.add, 1, 1), 2, "on another thread")
+          const { threads, threadsStarted } = yield* pool.stats
+          assert.strictEqual(threadsStarted, 2)
+          assert.isAtLeast(threads, 1, "the one that releases is still there")
+          Gate.open(gate)
+        })
+    ))
+
+  it.live("P1: threads that were prewarmed retire after keepAlive", () =>
+    withPool({ maxThreads: 2, keepAlive: "1 millis" }, (pool) =>
+      Effect.gen(function*() {
+        yield* pool.prewarm(2)
+        yield* Effect.repeat(pool.stats, {
+          until: ({ threads }) => threads === 0,
+          schedule: Schedule.spaced("1 millis")
+        })
+      })))
 })

@@ -61,8 +61,14 @@ import * as testedPool from "./internal/testedPool.ts"
 // -----------------------------------------------------------------------------
 
 /**
- * How the pool of a test is sized and limited. Every option has a default; those of time
- * are the ones of `NodeBlocking`. One that is out of range, or not there, is a defect of the layer.
+ * How the pool of a test is sized and limited: the options of `NodeBlocking`, so that one
+ * object serves both. Every option has a default; those of time are the ones of
+ * `NodeBlocking`. One that is out of range, or not there, is a defect of the layer.
+ *
+ * **Details**
+ *
+ * Options about real threads (`isolation`, `threadName`, `resourceLimits`, `env`,
+ * `execArgv`, `preload`) are validated and do nothing.
  *
  * @category models
  * @since 0.1.0
@@ -84,8 +90,34 @@ export interface Options {
   readonly gracePeriod?: Duration.Input | undefined
   /** How long a thread may take to be terminated before it is abandoned. Defaults to 1 second. */
   readonly terminateTimeout?: Duration.Input | undefined
-  /** Given to each simulated thread, as a clone, for `Task.threadData()`. */
+  /** Given to each simulated thread, as a clone, for `Task.threadData()`. Must be cloneable. */
   readonly threadData?: unknown
+  /**
+   * When a thread is replaced by a new one: after so many tasks, or so long after its start,
+   * by the clock. `heapMb` does nothing: simulated threads share one heap. Defaults to never.
+   */
+  readonly recycle?: {
+    readonly tasks?: number | undefined
+    readonly heapMb?: number | undefined
+    readonly age?: Duration.Input | undefined
+  } | undefined
+  /** Does nothing: bodies run on the test's own thread. */
+  readonly isolation?: "thread" | "process" | undefined
+  /** Does nothing: the module of a task is loaded when the test has the task. */
+  readonly preload?: ReadonlyArray<string | { readonly module: string }> | undefined
+  /** Does nothing: see `failNext` for a task that outgrows its memory. */
+  readonly resourceLimits?: {
+    readonly maxOldGenerationSizeMb?: number | undefined
+    readonly maxYoungGenerationSizeMb?: number | undefined
+    readonly codeRangeSizeMb?: number | undefined
+    readonly stackSizeMb?: number | undefined
+  } | undefined
+  /** Does nothing: bodies see the environment of the test. */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined
+  /** Does nothing. */
+  readonly execArgv?: ReadonlyArray<string> | undefined
+  /** Does nothing. */
+  readonly threadName?: string | undefined
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { NodeBlocking } from "@effect-blocking/platform-node"
 import { BlockingTest } from "@effect-blocking/vitest"
 import { Effect, type Exit, type Layer, Result } from "effect"
 import { Blocking, JoinError, Task } from "effect-blocking"
@@ -20,6 +21,11 @@ describe("BlockingTest.layer", () => {
     expect(BlockingTest.layerPool(Cpu)).type.toBe<Layer.Layer<Cpu | BlockingTest.BlockingTest>>()
   })
 
+  it("takes the options of NodeBlocking, and no others", () => {
+    expect<NodeBlocking.Options>().type.toBeAssignableTo<BlockingTest.Options>()
+    expect<keyof BlockingTest.Options>().type.toBe<keyof NodeBlocking.Options>()
+  })
+
   it("is needed by what runs and by what controls", () => {
     const run = Blocking.run(add, 1, 2)
     expect(run).type.not.toBeAssignableTo<Effect.Effect<number, JoinError.JoinError>>()
@@ -33,8 +39,8 @@ describe("BlockingTest.layer", () => {
   })
 
   it("rejects an option that no pool has", () => {
-    // @ts-expect-error 'isolation' does not exist in type 'Options'
-    BlockingTest.layer({ isolation: "process" })
+    // @ts-expect-error 'threads' does not exist in type 'Options'
+    BlockingTest.layer({ threads: 2 })
   })
 })
 

@@ -76,6 +76,12 @@ export class SimulatedThread {
     return true
   }
 
+  /** Goes on behind a task that it has neither run nor given back: a fault, which no thread should have. */
+  passOver(): void {
+    controlBlock.skip(this.control, this.inbox.shift()!.sequence)
+    this.tell()
+  }
+
   /** The argument of the first task that it was sent. */
   get task(): number {
     return this.inbox[0]!.args[0] as number
@@ -132,6 +138,11 @@ export class SimulatedThread {
     for (const message of this.pending.splice(0)) this.events.onMessage(message)
   }
 
+  /** Has released its values, and is about to end. */
+  release(): void {
+    this.events.onMessage([protocol.Released])
+  }
+
   exit(exitCode = 0): void {
     this.deliver()
     this.events.onExit({ exitCode, signal: undefined, outOfMemory: false, cause: undefined })
@@ -150,6 +161,8 @@ export class SimulatedHost implements ThreadHost.ThreadHost {
   forceShutdown: (() => void) | undefined
   private readonly timers = new Set<Timer>()
   private readonly turn: Array<() => void> = []
+  /** What has happened, and is heard in the next turn of the event loop. */
+  private readonly arriving: Array<() => void> = []
 
   readonly now = (): number => this.time
 
@@ -193,13 +206,27 @@ export class SimulatedHost implements ThreadHost.ThreadHost {
 
   /** Lets the event loop turn. */
   turnOver(): void {
+    for (const event of this.arriving.splice(0)) event()
     for (const callback of this.turn.splice(0)) callback()
+  }
+
+  /** Moves the clock while the event loop stands still: what happens meanwhile is heard behind the timers that fall due. */
+  block(millis: number, event: () => void): void {
+    this.turnOver()
+    this.arriving.push(event)
+    this.time += millis
+    this.fire(this.time)
   }
 
   /** Moves the clock and calls what falls due, in order; before that, the event loop's turns. */
   advance(millis: number): void {
     const end = this.time + millis
     this.turnOver()
+    this.fire(end)
+    this.time = end
+  }
+
+  private fire(end: number): void {
     while (true) {
       let due: Timer | undefined
       for (const timer of this.timers) {
@@ -210,7 +237,8 @@ export class SimulatedHost implements ThreadHost.ThreadHost {
       // Behind it, if the test has moved the clock: all timers are late then.
       this.time = Math.max(this.time, due.at)
       due.callback()
+      // A step of the scheduler waits for the events that came before its timer.
+      while (this.turn.length > 0) this.turnOver()
     }
-    this.time = end
   }
 }

@@ -1,13 +1,18 @@
 /** What every thread host of Node has: the clock, timers, and the life of the process. */
 import type { ThreadHost } from "effect-blocking/ThreadHost"
+import { AsyncLocalStorage } from "node:async_hooks"
 import { sharedClock } from "./clock.ts"
 
 /** The longest delay that `setTimeout` takes. */
 const maxTimerMillis = 2 ** 31 - 1
 
-export const eventLoop = (): Pick<ThreadHost, "now" | "schedule" | "nextTurn" | "keepAlive"> => {
+/** The asynchronous context in which this module was loaded, before there were requests. */
+const outside = AsyncLocalStorage.snapshot()
+
+export const eventLoop = (): Pick<ThreadHost, "detached" | "now" | "schedule" | "nextTurn" | "keepAlive"> => {
   let heartbeat: NodeJS.Timeout | undefined
   return {
+    detached: outside,
     now: sharedClock(),
     schedule: (delayMillis, callback) => {
       // Effect's own clock is not there: the scheduler drives this one. @effect-diagnostics-next-line globalTimers:off

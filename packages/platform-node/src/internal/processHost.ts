@@ -62,6 +62,7 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
     ...loop,
     onForceShutdown,
     maxTasksPerThread: 1,
+    pack: encode,
     spawn: ({ ordinal, start }, events) => {
       checkEntry(entry)
       checkEntry(guard)

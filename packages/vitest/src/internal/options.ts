@@ -1,57 +1,24 @@
 /** From the options of a layer to those of the scheduler. */
-import { optionsProblem, type PoolOptions } from "effect-blocking/ThreadHost"
-import * as Duration from "effect/Duration"
-import * as Option from "effect/Option"
+import * as ThreadHost from "effect-blocking/ThreadHost"
+import * as Result from "effect/Result"
+import { inspect } from "node:util"
 import type { Options } from "../BlockingTest.ts"
 
-const optionNames = Object.keys(
-  {
-    maxThreads: true,
-    minThreads: true,
-    keepAlive: true,
-    queueCapacity: true,
-    onFull: true,
-    shutdownTimeout: true,
-    gracePeriod: true,
-    terminateTimeout: true,
-    threadData: true
-  } satisfies Record<keyof Options, true>
-)
+/** Small, so that a test fills it soon, and the same on any machine. */
+const platform: ThreadHost.OptionsPlatform = {
+  maxThreads: 4,
+  queueCapacity: 100,
+  clone: (value) => structuredClone(value)
+}
 
 /** Throws a `RangeError` for options that no pool can have: a test with such is wrong. */
-export const resolve = (options: Options): PoolOptions => {
-  const problem = optionsProblem(options, optionNames)
-  if (problem !== undefined) throw new RangeError(`BlockingTest ${problem.message}`)
-  const integer = (option: "minThreads" | "maxThreads" | "queueCapacity", least: number, byDefault: number): number => {
-    const value = options[option] ?? byDefault
-    if (Number.isSafeInteger(value) && value >= least) return value
-    throw new RangeError(`BlockingTest: ${option} must be an integer of at least ${least}, not ${value}`)
-  }
-  const millis = (
-    option: "keepAlive" | "shutdownTimeout" | "gracePeriod" | "terminateTimeout",
-    byDefault: Duration.Input
-  ): number => {
-    const duration = Option.getOrUndefined(Duration.fromInput(options[option] ?? byDefault))
-    if (duration !== undefined && !Duration.isNegative(duration)) return Duration.toMillis(duration)
-    throw new RangeError(`BlockingTest: ${option} must be a duration such as "2 seconds", not ${options[option]}`)
-  }
-  const maxThreads = integer("maxThreads", 1, 4)
-  const minThreads = integer("minThreads", 0, 0)
-  if (minThreads > maxThreads) {
-    throw new RangeError(`BlockingTest: minThreads must be at most maxThreads, which is ${maxThreads}`)
-  }
-  return {
-    minThreads,
-    maxThreads,
-    keepAliveMillis: millis("keepAlive", "10 seconds"),
-    queueCapacity: integer("queueCapacity", 0, 100),
-    onFull: options.onFull ?? "suspend",
-    shutdownMillis: millis("shutdownTimeout", "5 seconds"),
-    graceMillis: millis("gracePeriod", "200 millis"),
-    terminateMillis: millis("terminateTimeout", "1 second"),
-    resourceLimits: {},
-    threadData: options.threadData,
-    preload: [],
-    recycle: undefined
-  }
+export const resolve = (options: Options): ThreadHost.PoolOptions => {
+  const resolved = ThreadHost.resolveOptions(options, platform)
+  if (Result.isSuccess(resolved)) return resolved.success.scheduler
+  const { actual, expected, message, option } = resolved.failure
+  throw new RangeError(
+    message === undefined
+      ? `BlockingTest: ${option} must be ${expected}, not ${inspect(actual, { depth: 1, breakLength: Infinity })}`
+      : `BlockingTest ${message}`
+  )
 }

@@ -10,9 +10,16 @@ import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Plans } from "./plans.ts"
+import { SimulatedBodies } from "./simulatedBodies.ts"
 
 /** A test clock starts at 0, which the scheduler takes for no time at all. Arbitrary. */
 const originMillis = 1000
+
+/** How long a thread is waited for that has something to do, in real time. Arbitrary: only a module that does not finish loading takes as long. */
+const longestAnswerMillis = 1000
+
+/** Node's own, whatever a test puts in its place later. */
+const nextMacrotask: (callback: () => void) => void = globalThis.setImmediate
 
 interface Timer {
   readonly at: number
@@ -27,6 +34,8 @@ export class SimulatedHost implements ThreadHost.ThreadHost {
   /** How far its time is ahead of the clock's. */
   private aheadMillis = originMillis
   private forced = false
+  private firing = false
+  private readonly threads = new Set<SimulatedThread>()
   private readonly clock: Clock.Clock
   readonly context: Context.Context<never>
   readonly plans: Plans
@@ -59,24 +68,38 @@ export class SimulatedHost implements ThreadHost.ThreadHost {
     if (this.timers.delete(timer)) timer.callback()
   }
 
-  /** From here on timers wait for nothing but each other: nobody moves the clock any more. */
+  /** From here on timers wait for the threads and each other, and for no clock: nobody moves it any more. */
   forceShutdown(): void {
     this.forced = true
     for (const timer of this.timers) timer.cancel()
     this.fireNext()
   }
 
+  // Seconds lie between two of them by the clock, and in those a thread says what it has to say, and a
+  // fiber what it wants of the pool: they come before the next one.
   private fireNext(): void {
-    // A turn later: what the threads have to say comes first.
-    queueMicrotask(() =>
-      queueMicrotask(() => {
-        if (this.timers.size === 0) return
-        const timer = Array.from(this.timers).reduce((first, other) => other.at < first.at ? other : first)
-        this.aheadMillis += Math.max(0, timer.at - this.now())
-        this.fire(timer)
-        this.fireNext()
-      })
-    )
+    if (this.firing) return
+    this.firing = true
+    const since = performance.now()
+    const look = (): void => {
+      if (this.isAnswering && performance.now() - since < longestAnswerMillis) return nextMacrotask(look)
+      this.firing = false
+      if (this.timers.size === 0) return
+      const timer = Array.from(this.timers).reduce((first, other) => other.at < first.at ? other : first)
+      this.aheadMillis += Math.max(0, timer.at - this.now())
+      this.fire(timer)
+      this.fireNext()
+    }
+    nextMacrotask(look)
+  }
+
+  /** Whether a thread has something to do before it waits for the scheduler, or for the test. */
+  private get isAnswering(): boolean {
+    const held = this.plans.heldOn(this)
+    for (const thread of this.threads) {
+      if (thread.mayBlock() && !held.some(({ state }) => state._tag === "Held" && state.thread === thread)) return true
+    }
+    return false
   }
 
   readonly nextTurn = (callback: () => void): void => queueMicrotask(callback)
@@ -84,8 +107,17 @@ export class SimulatedHost implements ThreadHost.ThreadHost {
   // Nothing here keeps a process alive, or has to.
   readonly keepAlive = (): void => {}
 
-  readonly spawn = (options: ThreadHost.ThreadOptions, events: ThreadHost.ThreadEvents): ThreadHost.Thread =>
-    new SimulatedThread(this, options, events)
+  readonly spawn = (options: ThreadHost.ThreadOptions, events: ThreadHost.ThreadEvents): ThreadHost.Thread => {
+    const thread = new SimulatedThread(this, options, {
+      ...events,
+      onExit: (exit) => {
+        this.threads.delete(thread)
+        events.onExit(exit)
+      }
+    })
+    this.threads.add(thread)
+    return thread
+  }
 }
 
 export class SimulatedThread implements ThreadHost.Thread {
@@ -94,16 +126,19 @@ export class SimulatedThread implements ThreadHost.Thread {
   /** It is in native code that nothing ends. */
   stuck = false
   private terminated = false
-  /** The body that runs, and when it first looked at its stop flag, in real time; 0 if it has not. */
-  private body = ""
-  private firstCheckAt = 0
   readonly host: SimulatedHost
+  readonly mayBlock: () => boolean
   private readonly events: ThreadHost.ThreadEvents
   private readonly runner: ThreadRunner.ThreadRunner
 
-  constructor(host: SimulatedHost, { ordinal, start }: ThreadHost.ThreadOptions, events: ThreadHost.ThreadEvents) {
+  constructor(
+    host: SimulatedHost,
+    { mayBlock, ordinal, start }: ThreadHost.ThreadOptions,
+    events: ThreadHost.ThreadEvents
+  ) {
     this.threadId = ordinal
     this.host = host
+    this.mayBlock = mayBlock
     this.events = events
     const { threadData } = start as { readonly threadData: unknown }
     this.runner = ThreadRunner.start({
@@ -117,28 +152,8 @@ export class SimulatedThread implements ThreadHost.Thread {
       now: host.now,
       heapUsed: () => 0,
       exit: () => this.exit(0),
-      simulation: {
-        stub: (module, name) => host.plans.stubOf(module, name),
-        onBody: (module, name) => {
-          this.body = name
-          this.firstCheckAt = 0
-          return host.plans.onBody(module, name, this)
-        },
-        onCheck: () => this.check()
-      }
+      bodies: new SimulatedBodies(this)
     })
-  }
-
-  /** Nothing can ask a body to stop while it has the test's own thread: one that waits for that would hang it, mute. */
-  private check(): void {
-    const now = performance.now()
-    if (this.firstCheckAt === 0) this.firstCheckAt = now
-    else if (now - this.firstCheckAt > longestCheckMillis) {
-      throw new Error(
-        `Task "${this.body}" has looked for a stop for ${longestCheckMillis} ms. Nothing can ask it to stop while it runs ` +
-          "on the test's own thread: hold or stub it, or test it on real threads (NodeBlocking.layer)"
-      )
-    }
   }
 
   readonly post = (message: unknown, transfer: Array<object> | undefined): void => {
@@ -151,6 +166,17 @@ export class SimulatedThread implements ThreadHost.Thread {
   readonly terminate = (): void => {
     this.terminated = true
     if (!this.stuck) this.exit(1)
+  }
+
+  /** A task has left an error behind. What a thread leaves behind ends with it, but this one's cannot be ended. */
+  onLateError(error: unknown, task: string): void {
+    if (!this.gone) return this.runner.onUncaught(error)
+    // Not through a logger: the layer can be gone.
+    // oxlint-disable-next-line eslint/no-console
+    console.warn(
+      `Task "${task}" left work behind that failed after the task's thread had ended. On a real thread it would not have run:`,
+      error
+    )
   }
 
   /** It was to be ended, and is not. */
@@ -173,9 +199,6 @@ export class SimulatedThread implements ThreadHost.Thread {
     queueMicrotask(() => this.events.onExit({ exitCode, signal: undefined, outOfMemory: false, cause: undefined }))
   }
 }
-
-/** In real time; as long as a test may take in Vitest, by default. */
-const longestCheckMillis = 5000
 
 /** A reason that a test has injected is an instance of its class, and stays one. */
 const injected = 6

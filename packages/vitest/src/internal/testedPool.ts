@@ -1,6 +1,7 @@
 /** One pool of a test: the real scheduler over simulated threads, with a record of the calls. */
 import * as Blocking from "effect-blocking/Blocking"
 import type { JoinError } from "effect-blocking/JoinError"
+import type { JoinHandle } from "effect-blocking/JoinHandle"
 import * as Task from "effect-blocking/Task"
 import * as ThreadHost from "effect-blocking/ThreadHost"
 import * as Clock from "effect/Clock"
@@ -130,9 +131,11 @@ export class TestedPool {
       })
     return {
       end,
-      endSpawned: (exit: Exit.Exit<{ readonly await: Effect.Effect<Exit.Exit<unknown, unknown>> }, JoinError>) =>
+      endSpawned: (exit: Exit.Exit<JoinHandle<unknown, unknown>, JoinError>) =>
         Exit.isSuccess(exit)
-          ? Effect.asVoid(Effect.forkDetach(Effect.flatMap(exit.value.await, end), { startImmediately: true }))
+          ? Effect.asVoid(
+            Effect.forkDetach(Effect.flatMap(ThreadHost.exitOf(exit.value), end), { startImmediately: true })
+          )
           : end(exit)
     }
   }

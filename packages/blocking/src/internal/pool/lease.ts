@@ -4,16 +4,20 @@ import type { Lease } from "../../Blocking.ts"
 import { Cancelled, type JoinError, type JoinErrorReason, WorkerExited } from "../../JoinError.ts"
 import type { Task } from "../../Task.ts"
 import type { PoolThread } from "../scheduler/poolThread.ts"
-import { type Run, type RunExit, RunList } from "../scheduler/run.ts"
+import { type Run, RunDetails, type RunExit, RunList } from "../scheduler/run.ts"
 import type { Scheduler } from "../scheduler/scheduler.ts"
 import { pseudoTask, resolve } from "../task/resolved.ts"
 import { stopAndWait } from "./stopping.ts"
+import { beginSpan, traced } from "./tracing.ts"
 
 const request = pseudoTask("lease")
 
 /** Said to the calls that come after the one in which it happened. */
 const lostThread = (): Error =>
   new Error("A lease ends with its thread: one of its calls was stopped by force, or ended the thread")
+
+const leaseEnded =
+  "its lease had ended, and the thread serves others: call it inside of Blocking.lease, and wait for it there"
 
 class LeaseState implements Lease {
   /** Calls that came while the thread was busy with another one. */
@@ -22,9 +26,11 @@ class LeaseState implements Lease {
   private holder: Run | undefined
   /** Why no more calls are taken: the lease has ended, or its thread. */
   private ended: (() => JoinErrorReason) | undefined
+  private readonly key: string
   private readonly scheduler: Scheduler
 
-  constructor(scheduler: Scheduler) {
+  constructor(key: string, scheduler: Scheduler) {
+    this.key = key
     this.scheduler = scheduler
   }
 
@@ -33,8 +39,9 @@ class LeaseState implements Lease {
       this.thread = thread
       thread.lease = {
         onFree: () => this.next(),
-        onClosing: () => {
-          for (const run of this.calls.toArray()) if (!run.task.mandatory) this.scheduler.cancelQueued(run)
+        hasWaiting: () => this.calls.size > 0,
+        onClosing: (cancel) => {
+          for (const run of this.calls.toArray()) if (!run.task.mandatory) cancel(run)
         },
         onLost: (exitCode) =>
           this.end(() => new WorkerExited({ ...(exitCode === undefined ? {} : { exitCode }), cause: lostThread() }))
@@ -47,7 +54,7 @@ class LeaseState implements Lease {
 
   readonly release: Effect.Effect<void> = Effect.suspend(() => {
     if (this.thread === undefined) return Effect.void
-    this.end(() => new Cancelled({ stage: "Queued", by: "Abort" }))
+    this.end(() => new Cancelled({ stage: "Queued", by: "Abort", detail: leaseEnded }))
     const running = this.thread.assigned.slice()
     this.scheduler.release(this.holder!)
     return stopAndWait(this.scheduler, running, "Abort")
@@ -58,10 +65,12 @@ class LeaseState implements Lease {
     ...args: Args
   ): Effect.Effect<A, E | JoinError> =>
     Effect.callback((resume) => {
+      const span = beginSpan(this.key, task)
       const run = this.scheduler.makeLeasedRun(
         resolve(task),
         args as ReadonlyArray<unknown> as Array<unknown>,
-        (exit) => resume(exit as Effect.Effect<A, E | JoinError>)
+        traced(span, (exit) => resume(exit as Effect.Effect<A, E | JoinError>)),
+        span === undefined ? undefined : new RunDetails()
       )
       if (run === undefined) return
       if (this.ended !== undefined) return this.scheduler.fail(run, this.ended)
@@ -86,10 +95,10 @@ class LeaseState implements Lease {
 }
 
 export const lease =
-  (scheduler: Scheduler) =>
+  (key: string, scheduler: Scheduler) =>
   <A, E, R>(use: (lease: Lease) => Effect.Effect<A, E, R>): Effect.Effect<A, E | JoinError, R> =>
     Effect.uninterruptibleMask((restore) => {
-      const state = new LeaseState(scheduler)
+      const state = new LeaseState(key, scheduler)
       // The release is in place before the thread is asked for: an interruption can
       // come after the thread was granted and before this fiber knows.
       return restore(Effect.flatMap(state.acquire, () => use(state))).pipe(

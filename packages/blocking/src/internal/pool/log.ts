@@ -5,6 +5,7 @@ import type { ThreadHost } from "../../ThreadHost.ts"
 import type { SchedulerEvent } from "../scheduler/events.ts"
 import { describeExit } from "../scheduler/outcome.ts"
 import type { ShutdownReport } from "../scheduler/shutdown.ts"
+import { describe } from "../wire/cloneable.ts"
 
 export const logEvent = (event: SchedulerEvent, host: ThreadHost): Effect.Effect<void> => {
   switch (event._tag) {
@@ -28,7 +29,19 @@ export const logEvent = (event: SchedulerEvent, host: ThreadHost): Effect.Effect
     case "PreloadFailed":
       return Effect.logWarning(`Could not preload ${event.module} in a pool thread`, event.cause)
     case "StartFailed":
-      return Effect.logWarning(`Could not start a pool thread (attempt ${event.attempt})`, event.cause)
+      return Effect.logWarning(
+        `Could not start a pool thread, and will try again (attempt ${event.attempt}): ${describe(event.cause)}`
+      )
+    case "NoThreads":
+      return Effect.logError(
+        `No pool thread can be started (${event.attempts === 1 ? "1 attempt" : `${event.attempts} attempts`}): ` +
+          describe(event.cause)
+      )
+    case "ReleaseCut":
+      return Effect.logWarning(
+        `Pool thread ${event.threadId} is terminated before its Task.threadLocal values are released: ` +
+          "the shutdown of the pool is over; a longer shutdownTimeout leaves them more time"
+      )
     case "ThreadLost":
       return Effect.logWarning(
         `Pool thread ${event.threadId} ended while it was idle, with ${describeExit(event.exit)}`,

@@ -1,25 +1,26 @@
 /** A pool's operations as effects, over its scheduler. */
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import type * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import type { Pool, PoolStats } from "../../Blocking.ts"
-import { type JoinError, type JoinErrorReason, LoadFailed, ShutDown, SpawnFailed } from "../../JoinError.ts"
-import type { JoinHandle, JoinStatus } from "../../JoinHandle.ts"
+import { Cancelled, type JoinError, type JoinErrorReason, LoadFailed, ShutDown, SpawnFailed } from "../../JoinError.ts"
+import type { JoinHandle } from "../../JoinHandle.ts"
 import type { Task } from "../../Task.ts"
 import type { ThreadHost } from "../../ThreadHost.ts"
+import type { SchedulerOptions } from "../scheduler/options.ts"
 import { joinError, loadFailure } from "../scheduler/outcome.ts"
 import type { PrewarmFailure } from "../scheduler/prewarm.ts"
-import { Assigned, Done, type Run, RunDetails, type RunExit } from "../scheduler/run.ts"
-import { Scheduler, type SchedulerOptions } from "../scheduler/scheduler.ts"
+import { Done, type Run, RunDetails, type RunExit } from "../scheduler/run.ts"
+import { Scheduler } from "../scheduler/scheduler.ts"
 import type { ShutdownReport } from "../scheduler/shutdown.ts"
 import { pseudoTask, resolve } from "../task/resolved.ts"
+import { JoinHandleImpl } from "./handle.ts"
 import { lease } from "./lease.ts"
 import { logEvent, logShutdown } from "./log.ts"
 import * as metrics from "./metrics.ts"
 import { stopAndWait, stopUnsafe } from "./stopping.ts"
-import { beginSpan, type TaskSpan } from "./tracing.ts"
+import { beginSpan, traced } from "./tracing.ts"
 
 /** Makes a pool that shuts down with the scope. */
 export const make = Effect.fnUntraced(function*(
@@ -28,8 +29,9 @@ export const make = Effect.fnUntraced(function*(
   options: SchedulerOptions
 ): Effect.fn.Return<Pool, never, Scope.Scope> {
   const context = yield* Effect.context<never>()
+  const detached = host.detached ?? ((f) => f())
   const log = (effect: Effect.Effect<void>): void => {
-    Effect.runForkWith(context)(Effect.annotateLogs(effect, { pool: key }))
+    detached(() => void Effect.runForkWith(context)(Effect.annotateLogs(effect, { pool: key })))
   }
   // One step: with `minThreads` it has threads as soon as it is there.
   const scheduler = yield* Effect.acquireRelease(
@@ -52,7 +54,7 @@ class PoolImpl implements Pool {
   constructor(key: string, scheduler: Scheduler) {
     this.key = key
     this.scheduler = scheduler
-    this.lease = lease(scheduler)
+    this.lease = lease(key, scheduler)
   }
 
   readonly run = <Args extends ReadonlyArray<unknown>, A, E>(
@@ -81,7 +83,11 @@ class PoolImpl implements Pool {
   ): Effect.Effect<JoinHandle<A, E>, JoinError, Scope.Scope> =>
     Effect.flatMap(
       Effect.scope,
-      (scope) => Effect.flatMap(this.groupOf(scope), (group) => this.submit(task, args, (run) => group.add(run)))
+      (scope) =>
+        Effect.flatMap(
+          this.groupOf(scope),
+          (group) => group.isClosed ? closed(task) : this.submit(task, args, (run) => group.add(run))
+        )
     )
 
   private submit<Args extends ReadonlyArray<unknown>, A, E>(
@@ -90,17 +96,15 @@ class PoolImpl implements Pool {
     onAccepted: (run: Run) => void
   ): Effect.Effect<JoinHandle<A, E>, JoinError> {
     return Effect.callback((resume) => {
-      const exit = Deferred.makeUnsafe<A, E | JoinError>()
       let handle: JoinHandleImpl<A, E> | undefined
-      const onEnd = (ended: RunExit): void => {
+      const onEnd = (exit: RunExit): void => {
         // Refused: what keeps a task from being accepted is never its own error.
-        if (handle === undefined) return resume(ended as Exit.Exit<never, JoinError>)
-        Deferred.doneUnsafe(exit, ended as Exit.Exit<A, E | JoinError>)
-        if (!handle.isJoined) this.scheduler.outcomes.tellUnreadPanic(ended)
+        if (handle === undefined) resume(exit as Exit.Exit<never, JoinError>)
+        else handle.end(exit)
       }
       const details = new RunDetails()
       details.onAccepted = (run) => {
-        handle = new JoinHandleImpl(this.scheduler, run, task, exit)
+        handle = new JoinHandleImpl(this.scheduler, run, task)
         onAccepted(run)
         resume(Effect.succeed(handle))
       }
@@ -126,7 +130,7 @@ class PoolImpl implements Pool {
   }
 
   readonly stats: Effect.Effect<PoolStats> = Effect.sync(() => {
-    const { options, outcomes, stops, threads } = this.scheduler
+    const { ladder, options, outcomes, threads } = this.scheduler
     const now = this.scheduler.now()
     const running = [...threads.all, ...threads.stuck].flatMap((thread) => {
       const run = thread.busyWith
@@ -153,7 +157,7 @@ class PoolImpl implements Pool {
       suspended: this.scheduler.suspended,
       submitted: outcomes.submitted,
       outcomes: { ...outcomes.counts },
-      stops: { ...stops }
+      stops: { ...ladder.stops }
     }
   })
 
@@ -195,16 +199,13 @@ class Interruption extends Effectable.Class<void> {
   }
 }
 
-/** Ends the task's span, if it has one, before its outcome is told. */
-const traced = (span: TaskSpan | undefined, onEnd: (exit: RunExit) => void): (exit: RunExit, run: Run) => void =>
-  span === undefined ? onEnd : (exit, run) => {
-    try {
-      span.end(run, exit)
-    } finally {
-      // A tracer that throws must not leave the fiber waiting.
-      onEnd(exit)
-    }
-  }
+/** What is spawned in a scope that has closed never runs. */
+const closed = (task: { readonly name: string; readonly module: string }): Effect.Effect<never, JoinError> =>
+  Effect.suspend(() =>
+    Effect.fail(
+      joinError(task, 0, () => new Cancelled({ stage: "Queued", by: "Abort", detail: "its scope had closed" }))
+    )
+  )
 
 const reasonOf = (failed: PrewarmFailure): JoinErrorReason => {
   switch (failed._tag) {
@@ -220,7 +221,7 @@ const reasonOf = (failed: PrewarmFailure): JoinErrorReason => {
 /** What was spawned in one scope: its close stops all of it at once, so that it takes one ladder and not many. */
 class SpawnGroup {
   private readonly runs = new Set<Run>()
-  private closed = false
+  isClosed = false
   private readonly scheduler: Scheduler
 
   constructor(scheduler: Scheduler) {
@@ -230,66 +231,13 @@ class SpawnGroup {
   add(run: Run): void {
     this.runs.add(run)
     this.scheduler.outcomes.observe(run, () => this.runs.delete(run))
-    if (this.closed) this.scheduler.stop(run, "Abort")
+    if (this.isClosed) this.scheduler.stop(run, "Abort")
   }
 
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
-    this.closed = true
+    this.isClosed = true
     return stopAndWait(this.scheduler, Array.from(this.runs), "Abort")
   })
-}
-
-class JoinHandleImpl<A, E> implements JoinHandle<A, E> {
-  readonly id: number
-  readonly task: string
-  readonly join: Effect.Effect<A, E | JoinError>
-  readonly await: Effect.Effect<Exit.Exit<A, E | JoinError>>
-  readonly abort: Effect.Effect<void>
-  readonly abortFork: Effect.Effect<void>
-  readonly status: Effect.Effect<JoinStatus>
-  /** Whether someone waits for it, or has read its exit. */
-  isJoined = false
-
-  constructor(
-    scheduler: Scheduler,
-    run: Run,
-    task: { readonly name: string },
-    exit: Deferred.Deferred<A, E | JoinError>
-  ) {
-    this.id = run.id
-    this.task = task.name
-    this.join = Effect.suspend(() => {
-      this.isJoined = true
-      return Deferred.await(exit)
-    })
-    this.await = Effect.exit(this.join)
-    this.abort = stopAndWait(scheduler, [run], "Abort")
-    this.abortFork = Effect.sync(() => scheduler.stop(run, "Abort"))
-    this.status = Effect.sync(() => statusOf(scheduler, run))
-  }
-}
-
-const statusOf = (scheduler: Scheduler, run: Run): JoinStatus => {
-  const now = scheduler.now()
-  if (run.state === Done) {
-    const { endedAt, startedAt } = run.detailed()
-    const startedOrEnded = startedAt === 0 ? endedAt : startedAt
-    return {
-      _tag: "Done",
-      queuedMillis: Math.max(0, startedOrEnded - run.submittedAt),
-      runningMillis: Math.max(0, endedAt - startedOrEnded)
-    }
-  }
-  const startedAt = run.state === Assigned ? run.thread!.startedAt(run) : undefined
-  if (startedAt !== undefined) {
-    return {
-      _tag: "Running",
-      queuedMillis: Math.max(0, startedAt - run.submittedAt),
-      runningMillis: Math.max(0, now - startedAt),
-      threadId: run.thread!.thread.threadId
-    }
-  }
-  return { _tag: "Queued", queuedMillis: now - run.submittedAt }
 }
 
 const shutdown = (scheduler: Scheduler): Effect.Effect<ShutdownReport> =>

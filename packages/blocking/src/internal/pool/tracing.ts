@@ -47,3 +47,14 @@ export const beginSpan = (pool: string, task: TracedTask): TaskSpan | undefined 
     }
   }
 }
+
+/** Ends the task's span, if it has one, before its outcome is told. */
+export const traced = (span: TaskSpan | undefined, onEnd: (exit: RunExit) => void): (exit: RunExit, run: Run) => void =>
+  span === undefined ? onEnd : (exit, run) => {
+    try {
+      span.end(run, exit)
+    } finally {
+      // A tracer that throws must not leave the fiber waiting.
+      onEnd(exit)
+    }
+  }

@@ -1,50 +1,167 @@
-/** The arguments of a run: made ready to be sent, and copied where they have to wait. */
+/**
+ * The arguments of a run. They belong to it from the call on: what its caller could still
+ * change is copied at once. What is to be moved stays with the caller until the run is
+ * accepted, so that a refusal leaves it whole.
+ */
 import { NotCloneable } from "../../JoinError.ts"
-import { compact, describe, findUncloneable, isMutable, NotCloneableError, snapshot } from "../wire/cloneable.ts"
-import { takeMoved } from "../wire/moved.ts"
+import type { ThreadHost } from "../../ThreadHost.ts"
+import { compact, describe, explain, findUncloneable, isMutable, NotCloneableError } from "../wire/cloneable.ts"
+import { detach, findStandIns, isDetached, movedValue, substitute, transferables, transferring } from "../wire/moved.ts"
 import { failure, type Outcome } from "./outcome.ts"
 import type { Run } from "./run.ts"
 
-/** Makes them ready to be sent; answers what the run comes to if they cannot be. The caller's array is left as it is. */
-export const packArguments = (run: Run): Outcome | undefined => {
+declare const structuredClone: <A>(value: A, options?: { readonly transfer: ReadonlyArray<object> }) => A
+
+/** What of a run's arguments is to be moved, and still its caller's. */
+export interface Moves {
+  readonly values: ReadonlyArray<object>
+  /** The run's arguments with these in the places of the values. */
+  readonly fill: (values: ReadonlyArray<unknown>) => Array<unknown>
+  readonly pathOf: (value: object) => string
+}
+
+/** Copies that take longer are a measure of how long the thread takes to read them. Arbitrary. */
+const longCopyMillis = 0.5
+
+/** Makes the arguments the run's own; answers what the run comes to if they cannot cross. The caller's array is left as it is. */
+export const ownArguments = (run: Run, host: ThreadHost): Outcome | undefined => {
   const { codec } = run.task
-  if (codec === undefined && !run.args.some(isMutable)) return undefined
+  const given = run.args as Array<unknown>
+  if (codec === undefined && !given.some(isMutable)) return undefined
+  let args = given
   try {
-    if (codec !== undefined) run.args = codec.encodeArguments(run.args)
-    const transfer = takeMoved(run.args)
-    if (transfer !== undefined) run.detailed().transfer = transfer
-    for (let i = 0; i < run.args.length; i++) {
-      const value = run.args[i]
-      const compacted = compact(value)
-      if (compacted !== value) run.args = run.args.with(i, compacted)
-    }
+    if (codec !== undefined) args = codec.encodeArguments(args.map((value) => movedValue(value) ?? value))
+    const startedAt = host.now()
+    own(run, args, host)
+    const millis = host.now() - startedAt
+    if (millis > longCopyMillis) run.detailed().copyMillis = millis
     return undefined
   } catch (error) {
-    // A schema may also throw what is no answer of a codec, and any value can be hostile.
-    const { detail, path, side } = error instanceof NotCloneableError
-      ? { side: error.side, path: error.path, detail: error.message }
-      : { side: "argument" as const, path: "arguments", detail: describe(error) }
-    return failure(run, () => new NotCloneable({ side, path, detail }))
+    return notCloneable(run, args, error, host)
   }
 }
 
-/** Gives a run that has to wait arguments of its own; answers what it comes to if they cannot be copied. */
-export const copyArguments = (run: Run): Outcome | undefined => {
-  if (!run.args.some(isMutable)) return undefined
+const own = (run: Run, args: Array<unknown>, host: ThreadHost): void => {
+  if (!args.some(isStandIn)) {
+    try {
+      run.args = copy(args, host)
+    } catch (error) {
+      const values = Array.from(findStandIns(args))
+      if (values.length === 0) throw error
+      ownAround(run, args, values, host)
+    }
+    return
+  }
+  // The usual case: what is moved are arguments themselves.
+  const moved = args.map(movedValue)
+  const values = Array.from(new Set(moved.filter((value) => value !== undefined)))
+  const rest = args.map((value, i) => moved[i] === undefined ? value : undefined)
+  if (host.pack !== undefined || !isFreeOfStandIns(rest)) {
+    return ownAround(run, args, Array.from(findStandIns(args)), host)
+  }
+  const copied = copy(rest, host) as Array<unknown>
+  keepMoves(run, copied, {
+    values,
+    pathOf: (value) => `arguments[${moved.indexOf(value)}]`,
+    fill: (filled) => copied.map((value, i) => moved[i] === undefined ? value : filled[values.indexOf(moved[i])])
+  })
+}
+
+/** For values that are moved from within others: the copy has slots, which are found again and filled. */
+const ownAround = (run: Run, args: Array<unknown>, values: ReadonlyArray<object>, host: ThreadHost): void => {
+  if (host.pack !== undefined) {
+    // No memory is shared: what is moved is copied with the rest, and its owner left without it.
+    keepMoves(run, copy(substitute(args, movedValue) as Array<unknown>, host), { values, pathOf, fill: () => [] })
+    return
+  }
+  const slots = values.map(() => ({}))
+  const emptied = substitute(args, (part) => {
+    const value = movedValue(part)
+    return value && slots[values.indexOf(value)]
+  })
+  const [copied, copiedSlots] = structuredClone([emptied, slots] as const)
+  keepMoves(run, copied as Array<unknown>, {
+    values,
+    pathOf,
+    fill: (filled) =>
+      substitute(copied, (part) => filled[copiedSlots.indexOf(part)] as object | undefined) as Array<unknown>
+  })
+}
+
+const isStandIn = (value: unknown): boolean => movedValue(value) !== undefined
+
+/** Of a value that is moved from within others, or packed. */
+const pathOf = (): string => "arguments"
+
+const keepMoves = (run: Run, args: Run["args"], moves: Moves): void => {
+  const gone = moves.values.find(isDetached)
+  if (gone !== undefined) throw new NotCloneableError("argument", moves.pathOf(gone), movedBefore)
+  run.args = args
+  run.detailed().moves = moves
+}
+
+const movedBefore = "It was moved before, and is empty: make it anew for each run, in Effect.suspend"
+
+const isFreeOfStandIns = (args: Array<unknown>): boolean => !args.some(isMutable) || findStandIns(args).size === 0
+
+/** A copy that later changes do not reach; throws what the clone throws. */
+const copy = (args: Array<unknown>, host: ThreadHost): Run["args"] => {
+  if (!args.some(isMutable)) return args
+  const compacted = args.map(compact)
+  if (host.pack !== undefined) return host.pack(compacted)
+  // Compacting has copied already what it has changed.
+  return compacted.every((value, i) => value !== args[i] || !isMutable(value)) ? compacted : structuredClone(compacted)
+}
+
+/** For a message that goes at once: it takes what is to be moved from its owner. */
+export const lendMoves = (run: Run): void => {
+  const details = run.details!
+  const { fill, values } = details.moves!
+  run.args = fill(values)
+  details.transfer = transferables(values)
+}
+
+/**
+ * Takes what is to be moved from its owner. Answers what the run comes to if that cannot be
+ * had: it is there no longer, or can be neither moved nor copied.
+ */
+export const takeOver = (run: Run): Outcome | undefined => {
+  const { details } = run
+  if (details?.moves === undefined) return undefined
+  const { fill, values } = details.moves
+  details.moves = undefined
+  // Packed arguments have a copy of it.
+  if (!Array.isArray(run.args)) {
+    detach(values)
+    return undefined
+  }
   try {
-    const [args, transfer] = snapshot(run.args, run.transfer)
-    run.args = args
-    if (transfer !== undefined) run.detailed().transfer = transfer
+    const taken = take(values)
+    run.args = fill(taken)
+    details.transfer = transferables(taken)
     return undefined
   } catch (error) {
-    return notCloneable(run, error)
+    return failure(run, () => new NotCloneable({ side: "argument", path: "arguments", detail: explain(error) }))
+  }
+}
+
+const take = (values: ReadonlyArray<object>): ReadonlyArray<object> => {
+  try {
+    return structuredClone(values, { transfer: transferables(values) })
+  } catch {
+    // Not all of it can be transferred: the rest is copied.
+    return structuredClone(values, { transfer: transferring(values) })
   }
 }
 
 /** What a run comes to whose arguments could not be copied or sent. */
-export const notCloneable = (run: Run, error: unknown): Outcome => {
-  const found = error instanceof NotCloneableError
-    ? { path: error.path, detail: error.message }
-    : findUncloneable(run.args, "arguments") ?? { path: "arguments", detail: describe(error) }
-  return failure(run, () => new NotCloneable({ side: "argument", ...found }))
+export const notCloneable = (run: Run, args: unknown, error: unknown, host: ThreadHost): Outcome => {
+  const { detail, path, side } = error instanceof NotCloneableError
+    ? { side: error.side, path: error.path, detail: error.message }
+    : { side: "argument" as const, ...locate(args, error, host) }
+  return failure(run, () => new NotCloneable({ side, path, detail }))
 }
+
+const locate = (args: unknown, error: unknown, host: ThreadHost): { readonly path: string; readonly detail: string } =>
+  findUncloneable(args, "arguments", host.pack && ((value) => host.pack!([value]))) ??
+    { path: "arguments", detail: describe(error) }

@@ -1,7 +1,8 @@
 /** Which run goes to which thread, and back: batches, and what a thread has not claimed. */
+import type { ThreadHost } from "../../ThreadHost.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
 import * as protocol from "../wire/protocol.ts"
-import { notCloneable } from "./arguments.ts"
+import { lendMoves, notCloneable, takeOver } from "./arguments.ts"
 import type { Outcome } from "./outcome.ts"
 import type { PoolThread } from "./poolThread.ts"
 import { Assigned, Done, Run, type RunList } from "./run.ts"
@@ -41,28 +42,45 @@ export interface DispatcherListener {
 }
 
 export class Dispatcher {
+  private readonly host: ThreadHost
   private readonly queue: RunList
   private readonly threads: Threads
   /** The most that a thread is sent at once. */
   private readonly maxTasks: number
   private readonly listener: DispatcherListener
 
-  constructor(queue: RunList, threads: Threads, maxTasks: number, listener: DispatcherListener) {
+  constructor(host: ThreadHost, queue: RunList, threads: Threads, listener: DispatcherListener) {
+    this.host = host
     this.queue = queue
     this.threads = threads
-    this.maxTasks = Math.min(maxTasks, controlBlock.capacity)
+    this.maxTasks = Math.min(host.maxTasksPerThread ?? Infinity, controlBlock.capacity)
     this.listener = listener
   }
 
   /** Sends one run to a thread. If its arguments cannot cross, answers what it comes to; the thread is spared. */
   assign(thread: PoolThread, run: Run): Outcome | undefined {
+    // Moved without a stop on the way, if all of it can be.
+    if (run.details?.moves !== undefined && Array.isArray(run.args)) {
+      const { args } = run
+      lendMoves(run)
+      if (this.trySend(thread, run) === undefined) {
+        run.details.moves = undefined
+        return undefined
+      }
+      run.args = args
+      run.details.transfer = undefined
+    }
+    return takeOver(run) ?? this.trySend(thread, run)
+  }
+
+  private trySend(thread: PoolThread, run: Run): Outcome | undefined {
     const message = emptyMessage()
     this.add(message, thread, run)
     try {
       thread.thread.post(message, run.transfer)
     } catch (error) {
       thread.assigned.pop()
-      return notCloneable(run, error)
+      return notCloneable(run, run.args, error, this.host)
     }
     this.listener.onSent(thread)
     return undefined
@@ -123,8 +141,7 @@ export class Dispatcher {
       thread.thread.post(message, transfer)
       this.listener.onSent(thread)
     } catch {
-      // What was queued could be cloned before, but not all of it is a copy: a task taken
-      // back from a thread still has its caller's arguments. One by one the culprit is found.
+      // What was queued could be cloned before; all of it together may be too much. One by one the culprit is found.
       for (const run of thread.assigned.splice(0)) {
         const outcome = this.assign(thread, run)
         if (outcome !== undefined) dispatched.refused.push([run, outcome])

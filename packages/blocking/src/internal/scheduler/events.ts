@@ -16,6 +16,8 @@ export type SchedulerEvent =
   | { readonly _tag: "UnreadPanic"; readonly error: JoinError }
   | { readonly _tag: "ListenerFailed"; readonly task: string; readonly error: unknown }
   | { readonly _tag: "PreloadFailed"; readonly module: string; readonly cause: unknown }
+  | { readonly _tag: "NoThreads"; readonly attempts: number; readonly cause: unknown }
+  | { readonly _tag: "ReleaseCut"; readonly threadId: number }
   | { readonly _tag: "StartFailed"; readonly attempt: number; readonly cause: unknown }
   | { readonly _tag: "ThreadLost"; readonly threadId: number; readonly exit: ThreadExit }
   | { readonly _tag: "ThreadAbandoned"; readonly threadId: number; readonly task: string | undefined }

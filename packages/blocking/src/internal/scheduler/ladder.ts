@@ -5,53 +5,122 @@
  */
 import type { ThreadHost } from "../../ThreadHost.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
+import type { SchedulerEvent } from "./events.ts"
+import { cancelledInQueue } from "./outcome.ts"
+import type { Outcomes } from "./outcomes.ts"
 import type { PoolThread } from "./poolThread.ts"
-import type { Run, StopBy } from "./run.ts"
-import { after } from "./threads.ts"
+import type { Results } from "./results.ts"
+import { Assigned, type Run, type StopBy } from "./run.ts"
+import type { Threads } from "./threads.ts"
+import { afterEvents } from "./timers.ts"
 
 /** The first two steps of the ladder; a thread that reaches the third is `ThreadAbandoned`. */
 export type StopStep = "Requested" | "Terminated"
 
 export interface LadderListener {
-  /** The body is about to be asked to stop, for the first time. */
-  readonly onRequest: (run: Run, thread: PoolThread, by: StopBy) => void
-  /** The body was asked to stop before it was entered, and never will be. */
-  readonly onNeverEntered: (run: Run) => void
-  /** The body was asked, and its grace period is over. */
-  readonly onGraceOver: (run: Run, thread: PoolThread) => void
+  /** Whether tasks wait for that thread, and no other can be had for them. */
+  readonly isNeeded: (thread: PoolThread) => boolean
+  /** The thread may be ended now: what it has not claimed is taken back first. */
+  readonly takeBack: (thread: PoolThread) => void
+  /** It was not ended, and what was taken back is in the queue. */
+  readonly onTakenBack: () => void
+  readonly onEvent: (event: SchedulerEvent) => void
 }
 
 export class Ladder {
+  /** How often each step was taken. */
+  readonly stops: Record<StopStep | "Abandoned", number> = { Requested: 0, Terminated: 0, Abandoned: 0 }
   private readonly host: ThreadHost
   /** For tasks that have no `gracePeriod` of their own. */
   private readonly graceMillis: number
+  private readonly threads: Threads
+  private readonly results: Results
+  private readonly outcomes: Outcomes
   private readonly listener: LadderListener
 
-  constructor(host: ThreadHost, graceMillis: number, listener: LadderListener) {
+  constructor(
+    host: ThreadHost,
+    graceMillis: number,
+    threads: Threads,
+    results: Results,
+    outcomes: Outcomes,
+    listener: LadderListener
+  ) {
     this.host = host
     this.graceMillis = graceMillis
+    this.threads = threads
+    this.results = results
+    this.outcomes = outcomes
     this.listener = listener
   }
 
   /** Raises the flag of a run that its thread has claimed. That decides when it is free again, nobody else. */
   climb(run: Run, by: StopBy): void {
     const thread = run.thread!
-    if (run.stop === undefined) this.listener.onRequest(run, thread, by)
+    if (run.stop === undefined) this.count("Requested", run, thread, by)
     run.stop ??= by
     thread.requestStop(run)
     if (!controlBlock.isEntered(thread.control, run.sequence)) {
       // Still claimed, it loads its module, and looks at the flag when it enters the body: it
       // will never run. Otherwise it has just ended, and its result is on the way.
-      if (controlBlock.isClaimed(thread.control, run.sequence)) this.listener.onNeverEntered(run)
+      if (!controlBlock.isClaimed(thread.control, run.sequence)) return
+      this.outcomes.settleWith(run, cancelledInQueue(run))
+      this.watchLoading(run, thread)
       return
     }
     const climbs = by === "TimeLimit" || by === "Shutdown" || run.task.onInterrupt === "stop"
     if (!climbs || thread.state !== "Ready" || thread.ladderFor === run) return
-    const grace = run.task.graceMillis ?? this.graceMillis
-    const cancel = after(this.host, grace, () => {
+    this.afterGrace(run, thread, () => this.onGraceOver(run, thread))
+  }
+
+  /** The run has run for as long as its task allows. */
+  onTimeLimit(run: Run): void {
+    const thread = run.thread!
+    if (thread.thread.link === undefined) return this.climb(run, "TimeLimit")
+    // Only a message tells that it has ended, and a late timer comes before those that have arrived.
+    this.host.nextTurn(() => {
+      this.results.flush()
+      if (run.state === Assigned && run.thread === thread) this.climb(run, "TimeLimit")
+    })
+  }
+
+  /** Counts a step, and logs it. */
+  count(step: StopStep, run: Run, thread: PoolThread, by: StopBy): void {
+    this.stops[step]++
+    this.listener.onEvent({ _tag: "Stop", step, by, threadId: thread.thread.threadId, task: run.task.name })
+  }
+
+  /** Looks again after a grace period whether the thread still loads the module of a run that was stopped. */
+  private watchLoading(run: Run, thread: PoolThread): void {
+    if (thread.state === "Ready" && thread.ladderFor !== run) {
+      this.afterGrace(run, thread, () => this.onStillLoading(run, thread))
+    }
+  }
+
+  private afterGrace(run: Run, thread: PoolThread, callback: () => void): void {
+    const cancel = afterEvents(this.host, run.task.graceMillis ?? this.graceMillis, () => {
       thread.clearLadder()
-      this.listener.onGraceOver(run, thread)
+      // It may have ended just now, without a message yet.
+      this.results.collect(thread)
+      callback()
     })
     thread.setLadder(cancel, run)
+  }
+
+  /**
+   * The thread is ended if it is needed: to end it for nothing would load a slow module
+   * anew for each caller that is impatient.
+   */
+  private onStillLoading(run: Run, thread: PoolThread): void {
+    if (!controlBlock.isClaimed(thread.control, run.sequence)) return
+    if (this.listener.isNeeded(thread)) this.threads.terminate(thread)
+    else this.watchLoading(run, thread)
+  }
+
+  private onGraceOver(run: Run, thread: PoolThread): void {
+    // Before its thread can be terminated, which must not be in another task by then.
+    this.listener.takeBack(thread)
+    if (controlBlock.isClaimed(thread.control, run.sequence)) this.threads.terminate(thread)
+    else this.listener.onTakenBack()
   }
 }

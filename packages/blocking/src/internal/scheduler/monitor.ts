@@ -2,6 +2,13 @@
  * Looks after threads that have something to do: results that lie in the block, tasks
  * over their time limit, batches that do not go on, threads that do not answer. One
  * timer for the pool, whatever the number of tasks.
+ *
+ * | word         | what was seen                                               | what is done                              |
+ * | ------------ | ----------------------------------------------------------- | ----------------------------------------- |
+ * | stalled      | the first task of a batch runs for longer than `stallMillis` | what is behind it runs elsewhere          |
+ * | unresponsive | the first task is not claimed after `unresponsiveMillis`    | all of it runs elsewhere, if that is free |
+ * | wedged       | … after `wedgedMillis`, or its module loads for 30 s        | the thread is terminated                  |
+ * | stuck        | it was terminated, and has not ended in `terminateTimeout`  | it is abandoned (`threads`)               |
  */
 import type { ThreadHost } from "../../ThreadHost.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
@@ -17,6 +24,9 @@ const unresponsiveMillis = 20
 
 /** A thread that claims nothing for so long is given up. Arbitrary: longer than any pause of the machine. */
 const wedgedMillis = 5000
+
+/** How many times longer than the copy of its arguments a thread may take to read them. Arbitrary: reading was seen to take up to three times as long. */
+const readFactor = 20
 
 export interface MonitorListener {
   /** What has ended in the block need not wait for the message about it. */
@@ -101,8 +111,10 @@ export class Monitor {
     }
     const since = running === undefined ? undefined : thread.startedAt(running)
     const waited = now - (since ?? thread.sentAt)
+    // Until it has read a large message, it can claim nothing.
+    const reading = running === undefined ? readFactor * first.copyMillis : 0
     if (since === undefined) {
-      const limit = running === undefined ? wedgedMillis : startTimeoutMillis
+      const limit = running === undefined ? wedgedMillis + reading : startTimeoutMillis
       if (waited > limit) {
         this.listener.onWedged(thread, limit, running)
         return Infinity
@@ -112,7 +124,7 @@ export class Monitor {
     if (running !== undefined && !behind) return next
     // A batch is looked after at every tick: its first task can be entered at any time.
     next = Math.min(next, behind ? stallMillis : unresponsiveMillis)
-    const stalled = waited > (running === undefined ? unresponsiveMillis : stallMillis)
+    const stalled = waited > (running === undefined ? unresponsiveMillis + reading : stallMillis)
     const elsewhere = this.threads.idleCount > 0 || this.threads.startable > 0
     if (stalled && elsewhere && assigned.some((run) => run.state === Assigned)) this.listener.onStalled(thread)
     return next

@@ -185,3 +185,15 @@ const failedToLoad = (run: Run, cause: Error): Outcome =>
 /** As in "the thread ended with …". */
 export const describeExit = ({ exitCode, signal }: ThreadExit): string =>
   signal === undefined ? `exit code ${exitCode}` : `signal ${signal}`
+
+/** How a thread ends that took nothing of what it was sent, as so many before it. */
+export const neverTaken = (threads: number): ThreadExit => ({
+  ...terminated,
+  cause: new Error(
+    `Threads that were sent the task, ${threads} of them, did not take it, and were terminated: ` +
+      "its arguments take long to read, or other tasks leave synchronous work behind"
+  )
+})
+
+/** How a thread ends that is being terminated. */
+export const terminated: ThreadExit = { exitCode: undefined, signal: undefined, outOfMemory: false, cause: undefined }

@@ -75,6 +75,7 @@ export class Outcomes {
       this.listener.onSettled(run)
       observers = details.observers
       details.transfer = undefined
+      details.moves = undefined
       details.onAccepted = undefined
       details.observers = undefined
       if (details.endedAt === 0) details.endedAt = this.host.now()

@@ -1,4 +1,23 @@
-/** One thread of a pool, as its scheduler sees it. */
+/**
+ * One thread of a pool, as its scheduler sees it. Its states, and who moves it:
+ *
+ * ```text
+ *                 Ready message               retire: idle for long, or replaced
+ *   Starting ----------------------> Ready -----------------------------------> Retiring
+ *       |                              |                                           |
+ *       | start timeout,               | ladder, monitor, shutdown                 | has released its values and
+ *       | shutdown                     |                                           | stays; shutdown
+ *       '-----------------------> Terminating <------------------------------------'
+ *                                      |
+ *                                      | terminateTimeout
+ *                                      v
+ *                                    Stuck
+ *
+ *   from each of them, by the host's exit event: Ended
+ * ```
+ *
+ * It holds a place in the pool in all of them but `Stuck` and `Ended`, and `Retiring` when that takes long.
+ */
 import type { Thread } from "../../ThreadHost.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
 import { Done, type Run } from "./run.ts"
@@ -34,6 +53,10 @@ export class PoolThread {
   readyAt = 0
   /** How many tasks it has ended. */
   ended = 0
+  /** Retiring, it has released its values. */
+  released = false
+  /** What it has not taken although it was sent long ago: the reason why it is ended. */
+  wedgedOn: Run | undefined
   /** Its replacement is ready: it retires as soon as it has nothing to do. */
   leaving = false
   cancelAge: (() => void) | undefined
@@ -139,8 +162,10 @@ export class PoolThread {
 export interface ThreadLease {
   /** It has finished what it was given. */
   readonly onFree: () => void
-  /** The pool shuts down: calls that wait are cancelled. */
-  readonly onClosing: () => void
+  /** Whether calls wait for what the thread is busy with. */
+  readonly hasWaiting: () => boolean
+  /** The pool shuts down: calls that wait are cancelled, by the given function. */
+  readonly onClosing: (cancel: (run: Run) => void) => void
   /** It is gone, and with it the state that the lease was for. */
   readonly onLost: (exitCode: number | undefined) => void
 }

@@ -1,7 +1,6 @@
 /** The scheduler's half of a thread that shares no memory: what stands in for the control block. */
 import type { Channel, RemoteThread } from "../../RemoteThread.ts"
 import type { ThreadEvents, ThreadLink } from "../../ThreadHost.ts"
-import { describe, findUncloneable, isMutable, NotCloneableError } from "../wire/cloneable.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
 import * as protocol from "../wire/protocol.ts"
 import * as remote from "../wire/remote.ts"
@@ -24,27 +23,17 @@ class RemoteThreadImpl implements RemoteThread, ThreadLink {
     channel.send(channel.encode(start))
   }
 
-  readonly post = (message: unknown, transfer: Array<object> | undefined): void => {
+  readonly post = (message: unknown): void => {
     const { channel, control } = this
     const posted = message as protocol.ToThread
     if (posted[0] !== protocol.Run) return channel.send(channel.encode(posted))
     // One task at a time (`maxTasksPerThread`): the message has no other.
     const sequence = posted[1]
-    const args = (posted[4] ?? controlBlock.argumentsOf(control, sequence)) as ReadonlyArray<unknown>
-    let packed: unknown = args
-    if (args.some(isMutable)) {
-      try {
-        packed = channel.encode(args)
-      } catch (error) {
-        // A structured clone, by which the scheduler would look for it, may well accept it.
-        const found = findUncloneable(args, "arguments", channel.encode)
-        throw new NotCloneableError("argument", found?.path ?? "arguments", found?.detail ?? describe(error))
-      }
-    }
+    // Packed by the scheduler, unless nobody can change them.
+    const args = posted[4] ?? controlBlock.argumentsOf(control, sequence)
     this.sequence = sequence
     this.sentAt = channel.now()
-    channel.send([sequence, controlBlock.taskOf(control, sequence), packed] satisfies remote.RunMessage)
-    if (transfer !== undefined) channel.detach(transfer)
+    channel.send([sequence, controlBlock.taskOf(control, sequence), args] satisfies remote.RunMessage)
   }
 
   readonly refresh = (): void => {

@@ -6,6 +6,7 @@
  */
 import type * as Exit from "effect/Exit"
 import type { ResolvedTask } from "../task/resolved.ts"
+import type { Moves } from "./arguments.ts"
 import type { PoolThread } from "./poolThread.ts"
 import type { QueueDeadline } from "./queueTimeLimits.ts"
 import type { TaskDefinition } from "./taskDefinitions.ts"
@@ -26,8 +27,8 @@ export type RunExit = Exit.Exit<unknown, unknown>
 
 export class Run {
   state: typeof Waiting | typeof Queued | typeof Assigned | typeof Done = Waiting
-  /** The arguments; kept until the end, because a thread can die before it claims the task. */
-  args: Array<unknown>
+  /** The arguments, or what `ThreadHost.pack` made of them; kept until the end, because a thread can die before it claims the task. */
+  args: Array<unknown> | Uint8Array
   thread: PoolThread | undefined
   sequence = 0
   stop: StopBy | undefined
@@ -71,6 +72,11 @@ export class Run {
     return this.details?.onGranted !== undefined
   }
 
+  /** How long it took to copy its arguments, if that was long. */
+  get copyMillis(): number {
+    return this.details === undefined ? 0 : this.details.copyMillis
+  }
+
   /** How many threads have died before they claimed it. */
   get losses(): number {
     return this.details === undefined ? 0 : this.details.losses
@@ -84,6 +90,11 @@ export class Run {
 
 /** What not every run has: made for those of which someone keeps a handle or a span, or when there is need. */
 export class RunDetails {
+  /** What of the arguments is to be moved, while it is still its caller's. */
+  moves: Moves | undefined
+  /** How long it took to copy the arguments, if that was long. */
+  copyMillis = 0
+  /** What a message has to transfer. */
   transfer: Array<object> | undefined
   losses = 0
   /** When its body was entered, 0 if it has not been or never was. */

@@ -7,22 +7,54 @@
  * it tells anyone an outcome, because the fiber that is resumed runs at once and may
  * call back in.
  *
+ * The states of a run, and who moves it:
+ *
+ * ```text
+ *             submit                room                    dispatcher
+ *   (refused) <----- Waiting ----------------> Queued --------------------> Assigned
+ *       |               |                        ^  |   (an idle thread: at once)  |
+ *       |               |                        |  |                              |
+ *       |               |     taken back from a thread that stalls,                |
+ *       |               |     is terminated or has died (takeBack)                 |
+ *       |               |                        '---------------------------------|
+ *       v               v                           v                              v
+ *      Done <-----------'---------------------------'------------------------------'
+ *            stop, queueTimeLimit, shutdown (outcomes)    results, stop, loss of the thread
+ * ```
+ *
+ * - `Waiting`: its submitter is suspended, because the queue is full. What it is to move is still its caller's.
+ * - `Queued`: accepted. Its arguments, moved ones included, are its own.
+ * - `Assigned`: sent to a thread. Whether that has claimed it is in the thread's control block, nowhere else.
+ * - `Done`: settled, once, by `Outcomes`. Its thread may still be in it; what comes from there is nobody's.
+ *
  * Its parts are modules of their own: `threads` (which there are), `dispatcher` (who gets
- * what), `monitor` (time), `ladder` (stops), `queueTimeLimits`, `prewarm` and `shutdown`.
+ * what), `results` (what comes back), `outcomes` (how runs end), `monitor` (time), `ladder`
+ * (stops), `queueTimeLimits`, `prewarm`, `recycling` and `shutdown`.
  */
 import * as Exit from "effect/Exit"
 import { type JoinErrorReason, QueueFull, QueueTimedOut, ShutDown, SpawnFailed, WorkerExited } from "../../JoinError.ts"
 import type { ThreadExit, ThreadHost } from "../../ThreadHost.ts"
 import type { ResolvedTask } from "../task/resolved.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
-import * as protocol from "../wire/protocol.ts"
+import type * as protocol from "../wire/protocol.ts"
 import { decode } from "../wire/thrown.ts"
-import { copyArguments, packArguments } from "./arguments.ts"
+import { ownArguments, takeOver } from "./arguments.ts"
 import { Dispatcher } from "./dispatcher.ts"
 import type { SchedulerEvent } from "./events.ts"
-import { Ladder, type StopStep } from "./ladder.ts"
+import { Ladder } from "./ladder.ts"
 import { Monitor } from "./monitor.ts"
-import { cancelledInQueue, diedLoading, failure, loadsForever, lostWith, type Outcome, stopped } from "./outcome.ts"
+import type { SchedulerOptions } from "./options.ts"
+import {
+  cancelledInQueue,
+  diedLoading,
+  failure,
+  loadsForever,
+  lostWith,
+  neverTaken,
+  type Outcome,
+  stopped,
+  terminated
+} from "./outcome.ts"
 import { Outcomes } from "./outcomes.ts"
 import type { PoolThread, ThreadState } from "./poolThread.ts"
 import { Prewarm, type PrewarmFailure } from "./prewarm.ts"
@@ -32,14 +64,7 @@ import { Results } from "./results.ts"
 import { Assigned, Done, Queued, Run, RunDetails, type RunExit, RunList, type StopBy, Waiting } from "./run.ts"
 import { Shutdown, type ShutdownReport } from "./shutdown.ts"
 import { TaskDefinitions } from "./taskDefinitions.ts"
-import { Threads, type ThreadsOptions } from "./threads.ts"
-
-export interface SchedulerOptions extends ThreadsOptions {
-  readonly queueCapacity: number
-  readonly onFull: "suspend" | "fail"
-  readonly shutdownMillis: number
-  readonly resourceLimits: Readonly<Record<string, number>>
-}
+import { Threads } from "./threads.ts"
 
 /** A task that has lost so many threads before they claimed it is failed: it may be what ends them. */
 const maxLosses = 2
@@ -58,14 +83,14 @@ export class Scheduler {
   private readonly queueTimeLimits: QueueTimeLimits
   private readonly prewarmed: Prewarm
   private readonly recycling: Recycling | undefined
-  private readonly ladder: Ladder
+  readonly ladder: Ladder
   private shutdown: Shutdown | undefined
   private onClosed: ((report: ShutdownReport) => void) | undefined
   private readonly forgetForceShutdown: (() => void) | undefined
 
-  /** How often each step of the ladder was taken. */
-  readonly stops: Record<StopStep | "Abandoned", number> = { Requested: 0, Terminated: 0, Abandoned: 0 }
   private lastId = 0
+  /** Why no thread could be started, until one was. */
+  private lastNoThreads: string | undefined
   private keptAlive = false
   private readonly host: ThreadHost
   readonly options: SchedulerOptions
@@ -92,7 +117,7 @@ export class Scheduler {
       onReady: (thread, failures) => this.onReady(thread, failures),
       onMessage: (thread, message) => this.results.onMessage(thread, message),
       onMessageError: (thread, error) => this.results.onMessageError(thread, error),
-      onTerminating: (thread) => this.onTerminating(thread),
+      onTerminating: (thread, previous) => this.onTerminating(thread, previous),
       onAbandoned: (thread) => this.onAbandoned(thread),
       onStuckLimit: (stuck, places) => this.onEvent({ _tag: "StuckLimit", stuck, places }),
       onEnded: (thread, exit, previous) => this.onEnded(thread, exit, previous),
@@ -102,7 +127,7 @@ export class Scheduler {
     })
     this.monitor = new Monitor(host, this.threads, {
       onTick: (thread) => this.results.collect(thread),
-      onTimeLimit: (run) => this.onTimeLimit(run),
+      onTimeLimit: (run) => this.ladder.onTimeLimit(run),
       onStalled: (thread) => {
         this.takeBack(thread)
         this.pump()
@@ -112,6 +137,7 @@ export class Scheduler {
         if (loading !== undefined && loading.state !== Done) {
           this.outcomes.settleWith(loading, loadsForever(loading, millis))
         }
+        if (loading === undefined) thread.wedgedOn = thread.assigned[0]
         this.threads.terminate(thread)
       }
     })
@@ -121,17 +147,18 @@ export class Scheduler {
       this.outcomes.settleWith(run, failure(run, () => new QueueTimedOut({ limitMillis, queueDepth })))
       this.pump()
     })
-    this.dispatcher = new Dispatcher(this.queue, this.threads, host.maxTasksPerThread ?? controlBlock.capacity, {
+    this.dispatcher = new Dispatcher(host, this.queue, this.threads, {
       onSent: (thread) => this.monitor.sent(thread),
       onTaken: (run) => this.queueTimeLimits.forget(run),
       onUnused: (thread) => this.free(thread)
     })
     this.prewarmed = new Prewarm(this.threads)
     if (options.recycle !== undefined) this.recycling = new Recycling(host, this.threads, options.recycle)
-    this.ladder = new Ladder(host, options.graceMillis, {
-      onRequest: (run, thread, by) => this.tellStop("Requested", run, thread, by),
-      onNeverEntered: (run) => this.outcomes.settleWith(run, cancelledInQueue(run)),
-      onGraceOver: (run, thread) => this.onGraceOver(run, thread)
+    this.ladder = new Ladder(host, options.graceMillis, this.threads, this.results, this.outcomes, {
+      isNeeded: (thread) => this.isNeeded(thread),
+      takeBack: (thread) => this.takeBack(thread),
+      onTakenBack: () => this.pump(),
+      onEvent
     })
     this.forgetForceShutdown = host.onForceShutdown?.(() => this.forceShutdown())
     this.threads.start(0)
@@ -143,12 +170,6 @@ export class Scheduler {
 
   get suspended(): number {
     return this.waiting.size
-  }
-
-  get runningCount(): number {
-    let count = 0
-    for (const thread of this.threads.all) if (thread.busyWith !== undefined) count++
-    return count
   }
 
   now(): number {
@@ -196,7 +217,7 @@ export class Scheduler {
 
   /** Makes the run ready to be sent, or ends it. */
   private prepare(run: Run): boolean {
-    const refused = this.shutdown === undefined ? packArguments(run) : failure(run, () => new ShutDown())
+    const refused = this.shutdown === undefined ? ownArguments(run, this.host) : failure(run, () => new ShutDown())
     if (refused !== undefined) this.outcomes.settleWith(run, refused)
     return refused === undefined
   }
@@ -238,9 +259,9 @@ export class Scheduler {
     }
   }
 
-  /** Lets a run wait, with arguments that are its own; ends it if they cannot be copied. */
+  /** Lets a run wait, accepted; ends it if what it is to move cannot be had. */
   private enqueue(run: Run, list: RunList): void {
-    const refused = copyArguments(run)
+    const refused = takeOver(run)
     if (refused !== undefined) return this.outcomes.settleWith(run, refused)
     run.state = Queued
     list.push(run)
@@ -276,12 +297,19 @@ export class Scheduler {
     this.recycling?.onFree(thread)
   }
 
+  /** Whether tasks wait for that thread, and no other can be had for them. */
+  private isNeeded({ lease }: PoolThread): boolean {
+    if (lease !== undefined) return lease.hasWaiting()
+    return this.queue.size + this.waiting.size > 0 && this.threads.idleCount + this.threads.startable === 0
+  }
+
   /** Puts what the thread has not claimed back to the head of the queue, in its order. */
   private takeBack(thread: PoolThread, died?: ThreadExit): void {
     const outcomes: Array<readonly [Run, Outcome]> = []
     for (const run of this.dispatcher.takeBack(thread)) {
-      if (died !== undefined && ++run.detailed().losses >= maxLosses) {
-        outcomes.push([run, lostWith(run, this.options.resourceLimits, died)])
+      const lost = died ?? (run === thread.wedgedOn ? neverTaken(maxLosses) : undefined)
+      if (lost !== undefined && ++run.detailed().losses >= maxLosses) {
+        outcomes.push([run, lostWith(run, this.options.resourceLimits, lost)])
       } else if (thread.lease !== undefined || run.transfer !== undefined) {
         // The state it was for, or the buffers it was sent with, are gone with the thread.
         outcomes.push([run, lostWith(run, this.options.resourceLimits, died ?? terminated)])
@@ -309,7 +337,7 @@ export class Scheduler {
     this.queueTimeLimits.forget(run)
     run.state = Assigned
     run.thread = thread
-    run.details!.onGranted!(thread)
+    this.outcomes.call(run.task.name, run.details!.onGranted!, thread)
   }
 
   /** Ends a lease; its thread, if it is still there, takes other tasks again. */
@@ -323,8 +351,13 @@ export class Scheduler {
   }
 
   /** Makes a run for a leased thread, or ends it. */
-  makeLeasedRun(task: ResolvedTask, args: Array<unknown>, onEnd: (exit: RunExit, run: Run) => void): Run | undefined {
-    const run = this.makeRun(task, args, onEnd, undefined)
+  makeLeasedRun(
+    task: ResolvedTask,
+    args: Array<unknown>,
+    onEnd: (exit: RunExit, run: Run) => void,
+    details?: RunDetails
+  ): Run | undefined {
+    const run = this.makeRun(task, args, onEnd, details)
     return this.prepare(run) ? run : undefined
   }
 
@@ -337,11 +370,6 @@ export class Scheduler {
       this.free(thread)
     }
     this.updateKeepAlive()
-  }
-
-  /** Cancels a call that waits for its lease's thread, because the pool shuts down. */
-  cancelQueued(run: Run): void {
-    this.shutdown?.cancel(run)
   }
 
   /** Ends a run that no thread will take. */
@@ -380,45 +408,24 @@ export class Scheduler {
     }
   }
 
-  private onTimeLimit(run: Run): void {
-    const thread = run.thread!
-    if (thread.thread.link === undefined) return this.ladder.climb(run, "TimeLimit")
-    // Only a message tells that it has ended, and a late timer comes before those that have arrived.
-    this.host.nextTurn(() => {
-      this.results.flush()
-      if (run.state === Assigned && run.thread === thread) this.ladder.climb(run, "TimeLimit")
-    })
-  }
-
-  /** It may have ended just now, without a message yet. */
-  private onGraceOver(run: Run, thread: PoolThread): void {
-    this.results.collect(thread)
-    // Before its thread can be terminated, which must not be in another task by then.
-    this.takeBack(thread)
-    if (controlBlock.isClaimed(thread.control, run.sequence)) this.threads.terminate(thread)
-    else this.pump()
-  }
-
   /** Second step: the end of the thread. What it has not claimed runs elsewhere (C4). */
-  private onTerminating(thread: PoolThread): void {
+  private onTerminating(thread: PoolThread, previous: ThreadState): void {
     const { running } = thread
+    if (previous === "Retiring" && !thread.released) {
+      this.onEvent({ _tag: "ReleaseCut", threadId: thread.thread.threadId })
+    }
     // One that is over already was interrupted, or given up, while its module loaded: nobody stops it now.
     if (running !== undefined && running.state !== Done) {
       this.shutdown?.report.terminated.push(running.task.name)
-      this.tellStop("Terminated", running, thread, running.stop ?? "Shutdown")
+      this.ladder.count("Terminated", running, thread, running.stop ?? "Shutdown")
     }
     this.takeBack(thread)
     this.pump()
   }
 
-  private tellStop(step: StopStep, run: Run, thread: PoolThread, by: StopBy): void {
-    this.stops[step]++
-    this.onEvent({ _tag: "Stop", step, by, threadId: thread.thread.threadId, task: run.task.name })
-  }
-
   /** Third step: the thread sits in native code, and its caller goes on without it. */
   private onAbandoned(thread: PoolThread): void {
-    this.stops.Abandoned++
+    this.ladder.stops.Abandoned++
     this.results.flush()
     this.results.collect(thread)
     const { running } = thread
@@ -436,6 +443,7 @@ export class Scheduler {
   // ---------------------------------------------------------------------------
 
   private onReady(thread: PoolThread, preloadFailures: ReadonlyArray<protocol.PreloadFailure>): void {
+    this.lastNoThreads = undefined
     for (const { cause, module } of preloadFailures) {
       this.onEvent({ _tag: "PreloadFailed", module, cause: decode(cause, []) })
     }
@@ -447,6 +455,9 @@ export class Scheduler {
   }
 
   private onNoThreads(attempts: number, cause: unknown): void {
+    // Each task that comes now fails the same way: it is enough to say so once.
+    if (String(cause) !== this.lastNoThreads) this.onEvent({ _tag: "NoThreads", attempts, cause })
+    this.lastNoThreads = String(cause)
     if (this.threads.readyCount === 0) {
       for (const run of [...this.queue.toArray(), ...this.waiting.toArray()]) {
         if (run.list === undefined) continue
@@ -503,7 +514,10 @@ export class Scheduler {
       onReady({ _tag: "ShutDown" })
       return ignore
     }
-    const cancel = this.prewarmed.request(Math.min(count, this.options.maxThreads), onReady)
+    const cancel = this.prewarmed.request(
+      Math.min(count, this.options.maxThreads),
+      (failed) => this.outcomes.call("prewarm", onReady, failed)
+    )
     this.threads.start(this.queue.size)
     this.prewarmed.check()
     this.updateKeepAlive()
@@ -538,7 +552,7 @@ export class Scheduler {
         this.forgetForceShutdown?.()
         this.monitor.stop()
         this.updateKeepAlive()
-        this.onClosed?.(report)
+        if (this.onClosed !== undefined) this.outcomes.call("shutdown", this.onClosed, report)
       }
     })
     this.updateKeepAlive()
@@ -564,6 +578,3 @@ export class Scheduler {
 }
 
 const ignore = (): void => {}
-
-/** How a thread ends that is being terminated. */
-const terminated: ThreadExit = { exitCode: undefined, signal: undefined, outOfMemory: false, cause: undefined }

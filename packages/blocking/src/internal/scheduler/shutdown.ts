@@ -55,7 +55,7 @@ export class Shutdown {
     for (const run of this.queue.toArray()) {
       if (!run.task.mandatory) this.cancel(run)
     }
-    for (const thread of this.threads.all) thread.lease?.onClosing()
+    for (const thread of this.threads.all) thread.lease?.onClosing((run) => this.cancel(run))
     if (this.queue.size === 0) this.threads.endUnused()
   }
 

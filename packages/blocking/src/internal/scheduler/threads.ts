@@ -2,25 +2,14 @@
  * The threads of one pool: when one starts, retires or is ended, and which are idle.
  * What runs on them is the scheduler's business.
  */
-import type { ThreadExit, ThreadHost } from "../../ThreadHost.ts"
+import type { Thread, ThreadEvents, ThreadExit, ThreadHost, ThreadOptions } from "../../ThreadHost.ts"
 import * as protocol from "../wire/protocol.ts"
 import * as Version from "../wire/version.ts"
+import { CannotStart, isFinal } from "./cannotStart.ts"
+import type { ThreadsOptions } from "./options.ts"
 import { describeExit } from "./outcome.ts"
 import { PoolThread, type ThreadState } from "./poolThread.ts"
-import type { RecycleOptions } from "./recycling.ts"
-
-export interface ThreadsOptions {
-  readonly minThreads: number
-  readonly maxThreads: number
-  readonly keepAliveMillis: number
-  readonly graceMillis: number
-  readonly terminateMillis: number
-  readonly threadData: unknown
-  /** Urls of task modules. */
-  readonly preload: ReadonlyArray<string>
-  /** When threads are replaced; `undefined`: they never are. */
-  readonly recycle: RecycleOptions | undefined
-}
+import { afterEvents } from "./timers.ts"
 
 /** What the scheduler hears of its threads. */
 export interface ThreadsListener {
@@ -30,16 +19,16 @@ export interface ThreadsListener {
   /** It sent something that could not be read. */
   readonly onMessageError: (thread: PoolThread, error: unknown) => void
   /** It is about to be ended: the last moment to take back what it has not claimed. */
-  readonly onTerminating: (thread: PoolThread) => void
+  readonly onTerminating: (thread: PoolThread, previous: ThreadState) => void
   /** It could not be ended, and was left behind. */
   readonly onAbandoned: (thread: PoolThread) => void
   /** So many threads are stuck that those who get stuck now are not replaced. */
   readonly onStuckLimit: (stuck: number, places: number) => void
   /** It has ended; `previous` is the state in which it was. */
   readonly onEnded: (thread: PoolThread, exit: ThreadExit, previous: ThreadState) => void
-  /** A start failed; another is tried after a pause. */
+  /** A start failed; another is tried after a pause. Not told of the last: that is `onNoThreads`. */
   readonly onStartFailed: (attempt: number, cause: unknown) => void
-  /** So many starts failed in a row that waiting for a thread is pointless. */
+  /** So many starts failed in a row, or one in such a way, that waiting for a thread is pointless; none is on its way. */
   readonly onNoThreads: (attempts: number, cause: unknown) => void
   /** The pause after a failed start is over, or a stuck thread has ended: a start can succeed now. */
   readonly onRetry: () => void
@@ -53,6 +42,9 @@ const maxStartAttempts = 5
 
 /** Pause after the first failed start; doubled each time. Arbitrary. */
 const firstBackoffMillis = 50
+
+/** How long a retired thread may take to end, its output included, when its values are released. Arbitrary. */
+const exitMillis = 5000
 
 /** Pause after the last failed start, if no new task comes. Arbitrary. */
 const restMillis = 30_000
@@ -76,6 +68,10 @@ export class Threads {
   private failedStarts = 0
   /** The last of the attempts has failed, and no task has come since. */
   private resting = false
+  /** That no thread can be had, while it is not told: as long as one starts, nothing is lost. */
+  private untold: { readonly attempts: number; readonly cause: unknown } | undefined
+  /** Threads that take long to retire. They hold no place, so that no task waits for a release. */
+  private readonly slow = new Set<PoolThread>()
   private cancelBackoff: (() => void) | undefined
   private cancelKeepAlive: (() => void) | undefined
   private closing = false
@@ -95,23 +91,36 @@ export class Threads {
     return this.idle.length
   }
 
+  /** Those that have begun with a task. */
+  get busyCount(): number {
+    let count = 0
+    for (const thread of this.all) if (thread.busyWith !== undefined) count++
+    return count
+  }
+
   get readyCount(): number {
     return this.live - this.starting
   }
 
   /** Threads that are on their way or could be. */
   get startable(): number {
-    return this.starting + Math.max(0, this.places - this.all.size)
+    return this.starting + Math.max(0, this.places - this.placesTaken)
   }
 
   /**
-   * How many threads there can be, besides the stuck. As many stuck ones as the pool may
-   * have threads are replaced; each further one takes a place, until none is left. So a
-   * pool never has more than twice `maxThreads`, but for a replacement that gets stuck, too.
+   * How many threads there can be, besides those that hold no place: the stuck, and those
+   * that take long to retire. As many of them as the pool may have threads are replaced; each
+   * further one takes a place, until none is left. So a pool never has more than twice
+   * `maxThreads`, but for a replacement that gets stuck, too.
    */
   get places(): number {
     const { maxThreads } = this.options
-    return Math.max(0, Math.min(maxThreads, 2 * maxThreads - this.stuck.size))
+    return Math.max(0, Math.min(maxThreads, 2 * maxThreads - this.stuck.size - this.slow.size))
+  }
+
+  /** How many there are of those that hold one. */
+  get placesTaken(): number {
+    return this.all.size - this.slow.size
   }
 
   // ---------------------------------------------------------------------------
@@ -138,8 +147,9 @@ export class Threads {
     const { keepAliveMillis } = this.options
     const oldest = this.idle[0]
     if (this.closing || oldest === undefined || this.cancelKeepAlive !== undefined || this.live <= this.wanted) return
+    if (keepAliveMillis === Infinity) return
     const left = oldest.idleSince + keepAliveMillis - this.host.now()
-    this.cancelKeepAlive = this.after(Math.max(left, 1), () => {
+    this.cancelKeepAlive = this.host.schedule(Math.max(left, 1), () => {
       this.cancelKeepAlive = undefined
       const due = this.host.now() - keepAliveMillis
       while (this.idle.length > 0 && this.idle[0]!.idleSince <= due && this.live > this.wanted) {
@@ -161,18 +171,18 @@ export class Threads {
   /** Starts threads for so many tasks that wait, and up to the number wanted. */
   start(waiting: number): void {
     if (this.cancelBackoff !== undefined) {
-      // After the last attempt the pause is long, but a new task need not wait for its end.
-      if (!this.resting || waiting === 0) return
+      // After the last attempt the pause is long, but a new task that has no thread need not wait for its end.
+      if (!this.resting || waiting === 0 || this.live > 0) return
       this.cancelBackoff()
       this.cancelBackoff = undefined
     }
     this.resting = false
     const wanted = this.closing ? 0 : this.wanted
     while (
-      (this.live < wanted || this.starting < waiting) && this.all.size < this.places && this.startOne() !== undefined
+      (this.live < wanted || this.starting < waiting) && this.placesTaken < this.places && this.startOne() !== undefined
     );
     if ((waiting > 0 || this.awaited) && this.places === 0) {
-      this.startFailed(new Error(stuckEverywhere(this.stuck.size)))
+      this.startFailed(new CannotStart(stuckEverywhere(this.stuck.size)))
     }
   }
 
@@ -180,6 +190,8 @@ export class Threads {
   want(count: number): void {
     this.awaited = count > 0
     this.wanted = Math.max(this.options.minThreads, count)
+    // Fewer than before: those beyond may retire.
+    this.watchKeepAlive()
   }
 
   /** Starts a thread that will take the place of another, beyond the maximum until that one has retired. */
@@ -198,7 +210,7 @@ export class Threads {
       measureHeap: recycle !== undefined && recycle.heapBytes !== Infinity
     }
     try {
-      thread.thread = this.host.spawn({ ordinal: thread.ordinal, start, mayBlock: () => thread.mayBlock }, {
+      thread.thread = this.spawn({ ordinal: thread.ordinal, start, mayBlock: () => thread.mayBlock }, {
         onMessage: (message) => this.onMessage(thread, message as protocol.FromThread),
         onMessageError: (error) => {
           if (thread.state !== "Stuck" && thread.state !== "Ended") this.listener.onMessageError(thread, error)
@@ -213,27 +225,46 @@ export class Threads {
     this.all.add(thread)
     this.starting++
     this.live++
-    thread.setLadder(this.after(startTimeoutMillis, () => {
+    thread.setLadder(afterEvents(this.host, startTimeoutMillis, () => {
       this.terminate(thread)
       this.startFailed(new Error(`The thread did not report ready within ${startTimeoutMillis} ms`))
     }))
     return thread
   }
 
+  /** Threads of no request: what they report carries nothing of the one for which they were started. */
+  private spawn(options: ThreadOptions, events: ThreadEvents): Thread {
+    const { host } = this
+    return host.detached === undefined ? host.spawn(options, events) : host.detached(() => host.spawn(options, events))
+  }
+
   private startFailed(cause: unknown): void {
     // Threads that were started together and fail together are one attempt.
-    if (this.cancelBackoff !== undefined) return
-    const attempt = ++this.failedStarts
-    this.listener.onStartFailed(attempt, cause)
-    const last = attempt >= maxStartAttempts
-    if (last) this.failedStarts = 0
-    this.resting = last
-    const delay = last ? restMillis : firstBackoffMillis * 2 ** (attempt - 1)
-    this.cancelBackoff = this.after(delay, () => {
-      this.cancelBackoff = undefined
-      this.listener.onRetry()
-    })
-    if (last) this.listener.onNoThreads(attempt, cause)
+    if (this.cancelBackoff === undefined) {
+      const attempts = ++this.failedStarts
+      const last = attempts >= maxStartAttempts || isFinal(cause)
+      if (last) {
+        this.failedStarts = 0
+        this.untold = { attempts, cause }
+      } else {
+        this.listener.onStartFailed(attempts, cause)
+      }
+      this.resting = last
+      const delay = last ? restMillis : firstBackoffMillis * 2 ** (attempts - 1)
+      this.cancelBackoff = this.host.schedule(delay, () => {
+        this.cancelBackoff = undefined
+        this.listener.onRetry()
+      })
+    }
+    this.tellNoThreads()
+  }
+
+  /** Gives up when the last attempt has failed and nothing starts any more. */
+  private tellNoThreads(): void {
+    const { untold } = this
+    if (untold === undefined || this.starting > 0) return
+    this.untold = undefined
+    this.listener.onNoThreads(untold.attempts, untold.cause)
   }
 
   /** The thread has ended a task: it was not its start that failed. */
@@ -245,6 +276,7 @@ export class Threads {
   private onMessage(thread: PoolThread, message: protocol.FromThread): void {
     // A body can post on the thread's port, too: what is not ours is nobody's.
     if (thread.state === "Stuck" || thread.state === "Ended" || !Array.isArray(message)) return
+    if (message[0] === protocol.Released) return this.onReleased(thread)
     if (message[0] !== protocol.Ready) return this.listener.onMessage(thread, message)
     if (thread.state !== "Starting") return
     thread.state = "Ready"
@@ -252,6 +284,7 @@ export class Threads {
     thread.clearLadder()
     this.starting--
     this.listener.onReady(thread, message[1])
+    this.tellNoThreads()
   }
 
   // ---------------------------------------------------------------------------
@@ -264,23 +297,34 @@ export class Threads {
     if (this.idle.includes(thread)) this.retire(thread)
   }
 
-  /** Lets an idle thread release its values and end; the ladder sees to it that it does. */
+  /** Lets an idle thread release its values and end. It has all the time that it needs, until the pool shuts down. */
   retire(thread: PoolThread): void {
     this.takeFromIdle(thread)
     this.live--
     thread.state = "Retiring"
-    thread.setLadder(this.after(this.options.graceMillis, () => this.terminate(thread)))
+    thread.setLadder(afterEvents(this.host, this.options.graceMillis, () => {
+      this.slow.add(thread)
+      this.listener.onRetry()
+    }))
     thread.thread.post([protocol.Retire], undefined)
+  }
+
+  /** It has nothing more to do, and ends by itself unless a task has left something open. */
+  private onReleased(thread: PoolThread): void {
+    if (thread.state !== "Retiring") return
+    thread.released = true
+    thread.setLadder(afterEvents(this.host, exitMillis, () => this.terminate(thread)))
   }
 
   /** Ends a thread wherever it is, and abandons it if that has no effect in time. */
   terminate(thread: PoolThread): void {
     if (thread.state === "Terminating" || thread.state === "Stuck" || thread.state === "Ended") return
+    const previous = thread.state
     this.uncount(thread)
     thread.state = "Terminating"
-    thread.setLadder(this.after(this.options.terminateMillis, () => this.abandon(thread)))
+    thread.setLadder(afterEvents(this.host, this.options.terminateMillis, () => this.abandon(thread)))
     thread.thread.terminate()
-    this.listener.onTerminating(thread)
+    this.listener.onTerminating(thread, previous)
   }
 
   /** Gives up a thread that sits in native code: it holds no place in the pool any more. */
@@ -320,6 +364,7 @@ export class Threads {
 
   /** Takes a thread out of the counts of its state. */
   private uncount(thread: PoolThread): void {
+    this.slow.delete(thread)
     if (thread.state === "Starting") this.starting--
     if (thread.state === "Starting" || thread.state === "Ready") this.live--
     this.takeFromIdle(thread)
@@ -340,16 +385,8 @@ export class Threads {
       if (thread.state === "Starting") this.terminate(thread)
     }
   }
-
-  private after(delayMillis: number, callback: () => void): () => void {
-    return after(this.host, delayMillis, callback)
-  }
 }
 
 const stuckEverywhere = (count: number): string =>
   `${count} threads are stuck in native code, and no more are started before one of them has ended. ` +
   "Processes can be killed where threads cannot: consider process isolation for these tasks"
-
-/** A timer that an infinite delay never starts. */
-export const after = (host: ThreadHost, delayMillis: number, callback: () => void): () => void =>
-  delayMillis === Infinity ? () => {} : host.schedule(delayMillis, callback)

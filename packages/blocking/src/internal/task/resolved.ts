@@ -2,13 +2,13 @@
  * A task with its options in the scheduler's own terms: milliseconds, defaults
  * filled in, schemas compiled. Resolved once for each `Task` value.
  */
-import * as Duration from "effect/Duration"
-import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
 import { isTask, type Task, TaskDefinitionError, type TaskOptions } from "../../Task.ts"
 import { describe } from "../wire/cloneable.ts"
 import { type HostCodec, hostCodec } from "../wire/codec.ts"
 import type { ErrorClass } from "../wire/thrown.ts"
-import { optionsProblem } from "./optionsProblem.ts"
+import { described, millis, oneOf, validator } from "./options.ts"
 
 export interface ResolvedTask {
   readonly name: string
@@ -23,16 +23,21 @@ export interface ResolvedTask {
   readonly codec: HostCodec | undefined
 }
 
-const optionNames = Object.keys(
+const isClass = (value: unknown): value is ErrorClass => typeof value === "function"
+
+const validate = validator(
   {
-    timeLimit: true,
-    queueTimeLimit: true,
-    onInterrupt: true,
-    gracePeriod: true,
-    mandatory: true,
-    errors: true,
-    attributes: true
-  } satisfies Record<keyof TaskOptions, true>
+    timeLimit: Schema.optional(millis()),
+    queueTimeLimit: Schema.optional(millis()),
+    onInterrupt: Schema.optional(oneOf("stop", "wait", "abandon")),
+    gracePeriod: Schema.optional(millis()),
+    mandatory: Schema.optional(described(Schema.Boolean, "true or false")),
+    errors: Schema.optional(described(Schema.Array(Schema.declare(isClass)), "an array of classes")),
+    attributes: Schema.optional(described(
+      Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Number, Schema.Boolean, Schema.Undefined])),
+      "an object of strings, numbers and booleans"
+    ))
+  } satisfies Record<keyof TaskOptions, unknown>
 )
 
 const resolved = new WeakMap<object, ResolvedTask>()
@@ -49,44 +54,21 @@ export const resolve = <Args extends ReadonlyArray<unknown>, A, E>(task: Task<Ar
 
 const make = <Args extends ReadonlyArray<unknown>, A, E>(task: Task<Args, A, E>): ResolvedTask => {
   const { module, name, options, schemas } = task
-  const problem = optionsProblem(options, optionNames)
-  if (problem !== undefined) throw new TaskDefinitionError(`Task "${name}" ${problem.message} (${module})`)
-  const onInterrupt = options.onInterrupt ?? "stop"
-  if (onInterrupt !== "stop" && onInterrupt !== "wait" && onInterrupt !== "abandon") {
-    throw new TaskDefinitionError(
-      `Task "${name}" has onInterrupt ${describe(onInterrupt)}: it must be "stop", "wait" or "abandon" (${module})`
-    )
+  const validated = validate(options)
+  if (Result.isFailure(validated)) {
+    const { actual, expected, message, option } = validated.failure
+    const what = message ?? `has ${option} ${describe(actual)}: it must be ${expected}`
+    throw new TaskDefinitionError(`Task "${name}" ${what} (${module})`)
   }
-  const mandatory = options.mandatory ?? false
-  if (typeof mandatory !== "boolean") {
-    throw new TaskDefinitionError(
-      `Task "${name}" has mandatory ${describe(mandatory)}: it must be true or false (${module})`
-    )
-  }
-  const errors = options.errors ?? []
-  if (!Array.isArray(errors) || !errors.every((error) => typeof error === "function")) {
-    throw new TaskDefinitionError(
-      `Task "${name}" has errors ${describe(errors)}: it must be an array of classes (${module})`
-    )
-  }
-  const millis = (option: "timeLimit" | "queueTimeLimit" | "gracePeriod"): number | undefined => {
-    const input = options[option]
-    if (input === undefined) return undefined
-    const duration = Number.isNaN(input) ? undefined : Option.getOrUndefined(Duration.fromInput(input))
-    if (duration === undefined || Duration.isNegative(duration)) {
-      throw new TaskDefinitionError(
-        `Task "${name}" has ${option} ${describe(input)}: it must be a duration such as "2 seconds" (${module})`
-      )
-    }
-    return Duration.toMillis(duration)
-  }
+  const { errors = [], gracePeriod, mandatory = false, onInterrupt = "stop", queueTimeLimit, timeLimit } =
+    validated.success
   return {
     name,
     module,
-    timeLimitMillis: millis("timeLimit"),
-    queueTimeLimitMillis: millis("queueTimeLimit"),
+    timeLimitMillis: timeLimit,
+    queueTimeLimitMillis: queueTimeLimit,
     onInterrupt,
-    graceMillis: millis("gracePeriod"),
+    graceMillis: gracePeriod,
     mandatory,
     errors,
     codec: schemas === undefined ? undefined : hostCodec(schemas)

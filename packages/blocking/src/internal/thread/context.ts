@@ -7,6 +7,7 @@
  *
  * Pool threads load this file: it imports nothing at run time but the version.
  */
+import type { BodyContext } from "../../ThreadRunner.ts"
 import type { TaskSchemas } from "../wire/codec.ts"
 import * as Version from "../wire/version.ts"
 
@@ -17,7 +18,7 @@ export interface Registration {
   readonly schemas: TaskSchemas | undefined
 }
 
-export interface ThreadContext {
+export interface ThreadContext extends BodyContext {
   /** Of the copy that has made it. */
   readonly version: Version.Version
   /** Whether a pool has started this thread: known before its loop runs. */
@@ -28,17 +29,10 @@ export interface ThreadContext {
   clone: (value: unknown) => unknown
   /** What the module now being evaluated has registered; emptied when its job ends. */
   readonly evaluating: Set<string>
-  /** The control block in a pool thread, `undefined` elsewhere. */
-  control: Int32Array | undefined
-  /** Called before the stop flag is looked at: brings the control block up to date, where its memory is not shared. */
-  refresh: (() => void) | undefined
   /** Sequence number of the running body, 0 for none. */
   current: number
-  threadData: unknown
-  /** Values of `Task.threadLocal`, by what gives them. */
-  locals: Map<unknown, { readonly value: unknown }>
-  /** Releases of `Task.threadLocal` values, oldest first. */
-  releases: Array<() => void>
+  /** What the running body has marked by `Task.move`. */
+  moved: Set<object> | undefined
 }
 
 declare const structuredClone: (value: unknown) => unknown
@@ -81,6 +75,7 @@ export const threadContext: ThreadContext = slot[key] ??= {
   control: undefined,
   refresh: undefined,
   current: 0,
+  moved: undefined,
   threadData: undefined,
   locals: new Map(),
   releases: []
@@ -89,13 +84,10 @@ export const threadContext: ThreadContext = slot[key] ??= {
 /** Why this copy cannot work in this thread: one of another version has come first. */
 export const conflict: string | undefined = Version.conflict(Version.current, threadContext.version)
 
-/** What differs between threads that are simulated in one. */
-export type SimulatedContext = Pick<ThreadContext, "control" | "refresh" | "threadData" | "locals" | "releases">
-
-/** Calls a function in the context of a simulated thread, in the run with that sequence number. */
-export const within = <A>(simulated: SimulatedContext, sequence: number, f: () => A): A => {
+/** Calls a function in the context of one of several threads that share a JavaScript thread, in the run with that sequence number. */
+export const within = <A>(own: BodyContext, sequence: number, f: () => A): A => {
   const { control, current, locals, refresh, releases, threadData } = threadContext
-  Object.assign(threadContext, simulated, { current: sequence })
+  Object.assign(threadContext, own, { current: sequence })
   try {
     return f()
   } finally {

@@ -2,14 +2,15 @@
  * The loop of a pool thread: takes tasks from the port, runs their bodies, and sends
  * back what became of them.
  */
-import type { ThreadPlatform, ThreadRunner } from "../../ThreadRunner.ts"
+import type { BodyContext, BodyStrategy, ThreadPlatform, ThreadRunner } from "../../ThreadRunner.ts"
 import { compact, findUncloneable, NotCloneableError } from "../wire/cloneable.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
-import { takeMoved } from "../wire/moved.ts"
+import { findMoved, transferables, transferring } from "../wire/moved.ts"
 import * as protocol from "../wire/protocol.ts"
 import { encodeFailure, encodeThrown } from "../wire/thrown.ts"
 import * as Version from "../wire/version.ts"
-import { conflict, type Registration, type SimulatedContext, threadContext, within } from "./context.ts"
+import { wholeThread } from "./bodies.ts"
+import { conflict, type Registration, threadContext } from "./context.ts"
 import { UncaughtErrors } from "./uncaught.ts"
 
 /** How long a result may wait for the ones behind it before the scheduler is told. Arbitrary: well under a timer tick. */
@@ -39,15 +40,9 @@ export const start = (platform: ThreadPlatform): ThreadRunner => {
   const refusal = Version.conflict(Version.current, version) ?? conflict
   if (refusal !== undefined) throw new Error(refusal)
   const control = controlBlock.view(memory)
-  let simulated: SimulatedContext | undefined
-  if (platform.simulation === undefined) {
-    threadContext.control = control.int32
-    threadContext.threadData = threadData
-  } else {
-    const { onCheck } = platform.simulation
-    simulated = { control: control.int32, refresh: onCheck, threadData, locals: new Map(), releases: [] }
-  }
-  const runner = new Runner(platform, control, measureHeap, simulated)
+  const bodies = platform.bodies ?? wholeThread
+  const context = bodies.begin(control.int32, threadData)
+  const runner = new Runner(platform, control, measureHeap, bodies, context)
   runner.preload(preload).catch(runner.abort)
   return runner
 }
@@ -70,20 +65,22 @@ class Runner implements ThreadRunner {
   private readonly platform: ThreadPlatform
   private readonly control: controlBlock.ControlBlock
   private readonly measureHeap: boolean
-  /** Its context, if it is not the whole JavaScript thread's. */
-  private readonly simulated: SimulatedContext | undefined
+  private readonly bodies: BodyStrategy
+  private readonly context: BodyContext
   private readonly uncaught: UncaughtErrors
 
   constructor(
     platform: ThreadPlatform,
     control: controlBlock.ControlBlock,
     measureHeap: boolean,
-    simulated: SimulatedContext | undefined
+    bodies: BodyStrategy,
+    context: BodyContext
   ) {
     this.platform = platform
     this.control = control
     this.measureHeap = measureHeap
-    this.simulated = simulated
+    this.bodies = bodies
+    this.context = context
     this.uncaught = new UncaughtErrors((message) => platform.post(message, undefined), platform.now)
   }
 
@@ -140,8 +137,8 @@ class Runner implements ThreadRunner {
     }
   }
 
-  // Works off the inbox. Only a module that has to be loaded interrupts it: then the
-  // loop goes on when that has ended, and messages that arrive meanwhile wait.
+  // Works off the inbox. Only a module that has to be loaded and a body that is not admitted
+  // yet interrupt it: then the loop goes on afterwards, and messages that arrive meanwhile wait.
   private serve(): void {
     this.serving = true
     while (true) {
@@ -171,11 +168,11 @@ class Runner implements ThreadRunner {
       args ??= controlBlock.argumentsOf(this.control, sequence)!
       if (entry.state === "unknown") {
         this.tell()
-        this.resolve(entry).then(() => this.execute(sequence, entry, args)).then(() => this.serve()).catch(this.abort)
+        this.resolve(entry).then(() => this.serveAfter(this.execute(sequence, entry, args))).catch(this.abort)
         return
       }
-      // Nothing to wait for: a simulated thread, which can be held, resolves each of its entries.
-      this.execute(sequence, entry, args)
+      const admitted = this.execute(sequence, entry, args)
+      if (admitted !== undefined) return this.serveAfter(admitted)
     }
     if (this.measureHeap) controlBlock.setHeap(this.control, this.platform.heapUsed())
     this.tell()
@@ -183,7 +180,12 @@ class Runner implements ThreadRunner {
     if (this.retiring) this.retire()
   }
 
-  /** Runs a task, or passes on what has to be waited for before it has run. */
+  private serveAfter(admitted: Promise<void> | undefined): void {
+    if (admitted === undefined) this.serve()
+    else admitted.then(() => this.serve()).catch(this.abort)
+  }
+
+  /** Runs a task. A promise: it has not run before that resolves. */
   private execute(sequence: number, entry: Entry, args: Array<unknown>): Promise<void> | undefined {
     if (entry.state === "failed") {
       // The next task of this module tries again: the failure may have been passing.
@@ -202,30 +204,26 @@ class Runner implements ThreadRunner {
       return undefined
     }
     this.lastTask = entry.name
-    const { simulation } = this.platform
-    if (simulation !== undefined) {
-      // Another body may be given for the next run.
-      entry.state = "unknown"
-      const { run } = entry
-      const held = simulation.onBody(entry.module, entry.name)
-      if (held !== undefined) {
-        return held.then((reason) => {
-          if (reason === undefined) this.call(sequence, run, args, startedAt)
-          else this.post(sequence, protocol.Injected, reason, startedAt)
-        })
-      }
+    const { run } = entry
+    if (!this.bodies.reused) entry.state = "unknown"
+    const admitted = this.bodies.admit(entry.module, entry.name)
+    if (admitted !== undefined) {
+      return admitted.then((reason) => {
+        if (reason === undefined) this.call(sequence, run, args, startedAt)
+        else this.post(sequence, protocol.Injected, reason, startedAt)
+      })
     }
-    this.call(sequence, entry.run, args, startedAt)
+    this.call(sequence, run, args, startedAt)
     return undefined
   }
 
   private call(sequence: number, run: Entry["run"], args: Array<unknown>, startedAt: number): void {
-    const { simulated } = this
     threadContext.current = sequence
+    threadContext.moved = undefined
     let status = protocol.Succeeded
     let value: unknown
     try {
-      value = simulated === undefined ? run(args) : within(simulated, sequence, () => run(args))
+      value = this.bodies.call(sequence, run, args)
       threadContext.current = 0
       if (controlBlock.keep(this.control, sequence, value)) {
         const now = this.platform.now()
@@ -273,12 +271,27 @@ class Runner implements ThreadRunner {
     controlBlock.willPost(this.control, sequence)
     controlBlock.end(this.control, sequence, startedAt, this.platform.now())
     this.untoldSince = 0
+    const { moved } = threadContext
+    threadContext.moved = undefined
+    const values = moved === undefined ? undefined : findMoved(value, moved)
+    const message = [protocol.Progress, sequence, status, value] as const
     try {
-      this.platform.post([protocol.Progress, sequence, status, value], takeMoved(value))
+      this.platform.post(message, values && transferables(values))
     } catch (error) {
+      // Not all of it can be transferred: the rest is copied.
+      if (values !== undefined && this.tryPost(message, transferring(values))) return
       const found = findUncloneable(value, "result", threadContext.clone) ?? { path: "result", detail: String(error) }
       const uncloneable: protocol.NotCloneableValue = { side: "success", ...found }
       this.platform.post([protocol.Progress, sequence, protocol.NotCloneable, uncloneable], undefined)
+    }
+  }
+
+  private tryPost(message: protocol.ProgressMessage, transfer: Array<object>): boolean {
+    try {
+      this.platform.post(message, transfer)
+      return true
+    } catch {
+      return false
     }
   }
 
@@ -301,8 +314,8 @@ class Runner implements ThreadRunner {
       return
     }
     try {
-      const stub = this.platform.simulation?.stub(entry.module, entry.name)
-      entry.run = await bodyOf(stub === undefined ? registration : { ...registration, body: stub })
+      const body = this.bodies.find(entry.module, entry.name, registration.body)
+      entry.run = await callable(body, registration.schemas)
       entry.state = "ready"
     } catch (error) {
       entry.failure = { cause: encodeThrown(error, threadContext.clone), names: Array.from(registered!.keys()) }
@@ -331,18 +344,17 @@ class Runner implements ThreadRunner {
   }
 
   private retire(): void {
-    const { simulated } = this
-    const { releases } = simulated ?? threadContext
+    const { releases } = this.context
     while (releases.length > 0) {
       const release = releases.pop()!
       try {
-        if (simulated === undefined) release()
-        else within(simulated, 0, release)
+        this.bodies.call(0, release, noArguments)
       } catch (error) {
         this.onUncaught(error)
       }
     }
     this.uncaught.flush()
+    this.platform.post([protocol.Released], undefined)
     this.platform.exit()
   }
 }
@@ -357,7 +369,10 @@ const unloaded = (): never => {
 const effectBlockingBody = (body: (...args: Array<unknown>) => unknown, args: ReadonlyArray<unknown>): unknown =>
   body(...args)
 
-const bodyOf = async ({ body, schemas }: Registration): Promise<Entry["run"]> => {
+const callable = async (
+  body: Registration["body"],
+  schemas: Registration["schemas"]
+): Promise<Entry["run"]> => {
   const call = body as (...args: Array<unknown>) => unknown
   if (schemas === undefined) return (args) => effectBlockingBody(call, args)
   // The task's module has loaded `effect/Schema` already: no other thread pays for it.
@@ -382,6 +397,8 @@ const isStopRequest = (thrown: unknown): boolean => {
     return false
   }
 }
+
+const noArguments: Array<unknown> = []
 
 /** Where a message has the first posted arguments. */
 const firstPosted = 3

@@ -83,10 +83,14 @@ export const view = (memory: SharedArrayBuffer): ControlBlock => ({
 
 export const nextSequence = (sequence: number): number => plus(sequence, 1)
 
-/** The sequence number of what was sent `count` tasks later. */
+/**
+ * The sequence number of what was sent `count` tasks later. After the last comes the first
+ * that is no smaller than `capacity`: it has the cell behind that of the last, so that those
+ * which are out at once never share one, and it is not 0.
+ */
 export const plus = (sequence: number, count: number): number => {
   const sum = sequence + count
-  return sum > lastSequence ? sum - lastSequence : sum
+  return sum > lastSequence ? sum - lastSequence - 1 + capacity : sum
 }
 
 /** Whether a task was sent no later than another, for any two that can be out at once. */
@@ -102,12 +106,12 @@ export const offer = (
   { float64, int32 }: ControlBlock,
   sequence: number,
   task: number,
-  args: ReadonlyArray<unknown>
+  args: ReadonlyArray<unknown> | Uint8Array
 ): boolean => {
   const index = sequence % capacity
   const count = args.length
   let shape = Posted
-  if (count <= maxArguments) {
+  if (count <= maxArguments && Array.isArray(args)) {
     // The count, plus one, in the lowest bits: no arguments are not the same as posted ones.
     shape = count + 1
     for (let i = 0; i < count; i++) {

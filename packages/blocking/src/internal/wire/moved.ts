@@ -1,56 +1,150 @@
 /**
- * Values marked by `Task.move` and not yet sent: they are moved by the message that carries them.
+ * Values that are moved instead of copied. `Task.move` gives a stand-in of the value, which
+ * the call carries: nothing else knows of the mark, so it cannot be forgotten by a refusal,
+ * nor be met by another call.
  *
- * The marks hang on `globalThis`, because two copies of this package can meet in one thread.
+ * Pool threads load this file: it imports nothing heavy.
  */
+import { isPlain } from "./cloneable.ts"
 
-interface Moved {
-  readonly values: WeakSet<object>
-  /** How many marks are out: while it is 0, nothing has to be searched for them. */
-  count: number
+declare const structuredClone: <A>(value: A, options?: { readonly transfer: ReadonlyArray<object> }) => A
+
+const key = Symbol.for("effect-blocking/StandIns")
+
+/** Two copies of this package can meet in one thread: they know each other's stand-ins. */
+const slot = globalThis as { [key]?: WeakMap<object, object> }
+
+const standIns = slot[key] ??= new WeakMap()
+
+/** A stand-in can be read like the value. Nothing clones it: where it is not at the top, a failed clone tells that it is there. */
+const handler: ProxyHandler<object> = {
+  get: (value, name) => {
+    const found: unknown = Reflect.get(value, name, value)
+    return typeof found === "function" ? found.bind(value) : found
+  },
+  set: (value, name, part) => Reflect.set(value, name, part, value)
 }
 
-const key = Symbol.for("effect-blocking/Moved")
-
-const slot = globalThis as { [key]?: Moved }
-
-const marks: Moved = slot[key] ??= { values: new WeakSet(), count: 0 }
-
-/** Marks a value to be moved by the message that carries it. */
-export const markMoved = (value: object): void => {
-  if (marks.values.has(value)) return
-  marks.values.add(value)
-  marks.count++
+export const standIn = <A extends object>(value: A): A => {
+  // Marked twice is marked.
+  if (standIns.has(value)) return value
+  const made = new Proxy(value, handler) as A
+  standIns.set(made, value)
+  return made
 }
 
-/** Takes the marks of `Task.move` from a value and answers what its message has to transfer. */
-export const takeMoved = (value: unknown): Array<object> | undefined => {
-  if (marks.count === 0) return undefined
-  const found = new Set<object>()
-  try {
-    collect(value, found, new Set())
-  } catch {
-    // A value that cannot be looked into cannot be sent either, and that is told where it is sent.
-  }
-  return found.size === 0 ? undefined : Array.from(found)
+/** What a value stands in for; `undefined` if it is no stand-in. */
+export const movedValue = (value: unknown): object | undefined =>
+  typeof value === "object" && value !== null ? standIns.get(value) : undefined
+
+const transferable = (value: object): object => ArrayBuffer.isView(value) ? value.buffer : value
+
+/** Whether the value, a view of it or a buffer, has been moved before: it is empty. */
+export const isDetached = (value: object): boolean => {
+  const buffer = transferable(value)
+  return buffer instanceof ArrayBuffer && buffer.detached
 }
 
-const collect = (value: unknown, found: Set<object>, seen: Set<object>): void => {
-  if (typeof value !== "object" || value === null || seen.has(value)) return
+/** The stand-ins in a value, at any depth, by what they stand for. */
+export const findStandIns = (value: unknown, seen = new Set<object>(), found = new Set<object>()): Set<object> => {
+  if (typeof value !== "object" || value === null || seen.has(value)) return found
   seen.add(value)
-  if (marks.values.delete(value)) {
-    marks.count--
-    found.add(ArrayBuffer.isView(value) ? value.buffer : value)
-  } else if (ArrayBuffer.isView(value)) {
-    // Its elements are numbers: nothing to find.
-  } else if (Array.isArray(value) || value instanceof Set) {
-    for (const part of value) collect(part, found, seen)
-  } else if (value instanceof Map) {
-    for (const [key, part] of value) {
-      collect(key, found, seen)
-      collect(part, found, seen)
+  const moved = standIns.get(value)
+  if (moved !== undefined) found.add(moved)
+  else if (!ArrayBuffer.isView(value)) { for (const part of parts(value)) findStandIns(part, seen, found) }
+  return found
+}
+
+/** Those of the marked values that are in a value, at any depth. */
+export const findMoved = (
+  value: unknown,
+  marked: ReadonlySet<object>,
+  seen = new Set<object>(),
+  found = new Set<object>()
+): Set<object> => {
+  if (typeof value !== "object" || value === null || seen.has(value)) return found
+  seen.add(value)
+  if (marked.has(value)) found.add(value)
+  else if (!ArrayBuffer.isView(value)) { for (const part of parts(value)) findMoved(part, marked, seen, found) }
+  return found
+}
+
+const parts = (value: object): Iterable<unknown> =>
+  value instanceof Map ? [...value.keys(), ...value.values()] : value instanceof Set ? value : Object.values(value)
+
+/** The value with some of its parts, at any depth, replaced; what holds them is copied, and the value itself left as it is. */
+export const substitute = (
+  value: unknown,
+  replacement: (part: object) => object | undefined,
+  copies = new Map<object, unknown>()
+): unknown => {
+  if (typeof value !== "object" || value === null) return value
+  const replaced = replacement(value)
+  if (replaced !== undefined) return replaced
+  const known = copies.get(value)
+  if (known !== undefined) return known
+  const within = (part: unknown): unknown => substitute(part, replacement, copies)
+  if (Array.isArray(value)) {
+    const copy: Array<unknown> = []
+    copies.set(value, copy)
+    copy.length = value.length
+    for (const name of Object.keys(value)) copy[name as unknown as number] = within(value[name as unknown as number])
+    return copy
+  }
+  if (value instanceof Map) {
+    const copy = new Map<unknown, unknown>()
+    copies.set(value, copy)
+    for (const [name, part] of value) copy.set(within(name), within(part))
+    return copy
+  }
+  if (value instanceof Set) {
+    const copy = new Set<unknown>()
+    copies.set(value, copy)
+    for (const part of value) copy.add(within(part))
+    return copy
+  }
+  // An instance of a class that holds something to be replaced arrives as a plain object, as in any clone.
+  if (!isPlain(value) && findStandIns(value).size === 0) return value
+  const copy: object = {}
+  copies.set(value, copy)
+  for (const [name, part] of Object.entries(value)) {
+    Object.defineProperty(copy, name, { value: within(part), enumerable: true, configurable: true, writable: true })
+  }
+  return copy
+}
+
+/** What a message has to transfer for the values to be moved. */
+export const transferables = (values: Iterable<object>): Array<object> =>
+  Array.from(new Set(Array.from(values, transferable)))
+
+/**
+ * Those that a message can really transfer. Memory of WebAssembly and of some native addons
+ * cannot be: who moves what a codec returned does not know who allocated it, and it is
+ * copied instead.
+ */
+export const transferring = (values: Iterable<object>): Array<object> => transferables(values).filter(canTransfer)
+
+/** What no message can carry: a transfer that is refused because of it leaves everything where it was. */
+const unsendable = (): void => {}
+
+const canTransfer = (value: object): boolean => {
+  if (value instanceof ArrayBuffer && value.detached) return false
+  try {
+    structuredClone(unsendable, { transfer: [value] })
+    return true
+  } catch (error) {
+    // The list is looked at first: only when all of it can be transferred, the value is refused.
+    return String(error).includes("could not be cloned")
+  }
+}
+
+/** Leaves their owner without values that were copied where they should have been moved. */
+export const detach = (values: Iterable<object>): void => {
+  for (const value of transferring(values)) {
+    try {
+      structuredClone(undefined, { transfer: [value] })
+    } catch {
+      // It stays with its owner, who has a copy too many and nothing else.
     }
-  } else {
-    for (const name of Object.keys(value)) collect((value as Record<string, unknown>)[name], found, seen)
   }
 }

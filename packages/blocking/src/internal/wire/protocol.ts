@@ -7,8 +7,8 @@
  * at any time after `Ready`, with up to `controlBlock.capacity` tasks out at once;
  * `Retire` as the last message.
  * Thread to scheduler: `Ready` first, once; then `Progress` whenever tasks have ended,
- * at the latest when there is nothing left to do; `Uncaught` at any time; it exits after
- * `Retire`.
+ * at the latest when there is nothing left to do; `Uncaught` at any time; after `Retire`
+ * it sends `Released` and exits.
  */
 import type { EncodedValue } from "./thrown.ts"
 import type { Version } from "./version.ts"
@@ -31,6 +31,8 @@ export type ToThread =
 export const Ready = 0
 export const Progress = 1
 export const Uncaught = 2
+/** The values of `Task.threadLocal` are released: the thread ends. */
+export const Released = 3
 
 /**
  * Tasks have ended: the control block tells which. The last of them may have a result
@@ -50,6 +52,7 @@ export type FromThread =
   | readonly [tag: typeof Ready, preloadFailures: ReadonlyArray<PreloadFailure>]
   | ProgressMessage
   | UncaughtMessage
+  | readonly [tag: typeof Released]
 
 /** The `value` that follows is the body's result, as it arrives. */
 export const Succeeded = 0

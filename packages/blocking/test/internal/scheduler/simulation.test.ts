@@ -134,8 +134,9 @@ const simulate = (seed: number): void => {
           const run = calls.shift()
           if (run !== undefined) scheduler.submitTo(thread, run, calls)
         },
-        onClosing: () => {
-          for (const run of calls.toArray()) if (!run.task.mandatory) scheduler.cancelQueued(run)
+        hasWaiting: () => calls.size > 0,
+        onClosing: (cancel) => {
+          for (const run of calls.toArray()) if (!run.task.mandatory) cancel(run)
         },
         onLost: () => {
           lost = true
@@ -222,7 +223,7 @@ const simulate = (seed: number): void => {
       return
     }
     if (thread.terminated) return die(thread, 1)
-    if (thread.retired) return die(thread, 0)
+    if (thread.retired) return chance(0.3) ? thread.release() : die(thread, 0)
     if (chance(0.01)) die(thread, 7)
   }
 
@@ -253,8 +254,8 @@ const simulate = (seed: number): void => {
       lastSent = Math.max(...newlySent)
       newlySent = []
     }
-    // One can be there to replace another.
-    assert.isAtMost(scheduler.threads.all.size, maxThreads + (recycle === undefined ? 0 : 1))
+    // One can be there to replace another; those that take long to retire hold no place.
+    assert.isAtMost(scheduler.threads.placesTaken, maxThreads + (recycle === undefined ? 0 : 1))
     // What is taken back from threads had been let in before.
     assert.isAtMost(scheduler.queueDepth, queueCapacity + maxThreads + controlBlock.capacity * maxThreads)
   }

@@ -2,14 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { EventEmitter } from "node:events"
 import { createServer } from "node:http"
 import { Socket } from "node:net"
-import {
-  compact,
-  describe as describeValue,
-  findUncloneable,
-  isMutable,
-  snapshot
-} from "../../../src/internal/wire/cloneable.ts"
-import { markMoved, takeMoved } from "../../../src/internal/wire/moved.ts"
+import { compact, describe as describeValue, findUncloneable } from "../../../src/internal/wire/cloneable.ts"
 
 describe("cloneable", () => {
   it("S4: finds the first value that cannot cross, by its path", () => {
@@ -68,16 +61,6 @@ describe("cloneable", () => {
     )
   })
 
-  it("S3: marks are found at any depth, once, and only then", () => {
-    const [bytes, buffer] = [new Uint8Array(8), new ArrayBuffer(8)]
-    markMoved(bytes)
-    markMoved(bytes)
-    markMoved(buffer)
-    const values = [{ deep: [new Map([["k", bytes]])] }, new Set([buffer])]
-    assert.sameMembers(takeMoved(values)!, [bytes.buffer, buffer])
-    assert.isUndefined(takeMoved(values))
-  })
-
   it("S4: a view of a part is copied, a whole one and a shared one are not", () => {
     const whole = new Float64Array(4)
     assert.strictEqual(compact(whole), whole)
@@ -87,47 +70,5 @@ describe("cloneable", () => {
     assert.deepStrictEqual([Array.from(part), part.buffer.byteLength, part.constructor], [[2, 3], 16, Float64Array])
     const view = compact(new DataView(new ArrayBuffer(8), 4, 2)) as DataView
     assert.deepStrictEqual([view.byteLength, view.buffer.byteLength], [2, 2])
-  })
-
-  it("S3: a snapshot shares nothing that can be changed, and detaches what is moved", () => {
-    const object = { a: 1 }
-    const [copied] = snapshot([object, 1], undefined)
-    object.a = 2
-    assert.deepStrictEqual(copied, [{ a: 1 }, 1])
-    const bytes = new Uint8Array(4)
-    const [[moved], transfer] = snapshot([bytes], [bytes.buffer])
-    assert.strictEqual(bytes.byteLength, 0)
-    assert.deepStrictEqual(transfer, [(moved as Uint8Array).buffer])
-    assert.deepStrictEqual([1, "a", null, undefined, {}, () => {}, Symbol("s")].map(isMutable), [
-      false,
-      false,
-      false,
-      false,
-      true,
-      true,
-      true
-    ])
-  })
-
-  it("S3: a moved buffer is taken over without a clone, as a clone would have made it", () => {
-    const bytes = Uint8Array.of(1, 2, 3, 4)
-    const shorts = new Int16Array(bytes.buffer, 2, 1)
-    const [[plain, number], moved] = snapshot([shorts, 7], [bytes.buffer])
-    assert.strictEqual(bytes.byteLength, 0)
-    assert.strictEqual((plain as Int16Array).constructor, Int16Array)
-    assert.deepStrictEqual([...plain as Int16Array], [0x0403])
-    assert.strictEqual((plain as Int16Array).byteOffset, 2)
-    assert.strictEqual(number, 7)
-    assert.deepStrictEqual(moved, [(plain as Int16Array).buffer])
-
-    const buffer = Uint8Array.of(5).buffer
-    const [[whole], [listed]] = snapshot([buffer], [buffer]) as [[ArrayBuffer], [ArrayBuffer]]
-    assert.isTrue(buffer.detached)
-    assert.strictEqual(whole, listed)
-    assert.deepStrictEqual(new Uint8Array(whole), Uint8Array.of(5))
-
-    // A subclass crosses as what it extends.
-    const view = new class extends Uint8Array {}(2)
-    assert.strictEqual(Object.getPrototypeOf(snapshot([view], [view.buffer])[0][0]), Uint8Array.prototype)
   })
 })

@@ -82,23 +82,31 @@ describe("controlBlock", () => {
     }
   })
 
+  const lastSequence = 0x0fffffff
+
   it("an order between sequence numbers survives their wrap", () => {
     assert.isTrue(controlBlock.isUpTo(5, 5))
     assert.isTrue(controlBlock.isUpTo(5, 60))
     assert.isFalse(controlBlock.isUpTo(60, 5))
-    assert.isTrue(controlBlock.isUpTo(0x0fffffff, 3))
-    assert.isFalse(controlBlock.isUpTo(3, 0x0fffffff))
+    const after = controlBlock.plus(lastSequence, 3)
+    assert.isTrue(controlBlock.isUpTo(lastSequence, after))
+    assert.isFalse(controlBlock.isUpTo(after, lastSequence))
   })
 
-  it("sequence numbers start again before they leave 28 bits, and never are 0", () => {
-    let sequence = 0x0fffffff - 1
+  it("F5: those that are out at once never share a cell, across the wrap, and none is 0", () => {
     const cells = controlBlock.make()
-    for (const expected of [0x0fffffff, 1, 2]) {
-      sequence = controlBlock.nextSequence(sequence)
-      assert.strictEqual(sequence, expected)
-      assert.strictEqual(controlBlock.plus(0x0fffffff - 1, expected === 0x0fffffff ? 1 : expected + 1), expected)
-      controlBlock.offer(cells, sequence, 0, [])
-      assert.isTrue(controlBlock.claim(cells, sequence))
+    for (let before = 0; before <= controlBlock.capacity; before++) {
+      const first = lastSequence - before
+      let sequence = first - 1
+      for (let i = 0; i < controlBlock.capacity; i++) {
+        sequence = controlBlock.nextSequence(sequence)
+        assert.strictEqual(sequence, controlBlock.plus(first, i))
+        assert.isAbove(sequence, 0)
+        controlBlock.offer(cells, sequence, 0, [])
+      }
+      for (let i = 0; i < controlBlock.capacity; i++) {
+        assert.isTrue(controlBlock.claim(cells, controlBlock.plus(first, i)), `task ${i} of a batch from ${first}`)
+      }
     }
   })
 })
