@@ -6,7 +6,7 @@
  * Pool processes load this file.
  */
 import type { Socket } from "node:net"
-import { deserialize, serialize } from "node:v8"
+import { DefaultSerializer, deserialize } from "node:v8"
 
 /** Where a process has the pipe among its descriptors. */
 export const channelFd = 5
@@ -15,13 +15,14 @@ export const channelFd = 5
 const headerBytes = 8
 
 export const send = (socket: Socket, message: unknown): void => {
-  const bytes = serialize(message)
-  const header = Buffer.allocUnsafe(headerBytes)
-  header.writeDoubleLE(bytes.length)
-  socket.cork()
-  socket.write(header)
+  const serializer = new DefaultSerializer()
+  // Room for the length, in front of what it is the length of: one buffer, and one write.
+  serializer.writeDouble(0)
+  serializer.writeHeader()
+  serializer.writeValue(message)
+  const bytes = serializer.releaseBuffer()
+  bytes.writeDoubleLE(bytes.length - headerBytes, 0)
   socket.write(bytes)
-  socket.uncork()
 }
 
 export const receive = (socket: Socket, onMessage: (message: unknown) => void): void => {

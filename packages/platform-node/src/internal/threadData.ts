@@ -8,8 +8,8 @@ import type { MessagePort } from "node:worker_threads"
 /** In the `workerData` of a pool thread, under `ThreadRunner.poolThreadMark`. */
 export interface PoolThreadData {
   /** Only ours: what a body posts on `parentPort` is nobody's. */
-  port?: MessagePort
-  start?: unknown
+  readonly port: MessagePort
+  readonly start: unknown
 }
 
 /** The last message of a thread whose runner is broken: the cause of its exit. */

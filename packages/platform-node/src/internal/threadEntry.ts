@@ -9,17 +9,14 @@ import { sharedClock } from "./clock.ts"
 import { load } from "./load.ts"
 import { brokenBy, dropCondition, type PoolThreadData } from "./threadData.ts"
 
-const data = workerData[ThreadRunner.poolThreadMark] as PoolThreadData
-const { port, start } = data
-// `workerData` is there for tasks to read: the port is ours alone, and the mark stays.
-delete data.port
-delete data.start
-
+const { port, start } = workerData[ThreadRunner.poolThreadMark] as PoolThreadData
+// The port is ours alone, and who hands `workerData` on hands no mark on.
+delete workerData[ThreadRunner.poolThreadMark]
 dropCondition()
 
 // Taken before a body can replace them.
 const exit = process.exit.bind(process)
-const post = port!.postMessage.bind(port!)
+const post = port.postMessage.bind(port)
 
 const runner = ThreadRunner.start({
   start,
@@ -30,7 +27,7 @@ const runner = ThreadRunner.start({
   // The event loop ends with the port, unless a body left something open: then the
   // scheduler terminates the thread.
   exit: () => {
-    port!.close()
+    port.close()
     parentPort!.unref()
   },
   abort: (error) => {
@@ -42,9 +39,9 @@ const runner = ThreadRunner.start({
   }
 })
 
-port!.on("message", runner.onMessage)
+port.on("message", runner.onMessage)
 // Tasks that cannot be read here: the scheduler takes them back from a thread that ends.
-port!.on("messageerror", () => exit(1))
+port.on("messageerror", () => exit(1))
 process.on("uncaughtException", (error, origin) => {
   // A rejection is told by the listener below, whichever mode Node is in.
   if (origin === "uncaughtException") runner.onUncaught(error)
