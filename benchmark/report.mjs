@@ -69,6 +69,7 @@ const verdict = ({ atLeast, atMost, below, value }) => {
 }
 
 const budgetTable = (run, rows) => {
+  if (run.scale !== 1) return []
   const lines = Object.entries(rows).flatMap(([rowName, row]) => {
     if (!run.samples.some((sample) => sample.row === rowName)) return []
     const median = (name, key) => medianOf(valuesOf(run, rowName, name, key))

@@ -13,7 +13,7 @@ const own = {
   "@effect-blocking/vitest": "vitest"
 }
 
-const modules = ["child.mjs", "measure.mjs", "names.mjs", "contenders", "rows", "package.json"]
+const modules = ["best.mjs", "child.mjs", "measure.mjs", "names.mjs", "contenders", "rows", "package.json"]
 
 const installed = (name) => {
   const root = dirname(import.meta.dirname)

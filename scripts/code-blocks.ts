@@ -128,7 +128,10 @@ const runPrograms = async (programs: ReadonlyArray<Block>): Promise<void> => {
 const runTests = (tests: ReadonlyArray<Block>): void => {
   if (tests.length === 0) return
   const include = tests.map(({ file }) => relative(out, file).replaceAll("\\", "/"))
-  writeFileSync(join(out, "vitest.config.mjs"), `export default ${JSON.stringify({ test: { include } })}\n`)
+  writeFileSync(
+    join(out, "vitest.config.mjs"),
+    `export default ${JSON.stringify({ test: { include, silent: "passed-only" } })}\n`
+  )
   const { status } = spawnSync(process.execPath, [bin("vitest/vitest.mjs"), "run", "--root", out], { stdio: "inherit" })
   if (status !== 0) fail("a code block that is a test fails")
 }

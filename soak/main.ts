@@ -6,9 +6,11 @@
  *   npm run soak                    two minutes
  *   npm run soak -- --minutes 10
  *   npm run soak -- --seed 7        the same choices; what the threads do with them is theirs
+ *   npm run soak -- --brief         one line at the end, unless something is wrong
  *
  * The time is divided into generations, each with pools of its own, which are closed while
- * tasks are under way. Exits with 1 if a book does not balance.
+ * tasks are under way. Exits with 1 if a book does not balance, and is killed if it hangs. `.ci/run` runs 20 seconds
+ * with a fixed seed.
  */
 import { NodeBlocking } from "@effect-blocking/platform-node"
 import { Array as Arr, Cause, Effect, Exit, Fiber, Logger, Option, Scope } from "effect"
@@ -23,12 +25,18 @@ import { runInNewContext } from "node:vm"
 import * as tasks from "./tasks.ts"
 
 const { values: options } = parseArgs({
-  options: { minutes: { type: "string", default: "2" }, seed: { type: "string", default: `${Date.now() % 100_000}` } }
+  options: {
+    minutes: { type: "string", default: "2" },
+    seed: { type: "string", default: `${Date.now() % 100_000}` },
+    brief: { type: "boolean", default: false }
+  }
 })
 
 /** Submissions of one generation at most: cells of `runs`. */
 const capacity = 200_000
 const generationMillis = 4000
+/** How much longer than it was asked to the soak may take. Arbitrary: only a hang takes so long. */
+const patienceMillis = 120_000
 /** Callers that are busy at the same time. */
 const callers = 48
 
@@ -331,7 +339,8 @@ const generation = Effect.fnUntraced(function*(n: number) {
   const fibers = yield* Effect.forkChild(Effect.all([
     crowd(callers, threads, mix),
     crowd(4, processes, processMix),
-    getStuck(pools[0]!, books, directory),
+    // Windows has no named pipe of this kind.
+    process.platform === "win32" ? Effect.void : getStuck(pools[0]!, books, directory),
     recorded(books, (runs, index) => pools[2]!.run(tasks.hungry, runs, index))
   ], { concurrency: "unbounded" }))
   yield* Effect.sleep(generationMillis)
@@ -401,6 +410,7 @@ const program = Effect.gen(function*() {
     faults.push(...books.faults.map((text) => `generation ${n}: ${text}`))
     const sample = memory()
     samples.push(sample)
+    if (options.brief && books.faults.length === 0) continue
     console.log(
       `generation ${n}: ${books.submitted} tasks, heap ${sample.heap.toFixed(1)} MB, resident ${
         sample.rss.toFixed(0)
@@ -424,8 +434,15 @@ const program = Effect.gen(function*() {
   )
   if (resources.length > 0) faults.push(`left open: ${resources.join(", ")}`)
 
-  console.log(`\n${submitted} submitted, ${[...outcomes.values()].reduce((a, b) => a + b, 0)} told:`)
-  for (const [outcome, times] of [...outcomes].toSorted((a, b) => b[1] - a[1])) console.log(`  ${outcome}: ${times}`)
+  if (!outcomes.has("Succeeded")) faults.push("no task succeeded")
+
+  console.log(
+    `${submitted} submitted, ${[...outcomes.values()].reduce((a, b) => a + b, 0)} told, ` +
+      `${outcomes.get("Succeeded") ?? 0} succeeded`
+  )
+  if (!options.brief || faults.length > 0) {
+    for (const [outcome, times] of [...outcomes].toSorted((a, b) => b[1] - a[1])) console.log(`  ${outcome}: ${times}`)
+  }
   console.log(
     `heap ${first!.heap.toFixed(1)} MB in the first third, ${last!.heap.toFixed(1)} MB in the last; ` +
       `resident ${first!.rss.toFixed(0)} and ${last!.rss.toFixed(0)} MB`
@@ -436,6 +453,12 @@ const program = Effect.gen(function*() {
   }
   console.log("The books balance.")
 })
+
+// By a signal: a thread that is stuck in native code would keep the process from its exit.
+setTimeout(() => {
+  console.log("The soak hangs: a generation or its shutdown has not ended.")
+  process.kill(process.pid, "SIGKILL")
+}, Number(options.minutes) * 60_000 + patienceMillis).unref()
 
 // What pools log about all this is expected, and much.
 NodeBlocking.runMain(program.pipe(Effect.provide(Logger.layer([]))))

@@ -6,6 +6,7 @@
  */
 import { Effect, Fiber } from "effect"
 import { setTimeout as sleep } from "node:timers/promises"
+import { least } from "../best.mjs"
 import { block, range, settled, watchEventLoop } from "../measure.mjs"
 import { queueing, self } from "../names.mjs"
 
@@ -43,9 +44,7 @@ export const measure = async ({ start }, { count }) => {
 
 export const budgets = (median) => {
   // One whose tasks run nevertheless has not aborted them.
-  const best = Math.min(
-    ...queueing.filter((name) => median(name, "ran") === 0).map((name) => median(name, "millis"))
-  )
+  const best = least(median, queueing.filter((name) => median(name, "ran") === 0), "millis")
   return [
     {
       what: "aborting 20 000 queued tasks, time, times the best peer",

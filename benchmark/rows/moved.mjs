@@ -6,6 +6,7 @@
  * taken back from behind a long task.
  */
 import { Effect } from "effect"
+import { most } from "../best.mjs"
 import { close, equal, throughput } from "../measure.mjs"
 import { peers, self } from "../names.mjs"
 
@@ -57,5 +58,10 @@ export const budgets = (median) => [
   {
     what: "… four arrays, two threads",
     value: median("bare", "fourPerSecond") / median(self, "fourPerSecond")
+  },
+  {
+    what: "1 MB moved both ways, four arrays, times the best peer",
+    value: median(self, "fourPerSecond") / most(median, peers, "fourPerSecond"),
+    atLeast: 1
   }
 ]

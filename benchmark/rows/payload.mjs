@@ -4,12 +4,13 @@
  * with 1 MB of bytes, 4 at a time.
  */
 import { Effect } from "effect"
+import { most } from "../best.mjs"
 import { equal, throughput } from "../measure.mjs"
-import { peers, self } from "../names.mjs"
+import { peers, pipelined, self } from "../names.mjs"
 
 export const title = "Payloads copied to a thread and back"
 
-export const contenders = [self, ...peers, "bare"]
+export const contenders = [self, ...peers, ...pipelined, "bare"]
 
 export const metrics = [
   { key: "object", label: "tasks per second, 100 B object", better: "more" },
@@ -55,3 +56,19 @@ export const measure = async ({ start }, { millis }) => {
   }
   return values
 }
+
+const limits = [
+  { key: "object", what: "100 B objects there and back", bare: 2.5, peer: 3 },
+  { key: "string", what: "10 kB strings there and back", bare: 2.5, peer: 2.5 },
+  { key: "megabyte", what: "1 MB copied there and back", bare: 1.5, peer: 1.3 }
+]
+
+export const budgets = (median) =>
+  limits.flatMap(({ bare, key, peer, what }) => [
+    { what: `${what}, times bare postMessage`, value: median(self, key) / median("bare", key), atLeast: bare },
+    {
+      what: `${what}, times the best peer`,
+      value: median(self, key) / most(median, [...peers, ...pipelined], key),
+      atLeast: peer
+    }
+  ])

@@ -4,6 +4,7 @@
  * one, without Effect.
  */
 import { Effect } from "effect"
+import { least } from "../best.mjs"
 import { equal, quantile } from "../measure.mjs"
 import { peers, self } from "../names.mjs"
 
@@ -45,5 +46,10 @@ export const budgets = (median) => [
     what: "round trip, median, times bare postMessage",
     value: median(self, "median") / median("bare", "median"),
     atMost: 1.15
+  },
+  {
+    what: "round trip, p99, times the best peer",
+    value: median(self, "p99") / least(median, peers, "p99"),
+    atMost: 1.1
   }
 ]

@@ -1,7 +1,7 @@
 /**
  * What a test costs: a layer of its own, one task, and the close of the layer, a thousand
- * times, with pretended threads and, less often, with real ones. Threads of the process are
- * counted (on Linux) while the pretended ones are in use, and before.
+ * times, with simulated threads and, less often, with real ones. Threads of the process are
+ * counted (on Linux) while the simulated ones are in use, and before.
  */
 import { NodeBlocking } from "@effect-blocking/platform-node"
 import { BlockingTest } from "@effect-blocking/vitest"
@@ -17,7 +17,7 @@ export const title = "A thousand tests with a pool of their own"
 export const contenders = [self]
 
 export const metrics = [
-  { key: "pretendedMicros", label: "a test with BlockingTest, µs", better: "less" },
+  { key: "simulatedMicros", label: "a test with BlockingTest, µs", better: "less" },
   { key: "realMicros", label: "a test with real threads, µs", better: "less" },
   { key: "threads", label: "threads added by BlockingTest", better: "less" }
 ]
@@ -35,14 +35,14 @@ const threads = () => existsSync("/proc/self/task") ? readdirSync("/proc/self/ta
 export const measure = async (_contender, { count }) => {
   await test(BlockingTest.layer())
   const before = threads()
-  const pretendedMicros = await micros(count(1000), () => BlockingTest.layer())
+  const simulatedMicros = await micros(count(1000), () => BlockingTest.layer())
   const added = threads() - before
-  return { pretendedMicros, threads: added, realMicros: await micros(count(20), () => NodeBlocking.layer()) }
+  return { simulatedMicros, threads: added, realMicros: await micros(count(20), () => NodeBlocking.layer()) }
 }
 
 export const budgets = (median) => [
   // "Well under a millisecond".
-  { what: "a test with BlockingTest, µs", value: median(self, "pretendedMicros"), atMost: 500 },
-  { what: "… times one with real threads", value: median(self, "pretendedMicros") / median(self, "realMicros") },
+  { what: "a test with BlockingTest, µs", value: median(self, "simulatedMicros"), atMost: 500 },
+  { what: "… times one with real threads", value: median(self, "simulatedMicros") / median(self, "realMicros") },
   { what: "threads added by BlockingTest", value: median(self, "threads"), atMost: 0 }
 ]

@@ -3,6 +3,7 @@
  * from the start of its fiber to its end. Promise APIs are wrapped in `Effect.promise`.
  * CPU time is that of the whole process, all threads, per operation.
  */
+import { most } from "../best.mjs"
 import { additions, throughput } from "../measure.mjs"
 import { peers, pipelined, self } from "../names.mjs"
 
@@ -23,9 +24,14 @@ export const measure = async ({ start }, { millis }) => {
 export const budgets = (median) => {
   const times = (name) => median(self, "perSecond") / median(name, "perSecond")
   return [
-    { what: "tiny tasks, times piscina", value: times("piscina"), atLeast: 12 },
-    { what: "tiny tasks, times Effect RPC", value: times("effect-rpc"), atLeast: 20 },
+    { what: "tiny tasks, times piscina", value: times("piscina"), atLeast: 15 },
+    {
+      what: "tiny tasks, times the best peer",
+      value: median(self, "perSecond") / most(median, [...peers, ...pipelined], "perSecond"),
+      atLeast: 5
+    },
     { what: "tiny tasks, share of Effect's ceiling", value: times("effect"), atLeast: 0.6 },
+    { what: "… times Effect RPC", value: times("effect-rpc") },
     { what: "… times piscina, 64 tasks per thread", value: times("piscina-pipelined") },
     { what: "… times Effect RPC, 500 calls per thread", value: times("effect-rpc-pipelined") }
   ]

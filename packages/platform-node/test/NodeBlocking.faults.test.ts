@@ -5,6 +5,7 @@ import * as native from "./fixtures/native.ts"
 import * as tasks from "./fixtures/tasks.ts"
 import * as Gate from "./utils/gate.ts"
 import { closeable, reasonOf, withPool } from "./utils/pool.ts"
+import * as Program from "./utils/program.ts"
 
 const poll = Schedule.spaced("5 millis")
 
@@ -25,14 +26,12 @@ describe("faults", () => {
       })))
 
   it.live("F1: a task that outgrows its resourceLimits ends with OutOfMemory, and others run", () =>
-    withPool({ maxThreads: 1, resourceLimits: { maxOldGenerationSizeMb: 32 } }, (pool) =>
-      Effect.gen(function*() {
-        const [reason, sum] = yield* Effect.all([reasonOf(pool.run(faults.hungry)), pool.run(tasks.add, 1, 1)], {
-          concurrency: "unbounded"
-        })
-        assert.deepInclude(reason, { _tag: "OutOfMemory", limits: { maxOldGenerationSizeMb: 32 } })
-        assert.strictEqual(sum, 2)
-      })))
+    Effect.gen(function*() {
+      const { stdout } = yield* Program.run("deaths.ts", { argv: ["thread", "heap"] })
+      const { reason, ...others } = JSON.parse(stdout)
+      assert.deepInclude(reason, { _tag: "OutOfMemory", limits: { maxOldGenerationSizeMb: 32 } })
+      assert.deepStrictEqual(others, { behind: 2, other: 1 })
+    }))
 
   it.live("F1: process.abort, which a thread does not have, is a panic that says so", () =>
     withPool({}, (pool) =>

@@ -16,7 +16,6 @@ const program = { timeout: 40_000 }
 describe("faults", oneByOne, () => {
   const deaths = [
     ["exit", { exitCode: 3 }],
-    ["abort", { signal: "SIGABRT" }],
     ["SIGSEGV", { signal: "SIGSEGV" }],
     ["SIGKILL", { signal: "SIGKILL" }]
   ] as const
@@ -37,17 +36,15 @@ describe("faults", oneByOne, () => {
         }))
   )
 
-  it.live(
-    "F1: a process that outgrows its heap aborts",
-    () =>
-      withPool(
-        { isolation, maxThreads: 1, resourceLimits: { maxOldGenerationSizeMb: 30 } },
-        (pool) =>
-          Effect.gen(function*() {
-            assert.deepInclude(yield* reasonOf(pool.run(processes.fill)), { _tag: "WorkerExited", signal: "SIGABRT" })
-            assert.strictEqual(yield* pool.run(processes.add, 1, 1), 2)
-          })
-      ),
+  it.live.each(["abort", "heap"])(
+    "F1: a process that aborts, by itself or for want of heap, costs its own task and no other: %s",
+    (how) =>
+      Effect.gen(function*() {
+        const { stdout } = yield* Program.run("deaths.ts", { argv: [isolation, how] })
+        const { reason, ...others } = JSON.parse(stdout)
+        assert.deepInclude(reason, { _tag: "WorkerExited", signal: "SIGABRT" })
+        assert.deepStrictEqual(others, { behind: 2, other: 1 })
+      }),
     program
   )
 

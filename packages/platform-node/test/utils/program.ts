@@ -1,5 +1,8 @@
-/** A whole program in a process of its own, with a hard limit: a hang is a failure. */
-import { Effect } from "effect"
+/**
+ * A whole program in a process of its own, with a hard limit: a hang is a failure. What it writes is
+ * captured, native stacks too, and shown if its test fails.
+ */
+import { Effect, Exit, type Scope } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { poll } from "../fixtures/native.ts"
 
@@ -10,20 +13,35 @@ export interface Ended {
   readonly stderr: string
 }
 
+export interface Options {
+  /** Flags of Node. */
+  readonly args?: ReadonlyArray<string>
+  /** Arguments of the program. */
+  readonly argv?: ReadonlyArray<string>
+  /** Added to the variables of the test. */
+  readonly env?: Readonly<Record<string, string>>
+  readonly onStart?: (child: ChildProcess) => void
+  readonly onStdout?: (text: string, child: ChildProcess) => void
+}
+
 export const run = (
   /** Its name, or the url of another file. */
   fixture: string,
-  options?: {
-    /** Flags of Node. */
-    readonly args?: ReadonlyArray<string>
-    /** Arguments of the program. */
-    readonly argv?: ReadonlyArray<string>
-    /** Added to the variables of the test. */
-    readonly env?: Readonly<Record<string, string>>
-    readonly onStart?: (child: ChildProcess) => void
-    readonly onStdout?: (text: string, child: ChildProcess) => void
-  }
-): Effect.Effect<Ended> =>
+  options?: Options
+): Effect.Effect<Ended, never, Scope.Scope> =>
+  Effect.tap(
+    start(fixture, options),
+    ({ code, signal, stderr, stdout }) =>
+      Effect.addFinalizer((exit) =>
+        Effect.sync(() => {
+          if (Exit.isSuccess(exit)) return
+          // Not by `console`: Vitest files its lines under whichever of several tests began last.
+          process.stderr.write(`${fixture} ended with ${signal ?? code}\n${stdout}${stderr}\n`)
+        })
+      )
+  )
+
+const start = (fixture: string, options: Options | undefined): Effect.Effect<Ended> =>
   Effect.callback((resume) => {
     const path = new URL(fixture, new URL("../fixtures/", import.meta.url)).pathname
     const child = spawn(process.execPath, [...(options?.args ?? []), path, ...(options?.argv ?? [])], {
