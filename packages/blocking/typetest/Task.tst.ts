@@ -96,7 +96,7 @@ describe("Task.make", () => {
   it("rejects results and domain errors that cannot be cloned", () => {
     // @ts-expect-error result.close is a function, which cannot be sent to another thread
     Task.make(url, "handle", () => ({ close: () => {} }))
-    // @ts-expect-error is a function, which cannot be sent to another thread
+    // @ts-expect-error result is an Option, which cannot be sent to another thread: use Task.schema
     Task.make(url, "option", () => Option.some(1))
     // @ts-expect-error error.retry is a function, which cannot be sent to another thread
     Task.make(url, "failure", () => Result.fail({ retry: () => {} }))
