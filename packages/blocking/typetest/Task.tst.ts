@@ -296,7 +296,7 @@ describe("running", () => {
       Blocking.run(task, ...args)
     expect(generic(add, 1, 2)).type.toBe<Effect.Effect<number, JoinError.JoinError, Blocking.Blocking>>()
     const rest = Task.make(url, "rest", (first: string, ...more: Array<number>) => first.length + more.length)
-    Blocking.run(rest, "a", ...[1, 2])
+    Blocking.run(rest, "a", 1, 2)
     const optional = Task.make(url, "optional", (a: number, b?: string) => a + (b ?? ""))
     Blocking.run(optional, 1)
     Blocking.run(optional, 1, "b")
