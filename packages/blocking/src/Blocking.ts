@@ -41,17 +41,17 @@ export interface Pool {
   /** See `Blocking.run`. */
   readonly run: <Args extends ReadonlyArray<unknown>, A, E>(
     task: Task<Args, A, E>,
-    ...args: Args
+    ...args: { [K in keyof Args]: Args[K] }
   ) => Effect.Effect<A, E | JoinError>
   /** See `Blocking.spawn`. */
   readonly spawn: <Args extends ReadonlyArray<unknown>, A, E>(
     task: Task<Args, A, E>,
-    ...args: Args
+    ...args: { [K in keyof Args]: Args[K] }
   ) => Effect.Effect<JoinHandle<A, E>, JoinError, Scope.Scope>
   /** See `Blocking.spawnDetached`. */
   readonly spawnDetached: <Args extends ReadonlyArray<unknown>, A, E>(
     task: Task<Args, A, E>,
-    ...args: Args
+    ...args: { [K in keyof Args]: Args[K] }
   ) => Effect.Effect<JoinHandle<A, E>, JoinError>
   /** See `Blocking.lease`. */
   readonly lease: <A, E, R>(use: (lease: Lease) => Effect.Effect<A, E, R>) => Effect.Effect<A, E | JoinError, R>
@@ -77,7 +77,7 @@ export interface Lease {
    */
   readonly run: <Args extends ReadonlyArray<unknown>, A, E>(
     task: Task<Args, A, E>,
-    ...args: Args
+    ...args: { [K in keyof Args]: Args[K] }
   ) => Effect.Effect<A, E | JoinError>
 }
 
@@ -156,17 +156,17 @@ export interface PoolClass<in out Self, in out Key extends string> extends Conte
   /** See `Blocking.run`. */
   readonly run: <Args extends ReadonlyArray<unknown>, A, E>(
     task: Task<Args, A, E>,
-    ...args: Args
+    ...args: { [K in keyof Args]: Args[K] }
   ) => Effect.Effect<A, E | JoinError, Self>
   /** See `Blocking.spawn`. */
   readonly spawn: <Args extends ReadonlyArray<unknown>, A, E>(
     task: Task<Args, A, E>,
-    ...args: Args
+    ...args: { [K in keyof Args]: Args[K] }
   ) => Effect.Effect<JoinHandle<A, E>, JoinError, Self | Scope.Scope>
   /** See `Blocking.spawnDetached`. */
   readonly spawnDetached: <Args extends ReadonlyArray<unknown>, A, E>(
     task: Task<Args, A, E>,
-    ...args: Args
+    ...args: { [K in keyof Args]: Args[K] }
   ) => Effect.Effect<JoinHandle<A, E>, JoinError, Self>
   /** See `Blocking.lease`. */
   readonly lease: <A, E, R>(use: (lease: Lease) => Effect.Effect<A, E, R>) => Effect.Effect<A, E | JoinError, R | Self>
@@ -252,7 +252,7 @@ const default_ = operations(Blocking)
  */
 export const run: <Args extends ReadonlyArray<unknown>, A, E>(
   task: Task<Args, A, E>,
-  ...args: Args
+  ...args: { [K in keyof Args]: Args[K] }
 ) => Effect.Effect<A, E | JoinError, Blocking> = default_.run
 
 /**
@@ -272,7 +272,7 @@ export const run: <Args extends ReadonlyArray<unknown>, A, E>(
  */
 export const spawn: <Args extends ReadonlyArray<unknown>, A, E>(
   task: Task<Args, A, E>,
-  ...args: Args
+  ...args: { [K in keyof Args]: Args[K] }
 ) => Effect.Effect<JoinHandle<A, E>, JoinError, Blocking | Scope.Scope> = default_.spawn
 
 /**
@@ -284,7 +284,7 @@ export const spawn: <Args extends ReadonlyArray<unknown>, A, E>(
  */
 export const spawnDetached: <Args extends ReadonlyArray<unknown>, A, E>(
   task: Task<Args, A, E>,
-  ...args: Args
+  ...args: { [K in keyof Args]: Args[K] }
 ) => Effect.Effect<JoinHandle<A, E>, JoinError, Blocking> = default_.spawnDetached
 
 /**

@@ -108,7 +108,7 @@ export const makeIn =
 export const spawn = <A, E, Args extends ReadonlyArray<unknown>, A2 extends A, E2 extends E>(
   self: JoinSet<A, E>,
   task: Task<Args, A2, E2>,
-  ...args: Args
+  ...args: { [K in keyof Args]: Args[K] }
 ): Effect.Effect<JoinHandle<A2, E2>, JoinError> =>
   Effect.uninterruptibleMask((restore) => {
     const state = self[TypeId]

@@ -16,10 +16,11 @@
  * @module
  * @since 0.1.0
  */
+import type * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import type * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
-import type { CheckBody, FailureOf, SuccessOf } from "./internal/task/types.ts"
+import type { CheckBody, FailureOf, Invalid, ParametersOf, ReturnOf, SuccessOf } from "./internal/task/types.ts"
 import { conflict, register, threadContext, withoutRetry } from "./internal/thread/context.ts"
 import { compact, describe, isPlain } from "./internal/wire/cloneable.ts"
 import type { TaskSchemas } from "./internal/wire/codec.ts"
@@ -63,8 +64,8 @@ export interface Task<in Args extends ReadonlyArray<unknown>, out A, out E = nev
 }
 
 /**
- * How a task is stopped, limited and described. Every option can be given where
- * the task is defined and changed where it is used, by `Task.with`.
+ * How a task is stopped, limited and described. Every option but `errors` can be given
+ * where the task is defined and changed where it is used, by `Task.with`.
  *
  * @category models
  * @since 0.1.0
@@ -97,12 +98,73 @@ export interface TaskOptions {
   readonly mandatory?: boolean | undefined
   /**
    * Classes whose errors are instances of them again on arrival, found by the name
-   * of the class. Without it errors keep their fields, message, stack and cause, but
-   * not their class.
+   * of the class. An error of a subclass is an instance of the nearest class that is
+   * named, with the methods of that class. Without it errors keep their fields, message,
+   * stack and cause, but not their class. Only where the task is defined.
    */
   readonly errors?: ReadonlyArray<ErrorClass> | undefined
   /** Put on the span of the task. */
   readonly attributes?: Readonly<Record<string, string | number | boolean>> | undefined
+}
+
+/**
+ * The options of `Task.with`: those of a task without `errors`, which decides the type
+ * of its domain error.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DerivedOptions extends Omit<TaskOptions, "errors"> {
+  readonly errors?: Invalid<"`errors` belongs to the definition of a task: give it to Task.make"> | undefined
+}
+
+/**
+ * A class whose errors a task names in its `errors`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type { ErrorClass } from "./internal/wire/errorClasses.ts"
+
+/**
+ * The schemas of a task as it keeps them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type { TaskSchemas } from "./internal/wire/codec.ts"
+
+/**
+ * The methods of an error, but for those that every error of Effect has: they are there
+ * whatever its class.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type OwnMethods<E> = {
+  [K in keyof E]-?: E[K] extends (...args: never) => unknown ? K extends keyof Cause.YieldableError ? never : K : never
+}[keyof E]
+
+/**
+ * A domain error whose class its task does not name in `errors`: it arrives with its fields
+ * and without its methods.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type WithoutMethods<E> = { [K in keyof E as K extends OwnMethods<E> ? never : K]: E[K] }
+
+/**
+ * A domain error of which its task names only a superclass in `errors`: it arrives with its
+ * fields and the methods of `Super`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type WithMethodsOf<E, Super> = {
+  [K in keyof E as K extends Exclude<OwnMethods<E>, keyof Super> ? never : K]: K extends OwnMethods<E> & keyof Super
+    ? Super[K]
+    : E[K]
 }
 
 /**
@@ -143,7 +205,7 @@ const variance = {
 const define = <Args extends ReadonlyArray<unknown>, A, E>(
   url: string,
   name: string,
-  body: (...args: Args) => unknown,
+  body: (...args: ReadonlyArray<never>) => unknown,
   options: TaskOptions | undefined,
   schemas: TaskSchemas | undefined
 ): Task<Args, A, E> => {
@@ -212,16 +274,15 @@ declare const URL: { readonly canParse: (url: string) => boolean }
  * @since 0.1.0
  */
 export const make = <
-  Args extends ReadonlyArray<unknown>,
-  R,
+  F extends Function,
   const Errors extends ReadonlyArray<ErrorClass> = readonly []
 >(
   moduleUrl: string,
   name: string,
-  body: ((...args: Args) => R) & CheckBody<Args, R>,
+  body: F & CheckBody<F>,
   options?: TaskOptions & { readonly errors?: Errors | undefined }
-): Task<Args, SuccessOf<R>, FailureOf<R, Errors[number]["prototype"]>> =>
-  define(moduleUrl, name, body, options, undefined)
+): Task<ParametersOf<F>, SuccessOf<ReturnOf<F>>, FailureOf<ReturnOf<F>, Errors[number]["prototype"]>> =>
+  define(moduleUrl, name, body as Function as (...args: ReadonlyArray<never>) => unknown, options, undefined)
 
 /**
  * Defines a task whose values cross threads through their schemas: classes with
@@ -276,8 +337,10 @@ export const schema = <
  * @category models
  * @since 0.1.0
  */
-export type PayloadArguments<Payload extends Schema.ConstraintCodec<unknown, unknown>> = void extends Payload["Type"]
-  ? []
+export type PayloadArguments<Payload extends Schema.ConstraintCodec<unknown, unknown>> = [Payload["Type"], void] extends
+  [void, Payload["Type"]]
+  // `any` is a payload, and fits both ways like `void`.
+  ? 0 extends 1 & Payload["Type"] ? [payload: Payload["Type"]] : []
   : [payload: Payload["Type"]]
 
 // -----------------------------------------------------------------------------
@@ -286,16 +349,19 @@ export type PayloadArguments<Payload extends Schema.ConstraintCodec<unknown, unk
 
 const with_ = <Args extends ReadonlyArray<unknown>, A, E>(
   self: Task<Args, A, E>,
-  options: TaskOptions
+  options: DerivedOptions
 ): Task<Args, A, E> => ({
   ...self,
-  // What is no object is refused with the other options, when the task is run.
-  options: typeof (options ?? {}) === "object" ? { ...self.options, ...options } : options
+  // What is no object is refused with the other options, when the task is run. The type of
+  // the domain error follows from the `errors` of the definition.
+  options: typeof (options ?? {}) === "object"
+    ? { ...self.options, ...options, errors: self.options.errors }
+    : options as TaskOptions
 })
 
 export {
   /**
-   * Derives a task with other options; its body and name stay the same.
+   * Derives a task with other options; its body, its name and its `errors` stay the same.
    *
    * **Example** (The same task under a deadline)
    *

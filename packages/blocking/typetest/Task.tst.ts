@@ -1,6 +1,22 @@
-import { Effect, Option, Result, Schema, Stream } from "effect"
-import { Blocking, type JoinError, Task } from "effect-blocking"
+import {
+  type Brand,
+  type Chunk,
+  Data,
+  type DateTime,
+  type Duration,
+  Effect,
+  Exit,
+  type HashMap,
+  Option,
+  Redacted,
+  Result,
+  Schema,
+  Stream
+} from "effect"
+import { Blocking, type JoinError, JoinSet, Task } from "effect-blocking"
+import type { BinaryLike } from "node:crypto"
 import type { MessagePort } from "node:worker_threads"
+import { gzipSync, type InputType } from "node:zlib"
 import { describe, expect, it } from "tstyche"
 
 const url = import.meta.url
@@ -60,6 +76,103 @@ describe("Task.make", () => {
     Task.make(url, "unknown", (value: unknown) => value)
   })
 
+  it("a default value keeps the type of its parameter", () => {
+    expect(Task.make(url, "number", (n = 1) => n)).type.toBe<Task.Task<[n?: number | undefined], number>>()
+    const options = Task.make(url, "options", (text: string, options: { a?: number } = {}) => text.at(options.a ?? 0))
+    expect(options).type.toBe<
+      Task.Task<[text: string, options?: { a?: number } | undefined], string | undefined>
+    >()
+    // @ts-expect-error A task body is synchronous, but this one is async or returns a Promise
+    Task.make(url, "async", async (n = 1) => n)
+    // @ts-expect-error Parameter 'n' implicitly has an 'any' type
+    Task.make(url, "untyped", (n) => n)
+  })
+
+  it("Node's own parameter types are accepted", () => {
+    Task.make(url, "zlib", (input: InputType) => gzipSync(input))
+    Task.make(url, "binary", (input: BinaryLike) => typeof input)
+    Task.make(url, "views", (a: NodeJS.TypedArray, b: NodeJS.ArrayBufferView) => a.length + b.byteLength)
+    Task.make(url, "half", (half: Float16Array) => half.subarray(1))
+    Task.make(url, "either", (bytes: Buffer | Uint8Array) => bytes.length)
+  })
+
+  it("branded values, plain errors and matches of regular expressions are accepted", () => {
+    type Id = number & Brand.Brand<"Id">
+    type Day = Date & Brand.Brand<"Day">
+    Task.make(url, "branded", (id: Id, days: ReadonlyArray<{ at: Day } & Brand.Brand<"At">>) => ({ id, days }))
+    Task.make(url, "errors", () => ({ failed: new TypeError("no"), match: /a/.exec("a") }))
+    Task.make(url, "index", (record: Readonly<Record<PropertyKey, string>>) => record)
+  })
+
+  it("rejects a result of which a part is lost", () => {
+    class Coded extends Error {
+      code = 1
+    }
+    class Registry extends Map<string, number> {
+      total() {
+        return this.size
+      }
+    }
+    class Tags extends Set<string> {
+      label = ""
+    }
+    class Day extends Date {
+      week() {
+        return 1
+      }
+    }
+    class Stack extends Array<number> {
+      peek() {
+        return this.at(-1)
+      }
+    }
+    const key: unique symbol = Symbol("key")
+    // @ts-expect-error result is an Error, of which only name, message, stack and cause arrive
+    Task.make(url, "error", () => new Coded())
+    // @ts-expect-error result.failed is an Error, of which only name, message, stack and cause arrive
+    Task.make(url, "nested", () => ({ failed: new Coded() }))
+    // @ts-expect-error result is more than a Map, and arrives as a Map alone
+    Task.make(url, "map", () => new Registry())
+    // @ts-expect-error result.tags is more than a Set, and arrives as a Set alone
+    Task.make(url, "set", () => ({ tags: new Tags() }))
+    // @ts-expect-error result is more than a Date, and arrives as a Date alone
+    Task.make(url, "date", () => new Day())
+    // @ts-expect-error result[number] is more than an Array, and arrives as an Array alone
+    Task.make(url, "array", () => [new Stack()])
+    // @ts-expect-error error.tags is more than a Set, and arrives as a Set alone
+    Task.make(url, "failure", () => Result.fail({ tags: new Tags() }))
+    // @ts-expect-error result has a symbol as a key, which is lost on the way: use a string, or Task.schema
+    Task.make(url, "symbol", () => ({ [key]: 1 }))
+    // @ts-expect-error result.data is a Buffer, which arrives as a Uint8Array: write Uint8Array.from(buffer)
+    Task.make(url, "buffer", () => ({ data: Buffer.alloc(1) }))
+  })
+
+  it("tells types of Effect by their names, once", () => {
+    class Stored extends Data.TaggedError("Stored")<{ readonly stored: Option.Option<string> }> {
+      describe() {
+        return this.message
+      }
+    }
+    // @ts-expect-error Invalid<"error.stored is an Option, which cannot be sent to another thread: use Task.schema">
+    Task.make(url, "stored", () => Result.fail(new Stored({ stored: Option.none() })))
+    // @ts-expect-error Invalid<"arguments[0] is a Duration, which cannot be sent to another thread: use Task.schema">
+    Task.make(url, "duration", (_: Duration.Duration) => 1)
+    // @ts-expect-error Invalid<"arguments[0] is a DateTime, which cannot be sent to another thread: use Task.schema">
+    Task.make(url, "dateTime", (_: DateTime.Utc) => 1)
+    // @ts-expect-error Invalid<"arguments[0] is a Chunk, which cannot be sent to another thread: use Task.schema">
+    Task.make(url, "chunk", (_: Chunk.Chunk<number>) => 1)
+    // @ts-expect-error Invalid<"arguments[0] is a HashMap, which cannot be sent to another thread: use Task.schema">
+    Task.make(url, "hashMap", (_: HashMap.HashMap<string, number>) => 1)
+    // @ts-expect-error Invalid<"result.exit is an Exit, which cannot be sent to another thread: use Task.schema">
+    Task.make(url, "exit", () => ({ exit: Exit.succeed(1) }))
+    // @ts-expect-error Invalid<"result.inner is a Result, which cannot be sent to another thread: use Task.schema">
+    Task.make(url, "result", () => ({ inner: Result.succeed(1) }))
+    // @ts-expect-error result.password is Redacted, which cannot be sent to another thread
+    Task.make(url, "redacted", () => ({ password: Redacted.make("secret") }))
+    // @ts-expect-error Invalid<"arguments[0] is a URL, which cannot be sent to another thread: send url.href">
+    Task.make(url, "url", (_: URL) => 1)
+  })
+
   it("rejects a body that is not synchronous", () => {
     // @ts-expect-error A task body is synchronous, but this one is async or returns a Promise
     Task.make(url, "async", async (n: number) => n)
@@ -96,7 +209,7 @@ describe("Task.make", () => {
   it("rejects results and domain errors that cannot be cloned", () => {
     // @ts-expect-error result.close is a function, which cannot be sent to another thread
     Task.make(url, "handle", () => ({ close: () => {} }))
-    // @ts-expect-error is a function, which cannot be sent to another thread
+    // @ts-expect-error result is an Option, which cannot be sent to another thread: use Task.schema
     Task.make(url, "option", () => Option.some(1))
     // @ts-expect-error error.retry is a function, which cannot be sent to another thread
     Task.make(url, "failure", () => Result.fail({ retry: () => {} }))
@@ -122,6 +235,16 @@ describe("Task.schema", () => {
     expect(Task.schema(url, "now", { success: Schema.Date }, () => new Date())).type.toBe<Task.Task<[], Date, never>>()
   })
 
+  it("a payload of Unknown or Any is an argument", () => {
+    const unknown = Task.schema(url, "unknown", { payload: Schema.Unknown, success: Schema.String }, (x) => typeof x)
+    expect(unknown).type.toBe<Task.Task<[payload: unknown], string>>()
+    Blocking.run(unknown, 1)
+    const any = Task.schema(url, "any", { payload: Schema.Any, success: Schema.String }, (x) => typeof x)
+    expect(any).type.toBe<Task.Task<[payload: any], string>>()
+    Blocking.run(any, 1)
+    expect(Task.schema(url, "void", { payload: Schema.Void }, () => {})).type.toBe<Task.Task<[], void>>()
+  })
+
   it("rejects a body that does not fit its schemas", () => {
     // @ts-expect-error is not assignable to type
     Task.schema(url, "wrong", { success: Schema.Int }, () => "text")
@@ -144,6 +267,39 @@ describe("running", () => {
     Blocking.run(add, 1)
     // @ts-expect-error Expected 3 arguments, but got 4
     Blocking.spawn(add, 1, 2, 3)
+  })
+
+  it("rejects properties that the task does not know, in every way to run it", () => {
+    const read = Task.make(url, "read", (o: { path: string; encoding?: string }) => o.path)
+    class Cpu extends Blocking.Pool<Cpu>()("app/Cpu") {}
+    const set = null as unknown as JoinSet.JoinSet<string>
+    // @ts-expect-error 'encodng' does not exist in type
+    Blocking.run(read, { path: "x", encodng: "utf8" })
+    // @ts-expect-error 'encodng' does not exist in type
+    Blocking.run(Task.with(read, { timeLimit: "1 second" }), { path: "x", encodng: "utf8" })
+    // @ts-expect-error 'encodng' does not exist in type
+    Blocking.spawn(read, { path: "x", encodng: "utf8" })
+    // @ts-expect-error 'encodng' does not exist in type
+    Blocking.spawnDetached(read, { path: "x", encodng: "utf8" })
+    // @ts-expect-error 'encodng' does not exist in type
+    Blocking.lease((thread) => thread.run(read, { path: "x", encodng: "utf8" }))
+    // @ts-expect-error 'encodng' does not exist in type
+    Cpu.run(read, { path: "x", encodng: "utf8" })
+    // @ts-expect-error 'encodng' does not exist in type
+    Effect.flatMap(Cpu, (pool) => pool.run(read, { path: "x", encodng: "utf8" }))
+    // @ts-expect-error 'encodng' does not exist in type
+    JoinSet.spawn(set, read, { path: "x", encodng: "utf8" })
+  })
+
+  it("arguments are passed on, generic or as a tuple", () => {
+    const generic = <Args extends ReadonlyArray<unknown>, A, E>(task: Task.Task<Args, A, E>, ...args: Args) =>
+      Blocking.run(task, ...args)
+    expect(generic(add, 1, 2)).type.toBe<Effect.Effect<number, JoinError.JoinError, Blocking.Blocking>>()
+    const rest = Task.make(url, "rest", (first: string, ...more: Array<number>) => first.length + more.length)
+    Blocking.run(rest, "a", 1, 2)
+    const optional = Task.make(url, "optional", (a: number, b?: string) => a + (b ?? ""))
+    Blocking.run(optional, 1)
+    Blocking.run(optional, 1, "b")
   })
 
   it("E3: JoinError is gone from E once it is caught, and the domain error is kept", () => {
@@ -179,6 +335,40 @@ describe("running", () => {
     // Without methods of its own it is as it was.
     const missing = Blocking.run(Task.make(url, "missing", () => Result.fail(new Missing({ id: 1 }))))
     expect(missing).type.toBe<Effect.Effect<never, Missing | JoinError.JoinError, Blocking.Blocking>>()
+  })
+
+  it("E1: an error of a subclass has the methods of the class in `errors`", () => {
+    class Base extends Error {
+      readonly _tag: string = "Base"
+      base() {
+        return 1
+      }
+    }
+    class Sub extends Base {
+      override readonly _tag = "Sub"
+      override base(): 2 {
+        return 2
+      }
+      sub() {
+        return 3
+      }
+    }
+    const fail = () => Result.fail(new Sub())
+    const ofBase = Effect.flip(Blocking.run(Task.make(url, "base", fail, { errors: [Base] })))
+    Effect.map(ofBase, (error) => {
+      if (error._tag === "JoinError") return
+      expect(error._tag).type.toBe<"Sub">()
+      // The method of Base runs, whatever Sub makes of it.
+      expect(error.base()).type.toBe<number>()
+      // @ts-expect-error Property 'sub' does not exist on type 'WithMethodsOf<Sub, Base>'
+      error.sub()
+    })
+    const ofError = Task.make(url, "error", fail, { errors: [Error] })
+    expect(ofError).type.toBe<Task.Task<[], never, Task.WithoutMethods<Sub>>>()
+    const both = Task.make(url, "both", fail, { errors: [Error, Base, Sub] })
+    expect(both).type.toBe<Task.Task<[], never, Sub>>()
+    // @ts-expect-error `errors` belongs to the definition of a task: give it to Task.make
+    Task.with(both, { errors: [] })
   })
 
   it("a named pool asks for itself", () => {

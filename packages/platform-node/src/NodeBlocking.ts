@@ -187,13 +187,13 @@ const startedInThread = "A pool was made inside a pool thread: a module that def
  */
 export const layer: {
   (): Layer.Layer<Blocking.Blocking>
-  (options: Options): Layer.Layer<Blocking.Blocking, InvalidOptions>
+  (options: Options | undefined): Layer.Layer<Blocking.Blocking, InvalidOptions>
 } = (options?: Options): Layer.Layer<Blocking.Blocking> =>
   layerPool(Blocking.Blocking, options) as Layer.Layer<Blocking.Blocking>
 
 /**
  * Layer that provides a named pool on worker threads, by the class that
- * `Blocking.Pool` declares.
+ * `Blocking.Pool` declares. With options it can fail with `InvalidOptions`; without, it cannot fail.
  *
  * **Example** (A pool as large as the machine, beside the default one)
  *
@@ -214,10 +214,15 @@ export const layer: {
  * @category layers
  * @since 0.1.0
  */
-export const layerPool = <Self>(
-  pool: Context.Key<Self, Blocking.Pool>,
-  options?: Options
-): Layer.Layer<Self, InvalidOptions> => Layer.effect(pool, make(pool.key, options))
+export const layerPool: {
+  <Self>(pool: Context.Key<Self, Blocking.Pool>): Layer.Layer<Self>
+  <Self>(
+    pool: Context.Key<Self, Blocking.Pool>,
+    options: Options | undefined
+  ): Layer.Layer<Self, InvalidOptions>
+} = <Self>(pool: Context.Key<Self, Blocking.Pool>, options?: Options): Layer.Layer<Self> =>
+  // Without options there is nothing that could be invalid.
+  Layer.effect(pool, make(pool.key, options)) as Layer.Layer<Self>
 
 /**
  * Layer that provides the default pool with options from configuration.

@@ -353,15 +353,16 @@ describe("definitions", () => {
 
   const typo = Task.make(import.meta.url, "typo", () => 1, { timelimit: 5 } as Task.TaskOptions)
   const text = Task.make(import.meta.url, "text", () => 1, "1 second" as Task.TaskOptions)
+  const unlisted = Task.make(import.meta.url, "unlisted", () => 1, { errors: Error as never })
   const mistaken: ReadonlyArray<readonly [what: string, task: Task.Task<[], number>, message: string]> = [
     ["a misspelt option", typo, "Task \"typo\" has no option \"timelimit\"; did you mean \"timeLimit\"? (file:"],
     [
       "an option that no task has",
-      Task.with(tasks.promised as never, { timeout: 3 } as Task.TaskOptions),
+      Task.with(tasks.promised as never, { timeout: 3 } as Task.DerivedOptions),
       "has no option \"timeout\". It has: timeLimit, queueTimeLimit, onInterrupt, gracePeriod, mandatory, errors, "
     ],
     ["options that are text", text, "Task \"text\" takes its options as an object, { timeLimit: … }, not \"1 second\""],
-    ["options that are a number", Task.with(typo, 5 as Task.TaskOptions), "takes its options as an object"],
+    ["options that are a number", Task.with(typo, 5 as Task.DerivedOptions), "takes its options as an object"],
     [
       "a word for mandatory",
       Task.with(tasks.promised as never, { mandatory: "yes" as unknown as boolean }),
@@ -374,7 +375,7 @@ describe("definitions", () => {
     ],
     [
       "a class outside of a list",
-      Task.with(tasks.promised as never, { errors: Error as never }),
+      unlisted,
       "has errors function \"Error\": it must be an array of classes"
     ],
     [

@@ -30,7 +30,7 @@ export const setup = (options?: Partial<SchedulerOptions>) => {
   const host = new SimulatedHost()
   const events: Array<SchedulerEvent> = []
   const scheduler = new Scheduler(host, { ...defaults, ...options }, (event) => events.push(event))
-  const submit = (n: number, options: Task.TaskOptions = {}) => {
+  const submit = (n: number, options: Task.DerivedOptions = {}) => {
     let exit: RunExit | undefined
     const run = scheduler.submit(resolve(Task.with(task, options)), [n], (ended) => {
       exit = ended

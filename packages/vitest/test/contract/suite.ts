@@ -37,7 +37,7 @@ export interface Backend {
   readonly hold: (
     pool: Blocking.Pool,
     directory: string,
-    options: Task.TaskOptions & { readonly polite: boolean }
+    options: Task.DerivedOptions & { readonly polite: boolean }
   ) => Effect.Effect<Held, JoinError.JoinError>
 }
 

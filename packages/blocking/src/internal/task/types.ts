@@ -3,9 +3,9 @@
  * values can cross to another thread, with a message that says what to do.
  * Types only.
  */
-import type * as Cause from "effect/Cause"
 import type * as Effect from "effect/Effect"
 import type * as Result from "effect/Result"
+import type { OwnMethods, WithMethodsOf, WithoutMethods } from "../../Task.ts"
 
 declare const invalid: unique symbol
 
@@ -21,7 +21,7 @@ type AnyFunction = (...args: never) => unknown
 /** Node's `Buffer`, known by a method: these types do not depend on `@types/node`. */
 type BufferLike = Uint8Array & { readonly readUInt8: unknown }
 
-/** Cloned as they are, methods and all. */
+/** Cloned as they are, whatever they are a class of. */
 type Atom =
   | string
   | number
@@ -30,11 +30,15 @@ type Atom =
   | null
   | undefined
   | void
-  | Date
-  | RegExp
-  | ArrayBuffer
-  | SharedArrayBuffer
-  | DataView
+  /* MessagePort */
+  | { postMessage: AnyFunction; start: AnyFunction; close: AnyFunction }
+  /* Blob */
+  | { arrayBuffer: AnyFunction; slice: AnyFunction; stream: AnyFunction; text: AnyFunction }
+  /* KeyObject */
+  | { export: AnyFunction; equals: AnyFunction; type: string }
+
+/** `Float16Array` is in the library of few compilers: it is known by its name. */
+type TypedArray =
   | Int8Array
   | Uint8Array
   | Uint8ClampedArray
@@ -46,12 +50,20 @@ type Atom =
   | Float64Array
   | BigInt64Array
   | BigUint64Array
-  /* MessagePort */
-  | { postMessage: AnyFunction; start: AnyFunction; close: AnyFunction }
-  /* Blob */
-  | { arrayBuffer: AnyFunction; slice: AnyFunction; stream: AnyFunction; text: AnyFunction }
-  /* KeyObject */
-  | { export: AnyFunction; equals: AnyFunction; type: string }
+  | { readonly BYTES_PER_ELEMENT: number; readonly [Symbol.toStringTag]: "Float16Array" }
+
+/** Built-in objects that are cloned with their methods, but for what a subclass adds. */
+type BuiltIn = Date | RegExp | ArrayBuffer | SharedArrayBuffer | DataView | TypedArray
+
+type BuiltInKey =
+  | keyof Date
+  | keyof RegExp
+  | keyof ArrayBuffer
+  | keyof SharedArrayBuffer
+  | keyof DataView
+  | keyof Float32Array
+  | keyof Uint8Array
+  | keyof BigInt64Array
 
 type Lost =
   | AnyFunction
@@ -62,27 +74,46 @@ type Lost =
   | WeakRef<WeakKey>
   | BufferLike
 
+/** What a subclass adds to a built-in class with these keys. Keys of Effect's brands stand for no value. */
+type Added<A, Known> = Exclude<keyof A, Known | `~${string}`>
+
+/** Of an array fields are cloned, those of the match of a regular expression for one, and methods are not. */
+type AddedMethods<A, K extends keyof A = Exclude<keyof A, keyof Array<unknown> | `${number}`>> = K extends unknown
+  ? A[K] extends AnyFunction ? K : never
+  : never
+
+/** The fields of an error that a structured clone keeps. */
+type ErrorKey = keyof Error | "cause"
+
 /**
  * `A` again if all of it can cross, otherwise a type that `A` does not fit. Mapped
  * types are compared lazily, so recursive interfaces end.
  */
 type Cloneable<A> = IsAny<A> extends true ? A
   : unknown extends A ? A
-  // Before the weak collections, which a `Map` or `Set` of objects would fit.
-  : A extends ReadonlyMap<infer K, infer V> ? ReadonlyMap<Cloneable<K>, Cloneable<V>>
-  : A extends ReadonlySet<infer V> ? ReadonlySet<Cloneable<V>>
-  : A extends Lost ? never
   : A extends Atom ? A
-  : A extends ReadonlyArray<infer V> ? number extends A["length"] ? Elements<V> : { [K in keyof A]: Cloneable<A[K]> }
-  : A extends object ? { [K in keyof A]: Cloneable<A[K]> }
+  // Before the weak collections, which a `Map` or `Set` of objects would fit.
+  : A extends ReadonlyMap<infer K, infer V>
+    ? [Added<A, keyof Map<K, V>>] extends [never] ? ReadonlyMap<Cloneable<K>, Cloneable<V>> : never
+  : A extends ReadonlySet<infer V> ? [Added<A, keyof Set<V>>] extends [never] ? ReadonlySet<Cloneable<V>> : never
+  : A extends Lost ? never
+  : A extends BuiltIn ? [Added<A, BuiltInKey>] extends [never] ? A : never
+  : A extends ReadonlyArray<infer V> ? [AddedMethods<A>] extends [never] ? Elements<A, V> : never
+  : A extends Error ? [Added<A, ErrorKey>] extends [never] ? A : never
+  : A extends object ? { [K in keyof A]: IsUniqueSymbol<K> extends true ? never : Cloneable<A[K]> }
   : A
+
+/** A key of one symbol; an index signature may be without any. */
+type IsUniqueSymbol<K> = K extends symbol ? symbol extends K ? false : true : false
 
 /**
  * Written with brackets, the elements are looked at when they are compared: a type that
  * holds itself in an array, as JSON does, would have no end otherwise.
  */
-// oxlint-disable-next-line typescript/array-type
-type Elements<V> = readonly Cloneable<V>[]
+type Elements<A extends ReadonlyArray<unknown>, V> = number extends A["length"]
+  // oxlint-disable-next-line typescript/array-type
+  ? readonly Cloneable<V>[]
+  : { [K in keyof A]: Cloneable<A[K]> }
 
 /** Not the keys under which Effect keeps the variance of its types. */
 type Field<K> = K extends `~${string}` ? never : K & string
@@ -93,46 +124,112 @@ type Field<K> = K extends `~${string}` ? never : K & string
  */
 type CloneableFailure<E> = IsAny<E> extends true ? E
   : E extends Error ? { [K in keyof E as E[K] extends AnyFunction ? never : Field<K>]: CloneableFailure<E[K]> }
-  : E extends Lost | Atom ? Cloneable<E>
-  : E extends ReadonlyArray<infer V>
-    ? number extends E["length"] ? FailureElements<V> : { [K in keyof E]: CloneableFailure<E[K]> }
-  : E extends object ? { [K in keyof E]: CloneableFailure<E[K]> }
+  : E extends Lost | Atom | BuiltIn | ReadonlyMap<unknown, unknown> | ReadonlySet<unknown> ? Cloneable<E>
+  : E extends ReadonlyArray<infer V> ? [AddedMethods<E>] extends [never] ? FailureElements<E, V> : never
+  : E extends object ? { [K in keyof E]: IsUniqueSymbol<K> extends true ? never : CloneableFailure<E[K]> }
   : E
 
-// oxlint-disable-next-line typescript/array-type
-type FailureElements<V> = readonly CloneableFailure<V>[]
+type FailureElements<E extends ReadonlyArray<unknown>, V> = number extends E["length"]
+  // oxlint-disable-next-line typescript/array-type
+  ? readonly CloneableFailure<V>[]
+  : { [K in keyof E]: CloneableFailure<E[K]> }
 
-/** Says where, for the message; looked for only when the check has failed, and only so deep. */
-type Culprit<A, Path extends string, Depth extends ReadonlyArray<1> = []> = IsAny<A> extends true ? never
+/** Types of Effect that are told by their names: their members say nothing to a reader. */
+type EffectType =
+  | "Option"
+  | "Result"
+  | "Exit"
+  | "Cause"
+  | "Chunk"
+  | "Duration"
+  | "DateTime"
+  | "Redacted"
+  | "HashMap"
+  | "HashSet"
+  | "BigDecimal"
+
+type EffectName<A, K = keyof A> = K extends `~effect/${infer Name extends EffectType}` ? Name : never
+
+type WithArticle<Name extends string> = Name extends `${"A" | "E" | "I" | "O"}${string}` ? `an ${Name}` : `a ${Name}`
+
+type AboutSubclass<Path extends string, Class extends string> = `${Path} is more than ${WithArticle<
+  Class
+>}, and arrives as ${WithArticle<
+  Class
+>} alone: send what it adds beside it, or use Task.schema`
+
+type AboutBuffer<Path extends string> = Path extends `arguments${string}`
+  ? `${Path} is a Buffer, which arrives as a Uint8Array: write Uint8Array instead`
+  : `${Path} is a Buffer, which arrives as a Uint8Array: write Uint8Array.from(buffer)`
+
+/**
+ * Says where, for the message; looked for only when the check has failed, and only so deep.
+ * `Side` is `"failure"` for domain errors, whose errors cross field by field.
+ */
+type Culprit<A, Path extends string, Side, Depth extends ReadonlyArray<1> = []> = IsAny<A> extends true ? never
   : unknown extends A ? never
-  : A extends BufferLike ? `${Path} is a Buffer, which arrives as a Uint8Array: write Uint8Array instead`
+  : A extends Atom ? never
+  : A extends BufferLike ? AboutBuffer<Path>
   : A extends AnyFunction ?
     `${Path} is a function, which cannot be sent to another thread: leave it out, or use Task.schema`
   : A extends symbol ? `${Path} is a symbol, which cannot be sent to another thread`
   : A extends PromiseLike<unknown> ? `${Path} is a Promise: await it before, and pass its value`
-  : A extends ReadonlyMap<infer K, infer V>
-    ? Culprit<K, `${Path}.keys()`, [...Depth, 1]> | Culprit<V, `${Path}.values()`, [...Depth, 1]>
-  : A extends ReadonlySet<infer V> ? Culprit<V, `${Path}.values()`, [...Depth, 1]>
+  : A extends { readonly href: string; readonly searchParams: unknown }
+    ? `${Path} is a URL, which cannot be sent to another thread: send url.href`
+  : [EffectName<A>] extends [never] ? CulpritOfObject<A, Path, Side, Depth>
+  : EffectName<A> extends "Redacted"
+    ? `${Path} is Redacted, which cannot be sent to another thread: send its Redacted.value, or use Task.schema`
+  : `${Path} is ${WithArticle<EffectName<A>>}, which cannot be sent to another thread: use Task.schema`
+
+type CulpritOfObject<A, Path extends string, Side, Depth extends ReadonlyArray<1>> = A extends
+  ReadonlyMap<infer K, infer V>
+  ? [Added<A, keyof Map<K, V>>] extends [never]
+    ? Culprit<K, `${Path}.keys()`, Side, [...Depth, 1]> | Culprit<V, `${Path}.values()`, Side, [...Depth, 1]>
+  : AboutSubclass<Path, "Map">
+  : A extends ReadonlySet<infer V>
+    ? [Added<A, keyof Set<V>>] extends [never] ? Culprit<V, `${Path}.values()`, Side, [...Depth, 1]>
+    : AboutSubclass<Path, "Set">
   : A extends Lost ? `${Path} holds weak references, which cannot be sent to another thread`
-  : A extends Atom ? never
+  : A extends BuiltIn ? [Added<A, BuiltInKey>] extends [never] ? never : AboutSubclass<Path, BuiltInName<A>>
   : Depth["length"] extends 5 ? never
-  : A extends ReadonlyArray<infer V> ? number extends A["length"] ? Culprit<V, `${Path}[number]`, [...Depth, 1]>
-    : { [K in keyof A & `${number}`]: Culprit<A[K], `${Path}[${K}]`, [...Depth, 1]> }[keyof A & `${number}`]
-  : A extends object ? { [K in keyof A & string]-?: Culprit<A[K], `${Path}.${K}`, [...Depth, 1]> }[keyof A & string]
+  : A extends ReadonlyArray<infer V>
+    ? [AddedMethods<A>] extends [never]
+      ? number extends A["length"] ? Culprit<V, `${Path}[number]`, Side, [...Depth, 1]>
+      : { [K in keyof A & `${number}`]: Culprit<A[K], `${Path}[${K}]`, Side, [...Depth, 1]> }[keyof A & `${number}`]
+    : AboutSubclass<Path, "Array">
+  : A extends Error ? Side extends "failure" ? {
+        [K in keyof A as A[K] extends AnyFunction ? never : Field<K>]-?: Culprit<
+          A[K],
+          `${Path}.${Field<K>}`,
+          Side,
+          [...Depth, 1]
+        >
+      } extends infer Found ? Found[keyof Found] : never
+    : [Added<A, ErrorKey>] extends [never] ? never
+    : `${Path} is an Error, of which only name, message, stack and cause arrive: send its fields as an object, or use Task.schema`
+  : A extends object ?
+      | (true extends { [K in keyof A]: IsUniqueSymbol<K> }[keyof A]
+        ? `${Path} has a symbol as a key, which is lost on the way: use a string, or Task.schema`
+        : never)
+      | { [K in keyof A & string]-?: Culprit<A[K], `${Path}.${K}`, Side, [...Depth, 1]> }[keyof A & string]
   : never
 
+type BuiltInName<A> = A extends Date ? "Date"
+  : A extends RegExp ? "RegExp"
+  : A extends TypedArray ? "TypedArray"
+  : A extends DataView ? "DataView"
+  : "ArrayBuffer"
+
 /** What the compiler prints. `Invalid` is applied where it is used: an alias of it would be printed in its place. */
-type Message<A, Path extends string> = [Culprit<A, Path>] extends [never]
+type Message<A, Path extends string, Side = "value"> = [Culprit<A, Path, Side>] extends [never]
   ? `${Path} cannot be sent to another thread; give it a Task.schema`
-  : Culprit<A, Path>
+  : Culprit<A, Path, Side>
 
 type CheckArguments<Args> = [Args] extends [Cloneable<Args>] ? unknown : Invalid<Message<Args, "arguments">>
 
-type CheckSuccess<A> = [A] extends [BufferLike] ? unknown
-  : [A] extends [Cloneable<A>] ? unknown
-  : Invalid<Message<A, "result">>
+type CheckSuccess<A> = [A] extends [Cloneable<A>] ? unknown : Invalid<Message<A, "result">>
 
-type CheckFailure<E> = [E] extends [CloneableFailure<E>] ? unknown : Invalid<Message<E, "error">>
+type CheckFailure<E> = [E] extends [CloneableFailure<E>] ? unknown : Invalid<Message<E, "error", "failure">>
 
 /** What is wrong with returning an `R` at all. */
 type NotSynchronous<R> = IsAny<R> extends true ? never
@@ -160,23 +257,35 @@ type Failure<R> = IsAny<R> extends true ? never
 export type FailureOf<R, Named = never> = ArrivedFailure<Failure<R>, Named>
 
 type ArrivedFailure<E, Named> = IsAny<E> extends true ? E
-  : E extends Named ? E
-  : E extends Error ? [OwnMethods<E>] extends [never] ? E : WithoutMethods<E>
+  : E extends Error ? [OwnMethods<E>] extends [never] ? E
+    : [SameAs<E, Named>] extends [never]
+      ? [SupersOf<E, Named>] extends [never] ? WithoutMethods<E> : WithMethodsOf<E, SupersOf<E, Named>>
+    : E
   : E
 
-/** Not those that every error of Effect has: they are there whatever the class. */
-type OwnMethods<E> = {
-  [K in keyof E]-?: E[K] extends AnyFunction ? K extends keyof Cause.YieldableError ? never : K : never
-}[keyof E]
+/** Those of the named classes that `E` extends: the error is an instance of the nearest. */
+type SupersOf<E, Named> = Named extends unknown ? E extends Named ? Named : never : never
 
-/** An error whose class the task does not name in its `errors`: it has its fields, and not its methods. */
-export type WithoutMethods<E> = { [K in keyof E as K extends OwnMethods<E> ? never : K]: E[K] }
+type SameAs<E, Named> = Named extends E ? E extends Named ? Named : never : never
 
 /** A `Buffer` that a body returns arrives as the `Uint8Array` that it is. */
 type Arrived<A> = A extends BufferLike ? Uint8Array<ArrayBuffer> : A
 
-/** Intersected with the type of a body: `unknown` when it is right. */
-export type CheckBody<Args, R> = [NotSynchronous<R>] extends [never] ?
+/** The parameters of a body. */
+export type ParametersOf<F> = IsAny<F> extends true ? ReadonlyArray<any>
+  : F extends (...args: infer Args extends ReadonlyArray<unknown>) => unknown ? Args
+  : never
+
+/** What a body returns. */
+export type ReturnOf<F> = IsAny<F> extends true ? F : F extends (...args: never) => infer R ? R : never
+
+/**
+ * Intersected with the type of a body: `unknown` when it is right. A body without the types
+ * of its parameters is looked at as a `Function` first, and must pass.
+ */
+export type CheckBody<F> = Function extends F ? unknown : Check<ParametersOf<F>, ReturnOf<F>>
+
+type Check<Args, R> = [NotSynchronous<R>] extends [never] ?
     & CheckArguments<Args>
     & CheckSuccess<SuccessOf<R>>
     & CheckFailure<Failure<R>>

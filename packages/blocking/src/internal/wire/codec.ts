@@ -6,6 +6,7 @@
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
 import { NotCloneableError, stepOf } from "./cloneable.ts"
 
@@ -18,6 +19,23 @@ export interface TaskSchemas {
 type Side = NotCloneableError["side"]
 type Convert = (value: unknown) => unknown
 
+const ofAnotherCopy = "the schema is of another copy of effect than effect-blocking uses: " +
+  "one copy must serve both (`npm ls effect` lists them)"
+
+/** What all nodes of this copy's schemas descend from. */
+const node = Object.getPrototypeOf(Object.getPrototypeOf(Schema.String.ast)) as object
+
+/**
+ * Whether a node, or one in it, was made by another copy of `effect`. The copies tell their
+ * nodes apart by classes and symbols of their own, so conversions would silently do nothing.
+ */
+const isOfAnotherCopy = (part: unknown, seen = new Set<unknown>()): boolean => {
+  if (typeof part !== "object" || part === null || seen.has(part)) return false
+  seen.add(part)
+  if (SchemaAST.isAST(part) && !Object.prototype.isPrototypeOf.call(node, part)) return true
+  return Object.entries(part).some(([name, value]) => name !== "annotations" && isOfAnotherCopy(value, seen))
+}
+
 const converter = (
   schema: unknown,
   make: (
@@ -26,6 +44,11 @@ const converter = (
   side: Side,
   path: string
 ): Convert => {
+  if (isOfAnotherCopy((schema as Schema.Top | undefined)?.ast)) {
+    return () => {
+      throw new NotCloneableError(side, path, ofAnotherCopy)
+    }
+  }
   const convert = make(Schema.toCodecJson((schema ?? Schema.Void) as Schema.Codec<unknown, unknown>))
   return (value) => {
     const result = convert(value)

@@ -1,0 +1,55 @@
+/** A library that exports what inference makes of every public function. */
+import { NodeBlocking } from "@effect-blocking/platform-node"
+import { BlockingTest } from "@effect-blocking/vitest"
+import { Data, Effect, Result, Schema } from "effect"
+import { Blocking, JoinSet, Task } from "effect-blocking"
+
+const url = import.meta.url
+
+export class Base extends Error {
+  readonly _tag: string = "Base"
+  base() {
+    return 1
+  }
+}
+export class Sub extends Base {
+  override readonly _tag = "Sub"
+  sub() {
+    return 2
+  }
+}
+export class Boom extends Data.TaggedError("Boom")<{ readonly code: number }> {
+  shout() {
+    return "BOOM"
+  }
+}
+export class Cpu extends Blocking.Pool<Cpu>()("app/Cpu") {}
+
+export const boom = Task.make(url, "boom", (n = 1) => n > 0 ? Result.succeed(n) : Result.fail(new Boom({ code: 1 })))
+export const named = Task.make(url, "named", () => Result.fail(new Boom({ code: 1 })), { errors: [Boom] })
+export const sub = Task.make(url, "sub", () => Result.fail(new Sub()), { errors: [Base] })
+export const bytes = Task.make(url, "bytes", (text: string) => Buffer.from(text))
+export const find = Task.schema(url, "find", { payload: Schema.Unknown, success: Schema.Option(Schema.Date) }, () => {
+  throw new Error("not here")
+})
+export const limited = Task.with(boom, { timeLimit: "1 second" })
+export const options = boom.options
+export const schemas = find.schemas
+export const errors = boom.options.errors
+
+export const run = Blocking.run(boom, 1)
+export const runSub = Blocking.run(sub)
+export const runBytes = Cpu.run(bytes, "text")
+export const spawn = Blocking.spawn(boom, 1)
+export const detached = Cpu.spawnDetached(boom, 1)
+export const lease = Blocking.lease((thread) => thread.run(boom, 1))
+export const set = Effect.flatMap(
+  JoinSet.make<number, Effect.Error<typeof run>>(),
+  (set) => JoinSet.spawn(set, boom, 1)
+)
+export const stats = Blocking.stats
+export const failed = Effect.flip(run)
+export const layers = [NodeBlocking.layer(), NodeBlocking.layer({}), NodeBlocking.layerPool(Cpu)] as const
+export const pool = NodeBlocking.make("pool", { maxThreads: 1 })
+export const calls = BlockingTest.callsOf(boom)
+export const held = BlockingTest.hold(boom)

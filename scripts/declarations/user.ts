@@ -1,0 +1,19 @@
+/** A user of the library, who sees its declarations alone. */
+import type { Effect } from "effect"
+import type { Blocking, JoinError, Task } from "effect-blocking"
+import * as library from "./lib/library.js"
+
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true : false
+const same = <A>() => <B>(_: Same<A, B>): void => {}
+
+type BoomOf = Task.WithoutMethods<library.Boom>
+
+same<typeof library.boom>()<Task.Task<[n?: number | undefined], number, BoomOf>>(true)
+same<typeof library.named>()<Task.Task<[], never, library.Boom>>(true)
+same<typeof library.sub>()<Task.Task<[], never, Task.WithMethodsOf<library.Sub, library.Base>>>(true)
+same<typeof library.run>()<Effect.Effect<number, BoomOf | JoinError.JoinError, Blocking.Blocking>>(true)
+same<typeof library.runBytes>()<Effect.Effect<Uint8Array<ArrayBuffer>, JoinError.JoinError, library.Cpu>>(true)
+same<typeof library.errors>()<ReadonlyArray<Task.ErrorClass> | undefined>(true)
+same<typeof library.schemas>()<Task.TaskSchemas | undefined>(true)
+// @ts-expect-error It is no `any`.
+export const text: Effect.Effect<string, unknown, Blocking.Blocking> = library.failed
