@@ -211,6 +211,8 @@ const findLost = (value: unknown, budget: { left: number }): Uncloneable | undef
   } else {
     for (const key in value) {
       if (budget.left-- <= 0) break
+      // A class of the platform can have getters that are listed, such as `signal` of a Request.
+      if (!Object.hasOwn(value, key)) continue
       const found = findLost((value as Record<string, unknown>)[key], budget)
       if (found !== undefined) return { ...found, path: stepOf(value, key) + found.path }
     }
