@@ -16,10 +16,10 @@ export const eventLoop = (): Pick<ThreadHost, "now" | "schedule" | "nextTurn" | 
     },
     nextTurn: (callback) => void setImmediate(callback),
     keepAlive: (active) => {
+      // Cleared, not only without a reference: a pool that has closed leaves nothing behind.
+      clearInterval(heartbeat)
       // @effect-diagnostics-next-line globalTimers:off
-      heartbeat ??= setInterval(() => {}, maxTimerMillis)
-      if (active) heartbeat.ref()
-      else heartbeat.unref()
+      heartbeat = active ? setInterval(() => {}, maxTimerMillis) : undefined
     }
   }
 }

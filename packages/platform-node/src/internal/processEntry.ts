@@ -63,6 +63,8 @@ process.once("disconnect", () => {
  * loop, where `process.exit` of a body can end it.
  */
 const watchParent = (): void => {
+  // The permission model refuses threads without `--allow-worker`.
+  if (process.permission?.has("worker") === false) return
   const watchdog = new Worker(
     `setInterval(() => {
       if (process.ppid !== ${parent}) process.kill(process.pid, "SIGKILL")

@@ -4,20 +4,17 @@ import type { ThreadExit, ThreadHost } from "effect-blocking/ThreadHost"
 import { type ChildProcess, fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { eventLoop } from "./eventLoop.ts"
+import { inheritedFlags, isolatingFlags } from "./flags.ts"
 import { onForceShutdown } from "./forceShutdown.ts"
-import {
-  checkEntry,
-  condition,
-  definedOnly,
-  entryUrl,
-  inheritedFlags,
-  type LaunchOptions,
-  type ResourceLimits
-} from "./launch.ts"
+import { checkEntry, condition, definedOnly, entryUrl, type LaunchOptions, type ResourceLimits } from "./launch.ts"
 import { decode, detach, encode } from "./processValues.ts"
 import * as SharedFile from "./sharedFile.ts"
 
-const entry = entryUrl("processEntry", import.meta.url)
+const entry = entryUrl(
+  import.meta.url,
+  () => new URL("./processEntry.ts", import.meta.url),
+  () => new URL("./processEntry.js", import.meta.url)
+)
 
 /**
  * How long the channel may stay open after the exit: what the process sent before is
@@ -26,10 +23,13 @@ const entry = entryUrl("processEntry", import.meta.url)
 const drainMillis = 500
 
 export const processHost = (options: LaunchOptions): ThreadHost => {
-  // A debugger's port is for one process.
-  const inherited = () => inheritedFlags(process.execArgv).filter((flag) => !flag.startsWith("--inspect"))
-  const execArgv = [...(options.execArgv ?? inherited()), ...limitFlags(options.resourceLimits ?? {}), condition]
   const env = definedOnly(options.env)
+  const execArgv = [
+    ...isolatingFlags((env ?? process.env)["NODE_OPTIONS"]),
+    ...(options.execArgv ?? inheritedFlags(process.execArgv)),
+    ...limitFlags(options.resourceLimits ?? {}),
+    condition
+  ]
   const loop = eventLoop()
 
   const launch = (name: string, flags: SharedFile.OwnedSharedFile): ChildProcess => {

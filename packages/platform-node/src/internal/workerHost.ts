@@ -3,10 +3,15 @@ import type { ThreadHost } from "effect-blocking/ThreadHost"
 import { Worker, type WorkerOptions } from "node:worker_threads"
 import { eventLoop } from "./eventLoop.ts"
 import * as exitGuard from "./exitGuard.ts"
+import { inheritedFlags } from "./flags.ts"
 import { onForceShutdown } from "./forceShutdown.ts"
-import { checkEntry, condition, definedOnly, entryUrl, failed, inheritedFlags, type LaunchOptions } from "./launch.ts"
+import { checkEntry, condition, definedOnly, entryUrl, failed, type LaunchOptions } from "./launch.ts"
 
-const entry = entryUrl("threadEntry", import.meta.url)
+const entry = entryUrl(
+  import.meta.url,
+  () => new URL("./threadEntry.ts", import.meta.url),
+  () => new URL("./threadEntry.js", import.meta.url)
+)
 
 export const workerHost = (options: LaunchOptions): ThreadHost => {
   let execArgv = options.execArgv ?? inheritedFlags(process.execArgv)
@@ -42,7 +47,12 @@ export const workerHost = (options: LaunchOptions): ThreadHost => {
         ...(options.resourceLimits === undefined ? {} : { resourceLimits: options.resourceLimits })
       })
       const { threadId } = worker
-      const forget = exitGuard.watch(mayBlock)
+      const forget = exitGuard.watch({
+        mayBlock,
+        terminate: () => void worker.terminate(),
+        // Node says -1 of a thread whose environment is gone.
+        hasEnded: () => worker.performance.eventLoopUtilization().idle < 0
+      })
       let cause: unknown
       worker.on("message", events.onMessage)
       worker.on("messageerror", events.onMessageError)
