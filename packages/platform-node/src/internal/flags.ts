@@ -4,16 +4,14 @@
  * Flags by which the program says what it runs, or that are for one process alone. In lower
  * case, without dashes in front; a family ends in `-`.
  */
-const own: ReadonlyArray<string> = [
-  ...["e", "eval", "p", "pe", "print", "i", "interactive", "c", "check", "input-type", "run", "entry-url"],
-  ...["h", "help", "v", "version", "v8-options", "completion-bash", "prof-process"],
-  ...["test", "test-", "experimental-test-", "watch", "watch-"],
-  ...["build-", "experimental-sea-config", "snapshot-blob"],
+const own: ReadonlyArray<string> = (
+  "e eval p pe print i interactive c check input-type run entry-url h help v version v8-options completion-bash " +
+  "prof-process test test- experimental-test- watch watch- build- experimental-sea-config snapshot-blob " +
   // The environment is inherited as it is, and the file is relative to a folder that can change.
-  ...["env-file", "env-file-if-exists"],
+  "env-file env-file-if-exists " +
   // A debugger's port is for one process.
-  ...["inspect", "inspect-", "debug", "debug-"]
-]
+  "inspect inspect- debug debug-"
+).split(" ")
 
 const isOwn = (flag: string): boolean => {
   // Node takes `_` for `-` in long names, and a value after `=`.
