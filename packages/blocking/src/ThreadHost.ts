@@ -88,6 +88,8 @@ export interface ThreadHost {
   readonly spawn: (options: ThreadOptions, events: ThreadEvents) => Thread
   /** Whether the pool has work: while it has, the process must stay alive, and otherwise not for its sake. */
   readonly keepAlive: (active: boolean) => void
+  /** The pool has closed, and calls nothing of the host any more: it leaves nothing behind. */
+  readonly close?: () => void
   /**
    * Calls a function outside of any request's asynchronous context (`AsyncLocalStorage`), and
    * returns its result: for threads and log lines of a pool, which belong to no request.

@@ -9,7 +9,7 @@ const maxTimerMillis = 2 ** 31 - 1
 /** The asynchronous context in which this module was loaded, before there were requests. */
 const outside = AsyncLocalStorage.snapshot()
 
-export const eventLoop = (): Pick<ThreadHost, "detached" | "now" | "schedule" | "nextTurn" | "keepAlive"> => {
+export const eventLoop = (): Pick<ThreadHost, "detached" | "now" | "schedule" | "nextTurn" | "keepAlive" | "close"> => {
   let heartbeat: NodeJS.Timeout | undefined
   return {
     detached: outside,
@@ -25,6 +25,7 @@ export const eventLoop = (): Pick<ThreadHost, "detached" | "now" | "schedule" | 
       heartbeat ??= setInterval(() => {}, maxTimerMillis)
       if (active) heartbeat.ref()
       else heartbeat.unref()
-    }
+    },
+    close: () => clearInterval(heartbeat)
   }
 }

@@ -5,7 +5,9 @@
  * code ends when its call returns, and until then `process.exit` does not return, nor
  * does the end of the event loop, nor an uncaught error end the process. What ends it
  * is `execve`: the system ends all threads and replaces the program by another, here a
- * shell that does nothing but exit with the code.
+ * shell that does nothing but exit with the code. Where `execve` is missing (Windows) or
+ * refused (the permission model), the threads are terminated: if all end, they were in
+ * JavaScript, and Node's own exit keeps the code; else the process is killed, and it is lost.
  *
  * The guard does so only when a thread may hold the exit, as the last thing of any way
  * to it. All other exits are Node's own, which also run the cleanup of native addons.
@@ -19,12 +21,20 @@ import { isMainThread } from "node:worker_threads"
 // Threads that can hold the exit
 // -----------------------------------------------------------------------------
 
-const threads = new Set<() => boolean>()
+export interface Watched {
+  /** Whether it is in anyone's code. */
+  readonly mayBlock: () => boolean
+  readonly terminate: () => void
+  /** Seen at once, without the event loop. */
+  readonly hasEnded: () => boolean
+}
 
-/** Asks `mayBlock` at an exit, until the thread has ended and is forgotten. */
-export const watch = (mayBlock: () => boolean): () => void => {
-  threads.add(mayBlock)
-  return () => threads.delete(mayBlock)
+const threads = new Set<Watched>()
+
+/** Asks the thread at an exit, until it has ended and is forgotten. */
+export const watch = (thread: Watched): () => void => {
+  threads.add(thread)
+  return () => threads.delete(thread)
 }
 
 /**
@@ -32,11 +42,11 @@ export const watch = (mayBlock: () => boolean): () => void => {
  * call from JavaScript, and from here, with no turn of the event loop to come, no end of
  * a thread can be seen. So every thread counts that is in anyone's code: in a task, in a
  * module that it loads, or terminated and not yet gone. An idle thread does not, because
- * it is in its event loop, where Node ends it. Who is counted for nothing, because it is
- * in JavaScript, costs the cleanup of native addons and no more.
+ * it is in its event loop, where Node ends it. Counting a thread that
+ * is only in JavaScript is harmless: the one cost is that native addons are not cleaned up.
  */
 const isHeld = (): boolean => {
-  for (const mayBlock of threads) if (mayBlock()) return true
+  for (const { mayBlock } of threads) if (mayBlock()) return true
   return false
 }
 
@@ -45,6 +55,9 @@ const isHeld = (): boolean => {
 // -----------------------------------------------------------------------------
 
 let armed = false
+
+/** Node's own last step: ends all threads, waits for each, and exits. */
+let nodeExit: (code?: number) => never
 
 export const isArmed = (): boolean => armed
 
@@ -57,9 +70,10 @@ export const arm = (): void => {
   // `process.exit` within an exit listener comes here, and to no listener any more. Not
   // documented, but made to be replaced: Node's own `process.exit` looks it up for that.
   const { reallyExit } = process as unknown as { reallyExit: (code?: number) => never }
+  nodeExit = (code) => reallyExit.call(process, code)
   const guarded = (code?: number): never => {
     if (isHeld()) leave(code)
-    return reallyExit.call(process, code)
+    return nodeExit(code)
   }
   Object.assign(process, { reallyExit: guarded })
 }
@@ -114,9 +128,30 @@ const leave = (code: number | string | null | undefined): never => {
   } catch {
     // Forbidden, perhaps by the permission model.
   }
+  if (endThreads()) return nodeExit(status)
   // Its exit code is not ours, but it ends: 137 to a shell, 1 on Windows.
   process.kill(process.pid, "SIGKILL")
   throw new Error("The process survived SIGKILL")
+}
+
+/**
+ * How long a terminated thread may take to leave JavaScript. Arbitrary: it takes less than a
+ * millisecond, and more on a busy machine.
+ */
+const terminationMillis = 1000
+
+/** Whether every thread has ended, so that Node's own exit waits for none: they were in JavaScript, not in native code. */
+const endThreads = (): boolean => {
+  const cell = new Int32Array(new SharedArrayBuffer(4))
+  const deadline = performance.now() + terminationMillis
+  for (const thread of threads) if (thread.mayBlock()) thread.terminate()
+  for (const thread of threads) {
+    while (thread.mayBlock() && !thread.hasEnded()) {
+      if (performance.now() > deadline) return false
+      Atomics.wait(cell, 0, 0, 1)
+    }
+  }
+  return true
 }
 
 type Image = readonly [file: string, args: ReadonlyArray<string>, env: NodeJS.ProcessEnv]

@@ -6,24 +6,26 @@ import { type ChildProcess, fork } from "node:child_process"
 import type { Socket } from "node:net"
 import { fileURLToPath } from "node:url"
 import { eventLoop } from "./eventLoop.ts"
+import { cannotStart } from "./failure.ts"
+import { inheritedFlags, isolatingFlags } from "./flags.ts"
 import { onForceShutdown } from "./forceShutdown.ts"
-import {
-  checkEntry,
-  condition,
-  definedOnly,
-  entryUrl,
-  inheritedFlags,
-  type LaunchOptions,
-  type ResourceLimits
-} from "./launch.ts"
+import { checkEntry, condition, definedOnly, entryUrl, type LaunchOptions, type ResourceLimits } from "./launch.ts"
 import * as Channel from "./processChannel.ts"
 import { decode, detach, encode } from "./processValues.ts"
 import * as SharedFile from "./sharedFile.ts"
 import { isBroken } from "./threadData.ts"
 
-const entry = entryUrl("processEntry", import.meta.url)
+const entry = entryUrl(
+  import.meta.url,
+  () => new URL("./processEntry.ts", import.meta.url),
+  () => new URL("./processEntry.js", import.meta.url)
+)
 
-const guard = new URL(entryUrl("processGuard", import.meta.url).href.replace(/(?=[jt]s$)/, "c"))
+const guard = entryUrl(
+  import.meta.url,
+  () => new URL("./processGuard.cts", import.meta.url),
+  () => new URL("./processGuard.cjs", import.meta.url)
+)
 
 /**
  * How long the channel may stay open after the exit: what the process sent before is
@@ -32,9 +34,12 @@ const guard = new URL(entryUrl("processGuard", import.meta.url).href.replace(/(?
 const drainMillis = 500
 
 export const processHost = (options: LaunchOptions): ThreadHost => {
-  // A debugger's port is for one process.
-  const inherited = () => inheritedFlags(process.execArgv).filter((flag) => !flag.startsWith("--inspect"))
-  const execArgv = [...(options.execArgv ?? inherited()), ...limitFlags(options.resourceLimits ?? {}), condition]
+  const execArgv = [
+    ...isolatingFlags((definedOnly(options.env) ?? process.env)["NODE_OPTIONS"]),
+    ...(options.execArgv ?? inheritedFlags(process.execArgv)),
+    ...limitFlags(options.resourceLimits ?? {}),
+    condition
+  ]
 
   /** The guard comes first of all that is preloaded, and takes itself out again. */
   const environment = (): NodeJS.ProcessEnv => {
@@ -90,15 +95,18 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
 
       let exit: ThreadExit | undefined
       let cause: unknown
+      let spoke = false
       let closed = false
       let ended = false
       const end = (): void => {
         if (exit === undefined || ended) return
         ended = true
+        if (!spoke && exit.exitCode === invalidArgument) cause ??= cannotStart(refused(execArgv))
         events.onExit({ ...exit, cause })
         flags.close()
       }
       Channel.receive(socket, (message) => {
+        spoke = true
         if (isBroken(message)) cause = message.broken
         else remote.onMessage(message)
       })
@@ -128,6 +136,12 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
 }
 
 const ignore = (): void => {}
+
+/** The exit code of a Node that does not know a flag; it has said which on stderr. */
+const invalidArgument = 9
+
+const refused = (execArgv: ReadonlyArray<string>): string =>
+  `Node refused its flags (exit code ${invalidArgument}): ${execArgv.join(" ")}, and those of NODE_OPTIONS`
 
 /** The limits of a thread as the flags of a process; there is none for the code range. */
 const limitFlags = (limits: ResourceLimits): ReadonlyArray<string> => {

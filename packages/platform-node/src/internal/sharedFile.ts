@@ -6,19 +6,13 @@
  */
 import { type SharedFlags, sharedFlagsBytes } from "effect-blocking/RemoteThread"
 import { randomUUID } from "node:crypto"
-import { accessSync, closeSync, constants, openSync, readSync, unlinkSync, writeSync } from "node:fs"
+import { closeSync, openSync, readSync, unlinkSync, writeSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { failed } from "./failure.ts"
 
-/** Memory, where there is such a folder; elsewhere the file is in the page cache for its short life. */
-const folder = (): string => {
-  try {
-    accessSync("/dev/shm", constants.W_OK)
-    return "/dev/shm"
-  } catch {
-    return tmpdir()
-  }
-}
+/** The first is memory. Elsewhere the file is in the page cache for its short life. */
+const folders = (): ReadonlyArray<string> => ["/dev/shm", tmpdir()]
 
 export interface OwnedSharedFile extends SharedFlags {
   /** For the process that is to open it, too. */
@@ -26,13 +20,37 @@ export interface OwnedSharedFile extends SharedFlags {
   readonly close: () => void
 }
 
+/** In the first folder that takes it: one can be missing, read-only, or full (a container's /dev/shm has 64 MB). */
 export const make = (): OwnedSharedFile => {
-  const path = join(folder(), `effect-blocking-${randomUUID()}`)
+  const errors: Array<unknown> = []
+  for (const folder of folders()) {
+    try {
+      const fd = makeIn(folder)
+      return { ...open(fd), fd, close: () => closeSync(fd) }
+    } catch (error) {
+      errors.push(error)
+    }
+  }
+  const causes = errors.map((error) => error instanceof Error ? error.message : String(error))
+  throw failed(
+    `A pool process needs a small file in ${folders().join(" or ")}, and neither takes it: ${causes.join("; ")}`
+  )
+}
+
+const makeIn = (folder: string): number => {
+  const path = join(folder, `effect-blocking-${randomUUID()}`)
   const fd = openSync(path, "wx+", 0o600)
-  // From here on only descriptors keep it: nothing is left behind, however the processes end.
-  unlinkSync(path)
-  writeSync(fd, new Uint8Array(sharedFlagsBytes), 0, sharedFlagsBytes, 0)
-  return { ...open(fd), fd, close: () => closeSync(fd) }
+  try {
+    // From here on only descriptors keep it: nothing is left behind, however the processes end.
+    unlinkSync(path)
+    // Room is taken by writing; where there is little, less is written.
+    const written = writeSync(fd, new Uint8Array(sharedFlagsBytes), 0, sharedFlagsBytes, 0)
+    if (written < sharedFlagsBytes) throw new Error(`no space left in ${folder}`)
+    return fd
+  } catch (error) {
+    closeSync(fd)
+    throw error
+  }
 }
 
 export const open = (fd: number): SharedFlags => ({

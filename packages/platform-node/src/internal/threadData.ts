@@ -23,6 +23,8 @@ export const brokenBy = (error: unknown): Broken => {
     const { message, stack } = error as Error
     const broken = new Error(`The runner of the thread failed: ${message}`)
     if (typeof stack === "string") broken.stack = stack
+    // Another attempt could only fail the same way, as with packages of two versions.
+    if ((error as { readonly _tag?: unknown })._tag === "CannotStart") Object.assign(broken, { _tag: "CannotStart" })
     return { broken }
   } catch {
     return { broken: new Error("The runner of the thread failed") }

@@ -4,11 +4,17 @@ import { poolThreadMark } from "effect-blocking/ThreadRunner"
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker, type WorkerOptions } from "node:worker_threads"
 import { eventLoop } from "./eventLoop.ts"
 import * as exitGuard from "./exitGuard.ts"
+import { cannotStart } from "./failure.ts"
+import { inheritedFlags } from "./flags.ts"
 import { onForceShutdown } from "./forceShutdown.ts"
-import { checkEntry, condition, definedOnly, entryUrl, failed, inheritedFlags, type LaunchOptions } from "./launch.ts"
+import { checkEntry, condition, definedOnly, entryUrl, type LaunchOptions } from "./launch.ts"
 import { isBroken, type PoolThreadData } from "./threadData.ts"
 
-const entry = entryUrl("threadEntry", import.meta.url)
+const entry = entryUrl(
+  import.meta.url,
+  () => new URL("./threadEntry.ts", import.meta.url),
+  () => new URL("./threadEntry.js", import.meta.url)
+)
 
 export const workerHost = (options: LaunchOptions): ThreadHost => {
   let execArgv = options.execArgv ?? inheritedFlags(process.execArgv)
@@ -22,7 +28,7 @@ export const workerHost = (options: LaunchOptions): ThreadHost => {
       // pool did not: it leaves out those that Node names.
       const refused = refusedFlags(error)
       if (refused.length > 0 && options.execArgv !== undefined) {
-        throw failed((error as Error).message)
+        throw cannotStart((error as Error).message)
       }
       const accepted = execArgv.filter((flag) => !refused.includes(flag))
       if (accepted.length === execArgv.length) throw error
@@ -47,7 +53,12 @@ export const workerHost = (options: LaunchOptions): ThreadHost => {
         ...(options.resourceLimits === undefined ? {} : { resourceLimits: options.resourceLimits })
       })
       const { threadId } = worker
-      const forget = exitGuard.watch(mayBlock)
+      const forget = exitGuard.watch({
+        mayBlock,
+        terminate: () => void worker.terminate(),
+        // Node says -1 of a thread whose environment is gone.
+        hasEnded: () => worker.performance.eventLoopUtilization().idle < 0
+      })
       let cause: unknown
       const onMessage = (message: unknown): void => {
         if (isBroken(message)) cause = message.broken

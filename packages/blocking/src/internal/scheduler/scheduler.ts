@@ -552,6 +552,7 @@ export class Scheduler {
         this.forgetForceShutdown?.()
         this.monitor.stop()
         this.updateKeepAlive()
+        this.host.close?.()
         if (this.onClosed !== undefined) this.outcomes.call("shutdown", this.onClosed, report)
       }
     })

@@ -38,7 +38,8 @@ interface Entry {
 export const start = (platform: ThreadPlatform): ThreadRunner => {
   const { control: memory, measureHeap, preload, threadData, version } = platform.start as protocol.ThreadStart
   const refusal = Version.conflict(Version.current, version) ?? conflict
-  if (refusal !== undefined) throw new Error(refusal)
+  // As `ThreadHost.CannotStart`, which loads what a thread does not need.
+  if (refusal !== undefined) throw Object.assign(new Error(refusal), { _tag: "CannotStart" })
   const control = controlBlock.view(memory)
   const bodies = platform.bodies ?? wholeThread
   const context = bodies.begin(control.int32, threadData)
