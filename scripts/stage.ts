@@ -33,6 +33,12 @@ const publishedExports = (exports: Exports, withTypes = true): Exports => {
   return published
 }
 
+/** What pool threads and processes load first, by package. */
+const entries: Readonly<Record<string, ReadonlyArray<string>>> = {
+  "blocking": ["internal/thread/index.ts"],
+  "platform-node": ["internal/threadEntry.ts", "internal/processEntry.ts"]
+}
+
 const bundle = async (source: string, folder: string): Promise<void> => {
   const build = await rolldown({
     input: source,
@@ -117,9 +123,8 @@ for (const name of readdirSync(join(root, "packages"))) {
     ]
     for (const file of globSync(guide, { cwd: root, exclude: ["docs/index.md"] })) copyPage(file, target)
   }
-  for (const entry of ["threadEntry.ts", "processEntry.ts", "threadIndex.ts"]) {
-    const path = join(source, "src", "internal", entry)
-    if (existsSync(path)) await bundle(path, join(target, "dist", "internal"))
+  for (const entry of entries[name] ?? []) {
+    await bundle(join(source, "src", entry), join(target, "dist", dirname(entry)))
   }
   relocateMaps(source, target)
   console.log(`staged ${manifest.name} in packages/${name}/dist`)
