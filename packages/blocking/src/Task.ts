@@ -56,7 +56,7 @@ export interface Task<in Args extends ReadonlyArray<unknown>, out A, out E = nev
   readonly module: string
   /** Its name in that module. */
   readonly name: string
-  /** The function, as it was given: test layers call it without a thread. */
+  /** The function, to be called without a thread: in place, or in a test. */
   readonly body: (...args: Args) => A | Result.Result<A, E>
   readonly options: TaskOptions
   /** The schemas of `Task.schema`. */
@@ -239,7 +239,21 @@ const define = <Args extends ReadonlyArray<unknown>, A, E>(
     )
   }
   // What the body returns is what `A` and `E` were inferred from.
-  return { [TypeId]: variance, module, name, body: body as Task<Args, A, E>["body"], options: options ?? {}, schemas }
+  const called = calledInPlace(body) as Task<Args, A, E>["body"]
+  return { [TypeId]: variance, module, name, body: called, options: options ?? {}, schemas }
+}
+
+/** The body for whoever calls it without a thread: what it marks to be moved is used where it is. */
+const calledInPlace = (body: (...args: ReadonlyArray<never>) => unknown): typeof body => {
+  const called: typeof body = (...args) => {
+    threadContext.inPlace++
+    try {
+      return body(...args)
+    } finally {
+      threadContext.inPlace--
+    }
+  }
+  return Object.defineProperty(called, "name", { value: body.name, configurable: true })
 }
 
 declare const URL: { readonly canParse: (url: string) => boolean }
@@ -389,10 +403,11 @@ export {
  * **Details**
  *
  * Takes an `ArrayBuffer`, a typed array or `DataView`, a `MessagePort`, or anything
- * else that can be transferred. In the program it returns a stand-in, which can be read
- * like the value: the call that gets it moves the value when its task is accepted, and
- * leaves the sender's empty. A call that is refused, or never run, moves nothing. In a
- * body it returns the value itself, which is moved if the body returns it.
+ * else that can be transferred. In the program it returns a stand-in (of a typed array
+ * another view of the same memory, of anything else an object that can be read like it):
+ * the call that gets it moves the memory when its task is accepted, and leaves the
+ * sender's empty. A call that is refused, or never run, moves nothing. In a body it
+ * returns the value itself, which is moved if the body returns it.
  *
  * What cannot be transferred, such as memory of WebAssembly and of some native addons,
  * is copied. A `SharedArrayBuffer` is shared as it is. Throws a `TypeError` for what is
@@ -404,8 +419,8 @@ export {
  * moving would detach whatever else lies in that buffer. This is so for most small
  * Node `Buffer`s, which share one.
  *
- * A stand-in is for the call: code that asks for the kind of an object
- * (`ArrayBuffer.isView`, Node's functions) does not take it for a buffer.
+ * The stand-in of an `ArrayBuffer` or a port is for the call: code that asks for the kind
+ * of an object (`new Uint8Array(…)`, Node's functions) does not take it for a buffer.
  *
  * **Example** (A picture that nobody needs here any more)
  *

@@ -46,7 +46,7 @@ describe("cancellation", oneByOne, () => {
   it.live("C1: aborted while its module loads, the body never runs, and the process is spared", () =>
     Effect.scoped(Effect.gen(function*() {
       const loading = yield* FileGate.make
-      yield* withPool({ ...quick, gracePeriod: 0, threadData: loading }, (pool) =>
+      yield* withPool({ ...quick, gracePeriod: "1 minute", threadData: loading }, (pool) =>
         Effect.gen(function*() {
           const ran = yield* FileGate.make
           const handle = yield* pool.spawn(slowLoad.body, ran)
@@ -55,8 +55,10 @@ describe("cancellation", oneByOne, () => {
           yield* handle.abort
           assert.deepInclude(yield* reasonOf(handle.join), { _tag: "Cancelled", stage: "Queued" })
           assert.deepStrictEqual((yield* pool.stats).running, [], "nothing of it runs, or will")
+          // The next task needs the process, and finds the module loaded.
+          const next = yield* pool.spawn(slowLoad.body, ran)
           FileGate.open(loading)
-          yield* pool.run(slowLoad.body, ran)
+          yield* next.join
           assert.strictEqual(FileGate.pids(ran).length, 1)
           assert.strictEqual((yield* pool.stats).threadsStarted, 1)
         }))

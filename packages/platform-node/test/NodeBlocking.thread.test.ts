@@ -188,11 +188,11 @@ describe.each(["thread", "process"] as const)("%s", { concurrent: false }, (isol
     it.live("E2: a panic that is too large arrives shortened", () =>
       withPool({ isolation, maxThreads: 1 }, (pool) =>
         Effect.gen(function*() {
-          const reason = yield* reasonOf(pool.run(threadSide.panics, 3_000_000))
+          const reason = yield* reasonOf(pool.run(threadSide.panics, 40_000_000))
           assert.strictEqual(reason._tag, "Panicked")
           const { bytes, message } = (reason as { readonly thrown: Error & { readonly bytes: unknown } }).thrown
           assert.match(message, /^x{1000,}x \[\d+ more characters left out\]$/)
-          assert.strictEqual(bytes, "[3000000 bytes left out]")
+          assert.strictEqual(bytes, "[40000000 bytes left out]")
         })))
   })
 

@@ -53,12 +53,14 @@ export const workerHost = (options: LaunchOptions): ThreadHost => {
         ...(options.resourceLimits === undefined ? {} : { resourceLimits: options.resourceLimits })
       })
       const { threadId } = worker
-      const forget = exitGuard.watch({
-        mayBlock,
-        terminate: () => void worker.terminate(),
-        // Node says -1 of a thread whose environment is gone.
-        hasEnded: () => worker.performance.eventLoopUtilization().idle < 0
-      })
+      const idleMillis = (): number => worker.performance.eventLoopUtilization().idle
+      const terminate = (): void => {
+        // Of a thread that was never asked while it lived, Node says 0 for ever.
+        idleMillis()
+        void worker.terminate()
+      }
+      // Node says less than 0 of a thread whose environment is gone.
+      const forget = exitGuard.watch({ mayBlock, terminate, hasEnded: () => idleMillis() < 0 })
       let cause: unknown
       const onMessage = (message: unknown): void => {
         if (isBroken(message)) cause = message.broken
@@ -83,7 +85,7 @@ export const workerHost = (options: LaunchOptions): ThreadHost => {
         threadId,
         post: (message, transfer) => port.postMessage(message, transfer as Array<ArrayBuffer> | undefined),
         terminate: () => {
-          void worker.terminate()
+          terminate()
           // Node takes a reference until the thread has ended, which one in native code does
           // not: the event loop would not end, and the exit guard not be asked.
           if (exitGuard.isArmed()) worker.unref()

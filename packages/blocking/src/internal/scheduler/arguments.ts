@@ -14,7 +14,17 @@ import {
   NotCloneableError,
   refuseLost
 } from "../wire/cloneable.ts"
-import { detach, findStandIns, isDetached, movedValue, substitute, transferables, transferring } from "../wire/moved.ts"
+import {
+  detach,
+  findStandIns,
+  forget,
+  isDetached,
+  movedValue,
+  substitute,
+  transferables,
+  transferring,
+  viewsAreOut
+} from "../wire/moved.ts"
 import { failure, type Outcome } from "./outcome.ts"
 import type { Run } from "./run.ts"
 
@@ -52,12 +62,11 @@ export const ownArguments = (run: Run, host: ThreadHost): Outcome | undefined =>
 
 const own = (run: Run, args: Array<unknown>, host: ThreadHost): void => {
   if (!args.some(isStandIn)) {
+    if (viewsAreOut() && ownMovedFromWithin(run, args, host)) return
     try {
       run.args = copy(args, host)
     } catch (error) {
-      const values = Array.from(findStandIns(args))
-      if (values.length === 0) throw error
-      ownAround(run, args, values, host)
+      if (!ownMovedFromWithin(run, args, host)) throw error
     }
     return
   }
@@ -74,6 +83,13 @@ const own = (run: Run, args: Array<unknown>, host: ThreadHost): void => {
     pathOf: (value) => `arguments[${moved.indexOf(value)}]`,
     fill: (filled) => copied.map((value, i) => moved[i] === undefined ? value : filled[values.indexOf(moved[i])])
   })
+}
+
+/** If there are values that are moved from within others. */
+const ownMovedFromWithin = (run: Run, args: Array<unknown>, host: ThreadHost): boolean => {
+  const values = Array.from(findStandIns(args))
+  if (values.length > 0) ownAround(run, args, values, host)
+  return values.length > 0
 }
 
 /** For values that are moved from within others: the copy has slots, which are found again and filled. */
@@ -139,6 +155,7 @@ export const takeOver = (run: Run): Outcome | undefined => {
   if (details?.moves === undefined) return undefined
   const { fill, values } = details.moves
   details.moves = undefined
+  forget(values)
   // Packed arguments have a copy of it.
   if (!Array.isArray(run.args)) {
     detach(values)

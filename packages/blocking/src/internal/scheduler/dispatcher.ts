@@ -1,6 +1,7 @@
 /** Which run goes to which thread, and back: batches, and what a thread has not claimed. */
 import type { ThreadHost } from "../../ThreadHost.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
+import { forget } from "../wire/moved.ts"
 import * as protocol from "../wire/protocol.ts"
 import { lendMoves, notCloneable, takeOver } from "./arguments.ts"
 import type { Outcome } from "./outcome.ts"
@@ -64,6 +65,7 @@ export class Dispatcher {
       const { args } = run
       lendMoves(run)
       if (this.trySend(thread, run) === undefined) {
+        forget(run.details.moves.values)
         run.details.moves = undefined
         return undefined
       }

@@ -31,6 +31,8 @@ export interface ThreadContext extends BodyContext {
   readonly evaluating: Set<string>
   /** Sequence number of the running body, 0 for none. */
   current: number
+  /** How many bodies run where they were called, as `task.body`: what they move goes nowhere. */
+  inPlace: number
   /** What the running body has marked by `Task.move`. */
   moved: Set<object> | undefined
 }
@@ -75,6 +77,7 @@ export const threadContext: ThreadContext = slot[key] ??= {
   control: undefined,
   refresh: undefined,
   current: 0,
+  inPlace: 0,
   moved: undefined,
   threadData: undefined,
   locals: new Map(),

@@ -9,14 +9,33 @@ import { isPlain } from "./cloneable.ts"
 
 declare const structuredClone: <A>(value: A, options?: { readonly transfer: ReadonlyArray<object> }) => A
 
+interface StandIns {
+  /** Of a view: another view of the same memory. It is used like any other, also by code that is no call of ours. */
+  readonly views: WeakSet<object>
+  /** How many of them are out. While it is 0, no argument has to be searched for them. */
+  viewCount: number
+  /** Of anything else: a proxy, by what is behind it. No clone takes it, so that where it is not at the top, a failed clone tells that it is there. */
+  readonly proxies: WeakMap<object, object>
+}
+
 const key = Symbol.for("effect-blocking/StandIns")
 
 /** Two copies of this package can meet in one thread: they know each other's stand-ins. */
-const slot = globalThis as { [key]?: WeakMap<object, object> }
+const slot = globalThis as { [key]?: StandIns }
 
-const standIns = slot[key] ??= new WeakMap()
+const standIns = slot[key] ??= { views: new WeakSet(), viewCount: 0, proxies: new WeakMap() }
 
-/** A stand-in can be read like the value. Nothing clones it: where it is not at the top, a failed clone tells that it is there. */
+declare const FinalizationRegistry: new(callback: (_: undefined) => void) => {
+  readonly register: (target: object, held: undefined, token: object) => void
+  readonly unregister: (token: object) => void
+}
+
+/** A stand-in that was dropped, because its call never ran, slows nobody for long. */
+const dropped = new FinalizationRegistry(() => {
+  standIns.viewCount--
+})
+
+/** It can be read like the value. */
 const handler: ProxyHandler<object> = {
   get: (value, name) => {
     const found: unknown = Reflect.get(value, name, value)
@@ -27,15 +46,39 @@ const handler: ProxyHandler<object> = {
 
 export const standIn = <A extends object>(value: A): A => {
   // Marked twice is marked.
-  if (standIns.has(value)) return value
+  if (movedValue(value) !== undefined) return value
+  // Of memory that is gone there is no other view: the call tells it.
+  if (ArrayBuffer.isView(value) && !isDetached(value)) {
+    const view = value instanceof DataView
+      ? new DataView(value.buffer, value.byteOffset, value.byteLength)
+      : (value as unknown as Uint8Array).subarray()
+    standIns.views.add(view)
+    standIns.viewCount++
+    dropped.register(view, undefined, view)
+    return view as unknown as A
+  }
   const made = new Proxy(value, handler) as A
-  standIns.set(made, value)
+  standIns.proxies.set(made, value)
   return made
 }
 
-/** What a value stands in for; `undefined` if it is no stand-in. */
-export const movedValue = (value: unknown): object | undefined =>
-  typeof value === "object" && value !== null ? standIns.get(value) : undefined
+/** What is to be moved in the place of a value; `undefined` if that is no stand-in. */
+export const movedValue = (value: unknown): object | undefined => {
+  if (typeof value !== "object" || value === null) return undefined
+  return standIns.views.has(value) ? value : standIns.proxies.get(value)
+}
+
+/** Whether a search for stand-ins could find one that a clone does not. */
+export const viewsAreOut = (): boolean => standIns.viewCount > 0
+
+/** They have been moved. */
+export const forget = (values: Iterable<object>): void => {
+  for (const value of values) {
+    if (!standIns.views.delete(value)) continue
+    standIns.viewCount--
+    dropped.unregister(value)
+  }
+}
 
 const transferable = (value: object): object => ArrayBuffer.isView(value) ? value.buffer : value
 
@@ -49,7 +92,7 @@ export const isDetached = (value: object): boolean => {
 export const findStandIns = (value: unknown, seen = new Set<object>(), found = new Set<object>()): Set<object> => {
   if (typeof value !== "object" || value === null || seen.has(value)) return found
   seen.add(value)
-  const moved = standIns.get(value)
+  const moved = movedValue(value)
   if (moved !== undefined) found.add(moved)
   else if (!ArrayBuffer.isView(value)) { for (const part of parts(value)) findStandIns(part, seen, found) }
   return found

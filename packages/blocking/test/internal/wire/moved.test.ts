@@ -18,41 +18,32 @@ const wasmMemory = (): ArrayBuffer => new WebAssembly.Memory({ initial: 1 }).buf
 
 describe("moved", () => {
   it("S3: a stand-in is known by itself, and its value is not", () => {
-    const bytes = Uint8Array.of(1, 2)
-    const moved = standIn(bytes)
-    assert.strictEqual(movedValue(moved), bytes)
-    assert.isUndefined(movedValue(bytes))
-    assert.strictEqual(standIn(moved), moved)
-  })
-
-  it("S3: a stand-in can be read and changed like its value", () => {
-    const moved = standIn(Uint8Array.of(1, 2))
-    moved[1] = 3
-    assert.deepStrictEqual([moved.length, moved[1], moved.reduce((a, b) => a + b), moved instanceof Uint8Array], [
-      2,
-      3,
-      4,
-      true
-    ])
-    assert.strictEqual(standIn(new ArrayBuffer(4)).byteLength, 4)
-  })
-
-  it("S3: nothing clones a stand-in, at any depth: so it is never copied unseen", () => {
-    for (const value of [Uint8Array.of(1), new ArrayBuffer(1)]) {
-      assert.throws(() => structuredClone({ deep: [standIn(value)] }), /could not be cloned/)
+    for (
+      const value of [Uint8Array.of(1, 2), Buffer.from("ab"), new DataView(new ArrayBuffer(2)), new ArrayBuffer(2)]
+    ) {
+      const moved = standIn(value)
+      assert.isDefined(movedValue(moved))
+      assert.isUndefined(movedValue(value))
+      assert.strictEqual(standIn(moved), moved)
+      assert.strictEqual(moved.byteLength, 2)
+      assert.strictEqual(Object.getPrototypeOf(moved), Object.getPrototypeOf(value))
+      if (ArrayBuffer.isView(value)) assert.strictEqual((moved as DataView).buffer, value.buffer)
+      else assert.strictEqual(movedValue(moved), value)
     }
+  })
+
+  it("S3: nothing clones the stand-in of what is no view, at any depth: so it is never copied unseen", () => {
+    assert.throws(() => structuredClone({ deep: [standIn(new ArrayBuffer(1))] }), /could not be cloned/)
   })
 
   it("S3: stand-ins are found at any depth, on cycles too, and replaced in a copy", () => {
     const bytes = Uint8Array.of(1)
     const value = { list: [new Map([["k", standIn(bytes)]]), new Set([standIn(bytes)])], self: {} }
     value.self = value
-    assert.deepStrictEqual(Array.from(findStandIns(value)), [bytes])
+    assert.strictEqual(findStandIns(value).size, 2)
     const copy = substitute(value, movedValue) as { list: [Map<string, unknown>, Set<unknown>]; self: unknown }
-    assert.strictEqual(copy.list[0].get("k"), bytes)
-    assert.isTrue(copy.list[1].has(bytes))
+    assert.deepStrictEqual([copy.list[0].get("k"), ...copy.list[1]], [bytes, bytes])
     assert.strictEqual(copy.self, copy)
-    assert.isDefined(movedValue(value.list[0]!.values().next().value), "the value itself is as it was")
   })
 
   it("S3: in an instance of a class, too; other objects stay what they are", () => {
