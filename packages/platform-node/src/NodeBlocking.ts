@@ -92,8 +92,9 @@ export interface Options {
   /** The environment variables of the threads. Defaults to a copy of the program's. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined
   /**
-   * The Node flags of the threads. Defaults to those of the program that a thread can
-   * have; for processes, to all but those of the inspector.
+   * The Node flags of the threads. Defaults to those of the program that say how it runs,
+   * not what (`--eval`, `--test`, `--watch`), and that a thread can have; for processes, to
+   * all but those of the inspector.
    */
   readonly execArgv?: ReadonlyArray<string> | undefined
   /**

@@ -1,4 +1,5 @@
-/** How the program's environment and flags are handed on to its threads and processes. */
+/** What threads and processes are started with: their entry, and the variables of the program. */
+import { CannotStart } from "effect-blocking/ThreadHost"
 import { existsSync } from "node:fs"
 
 export interface LaunchOptions {
@@ -18,23 +19,18 @@ export interface ResourceLimits {
 /** The file beside that of `url`: `tsc` rewrites the extensions of imports, not of urls. */
 export const entryUrl = (name: string, url: string | undefined): URL => {
   // As in a bundle of CommonJS.
-  if (url === undefined) throw new Error(`The entry of the pool threads cannot be found: ${bundled}`)
+  if (url === undefined) throw new CannotStart(`The entry of the pool threads cannot be found: ${bundled}`)
   return new URL(`./${name}.${url.endsWith(".ts") ? "ts" : "js"}`, url)
 }
 
 /** Throws if a bundler has left the entry behind: Node would only say that it is not there. */
 export const checkEntry = (entry: URL): void => {
-  if (!existsSync(entry)) throw failed(`The entry of the pool threads is not there (${entry.href}): ${bundled}`)
+  if (!existsSync(entry)) {
+    throw new CannotStart(`The entry of the pool threads is not there (${entry.href}): ${bundled}`)
+  }
 }
 
 const bundled = "is @effect-blocking/platform-node bundled? Mark it as external"
-
-/** A stack would show this library and no line of the program, for each attempt anew. */
-export const failed = (message: string): Error => {
-  const error = new Error(message)
-  error.stack = `Error: ${message}`
-  return error
-}
 
 /** Gives pool threads the entry point of `effect-blocking` that does not load `effect`. */
 export const condition = "--conditions=effect-blocking-thread"
@@ -45,9 +41,3 @@ export const definedOnly = (
 ): Record<string, string> | undefined =>
   env &&
   Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined))
-
-/** Flags of the program that say what it runs, not how: a thread has its own script. */
-const own = new Set(["-e", "--eval", "-p", "-pe", "--print", "-i", "--interactive", "-c", "--check"])
-
-export const inheritedFlags = (execArgv: ReadonlyArray<string>): ReadonlyArray<string> =>
-  execArgv.filter((flag, i) => !own.has(flag) && !own.has(execArgv[i - 1] ?? "") && !flag.startsWith("--input-type"))

@@ -1,21 +1,14 @@
 /** A `ThreadHost` over `node:child_process`: each thread of the pool is a process. */
 import * as RemoteThread from "effect-blocking/RemoteThread"
-import type { ThreadExit, ThreadHost } from "effect-blocking/ThreadHost"
+import { CannotStart, type ThreadExit, type ThreadHost } from "effect-blocking/ThreadHost"
 import { poolThreadMark } from "effect-blocking/ThreadRunner"
 import { type ChildProcess, fork } from "node:child_process"
 import type { Socket } from "node:net"
 import { fileURLToPath } from "node:url"
 import { eventLoop } from "./eventLoop.ts"
+import * as Flags from "./flags.ts"
 import { onForceShutdown } from "./forceShutdown.ts"
-import {
-  checkEntry,
-  condition,
-  definedOnly,
-  entryUrl,
-  inheritedFlags,
-  type LaunchOptions,
-  type ResourceLimits
-} from "./launch.ts"
+import { checkEntry, condition, definedOnly, entryUrl, type LaunchOptions, type ResourceLimits } from "./launch.ts"
 import * as Channel from "./processChannel.ts"
 import { decode, detach, encode } from "./processValues.ts"
 import * as SharedFile from "./sharedFile.ts"
@@ -32,13 +25,15 @@ const guard = new URL(entryUrl("processGuard", import.meta.url).href.replace(/(?
 const drainMillis = 500
 
 export const processHost = (options: LaunchOptions): ThreadHost => {
-  // A debugger's port is for one process.
-  const inherited = () => inheritedFlags(process.execArgv).filter((flag) => !flag.startsWith("--inspect"))
-  const execArgv = [...(options.execArgv ?? inherited()), ...limitFlags(options.resourceLimits ?? {}), condition]
+  const execArgv = [
+    ...(options.execArgv ?? Flags.forProcess(process.execArgv)),
+    ...limitFlags(options.resourceLimits ?? {}),
+    condition
+  ]
 
   /** The guard comes first of all that is preloaded, and takes itself out again. */
   const environment = (): NodeJS.ProcessEnv => {
-    const env = definedOnly(options.env) ?? process.env
+    const env = Flags.inEnv(definedOnly(options.env) ?? process.env, Flags.forProcess)
     const option = `--require ${JSON.stringify(fileURLToPath(guard))}`
     return { ...env, NODE_OPTIONS: env["NODE_OPTIONS"] === undefined ? option : `${option} ${env["NODE_OPTIONS"]}` }
   }
@@ -95,10 +90,13 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
       const end = (): void => {
         if (exit === undefined || ended) return
         ended = true
+        if (!heard && exit.exitCode === invalidArgument) cause = new CannotStart(refused(execArgv))
         events.onExit({ ...exit, cause })
         flags.close()
       }
+      let heard = false
       Channel.receive(socket, (message) => {
+        heard = true
         if (isBroken(message)) cause = message.broken
         else remote.onMessage(message)
       })
@@ -128,6 +126,14 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
 }
 
 const ignore = (): void => {}
+
+/** The exit code of Node when it cannot read its flags, which it has named on stderr. */
+const invalidArgument = 9
+
+const refused = (execArgv: ReadonlyArray<string>): string =>
+  `Node cannot start a process with these flags (exit code ${invalidArgument}; its output says which): ${
+    execArgv.join(" ")
+  }`
 
 /** The limits of a thread as the flags of a process; there is none for the code range. */
 const limitFlags = (limits: ResourceLimits): ReadonlyArray<string> => {
