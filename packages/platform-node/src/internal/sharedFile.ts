@@ -6,19 +6,9 @@
  */
 import { type SharedFlags, sharedFlagsBytes } from "effect-blocking/RemoteThread"
 import { randomUUID } from "node:crypto"
-import { accessSync, closeSync, constants, openSync, readSync, unlinkSync, writeSync } from "node:fs"
+import { closeSync, openSync, readSync, unlinkSync, writeSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-
-/** Memory, where there is such a folder; elsewhere the file is in the page cache for its short life. */
-const folder = (): string => {
-  try {
-    accessSync("/dev/shm", constants.W_OK)
-    return "/dev/shm"
-  } catch {
-    return tmpdir()
-  }
-}
 
 export interface OwnedSharedFile extends SharedFlags {
   /** For the process that is to open it, too. */
@@ -26,13 +16,40 @@ export interface OwnedSharedFile extends SharedFlags {
   readonly close: () => void
 }
 
-export const make = (): OwnedSharedFile => {
-  const path = join(folder(), `effect-blocking-${randomUUID()}`)
+/**
+ * Memory, where there is such a folder; elsewhere the file is in the page cache for its short
+ * life. Any of them can be missing, full, or not be ours to write to, and the next be well.
+ */
+const folders = (): ReadonlyArray<string> => [...new Set(["/dev/shm", tmpdir(), "/tmp"])]
+
+/** Throws if it can be made in none of the folders; each is named, with its error. */
+export const make = (candidates: ReadonlyArray<string> = folders()): OwnedSharedFile => {
+  const failures: Array<unknown> = []
+  for (const folder of candidates) {
+    try {
+      const fd = create(join(folder, `effect-blocking-${randomUUID()}`))
+      return { ...open(fd), fd, close: () => closeSync(fd) }
+    } catch (error) {
+      failures.push(error)
+    }
+  }
+  const causes = candidates.map((folder, i) => `${folder} (${(failures[i] as Error).message})`)
+  throw new AggregateError(failures, `No file can be made for a pool process in any of ${causes.join(", ")}`)
+}
+
+/** A file of all its bytes, which are zero. */
+const create = (path: string): number => {
   const fd = openSync(path, "wx+", 0o600)
-  // From here on only descriptors keep it: nothing is left behind, however the processes end.
-  unlinkSync(path)
-  writeSync(fd, new Uint8Array(sharedFlagsBytes), 0, sharedFlagsBytes, 0)
-  return { ...open(fd), fd, close: () => closeSync(fd) }
+  try {
+    // From here on only descriptors keep it: nothing is left behind, however the processes end.
+    unlinkSync(path)
+    const written = writeSync(fd, new Uint8Array(sharedFlagsBytes), 0, sharedFlagsBytes, 0)
+    if (written < sharedFlagsBytes) throw new Error(`ENOSPC: ${written} of ${sharedFlagsBytes} bytes were written`)
+    return fd
+  } catch (error) {
+    closeSync(fd)
+    throw error
+  }
 }
 
 export const open = (fd: number): SharedFlags => ({
