@@ -106,6 +106,19 @@ describe("programs with flags", oneByOne, () => {
   )
 
   it.live(
+    "F5: under a permission model without --allow-worker processes run, and report nothing",
+    () =>
+      Effect.gen(function*() {
+        const args = ["--permission", "--allow-fs-read=*", "--allow-fs-write=*", "--allow-child-process"]
+        const { code, stderr, stdout } = yield* Program.run("idleProcess.ts", { args })
+        assert.strictEqual(code, 0, stderr)
+        assert.match(stdout, /^\d+\n$/)
+        assert.notInclude(stderr, "restricted")
+      }),
+    limit
+  )
+
+  it.live(
     "F4: flags that Node refuses fail the first start, by name or with all that were given",
     () =>
       Effect.gen(function*() {

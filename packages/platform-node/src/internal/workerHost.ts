@@ -61,7 +61,11 @@ export const workerHost = (options: LaunchOptions): ThreadHost => {
         ...(options.resourceLimits === undefined ? {} : { resourceLimits: options.resourceLimits })
       })
       const { threadId } = worker
-      const forget = exitGuard.watch(mayBlock)
+      const forget = exitGuard.watch({
+        mayBlock,
+        terminate: () => void worker.terminate(),
+        hasEnded: () => hasEnded(worker)
+      })
       let cause: unknown
       const onMessage = (message: unknown): void => {
         if (isBroken(message)) cause = message.broken
@@ -94,6 +98,16 @@ export const workerHost = (options: LaunchOptions): ThreadHost => {
       }
     }
   }
+}
+
+/**
+ * Whether a thread that was terminated has ended: its event loop is no more, or has never run,
+ * and so none of the user's code has. Not documented, but all that can be seen of it without a
+ * turn of this event loop.
+ */
+const hasEnded = ({ performance }: Worker): boolean => {
+  const { active, idle } = performance.eventLoopUtilization()
+  return idle === -1 || active === 0
 }
 
 /** Takes in what the thread sent before it ended: its exit is told by another way, which can be quicker. */
