@@ -7,6 +7,7 @@ import { fileURLToPath, pathToFileURL } from "node:url"
 import { rolldown } from "rolldown"
 import { oneByOne } from "./utils/processes.ts"
 import * as Program from "./utils/program.ts"
+import { windows } from "./utils/windows.ts"
 
 const limit = { timeout: 40_000 }
 
@@ -73,7 +74,7 @@ describe("programs", () => {
       assert.include(stdout, "the program failed")
     }), limit)
 
-  it.live("runMain closes its pools on SIGTERM, by the ladder", () =>
+  it.live.skipIf(windows)("runMain closes its pools on SIGTERM, by the ladder", () =>
     Effect.gen(function*() {
       const { code, stdout } = yield* Program.run("signalled.ts", {
         onStdout: (text, child) => {

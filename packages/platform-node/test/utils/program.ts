@@ -1,6 +1,7 @@
 /** A whole program in a process of its own, with a hard limit: a hang is a failure. */
 import { Effect } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
+import { fileURLToPath } from "node:url"
 import { poll } from "../fixtures/native.ts"
 
 export interface Ended {
@@ -25,7 +26,7 @@ export const run = (
   }
 ): Effect.Effect<Ended> =>
   Effect.callback((resume) => {
-    const path = new URL(fixture, new URL("../fixtures/", import.meta.url)).pathname
+    const path = fileURLToPath(new URL(fixture, new URL("../fixtures/", import.meta.url)))
     const child = spawn(process.execPath, [...(options?.args ?? []), path, ...(options?.argv ?? [])], {
       env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0", ...options?.env },
       timeout: 30_000,
