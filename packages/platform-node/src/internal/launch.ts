@@ -16,21 +16,25 @@ export interface ResourceLimits {
   readonly stackSizeMb?: number
 }
 
-/** The file beside that of `url`: `tsc` rewrites the extensions of imports, not of urls. */
-export const entryUrl = (name: string, url: string | undefined): URL => {
+/**
+ * Whether a module runs as it was written: `tsc` rewrites the extensions of imports, not of urls.
+ * Both urls are written out where they are used, since tools that trace files read literals.
+ */
+export const isSource = (url: string | undefined): boolean => {
   // As in a bundle of CommonJS.
-  if (url === undefined) throw new CannotStart(`The entry of the pool threads cannot be found: ${bundled}`)
-  return new URL(`./${name}.${url.endsWith(".ts") ? "ts" : "js"}`, url)
+  if (url === undefined) throw new CannotStart(`The entry of the pool threads cannot be found: ${left}`)
+  return url.endsWith("ts")
 }
 
 /** Throws if a bundler has left the entry behind: Node would only say that it is not there. */
 export const checkEntry = (entry: URL): void => {
   if (!existsSync(entry)) {
-    throw new CannotStart(`The entry of the pool threads is not there (${entry.href}): ${bundled}`)
+    throw new CannotStart(`The entry of the pool threads is not there (${entry.href}): ${left}`)
   }
 }
 
-const bundled = "is @effect-blocking/platform-node bundled? Mark it as external"
+const left = "is @effect-blocking/platform-node bundled? Mark it as external. Were the files of the program traced? " +
+  "Trace this one, too"
 
 /** Gives pool threads the entry point of `effect-blocking` that does not load `effect`. */
 export const condition = "--conditions=effect-blocking-thread"

@@ -8,15 +8,19 @@ import { fileURLToPath } from "node:url"
 import { eventLoop } from "./eventLoop.ts"
 import * as Flags from "./flags.ts"
 import { onForceShutdown } from "./forceShutdown.ts"
-import { checkEntry, condition, definedOnly, entryUrl, type LaunchOptions, type ResourceLimits } from "./launch.ts"
+import { checkEntry, condition, definedOnly, isSource, type LaunchOptions, type ResourceLimits } from "./launch.ts"
 import * as Channel from "./processChannel.ts"
 import { decode, detach, encode } from "./processValues.ts"
 import * as SharedFile from "./sharedFile.ts"
 import { isBroken } from "./threadData.ts"
 
-const entry = entryUrl("processEntry", import.meta.url)
+const entry = isSource(import.meta.url)
+  ? new URL("./processEntry.ts", import.meta.url)
+  : new URL("./processEntry.js", import.meta.url)
 
-const guard = new URL(entryUrl("processGuard", import.meta.url).href.replace(/(?=[jt]s$)/, "c"))
+const guard = isSource(import.meta.url)
+  ? new URL("./processGuard.cts", import.meta.url)
+  : new URL("./processGuard.cjs", import.meta.url)
 
 /**
  * How long the channel may stay open after the exit: what the process sent before is

@@ -6,10 +6,12 @@ import { eventLoop } from "./eventLoop.ts"
 import * as exitGuard from "./exitGuard.ts"
 import * as Flags from "./flags.ts"
 import { onForceShutdown } from "./forceShutdown.ts"
-import { checkEntry, condition, definedOnly, entryUrl, type LaunchOptions } from "./launch.ts"
+import { checkEntry, condition, definedOnly, isSource, type LaunchOptions } from "./launch.ts"
 import { isBroken, type PoolThreadData } from "./threadData.ts"
 
-const entry = entryUrl("threadEntry", import.meta.url)
+const entry = isSource(import.meta.url)
+  ? new URL("./threadEntry.ts", import.meta.url)
+  : new URL("./threadEntry.js", import.meta.url)
 
 export const workerHost = (options: LaunchOptions): ThreadHost => {
   let execArgv = options.execArgv ?? Flags.forThread(process.execArgv)
