@@ -35,11 +35,14 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
     condition
   ]
 
-  /** The guard comes first of all that is preloaded, and takes itself out again. */
+  /** The guard comes before all that the program preloads, and takes itself out again. */
   const environment = (): NodeJS.ProcessEnv => {
     const env = Flags.inEnv(definedOnly(options.env) ?? process.env, Flags.forProcess)
     const option = `--require ${JSON.stringify(fileURLToPath(guard))}`
-    return { ...env, NODE_OPTIONS: env["NODE_OPTIONS"] === undefined ? option : `${option} ${env["NODE_OPTIONS"]}` }
+    const { NODE_OPTIONS = "" } = env
+    // Yarn's Plug'n'Play keeps the guard in an archive, and must come first to read it.
+    const words = process.versions["pnp"] === undefined ? [option, NODE_OPTIONS] : [NODE_OPTIONS, option]
+    return { ...env, NODE_OPTIONS: words.join(" ").trim() }
   }
 
   const loop = eventLoop()
