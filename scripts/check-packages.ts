@@ -3,6 +3,7 @@
  * them as a stranger would, in an empty folder outside of this repository, from JavaScript
  * and TypeScript, on every supported Node.
  */
+import { nodeFileTrace } from "@vercel/nft"
 import { execFileSync, spawnSync } from "node:child_process"
 import {
   cpSync,
@@ -27,7 +28,9 @@ const line = "128 | no password | RangeError: out of range | true | 1"
 const expected = `${line}\n${line}`
 const nodes = { node22: "22.23.3", node24: "24.21.0", node26: "26.10.0" }
 
-const folder = mkdtempSync(join(tmpdir(), "effect-blocking-consumer-"))
+const home = mkdtempSync(join(tmpdir(), "effect-blocking-consumer-"))
+const folder = join(home, "consumer")
+mkdirSync(folder)
 const failures: Array<string> = []
 
 const check = (what: string, run: () => void): void => {
@@ -102,15 +105,40 @@ try {
   })
   await bundle.write({ dir: join(folder, "bundled"), format: "es" })
 
-  check("source maps lead to sources that are there", () => {
+  // As the page on deployment says: all in one folder, with the entries of threads and processes, and no packages beside it.
+  const alone = join(home, "alone")
+  const library = "@effect-blocking/platform-node"
+  const whole = await rolldown({
+    cwd: folder,
+    input: {
+      main: "main.ts",
+      password: "password.ts",
+      threadEntry: `${library}/threadEntry`,
+      processEntry: `${library}/processEntry`
+    },
+    platform: "node"
+  })
+  await whole.write({ dir: alone, format: "es" })
+  const guard = await rolldown({ cwd: folder, input: `${library}/processGuard`, platform: "node" })
+  await guard.write({ file: join(alone, "processGuard.cjs"), format: "cjs" })
+  writeFileSync(join(alone, "package.json"), JSON.stringify({ type: "module" }))
+
+  // What a tracer of files (of Next.js, of serverless platforms) takes along, and nothing else.
+  const traced = join(home, "traced")
+  const { fileList } = await nodeFileTrace([join(folder, "js/main.js")], { base: folder })
+  for (const file of fileList) cpSync(join(folder, file), join(traced, file))
+
+  check("source maps lead to sources of their package", () => {
     for (const map of globSync("node_modules/{effect-blocking,@effect-blocking/*}/dist/**/*.map", { cwd: folder })) {
       const path = join(folder, map)
-      const { sources, sourcesContent } = JSON.parse(readFileSync(path, "utf8"))
-      for (const source of sourcesContent === undefined ? sources : []) {
-        if (!existsSync(join(dirname(path), source))) throw new Error(`${map} names ${source}`)
+      const owner = join(folder, /^node_modules.(?:@[^\\/]+.)?[^\\/]+/.exec(map)![0])
+      for (const source of JSON.parse(readFileSync(path, "utf8")).sources) {
+        const target = join(dirname(path), source)
+        if (!target.startsWith(owner) || !existsSync(target)) throw new Error(`${map} names ${source}`)
       }
     }
   })
+
   check("TypeScript accepts the consumer, with skipLibCheck off", () => {
     const options = "--noEmit --strict --exactOptionalPropertyTypes --module nodenext --target es2023 --types node " +
       "--allowImportingTsExtensions --erasableSyntaxOnly --verbatimModuleSyntax"
@@ -152,7 +180,15 @@ try {
       const printed = run(nodeOf(name), ["testing.ts"]).trim()
       if (printed !== "stubbed | TimedOut") throw new Error(`printed ${printed}`)
     })
-    for (const program of ["main.ts", "js/main.js", "bundled/main.js"]) {
+    for (
+      const program of [
+        "main.ts",
+        "js/main.js",
+        "bundled/main.js",
+        "../alone/main.js",
+        "../traced/js/main.js"
+      ]
+    ) {
       check(`${program} on ${name}`, () => {
         const printed = run(nodeOf(name), [program]).trim()
         if (printed !== expected) throw new Error(`printed ${printed}, not ${expected}`)
@@ -160,8 +196,8 @@ try {
     }
   }
 } finally {
-  if (process.env["KEEP_CONSUMER"] === undefined) rmSync(folder, { recursive: true, force: true })
-  else console.log(`kept ${folder}`)
+  if (process.env["KEEP_CONSUMER"] === undefined) rmSync(home, { recursive: true, force: true })
+  else console.log(`kept ${home}`)
 }
 
 if (failures.length > 0) {

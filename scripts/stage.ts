@@ -16,7 +16,7 @@ const root = join(import.meta.dirname, "..")
 type Exports = string | null | { readonly [key: string]: Exports }
 
 const compiled = (path: string, extension: ".js" | ".d.ts"): string =>
-  path.replace("./src/", "./dist/").replace(/\.ts$/, extension)
+  path.replace("./src/", "./dist/").replace(/\.(c?)ts$/, (_, c: string) => extension.replace(/(?=[jt]s$)/, c))
 
 /** A source file in `exports` becomes its types and its code; a condition of its own has code only. */
 const publishedExports = (exports: Exports, withTypes = true): Exports => {
@@ -55,6 +55,14 @@ const bundle = async (source: string, folder: string): Promise<void> => {
   })
 }
 
+/** What only pool threads load is behind a condition of theirs: whoever traces files from the program finds it here. */
+const traceable = (entry: string, reached: string): void => {
+  const map = "\n//# sourceMappingURL="
+  const [code = "", ...rest] = readFileSync(entry, "utf8").split(map)
+  const line = `\nnew URL("./${relative(dirname(entry), reached).replaceAll(sep, "/")}", import.meta.url)`
+  if (!code.endsWith(line)) writeFileSync(entry, [code + line, ...rest].join(map))
+}
+
 /** The compiler leaves the output of a source that is no more. */
 const removeStale = (source: string, target: string): void => {
   for (const file of globSync("**/*.{js,cjs,ts,cts,map}", { cwd: join(target, "dist") })) {
@@ -63,16 +71,22 @@ const removeStale = (source: string, target: string): void => {
   }
 }
 
-/** Compiled where it lies, code finds its source in the repository; installed, in the `src` of its package. */
+/**
+ * Compiled where it lies, code finds its source in the repository; installed, in the `src` of its
+ * package. A bundle has code of another package too, whose sources come with it.
+ */
 const relocateMaps = (source: string, target: string): void => {
   for (const file of globSync("dist/**/*.map", { cwd: target })) {
     const path = join(target, file)
     const map = JSON.parse(readFileSync(path, "utf8"))
     map.sources = map.sources.map((from: string) => {
-      const inSource = relative(join(source, "src"), resolve(dirname(path), from))
-      return inSource.startsWith("..")
-        ? from
-        : relative(dirname(path), join(target, "src", inSource)).replaceAll(sep, "/")
+      const original = resolve(dirname(path), from)
+      // Relocated before: what is compiled already, the compiler leaves alone.
+      if (!relative(target, original).startsWith("..")) return from
+      const [owner = "", , ...rest] = relative(dirname(source), original).split(sep)
+      const inTarget = join(target, "src", ...(owner === basename(source) ? [] : [owner]), ...rest)
+      if (!existsSync(inTarget)) cpSync(original, inTarget)
+      return relative(dirname(path), inTarget).replaceAll(sep, "/")
     })
     writeFileSync(path, JSON.stringify(map))
   }
@@ -126,6 +140,7 @@ for (const name of readdirSync(join(root, "packages"))) {
   for (const entry of entries[name] ?? []) {
     await bundle(join(source, "src", entry), join(target, "dist", dirname(entry)))
   }
+  if (name === "blocking") traceable(join(target, "dist/index.js"), join(target, "dist/internal/thread/index.js"))
   relocateMaps(source, target)
   console.log(`staged ${manifest.name} in packages/${name}/dist`)
 }

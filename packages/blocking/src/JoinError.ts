@@ -255,11 +255,15 @@ const parserHint = (cause: unknown, url: string): string => {
 }
 
 /** The program may have found it by other means, where a thread has none but Node's. */
-const loaderHint = (cause: unknown): string =>
-  typeof cause === "object" && cause !== null && "code" in cause && loaderCodes.has(cause.code)
-    ? ". A pool thread loads modules as Node does: aliases, virtual modules and syntax of a bundler or test runner are " +
-      "not there. Write a relative path with its extension, or name it under \"imports\" in package.json (#name)"
-    : ""
+const loaderHint = (cause: unknown): string => {
+  if (typeof cause !== "object" || cause === null || !("code" in cause) || !loaderCodes.has(cause.code)) return ""
+  // What only the export condition of threads reaches, an installation has, but perhaps not a copy of traced files.
+  if ("message" in cause && /effect-blocking[\\/]dist[\\/]/.test(String(cause.message))) {
+    return ". Only pool threads load this file. Were the files of the program traced? Trace this one, too"
+  }
+  return ". A pool thread loads modules as Node does: aliases, virtual modules and syntax of a bundler or test runner are " +
+    "not there. Write a relative path with its extension, or name it under \"imports\" in package.json (#name)"
+}
 
 /**
  * No thread could be started, several times over, or it did not report ready in time.

@@ -92,8 +92,9 @@ export interface Options {
   /** The environment variables of the threads. Defaults to a copy of the program's. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined
   /**
-   * The Node flags of the threads. Defaults to those of the program that a thread can
-   * have; for processes, to all but those of the inspector.
+   * The Node flags of the threads. Defaults to those of the program that say how it runs,
+   * not what (`--eval`, `--test`, `--watch`), and that a thread can have; for processes, to
+   * all but those of the inspector.
    */
   readonly execArgv?: ReadonlyArray<string> | undefined
   /**
@@ -291,8 +292,10 @@ export const layerConfig = (
  * A process that was replaced has not run the cleanup of native addons, and leaves behind
  * the child processes of its tasks (`execSync`).
  *
- * Windows cannot replace a process. There it is terminated, after the listeners, with
- * exit code 1 whatever the code was. It also has no SIGTERM.
+ * A process cannot be replaced on Windows, nor under Node's permission model without
+ * `--allow-child-process`. There the exit is Node's own if all threads can be ended within one
+ * second; if one is in native code, the process is killed, after the listeners, with exit code
+ * 1 on Windows and 137 elsewhere, whatever the code was. Windows also has no SIGTERM.
  *
  * **Example** (Task and program in one file)
  *

@@ -108,6 +108,39 @@ describe.skipIf(process.platform === "win32")("exit", { concurrent: false }, () 
     limit
   )
 
+  const withoutExecve = {
+    "without execve": ["--import", "data:text/javascript,process.execve=undefined"],
+    "under the permission model": ["--permission", "--allow-worker", "--allow-fs-read=*", "--allow-fs-write=*"]
+  }
+  for (const [where, args] of Object.entries(withoutExecve)) {
+    it.live(
+      `D5: ${where} a program with a thread in JavaScript exits with its code`,
+      () =>
+        native.withFifo((fifo) =>
+          Effect.gen(function*() {
+            for (const [end, expected] of [["teardown", 9], ["exit", 7], ["throw", 1], ["exitCode", 12]] as const) {
+              const argv = ["spin", end, fifo.path]
+              const { code, signal, stderr } = yield* Program.run("stuck.ts", { args, argv })
+              assert.deepStrictEqual({ end, code, signal }, { end, code: expected, signal: null }, stderr)
+            }
+          })
+        ),
+      limit
+    )
+
+    it.live(
+      `D5: ${where} a program with an idle thread exits with its code`,
+      () =>
+        native.withFifo((fifo) =>
+          Effect.gen(function*() {
+            const { code, signal } = yield* Program.run("stuck.ts", { args, argv: ["none", "exit", fifo.path] })
+            assert.deepStrictEqual({ code, signal }, { code: 7, signal: null })
+          })
+        ),
+      limit
+    )
+  }
+
   it.live("D6: SIGTERM and SIGINT end a program with a thread in native code", () =>
     Effect.gen(function*() {
       for (const signal of ["SIGTERM", "SIGINT"] as const) {

@@ -11,58 +11,62 @@ import * as native from "./fixtures/native.ts"
 import * as tasks from "./fixtures/tasks.ts"
 import * as Gate from "./utils/gate.ts"
 import { closeable, reasonOf, withPool } from "./utils/pool.ts"
+import { windows } from "./utils/windows.ts"
 
 /** A registry of its own, so that tests side by side do not see each other's pools. */
 const ownRegistry = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.suspend(() => Effect.provideService(effect, Metric.MetricRegistry, new Map()))
 
 describe("metrics", () => {
-  it.live("C2: each step of the ladder shows in the result, in the log and in the metrics", () =>
-    native.withFifo((fifo) =>
-      Effect.gen(function*() {
-        const { close, logged, pool } = yield* closeable({ gracePeriod: 0, terminateTimeout: "2 seconds" })
-        const abort = Effect.fnUntraced(function*(task: "polite" | "spin") {
-          const started = Gate.make()
-          const handle = yield* task === "polite"
-            // As long as it takes: this one looks at the flag.
-            ? pool.spawnDetached(Task.with(tasks.polite, { gracePeriod: "1 minute" }), started, Gate.make())
-            : pool.spawnDetached(tasks.spin, started)
-          yield* Gate.arrived(started)
-          yield* handle.abort
-          return yield* reasonOf(handle.join)
-        })
-        assert.deepInclude(yield* abort("polite"), { _tag: "Cancelled", stopped: "Checkpoint" })
-        assert.deepInclude(yield* abort("spin"), { _tag: "Cancelled", stopped: "Terminated" })
-        const stuck = yield* pool.spawnDetached(native.read, fifo.path)
-        yield* fifo.entered
-        yield* stuck.abort
-        assert.deepInclude(yield* reasonOf(stuck.join), { _tag: "Cancelled", stopped: "Abandoned" })
-        yield* pool.run(tasks.leavesErrors)
-        yield* Effect.repeat(Metric.snapshot, {
-          until: () => logged.length === 8,
-          schedule: Schedule.spaced("5 millis")
-        })
+  it.live.skipIf(windows)(
+    "C2: each step of the ladder shows in the result, in the log and in the metrics",
+    () =>
+      native.withFifo((fifo) =>
+        Effect.gen(function*() {
+          const { close, logged, pool } = yield* closeable({ gracePeriod: 0, terminateTimeout: "2 seconds" })
+          const abort = Effect.fnUntraced(function*(task: "polite" | "spin") {
+            const started = Gate.make()
+            const handle = yield* task === "polite"
+              // As long as it takes: this one looks at the flag.
+              ? pool.spawnDetached(Task.with(tasks.polite, { gracePeriod: "1 minute" }), started, Gate.make())
+              : pool.spawnDetached(tasks.spin, started)
+            yield* Gate.arrived(started)
+            yield* handle.abort
+            return yield* reasonOf(handle.join)
+          })
+          assert.deepInclude(yield* abort("polite"), { _tag: "Cancelled", stopped: "Checkpoint" })
+          assert.deepInclude(yield* abort("spin"), { _tag: "Cancelled", stopped: "Terminated" })
+          const stuck = yield* pool.spawnDetached(native.read, fifo.path)
+          yield* fifo.entered
+          yield* stuck.abort
+          assert.deepInclude(yield* reasonOf(stuck.join), { _tag: "Cancelled", stopped: "Abandoned" })
+          yield* pool.run(tasks.leavesErrors)
+          yield* Effect.repeat(Metric.snapshot, {
+            until: () => logged.length === 8,
+            schedule: Schedule.spaced("5 millis")
+          })
 
-        const count = (id: string, step?: string) =>
-          Effect.map(
-            Metric.snapshot,
-            (snapshot) =>
-              snapshot.find((metric) => metric.id === `effect_blocking_${id}` && metric.attributes?.["step"] === step)
-                ?.state
-          )
-        assert.deepInclude(yield* count("stops_total", "Requested"), { count: 3 })
-        assert.deepInclude(yield* count("stops_total", "Terminated"), { count: 2 })
-        assert.deepInclude(yield* count("stops_total", "Abandoned"), { count: 1 })
-        assert.deepInclude(yield* count("stray_errors_total"), { count: 2 })
-        assert.match(logged[0]!, /Task "polite" on pool thread \d+ is asked to stop \(Abort\)/)
-        assert.match(logged[1]!, /Task "spin" .* is asked to stop/)
-        assert.match(logged[2]!, /Pool thread \d+ is terminated: task "spin" was asked to stop and did not \(Abort\)/)
-        assert.match(logged[5]!, /could not be terminated and was abandoned; it runs task "read"/)
-        assert.match(logged[6]!, /Nobody caught an error .* "leavesErrors"/)
-        yield* fifo.release
-        yield* close
-      })
-    ).pipe(Effect.provideService(References.MinimumLogLevel, "All"), ownRegistry))
+          const count = (id: string, step?: string) =>
+            Effect.map(
+              Metric.snapshot,
+              (snapshot) =>
+                snapshot.find((metric) => metric.id === `effect_blocking_${id}` && metric.attributes?.["step"] === step)
+                  ?.state
+            )
+          assert.deepInclude(yield* count("stops_total", "Requested"), { count: 3 })
+          assert.deepInclude(yield* count("stops_total", "Terminated"), { count: 2 })
+          assert.deepInclude(yield* count("stops_total", "Abandoned"), { count: 1 })
+          assert.deepInclude(yield* count("stray_errors_total"), { count: 2 })
+          assert.match(logged[0]!, /Task "polite" on pool thread \d+ is asked to stop \(Abort\)/)
+          assert.match(logged[1]!, /Task "spin" .* is asked to stop/)
+          assert.match(logged[2]!, /Pool thread \d+ is terminated: task "spin" was asked to stop and did not \(Abort\)/)
+          assert.match(logged[5]!, /could not be terminated and was abandoned; it runs task "read"/)
+          assert.match(logged[6]!, /Nobody caught an error .* "leavesErrors"/)
+          yield* fifo.release
+          yield* close
+        })
+      ).pipe(Effect.provideService(References.MinimumLogLevel, "All"), ownRegistry)
+  )
 
   it.live("the metrics of one key add up, and survive another pool of that key", () =>
     withPool({ maxThreads: 1 }, (pool) =>

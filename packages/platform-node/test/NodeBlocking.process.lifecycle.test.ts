@@ -9,6 +9,7 @@ import * as FileGate from "./utils/fileGate.ts"
 import { assertQuiescent, reasonOf, withPool } from "./utils/pool.ts"
 import { gone, isolation, oneByOne } from "./utils/processes.ts"
 import * as Program from "./utils/program.ts"
+import { windows } from "./utils/windows.ts"
 
 vi.setConfig({ testTimeout: 20_000 })
 const program = { timeout: 40_000 }
@@ -66,18 +67,21 @@ describe("faults", oneByOne, () => {
         for (let i = 0; i < 5; i++) assert.strictEqual(yield* pool.run(processes.diesAtOnce), "last words")
       })))
 
-  it.live("SIGINT and SIGTERM to the whole group leave the running task alone", () =>
-    withPool({ isolation, maxThreads: 1 }, (pool) =>
-      Effect.gen(function*() {
-        const gate = yield* FileGate.make
-        const handle = yield* pool.spawn(processes.hold, gate, 5)
-        const [pid] = yield* FileGate.arrived(gate)
-        process.kill(pid, "SIGINT")
-        process.kill(pid, "SIGTERM")
-        FileGate.open(gate)
-        assert.strictEqual(yield* handle.join, 5)
-        assert.strictEqual(yield* pool.run(processes.pid), pid)
-      })))
+  it.live.skipIf(windows)(
+    "SIGINT and SIGTERM to the whole group leave the running task alone",
+    () =>
+      withPool({ isolation, maxThreads: 1 }, (pool) =>
+        Effect.gen(function*() {
+          const gate = yield* FileGate.make
+          const handle = yield* pool.spawn(processes.hold, gate, 5)
+          const [pid] = yield* FileGate.arrived(gate)
+          process.kill(pid, "SIGINT")
+          process.kill(pid, "SIGTERM")
+          FileGate.open(gate)
+          assert.strictEqual(yield* handle.join, 5)
+          assert.strictEqual(yield* pool.run(processes.pid), pid)
+        }))
+  )
 })
 
 describe("the pool", oneByOne, () => {
@@ -159,17 +163,20 @@ describe("shutdown", oneByOne, () => {
       yield* Effect.forEach(pids, gone)
     }).pipe(Effect.scoped))
 
-  it.live("D4: it returns although a process is blocked in native code, and abandons nothing", () =>
-    native.withFifo((fifo) =>
-      Effect.gen(function*() {
-        const { close, pool } = yield* closeable({ maxThreads: 1, shutdownTimeout: 0, gracePeriod: 0 })
-        const handle = yield* pool.spawnDetached(native.read, fifo.path)
-        yield* fifo.entered
-        yield* close
-        assert.deepInclude(yield* reasonOf(handle.join), { by: "Shutdown", stopped: "Terminated" })
-        yield* assertQuiescent(pool)
-      })
-    ))
+  it.live.skipIf(windows)(
+    "D4: it returns although a process is blocked in native code, and abandons nothing",
+    () =>
+      native.withFifo((fifo) =>
+        Effect.gen(function*() {
+          const { close, pool } = yield* closeable({ maxThreads: 1, shutdownTimeout: 0, gracePeriod: 0 })
+          const handle = yield* pool.spawnDetached(native.read, fifo.path)
+          yield* fifo.entered
+          yield* close
+          assert.deepInclude(yield* reasonOf(handle.join), { by: "Shutdown", stopped: "Terminated" })
+          yield* assertQuiescent(pool)
+        })
+      )
+  )
 })
 
 describe("programs", oneByOne, () => {

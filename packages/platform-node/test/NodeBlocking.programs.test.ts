@@ -5,7 +5,9 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { rolldown } from "rolldown"
+import { oneByOne } from "./utils/processes.ts"
 import * as Program from "./utils/program.ts"
+import { windows } from "./utils/windows.ts"
 
 const limit = { timeout: 40_000 }
 
@@ -72,7 +74,7 @@ describe("programs", () => {
       assert.include(stdout, "the program failed")
     }), limit)
 
-  it.live("runMain closes its pools on SIGTERM, by the ladder", () =>
+  it.live.skipIf(windows)("runMain closes its pools on SIGTERM, by the ladder", () =>
     Effect.gen(function*() {
       const { code, stdout } = yield* Program.run("signalled.ts", {
         onStdout: (text, child) => {
@@ -81,4 +83,53 @@ describe("programs", () => {
       })
       assert.deepStrictEqual({ code, stdout }, { code: 130, stdout: "ready\ncleaned 1\n" })
     }), limit)
+})
+
+describe("programs with flags", oneByOne, () => {
+  const flagged = new URL("fixtures/flagged.ts", import.meta.url).href
+  const imports = `await import(${JSON.stringify(flagged)})`
+
+  it.live.each<readonly [ReadonlyArray<string>, string?, ReadonlyArray<string>?]>([
+    [["--input-type=module", "-r", "node:fs", `--eval=${imports}`]],
+    [["--inspect-port", "0"]],
+    [["--inspect-publish-uid", "http", "--title", "a, b", "--stack-size=900"]],
+    [["--test-only", "--title=x", "--"]],
+    [[`--eval=${imports}`], "--input-type=module"],
+    [[], "--inspect-port=0 --test-only --secure-heap=2 --title=x", ["env"]]
+  ])(
+    "F4: threads and processes start whatever flags the program has (%#)",
+    ([args, NODE_OPTIONS = "", argv = []]) =>
+      Effect.gen(function*() {
+        const { code, stderr, stdout } = yield* Program.run("flagged.ts", { args, argv, env: { NODE_OPTIONS } })
+        assert.deepStrictEqual({ code, stdout }, { code: 0, stdout: "program\nthread 3\nprocess 3\n" }, stderr)
+      }),
+    limit
+  )
+
+  it.live(
+    "F5: under a permission model without --allow-worker processes run, and report nothing",
+    () =>
+      Effect.gen(function*() {
+        const args = ["--permission", "--allow-fs-read=*", "--allow-fs-write=*", "--allow-child-process"]
+        const { code, stderr, stdout } = yield* Program.run("idleProcess.ts", { args })
+        assert.strictEqual(code, 0, stderr)
+        assert.match(stdout, /^\d+\n$/)
+        assert.notInclude(stderr, "restricted")
+      }),
+    limit
+  )
+
+  it.live(
+    "F4: flags that Node refuses fail the first start, by name or with all that were given",
+    () =>
+      Effect.gen(function*() {
+        const { code, stderr, stdout } = yield* Program.run("refusedFlags.ts")
+        assert.strictEqual(code, 0, stderr)
+        const [thread = "", inProcess = ""] = stdout.split("\n").filter((line) => /^(thread|process): /.test(line))
+        assert.match(thread, /1 start.*failed.*invalid execArgv flags: --nope/)
+        assert.match(inProcess, /1 start.*failed.*exit code 9.*--nope/)
+        assert.notInclude(stdout, "will try again")
+      }),
+    limit
+  )
 })

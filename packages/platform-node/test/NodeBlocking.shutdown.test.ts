@@ -5,6 +5,7 @@ import * as native from "./fixtures/native.ts"
 import * as tasks from "./fixtures/tasks.ts"
 import * as Gate from "./utils/gate.ts"
 import { assertQuiescent, closeable, reasonOf } from "./utils/pool.ts"
+import { windows } from "./utils/windows.ts"
 
 describe("shutdown", () => {
   it.live("D1: submissions after it began fail with ShutDown, suspended ones too", () =>
@@ -98,45 +99,51 @@ describe("shutdown", () => {
     }))
 
   // The thread sits in `readFileSync` of a FIFO, where neither flag nor termination reaches it.
-  it.live("D4: it returns although a thread cannot be terminated, and logs what it abandoned", () =>
-    native.withFifo((fifo) =>
-      Effect.gen(function*() {
-        const { close, logged, pool } = yield* closeable({
-          maxThreads: 1,
-          shutdownTimeout: 0,
-          gracePeriod: 0,
-          terminateTimeout: "20 millis"
+  it.live.skipIf(windows)(
+    "D4: it returns although a thread cannot be terminated, and logs what it abandoned",
+    () =>
+      native.withFifo((fifo) =>
+        Effect.gen(function*() {
+          const { close, logged, pool } = yield* closeable({
+            maxThreads: 1,
+            shutdownTimeout: 0,
+            gracePeriod: 0,
+            terminateTimeout: "20 millis"
+          })
+          const handle = yield* pool.spawnDetached(native.read, fifo.path)
+          yield* fifo.entered
+          yield* close
+          assert.deepInclude(yield* reasonOf(handle.join), {
+            _tag: "Cancelled",
+            by: "Shutdown",
+            stopped: "Abandoned"
+          })
+          assert.match(logged[0]!, /could not be terminated and was abandoned; it runs task "read"/)
+          assert.match(logged[1]!, /0 cancelled in the queue, 0 terminated, 1 abandoned \(read\)/)
+          yield* assertQuiescent(pool, 1)
+          yield* fifo.release
+          yield* Effect.repeat(pool.stats, { until: (stats) => stats.stuckThreads === 0, schedule: native.poll })
         })
-        const handle = yield* pool.spawnDetached(native.read, fifo.path)
-        yield* fifo.entered
-        yield* close
-        assert.deepInclude(yield* reasonOf(handle.join), {
-          _tag: "Cancelled",
-          by: "Shutdown",
-          stopped: "Abandoned"
-        })
-        assert.match(logged[0]!, /could not be terminated and was abandoned; it runs task "read"/)
-        assert.match(logged[1]!, /0 cancelled in the queue, 0 terminated, 1 abandoned \(read\)/)
-        yield* assertQuiescent(pool, 1)
-        yield* fifo.release
-        yield* Effect.repeat(pool.stats, { until: (stats) => stats.stuckThreads === 0, schedule: native.poll })
-      })
-    ))
+      )
+  )
 
-  it.live("D4: an abort of such a task returns as well, and the pool goes on with another thread", () =>
-    native.withFifo((fifo) =>
-      Effect.gen(function*() {
-        const { close, pool } = yield* closeable({ maxThreads: 1, gracePeriod: 0, terminateTimeout: "20 millis" })
-        const handle = yield* pool.spawnDetached(native.read, fifo.path)
-        yield* fifo.entered
-        yield* handle.abort
-        assert.deepInclude(yield* reasonOf(handle.join), { _tag: "Cancelled", by: "Abort", stopped: "Abandoned" })
-        assert.strictEqual((yield* pool.stats).stuckThreads, 1)
-        assert.strictEqual(yield* pool.run(tasks.add, 1, 1), 2)
-        yield* fifo.release
-        yield* close
-        yield* Effect.repeat(pool.stats, { until: (stats) => stats.stuckThreads === 0, schedule: native.poll })
-        yield* assertQuiescent(pool)
-      })
-    ))
+  it.live.skipIf(windows)(
+    "D4: an abort of such a task returns as well, and the pool goes on with another thread",
+    () =>
+      native.withFifo((fifo) =>
+        Effect.gen(function*() {
+          const { close, pool } = yield* closeable({ maxThreads: 1, gracePeriod: 0, terminateTimeout: "20 millis" })
+          const handle = yield* pool.spawnDetached(native.read, fifo.path)
+          yield* fifo.entered
+          yield* handle.abort
+          assert.deepInclude(yield* reasonOf(handle.join), { _tag: "Cancelled", by: "Abort", stopped: "Abandoned" })
+          assert.strictEqual((yield* pool.stats).stuckThreads, 1)
+          assert.strictEqual(yield* pool.run(tasks.add, 1, 1), 2)
+          yield* fifo.release
+          yield* close
+          yield* Effect.repeat(pool.stats, { until: (stats) => stats.stuckThreads === 0, schedule: native.poll })
+          yield* assertQuiescent(pool)
+        })
+      )
+  )
 })

@@ -5,9 +5,8 @@
  * code ends when its call returns, and until then `process.exit` does not return, nor
  * does the end of the event loop, nor an uncaught error end the process. What ends it
  * is `execve`: the system ends all threads and replaces the program by another, here a
- * shell that does nothing but exit with the code. Where `execve` is missing (Windows) or
- * refused (the permission model), the threads are terminated: if all end, they were in
- * JavaScript, and Node's own exit keeps the code; else the process is killed, and it is lost.
+ * shell that does nothing but exit with the code. Where that is refused, the guard ends the
+ * threads itself and looks whether they are gone: then Node's own exit waits for none.
  *
  * The guard does so only when a thread may hold the exit, as the last thing of any way
  * to it. All other exits are Node's own, which also run the cleanup of native addons.
@@ -21,11 +20,12 @@ import { isMainThread } from "node:worker_threads"
 // Threads that can hold the exit
 // -----------------------------------------------------------------------------
 
+/** A thread that can hold the exit. */
 export interface Watched {
-  /** Whether it is in anyone's code. */
+  /** Whether it may be in native code. */
   readonly mayBlock: () => boolean
   readonly terminate: () => void
-  /** Seen at once, without the event loop. */
+  /** Whether it has ended, as far as that can be seen without a turn of the event loop. */
   readonly hasEnded: () => boolean
 }
 
@@ -39,11 +39,10 @@ export const watch = (thread: Watched): () => void => {
 
 /**
  * Whether the exit could wait for ever. That cannot be known: nothing tells a native
- * call from JavaScript, and from here, with no turn of the event loop to come, no end of
- * a thread can be seen. So every thread counts that is in anyone's code: in a task, in a
+ * call from JavaScript. So every thread counts that is in anyone's code: in a task, in a
  * module that it loads, or terminated and not yet gone. An idle thread does not, because
- * it is in its event loop, where Node ends it. Counting a thread that
- * is only in JavaScript is harmless: the one cost is that native addons are not cleaned up.
+ * it is in its event loop, where Node ends it. Who is counted for nothing, because it is
+ * in JavaScript, costs the cleanup of native addons and no more.
  */
 const isHeld = (): boolean => {
   for (const { mayBlock } of threads) if (mayBlock()) return true
@@ -56,8 +55,8 @@ const isHeld = (): boolean => {
 
 let armed = false
 
-/** Node's own last step: ends all threads, waits for each, and exits. */
-let nodeExit: (code?: number) => never
+/** Ends all threads, waits for them, and exits. */
+let exitOfNode: (code?: number) => never
 
 export const isArmed = (): boolean => armed
 
@@ -70,10 +69,10 @@ export const arm = (): void => {
   // `process.exit` within an exit listener comes here, and to no listener any more. Not
   // documented, but made to be replaced: Node's own `process.exit` looks it up for that.
   const { reallyExit } = process as unknown as { reallyExit: (code?: number) => never }
-  nodeExit = (code) => reallyExit.call(process, code)
+  exitOfNode = reallyExit.bind(process)
   const guarded = (code?: number): never => {
     if (isHeld()) leave(code)
-    return nodeExit(code)
+    return exitOfNode(code)
   }
   Object.assign(process, { reallyExit: guarded })
 }
@@ -121,35 +120,35 @@ const leave = (code: number | string | null | undefined): never => {
   restoreStreams()
   // What the system keeps of an exit code.
   const status = Number(code ?? 0) & 255
-  const [file, args, env] = successor(status)
-  try {
-    // Not there on Windows. Warns that it is experimental in the next tick, which does not come.
-    process.execve?.(file, args, env)
-  } catch {
-    // Forbidden, perhaps by the permission model.
-  }
-  if (endThreads()) return nodeExit(status)
+  replace(successor(status))
+  if (endThreads()) exitOfNode(status)
   // Its exit code is not ours, but it ends: 137 to a shell, 1 on Windows.
   process.kill(process.pid, "SIGKILL")
   throw new Error("The process survived SIGKILL")
 }
 
-/**
- * How long a terminated thread may take to leave JavaScript. Arbitrary: it takes less than a
- * millisecond, and more on a busy machine.
- */
-const terminationMillis = 1000
+/** Does not return, unless it is refused. */
+const replace = ([file, args, env]: Image): void => {
+  try {
+    // Not there on Windows. Warns that it is experimental in the next tick, which does not come.
+    process.execve?.(file, args, env)
+  } catch {
+    // Forbidden, by the permission model for one.
+  }
+}
 
-/** Whether every thread has ended, so that Node's own exit waits for none: they were in JavaScript, not in native code. */
+/** How long threads that are ended may take. Arbitrary: one that is in JavaScript takes milliseconds. */
+const endMillis = 1000
+
+/** Ends the threads that may hold the exit, and returns whether all of them have ended. */
 const endThreads = (): boolean => {
-  const cell = new Int32Array(new SharedArrayBuffer(4))
-  const deadline = performance.now() + terminationMillis
-  for (const thread of threads) if (thread.mayBlock()) thread.terminate()
-  for (const thread of threads) {
-    while (thread.mayBlock() && !thread.hasEnded()) {
-      if (performance.now() > deadline) return false
-      Atomics.wait(cell, 0, 0, 1)
-    }
+  const held = [...threads].filter(({ mayBlock }) => mayBlock())
+  for (const { terminate } of held) terminate()
+  const pause = new Int32Array(new SharedArrayBuffer(4))
+  const start = performance.now()
+  while (!held.every(({ hasEnded }) => hasEnded())) {
+    if (performance.now() - start > endMillis) return false
+    Atomics.wait(pause, 0, 0, 1)
   }
   return true
 }

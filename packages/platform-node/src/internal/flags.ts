@@ -1,43 +1,56 @@
-/** Which flags of the program its threads and processes get: how Node runs, never what it runs. */
-
 /**
- * Flags by which the program says what it runs, or that are for one process alone. In lower
- * case, without dashes in front; a family ends in `-`.
+ * Which of the program's flags its threads and processes take over: those that say how it
+ * runs, not those that say what it runs.
+ *
+ * Read as Node reads them. A value is in the same word, after `=`, or is the next word; a
+ * value never begins with a dash, and a flag always does. So whatever a flag is, known here
+ * or not, the words that follow it and have no dash are its value.
  */
-const own: ReadonlyArray<string> = (
-  "e eval p pe print i interactive c check input-type run entry-url h help v version v8-options completion-bash " +
-  "prof-process test test- experimental-test- watch watch- build- experimental-sea-config snapshot-blob " +
-  // The environment is inherited as it is, and the file is relative to a folder that can change.
-  "env-file env-file-if-exists " +
-  // A debugger's port is for one process.
-  "inspect inspect- debug debug-"
-).split(" ")
 
-const isOwn = (flag: string): boolean => {
-  // Node takes `_` for `-` in long names, and a value after `=`.
-  const name = flag.replace(/^--?(no-)?/, "").replace(/=[^]*/, "").replaceAll("_", "-")
-  return own.some((one) => one.endsWith("-") ? name.startsWith(one) : name === one)
-}
+/** What a program was asked to run instead of its entry, and how its entry is read: a thread has an entry of its own. */
+const whatRuns =
+  /^(-[ceip]|-pe|--(eval|print|check|interactive|input-type|(experimental-)?entry-url|run|snapshot-blob|build-.*|experimental-sea-config|prof-process)?|--(experimental-)?test(-.*)?|--watch(-.*)?|--env-file(-if-exists)?)$/
 
-/**
- * Needs no list of the flags that take a value: a value of its own word never begins with a
- * dash (Node refuses it), and the words end before the script. So a word without a dash
- * belongs to the flag before it, known or not.
- */
-export const inheritedFlags = (execArgv: ReadonlyArray<string>): ReadonlyArray<string> => {
-  let kept = false
-  return execArgv.filter((word) => {
-    // `--` ends the flags: the entry of the thread would become one of the arguments.
-    if (word.startsWith("-")) kept = word !== "--" && word !== "-" && !isOwn(word)
-    return kept
+/** A debugger has one port, and waits for one process. */
+const debugs = /^--(inspect(-.*)?|debug-port)$/
+
+export const forThread = (flags: ReadonlyArray<string>): ReadonlyArray<string> =>
+  without(flags, (name) => whatRuns.test(name))
+
+export const forProcess = (flags: ReadonlyArray<string>): ReadonlyArray<string> =>
+  without(flags, (name) => whatRuns.test(name) || debugs.test(name))
+
+/** The flags but those whose name, or whole first word, is refused; with their values. */
+export const without = (
+  flags: ReadonlyArray<string>,
+  refused: (name: string, word: string) => boolean
+): ReadonlyArray<string> => {
+  let dropped = false
+  return flags.filter((word) => {
+    if (word.startsWith("-")) dropped = refused(nameOf(word), word)
+    return !dropped
   })
 }
 
-/**
- * Takes back what a process would inherit by NODE_OPTIONS: the program's debugger has the
- * port, and a process that waits for a debugger, or for changes of files, never starts.
- */
-export const isolatingFlags = (nodeOptions: string | undefined): ReadonlyArray<string> =>
-  ["inspect-brk", "inspect-wait", "inspect", "watch"].filter((name) =>
-    new RegExp(`(^|[\\s"])--${name.replace("-", "[-_]")}(?![-_\\w])`).test(nodeOptions ?? "")
-  ).map((name) => `--no-${name}`)
+/** Without its value and the `no-` of its negation; Node takes underscores for dashes. */
+export const nameOf = (word: string): string =>
+  word.startsWith("--") ? word.split("=", 1)[0]!.replaceAll("_", "-").replace(/^--no-/, "--") : word
+
+/** The variables, with what `keep` leaves of the flags in `NODE_OPTIONS`; the same object if that is all. */
+export const inEnv = <Env extends Readonly<Record<string, string | undefined>>>(
+  env: Env,
+  keep: (flags: ReadonlyArray<string>) => ReadonlyArray<string>
+): Env => {
+  const words = split(env["NODE_OPTIONS"] ?? "")
+  const kept = keep(words)
+  return kept.length === words.length ? env : { ...env, NODE_OPTIONS: kept.map(quote).join(" ") }
+}
+
+/** The words of `NODE_OPTIONS`: parted by spaces, but not between quotes, where a backslash escapes what follows. */
+const split = (options: string): ReadonlyArray<string> =>
+  (options.match(/(?:[^ "]|"(?:[^"\\]|\\[^])*"?)+/g) ?? []).map((word) =>
+    word.replaceAll(/"((?:[^"\\]|\\[^])*)"?/g, (_, quoted: string) => quoted.replaceAll(/\\([^])/g, "$1"))
+  )
+
+const quote = (word: string): string =>
+  /[ "]/.test(word) || word === "" ? `"${word.replaceAll(/["\\]/g, "\\$&")}"` : word

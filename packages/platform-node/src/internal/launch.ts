@@ -1,6 +1,6 @@
-/** How the program's environment and flags are handed on to its threads and processes. */
+/** What threads and processes are started with: their entry, and the variables of the program. */
+import { CannotStart } from "effect-blocking/ThreadHost"
 import { existsSync } from "node:fs"
-import { cannotStart } from "./failure.ts"
 
 export interface LaunchOptions {
   readonly threadName: string
@@ -17,23 +17,24 @@ export interface ResourceLimits {
 }
 
 /**
- * The file of a thread or process. Its two urls are literals where this is called, so that
- * tracers of files find it; `tsc` rewrites the extensions of imports, not of urls.
+ * Whether a module runs as it was written: `tsc` rewrites the extensions of imports, not of urls.
+ * Both urls are written out where they are used, since tools that trace files read literals.
  */
-export const entryUrl = (url: string | undefined, source: () => URL, built: () => URL): URL => {
+export const isSource = (url: string | undefined): boolean => {
   // As in a bundle of CommonJS.
-  if (url === undefined) throw new Error(`The entry of the pool threads cannot be found: ${bundled}`)
-  return url.endsWith(".ts") ? source() : built()
+  if (url === undefined) throw new CannotStart(`The entry of the pool threads cannot be found: ${left}`)
+  return url.endsWith("ts")
 }
 
-/** Throws if a bundler or a tracer of files has left the entry behind: Node would only say that it is not there. */
+/** Throws if a bundler has left the entry behind: Node would only say that it is not there. */
 export const checkEntry = (entry: URL): void => {
-  if (!existsSync(entry)) throw cannotStart(`The entry of the pool threads is not there (${entry.href}): ${bundled}`)
+  if (!existsSync(entry)) {
+    throw new CannotStart(`The entry of the pool threads is not there (${entry.href}): ${left}`)
+  }
 }
 
-const bundled =
-  "is @effect-blocking/platform-node bundled? Mark it as external. Were the files of the program chosen by " +
-  "tracing (Next.js standalone, @vercel/nft)? Include this one"
+const left = "is @effect-blocking/platform-node bundled? Mark it as external. Were the files of the program traced? " +
+  "Trace this one, too"
 
 /** Gives pool threads the entry point of `effect-blocking` that does not load `effect`. */
 export const condition = "--conditions=effect-blocking-thread"

@@ -16,10 +16,9 @@ const guard = (): void => {
   // As `processHost` has it.
   const option = `--require ${JSON.stringify(__filename)}`
   const { NODE_OPTIONS } = process.env
-  if (NODE_OPTIONS === option) delete process.env["NODE_OPTIONS"]
-  else if (NODE_OPTIONS?.startsWith(`${option} `) === true) {
-    process.env["NODE_OPTIONS"] = NODE_OPTIONS.slice(option.length + 1)
-  }
+  const rest = NODE_OPTIONS?.replace(option, "").trim() ?? ""
+  if (rest === "") delete process.env["NODE_OPTIONS"]
+  else process.env["NODE_OPTIONS"] = rest
 
   // Whoever has lost its parent gets another: it may have been lost already.
   const parent = process.ppid

@@ -1,31 +1,26 @@
 /** A `ThreadHost` over `node:child_process`: each thread of the pool is a process. */
 import * as RemoteThread from "effect-blocking/RemoteThread"
-import type { ThreadExit, ThreadHost } from "effect-blocking/ThreadHost"
+import { CannotStart, type ThreadExit, type ThreadHost } from "effect-blocking/ThreadHost"
 import { poolThreadMark } from "effect-blocking/ThreadRunner"
 import { type ChildProcess, fork } from "node:child_process"
 import type { Socket } from "node:net"
 import { fileURLToPath } from "node:url"
 import { eventLoop } from "./eventLoop.ts"
-import { cannotStart } from "./failure.ts"
-import { inheritedFlags, isolatingFlags } from "./flags.ts"
+import * as Flags from "./flags.ts"
 import { onForceShutdown } from "./forceShutdown.ts"
-import { checkEntry, condition, definedOnly, entryUrl, type LaunchOptions, type ResourceLimits } from "./launch.ts"
+import { checkEntry, condition, definedOnly, isSource, type LaunchOptions, type ResourceLimits } from "./launch.ts"
 import * as Channel from "./processChannel.ts"
 import { decode, detach, encode } from "./processValues.ts"
 import * as SharedFile from "./sharedFile.ts"
 import { isBroken } from "./threadData.ts"
 
-const entry = entryUrl(
-  import.meta.url,
-  () => new URL("./processEntry.ts", import.meta.url),
-  () => new URL("./processEntry.js", import.meta.url)
-)
+const entry = isSource(import.meta.url)
+  ? new URL("./processEntry.ts", import.meta.url)
+  : new URL("./processEntry.js", import.meta.url)
 
-const guard = entryUrl(
-  import.meta.url,
-  () => new URL("./processGuard.cts", import.meta.url),
-  () => new URL("./processGuard.cjs", import.meta.url)
-)
+const guard = isSource(import.meta.url)
+  ? new URL("./processGuard.cts", import.meta.url)
+  : new URL("./processGuard.cjs", import.meta.url)
 
 /**
  * How long the channel may stay open after the exit: what the process sent before is
@@ -35,17 +30,19 @@ const drainMillis = 500
 
 export const processHost = (options: LaunchOptions): ThreadHost => {
   const execArgv = [
-    ...isolatingFlags((definedOnly(options.env) ?? process.env)["NODE_OPTIONS"]),
-    ...(options.execArgv ?? inheritedFlags(process.execArgv)),
+    ...(options.execArgv ?? Flags.forProcess(process.execArgv)),
     ...limitFlags(options.resourceLimits ?? {}),
     condition
   ]
 
-  /** The guard comes first of all that is preloaded, and takes itself out again. */
+  /** The guard comes before all that the program preloads, and takes itself out again. */
   const environment = (): NodeJS.ProcessEnv => {
-    const env = definedOnly(options.env) ?? process.env
+    const env = Flags.inEnv(definedOnly(options.env) ?? process.env, Flags.forProcess)
     const option = `--require ${JSON.stringify(fileURLToPath(guard))}`
-    return { ...env, NODE_OPTIONS: env["NODE_OPTIONS"] === undefined ? option : `${option} ${env["NODE_OPTIONS"]}` }
+    const { NODE_OPTIONS = "" } = env
+    // Yarn's Plug'n'Play keeps the guard in an archive, and must come first to read it.
+    const words = process.versions["pnp"] === undefined ? [option, NODE_OPTIONS] : [NODE_OPTIONS, option]
+    return { ...env, NODE_OPTIONS: words.join(" ").trim() }
   }
 
   const loop = eventLoop()
@@ -95,18 +92,18 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
 
       let exit: ThreadExit | undefined
       let cause: unknown
-      let spoke = false
       let closed = false
       let ended = false
       const end = (): void => {
         if (exit === undefined || ended) return
         ended = true
-        if (!spoke && exit.exitCode === invalidArgument) cause ??= cannotStart(refused(execArgv))
+        if (!heard && exit.exitCode === invalidArgument) cause = new CannotStart(refused(execArgv))
         events.onExit({ ...exit, cause })
         flags.close()
       }
+      let heard = false
       Channel.receive(socket, (message) => {
-        spoke = true
+        heard = true
         if (isBroken(message)) cause = message.broken
         else remote.onMessage(message)
       })
@@ -137,11 +134,13 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
 
 const ignore = (): void => {}
 
-/** The exit code of a Node that does not know a flag; it has said which on stderr. */
+/** The exit code of Node when it cannot read its flags, which it has named on stderr. */
 const invalidArgument = 9
 
 const refused = (execArgv: ReadonlyArray<string>): string =>
-  `Node refused its flags (exit code ${invalidArgument}): ${execArgv.join(" ")}, and those of NODE_OPTIONS`
+  `Node cannot start a process with these flags (exit code ${invalidArgument}; its output says which): ${
+    execArgv.join(" ")
+  }`
 
 /** The limits of a thread as the flags of a process; there is none for the code range. */
 const limitFlags = (limits: ResourceLimits): ReadonlyArray<string> => {

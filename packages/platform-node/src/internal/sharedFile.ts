@@ -9,10 +9,6 @@ import { randomUUID } from "node:crypto"
 import { closeSync, openSync, readSync, unlinkSync, writeSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { failed } from "./failure.ts"
-
-/** The first is memory. Elsewhere the file is in the page cache for its short life. */
-const folders = (): ReadonlyArray<string> => ["/dev/shm", tmpdir()]
 
 export interface OwnedSharedFile extends SharedFlags {
   /** For the process that is to open it, too. */
@@ -20,32 +16,35 @@ export interface OwnedSharedFile extends SharedFlags {
   readonly close: () => void
 }
 
-/** In the first folder that takes it: one can be missing, read-only, or full (a container's /dev/shm has 64 MB). */
-export const make = (): OwnedSharedFile => {
-  const errors: Array<unknown> = []
-  for (const folder of folders()) {
+/**
+ * Memory, where there is such a folder; elsewhere the file is in the page cache for its short
+ * life. Any of them can be missing, full, or not be ours to write to, and the next be well.
+ */
+const folders = (): ReadonlyArray<string> => [...new Set(["/dev/shm", tmpdir(), "/tmp"])]
+
+/** Throws if it can be made in none of the folders; each is named, with its error. */
+export const make = (candidates: ReadonlyArray<string> = folders()): OwnedSharedFile => {
+  const failures: Array<unknown> = []
+  for (const folder of candidates) {
     try {
-      const fd = makeIn(folder)
+      const fd = create(join(folder, `effect-blocking-${randomUUID()}`))
       return { ...open(fd), fd, close: () => closeSync(fd) }
     } catch (error) {
-      errors.push(error)
+      failures.push(error)
     }
   }
-  const causes = errors.map((error) => error instanceof Error ? error.message : String(error))
-  throw failed(
-    `A pool process needs a small file in ${folders().join(" or ")}, and neither takes it: ${causes.join("; ")}`
-  )
+  const causes = candidates.map((folder, i) => `${folder} (${(failures[i] as Error).message})`)
+  throw new AggregateError(failures, `No file can be made for a pool process in any of ${causes.join(", ")}`)
 }
 
-const makeIn = (folder: string): number => {
-  const path = join(folder, `effect-blocking-${randomUUID()}`)
+/** A file of all its bytes, which are zero. */
+const create = (path: string): number => {
   const fd = openSync(path, "wx+", 0o600)
   try {
     // From here on only descriptors keep it: nothing is left behind, however the processes end.
     unlinkSync(path)
-    // Room is taken by writing; where there is little, less is written.
     const written = writeSync(fd, new Uint8Array(sharedFlagsBytes), 0, sharedFlagsBytes, 0)
-    if (written < sharedFlagsBytes) throw new Error(`no space left in ${folder}`)
+    if (written < sharedFlagsBytes) throw new Error(`ENOSPC: ${written} of ${sharedFlagsBytes} bytes were written`)
     return fd
   } catch (error) {
     closeSync(fd)

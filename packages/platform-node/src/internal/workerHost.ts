@@ -1,39 +1,50 @@
 /** A `ThreadHost` over `node:worker_threads`. */
-import type { ThreadEvents, ThreadHost } from "effect-blocking/ThreadHost"
+import { CannotStart, type ThreadEvents, type ThreadHost } from "effect-blocking/ThreadHost"
 import { poolThreadMark } from "effect-blocking/ThreadRunner"
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker, type WorkerOptions } from "node:worker_threads"
 import { eventLoop } from "./eventLoop.ts"
 import * as exitGuard from "./exitGuard.ts"
-import { cannotStart } from "./failure.ts"
-import { inheritedFlags } from "./flags.ts"
+import * as Flags from "./flags.ts"
 import { onForceShutdown } from "./forceShutdown.ts"
-import { checkEntry, condition, definedOnly, entryUrl, type LaunchOptions } from "./launch.ts"
+import { checkEntry, condition, definedOnly, isSource, type LaunchOptions } from "./launch.ts"
 import { isBroken, type PoolThreadData } from "./threadData.ts"
 
-const entry = entryUrl(
-  import.meta.url,
-  () => new URL("./threadEntry.ts", import.meta.url),
-  () => new URL("./threadEntry.js", import.meta.url)
-)
+const entry = isSource(import.meta.url)
+  ? new URL("./threadEntry.ts", import.meta.url)
+  : new URL("./threadEntry.js", import.meta.url)
 
 export const workerHost = (options: LaunchOptions): ThreadHost => {
-  let execArgv = options.execArgv ?? inheritedFlags(process.execArgv)
+  let execArgv = options.execArgv ?? Flags.forThread(process.execArgv)
   const env = definedOnly(options.env)
+  const refusedInEnv = new Set<string>()
+
+  /** Node itself copies the variables of the program, unless one has to be another. */
+  const environment = (): Pick<WorkerOptions, "env"> => {
+    const variables = Flags.inEnv(
+      env ?? process.env,
+      (flags) => Flags.without(Flags.forThread(flags), (name) => refusedInEnv.has(name))
+    )
+    return variables === process.env ? {} : { env: variables }
+  }
 
   const start = (workerOptions: WorkerOptions): Worker => {
-    try {
-      return new Worker(entry, { ...workerOptions, execArgv: [...execArgv, condition] })
-    } catch (error) {
-      // Some flags are for a process, not for a thread. The program chose them, the
-      // pool did not: it leaves out those that Node names.
-      const refused = refusedFlags(error)
-      if (refused.length > 0 && options.execArgv !== undefined) {
-        throw cannotStart((error as Error).message)
+    while (true) {
+      try {
+        return new Worker(entry, { ...workerOptions, ...environment(), execArgv: [...execArgv, condition] })
+      } catch (error) {
+        if (!isRefusal(error)) throw error
+        // Some flags are for a process, not for a thread. The program chose them, the
+        // pool did not: it leaves out those that Node names.
+        const inEnv = refusedNames(error.message).filter((name) => !refusedInEnv.has(name))
+        for (const name of inEnv) refusedInEnv.add(name)
+        if (inEnv.length > 0) continue
+        const refused = refusedWords(error.message)
+        const accepted = Flags.without(execArgv, (_, word) => refused.includes(`, ${word}, `))
+        if (options.execArgv !== undefined || accepted.length === execArgv.length) {
+          throw new CannotStart(error.message)
+        }
+        execArgv = accepted
       }
-      const accepted = execArgv.filter((flag) => !refused.includes(flag))
-      if (accepted.length === execArgv.length) throw error
-      execArgv = accepted
-      return start(workerOptions)
     }
   }
 
@@ -49,7 +60,6 @@ export const workerHost = (options: LaunchOptions): ThreadHost => {
         workerData: { [poolThreadMark]: { port: port2, start: threadStart } satisfies PoolThreadData },
         transferList: [port2],
         name: `${options.threadName}-${ordinal}`,
-        ...(env === undefined ? {} : { env }),
         ...(options.resourceLimits === undefined ? {} : { resourceLimits: options.resourceLimits })
       })
       const { threadId } = worker
@@ -59,7 +69,8 @@ export const workerHost = (options: LaunchOptions): ThreadHost => {
         idleMillis()
         void worker.terminate()
       }
-      // Node says less than 0 of a thread whose environment is gone.
+      // Node says less than 0 of a thread whose environment is gone. Not documented, but all that can be
+      // seen of it without a turn of this event loop.
       const forget = exitGuard.watch({ mayBlock, terminate, hasEnded: () => idleMillis() < 0 })
       let cause: unknown
       const onMessage = (message: unknown): void => {
@@ -113,7 +124,12 @@ const drain = (port: MessagePort, onMessage: (message: unknown) => void, events:
 const held = "It keeps the process from exiting for as long as it is in native code. A program that is started with " +
   "NodeBlocking.runMain exits nevertheless; the task of a pool with isolation: \"process\" can be killed"
 
-const refusedFlags = (error: unknown): ReadonlyArray<string> => {
-  if (!(error instanceof Error && "code" in error && error.code === "ERR_WORKER_INVALID_EXEC_ARGV")) return []
-  return error.message.slice(error.message.indexOf(": ") + 2).split(", ")
-}
+const isRefusal = (error: unknown): error is Error =>
+  error instanceof Error && "code" in error && error.code === "ERR_WORKER_INVALID_EXEC_ARGV"
+
+/** The flags that Node has refused, each as it was given. */
+const refusedWords = (message: string): string => `, ${message.slice(message.indexOf(": ") + 2)}, `
+
+/** The names of those that it has refused in `NODE_OPTIONS`. */
+const refusedNames = (message: string): ReadonlyArray<string> =>
+  Array.from(message.matchAll(/(-[^ ,]+?)=? is not allowed in NODE_OPTIONS/g), ([, word]) => Flags.nameOf(word!))

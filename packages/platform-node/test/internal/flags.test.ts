@@ -1,30 +1,102 @@
 import { assert, describe, it } from "@effect/vitest"
-import { inheritedFlags, isolatingFlags } from "../../src/internal/flags.ts"
+import { execFileSync } from "node:child_process"
+import * as Flags from "../../src/internal/flags.ts"
+
+/** What Node itself gives as `process.execArgv` for such a command line. */
+const execArgvOf = (...words: ReadonlyArray<string>): ReadonlyArray<string> =>
+  JSON.parse(execFileSync(process.execPath, words, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }))
+
+const print = "console.log(JSON.stringify(process.execArgv))"
 
 describe("flags", () => {
-  it.each<readonly [given: ReadonlyArray<string>, inherited: ReadonlyArray<string>]>([
-    [["--eval=1"], []],
-    [["--eval", "1"], []],
-    [["-e", "1", "--no-warnings"], ["--no-warnings"]],
+  it.each<[flags: ReadonlyArray<string>, thread: ReadonlyArray<string>, process?: ReadonlyArray<string>]>([
+    [[], []],
+    // What the program runs.
+    [["-e", "1"], []],
+    [["-e", ""], []],
+    [["-p", "1"], []],
     [["-pe", "1"], []],
-    [["-p", "1", "-r", "./a.cjs"], ["-r", "./a.cjs"]],
-    [["--print=1", "-C", "dev"], ["-C", "dev"]],
-    [["--input-type=module", "--input_type", "module"], []],
-    [["--inspect-port", "9230", "--inspect-publish-uid", "http", "--inspect"], []],
-    [["--inspect-brk=0", "--enable-source-maps"], ["--enable-source-maps"]],
-    [["--test", "--test-reporter", "dot", "--experimental-test-coverage", "--watch"], []],
-    [["--run", "start", "--env-file", ".env", "--check"], []],
-    [["--unknown", "value", "--stack-size=900"], ["--unknown", "value", "--stack-size=900"]],
-    [["--import", "data:text/javascript,--eval=1", "--"], ["--import", "data:text/javascript,--eval=1"]],
-    [["--conditions=eval", "--experimental-strip-types"], ["--conditions=eval", "--experimental-strip-types"]]
-  ])("of the flags %j a thread gets %j", (given, inherited) => {
-    assert.deepStrictEqual(inheritedFlags(given), inherited)
+    [["--eval", "1"], []],
+    [["--eval=1"], []],
+    [["--eval=--expose-gc"], []],
+    [["--print", "1"], []],
+    [["--print=a = 1"], []],
+    [["-i"], []],
+    [["--interactive"], []],
+    [["-c"], []],
+    [["--check"], []],
+    [["--"], []],
+    [["--run", "start"], []],
+    [["--run=start"], []],
+    [["--input-type", "module", "--eval", "1"], []],
+    [["--input-type=module", "-r", "x", "--eval=1"], ["-r", "x"]],
+    [["--input_type=module"], []],
+    [["--entry-url"], []],
+    [["--experimental-entry-url"], []],
+    [["--build-snapshot", "--build-snapshot-config", "x.json"], []],
+    [["--snapshot-blob", "x.blob", "-C", "x"], ["-C", "x"]],
+    [["--env-file", ".env", "--env-file-if-exists=.env"], []],
+    // Tests and watches.
+    [["--test"], []],
+    [["--test", "--test-name-pattern", "x", "--test-reporter=tap", "--test-only"], []],
+    [["--experimental-test-coverage", "--experimental-test-isolation=none"], []],
+    [["--watch", "--watch-path", "./src", "--watch-preserve-output"], []],
+    // Debuggers.
+    [["--inspect"], ["--inspect"], []],
+    [["--inspect=9230", "--trace-warnings"], ["--inspect=9230", "--trace-warnings"], ["--trace-warnings"]],
+    [["--inspect-port", "9230"], ["--inspect-port", "9230"], []],
+    [["--inspect-port=0", "-r", "x"], ["--inspect-port=0", "-r", "x"], ["-r", "x"]],
+    [["--inspect_brk"], ["--inspect_brk"], []],
+    [["--inspect-wait", "--inspect-publish-uid", "http"], ["--inspect-wait", "--inspect-publish-uid", "http"], []],
+    [["--debug-port", "1", "--title", "x"], ["--debug-port", "1", "--title", "x"], ["--title", "x"]],
+    // How the program runs; a flag that nobody here knows keeps its value.
+    ...[
+      ["-r", "./a.cjs", "--require=b", "--import", "tsx"],
+      ["-C", "development", "--conditions=x"],
+      ["--max-old-space-size=512", "--expose_gc"],
+      ["--from-the-future", "value", "--another=value"],
+      ["--experimental-loader", "x", "--experimental-transform-types"],
+      ["--permission", "--allow-fs-read=*", "--allow-worker"],
+      ["--title", "\\-e"],
+      ["--testing", "--watcher", "--evaluate", "--checked"]
+    ].map((flags): [ReadonlyArray<string>, ReadonlyArray<string>] => [flags, flags]),
+    // Between others.
+    [["-r", "a", "-e", "1", "--import", "b", "--test", "-C", "c"], ["-r", "a", "--import", "b", "-C", "c"]],
+    [["--no-test", "--no-inspect", "--no-warnings"], ["--no-inspect", "--no-warnings"], ["--no-warnings"]]
+  ])("F4: of %j those are inherited that say how the program runs", (flags, thread, process = thread) => {
+    assert.deepStrictEqual(Flags.forThread(flags), thread)
+    assert.deepStrictEqual(Flags.forProcess(flags), process)
   })
 
-  it("takes the debugger and the file watcher of NODE_OPTIONS back", () => {
-    assert.deepStrictEqual(isolatingFlags("--inspect-brk=9229 --no-warnings"), ["--no-inspect-brk"])
-    assert.deepStrictEqual(isolatingFlags("--inspect"), ["--no-inspect"])
-    assert.deepStrictEqual(isolatingFlags("--inspect-port=0 --watch-path=a"), [])
-    assert.deepStrictEqual(isolatingFlags(undefined), [])
+  it("F4: Node lists flags as they are read here", () => {
+    assert.deepStrictEqual(Flags.forProcess(execArgvOf("--inspect-port", "0", "-r", "node:fs", "-e", print)), [
+      "-r",
+      "node:fs"
+    ])
+    assert.deepStrictEqual(Flags.forProcess(execArgvOf("-C", "x", `--eval=${print}`, "argument")), ["-C", "x"])
+    assert.deepStrictEqual(Flags.forProcess(execArgvOf("--expose-gc", "--input-type=module", "-e", print)), [
+      "--expose-gc"
+    ])
+  })
+
+  it.each([
+    ["--input-type=module", ""],
+    ["--inspect-brk -r ./a.cjs", "-r ./a.cjs"],
+    ["--inspect-port 9230  --title=x", "--title=x"],
+    ["--require \"./with space.cjs\" --inspect", "--require \"./with space.cjs\""],
+    ["--inspect --require \"./with \\\"quotes\\\" and \\\\.cjs\"", "--require \"./with \\\"quotes\\\" and \\\\.cjs\""],
+    ["--inspect --title=\"a b\" --require \"\"", "\"--title=a b\" --require \"\""],
+    ["--inspect --require C:\\a\\b.cjs", "--require C:\\a\\b.cjs"]
+  ])("F4: NODE_OPTIONS of %s is handed on as %s", (given, expected) => {
+    assert.deepStrictEqual(Flags.inEnv({ A: "1", NODE_OPTIONS: given }, Flags.forProcess), {
+      A: "1",
+      NODE_OPTIONS: expected
+    })
+  })
+
+  it("F4: variables without such flags are handed on as they are", () => {
+    for (const env of [{}, { NODE_OPTIONS: "" }, { NODE_OPTIONS: "--title=\"a  b\"   -r x" }]) {
+      assert.strictEqual(Flags.inEnv(env, Flags.forProcess), env)
+    }
   })
 })

@@ -4,6 +4,7 @@
  */
 import { Effect, Exit, type Scope } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
+import { fileURLToPath } from "node:url"
 import { poll } from "../fixtures/native.ts"
 
 export interface Ended {
@@ -43,7 +44,7 @@ export const run = (
 
 const start = (fixture: string, options: Options | undefined): Effect.Effect<Ended> =>
   Effect.callback((resume) => {
-    const path = new URL(fixture, new URL("../fixtures/", import.meta.url)).pathname
+    const path = fileURLToPath(new URL(fixture, new URL("../fixtures/", import.meta.url)))
     const child = spawn(process.execPath, [...(options?.args ?? []), path, ...(options?.argv ?? [])], {
       env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0", ...options?.env },
       timeout: 30_000,
