@@ -444,7 +444,7 @@ export const move = <A extends object>(value: A): A => {
   // Shared memory is shared, as it is.
   if ((ArrayBuffer.isView(value) ? value.buffer : value) instanceof SharedArrayBuffer) return value
   const own = compact(value) as A
-  if (threadContext.current === 0) return standIn(own) // In a body the mark lives as long as the body: it needs no carrier.
+  if (threadContext.current === 0) return threadContext.inPlace > 0 ? own : standIn(own) // In a body the mark lives as long as the body: it needs no carrier.
   ;(threadContext.moved ??= new Set()).add(own)
   return own
 }

@@ -90,8 +90,18 @@ describe.each(["thread", "process"] as const)("moving: %s", (isolation) => {
         assert.strictEqual(readFileSync(path, "utf8"), "ran\n")
         const { plain, wasm } = yield* pool.run(moves.returnUntransferable)
         assert.deepStrictEqual([wasm.length, plain.length], [65_536, 4])
-        const { threadsStarted } = yield* pool.stats
-        assert.strictEqual(threadsStarted, 1)
+        // The next one is told of as well, and runs on the same thread.
+        yield* Effect.all([pool.run(moves.returnUntransferable), pool.run(moves.keptLength)], { concurrency: 2 })
+        assert.deepInclude(yield* pool.stats, { threadsStarted: 1, running: [] })
+      })))
+
+  it.live("S4: a marked result that cannot be looked into fails its own task, and keeps the thread", () =>
+    withPool({ isolation, maxThreads: 1 }, (pool) =>
+      Effect.gen(function*() {
+        const reason = yield* reasonOf(pool.run(moves.markUnreadable))
+        assert.deepInclude(reason, { _tag: "NotCloneable", side: "success" })
+        assert.strictEqual(yield* pool.run(moves.keptLength), 8)
+        assert.strictEqual((yield* pool.stats).threadsStarted, 1)
       })))
 
   it.live("S3: a mark does not outlive its body: neither one that throws, nor one that returns something else", () =>

@@ -100,6 +100,21 @@ describe("metrics", () => {
         ownRegistry
       ))
 
+  it.live("what a shutdown ends is counted, if another pool of the key is open", () =>
+    withPool({ maxThreads: 1 }, () =>
+      Effect.gen(function*() {
+        const { close, pool } = yield* closeable({ maxThreads: 1, shutdownTimeout: 0, gracePeriod: 0 })
+        const started = Gate.make()
+        yield* pool.spawnDetached(tasks.spin, started)
+        yield* Gate.arrived(started)
+        yield* pool.spawnDetached(tasks.add, 1, 1)
+        yield* close
+        const cancelled = (yield* Metric.snapshot).find(({ attributes, id }) =>
+          id === "effect_blocking_tasks_total" && attributes?.["outcome"] === "Cancelled"
+        )
+        assert.deepInclude(cancelled?.state, { count: 2 })
+      })).pipe(ownRegistry))
+
   it.live("a pool's log lines belong to no request, although one has made and used it", () => {
     const storage = new AsyncLocalStorage<string>()
     const seen: Array<string | undefined> = []

@@ -42,7 +42,8 @@ export const receive = (socket: Socket, onMessage: (message: unknown) => void): 
         wanted = end
         return
       }
-      chunks = [bytes.subarray(end)]
+      // Nothing of it may be kept that is not needed: it can be large, and the next may be long in coming.
+      chunks = size === end ? [] : [bytes.subarray(end)]
       size -= end
       wanted = headerBytes
       onMessage(deserialize(bytes.subarray(headerBytes, end)))

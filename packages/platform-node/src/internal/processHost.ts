@@ -12,7 +12,7 @@ import { checkEntry, condition, definedOnly, isSource, type LaunchOptions, type 
 import * as Channel from "./processChannel.ts"
 import { decode, detach, encode } from "./processValues.ts"
 import * as SharedFile from "./sharedFile.ts"
-import { isBroken } from "./threadData.ts"
+import { causeOf, isBroken } from "./threadData.ts"
 
 const entry = isSource(import.meta.url)
   ? new URL("./processEntry.ts", import.meta.url)
@@ -104,7 +104,7 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
       let heard = false
       Channel.receive(socket, (message) => {
         heard = true
-        if (isBroken(message)) cause = message.broken
+        if (isBroken(message)) cause = causeOf(message)
         else remote.onMessage(message)
       })
       // What a task sends by `process.send` is nobody's, and is not kept either.

@@ -34,7 +34,13 @@ export const decode = (bytes: Uint8Array): unknown => deserialize(bytes)
 
 /** A move is a copy here; the sender is left without all the same. */
 export const detach = (transfer: Array<object>): void => {
-  structuredClone(undefined, { transfer: transfer as Array<ArrayBuffer> })
+  for (const value of transfer) {
+    try {
+      structuredClone(undefined, { transfer: [value as ArrayBuffer] })
+    } catch {
+      // It cannot be detached, such as memory of WebAssembly: it stays with its owner.
+    }
+  }
 }
 
 /**

@@ -15,7 +15,13 @@ export interface PoolThreadData {
 /** The last message of a thread whose runner is broken: the cause of its exit. */
 export interface Broken {
   readonly broken: Error
+  /** Another attempt could only fail the same way, as with packages of two versions. */
+  readonly isFinal: boolean
 }
+
+/** What the host makes of it. */
+export const causeOf = ({ broken, isFinal }: Broken): Error =>
+  isFinal ? Object.assign(broken, { _tag: "CannotStart" }) : broken
 
 /** An error of the runner as it can cross: what the user's code has added to it, or broken, stays behind. */
 export const brokenBy = (error: unknown): Broken => {
@@ -23,11 +29,9 @@ export const brokenBy = (error: unknown): Broken => {
     const { message, stack } = error as Error
     const broken = new Error(`The runner of the thread failed: ${message}`)
     if (typeof stack === "string") broken.stack = stack
-    // Another attempt could only fail the same way, as with packages of two versions.
-    if ((error as { readonly _tag?: unknown })._tag === "CannotStart") Object.assign(broken, { _tag: "CannotStart" })
-    return { broken }
+    return { broken, isFinal: (error as { readonly _tag?: unknown })._tag === "CannotStart" }
   } catch {
-    return { broken: new Error("The runner of the thread failed") }
+    return { broken: new Error("The runner of the thread failed"), isFinal: false }
   }
 }
 

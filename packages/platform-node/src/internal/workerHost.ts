@@ -7,7 +7,7 @@ import * as exitGuard from "./exitGuard.ts"
 import * as Flags from "./flags.ts"
 import { onForceShutdown } from "./forceShutdown.ts"
 import { checkEntry, condition, definedOnly, isSource, type LaunchOptions } from "./launch.ts"
-import { isBroken, type PoolThreadData } from "./threadData.ts"
+import { causeOf, isBroken, type PoolThreadData } from "./threadData.ts"
 
 const entry = isSource(import.meta.url)
   ? new URL("./threadEntry.ts", import.meta.url)
@@ -56,12 +56,18 @@ export const workerHost = (options: LaunchOptions): ThreadHost => {
       checkEntry(entry)
       // A port of their own: what a body posts on `parentPort` is nobody's.
       const { port1: port, port2 } = new MessageChannel()
-      const worker = start({
-        workerData: { [poolThreadMark]: { port: port2, start: threadStart } satisfies PoolThreadData },
-        transferList: [port2],
-        name: `${options.threadName}-${ordinal}`,
-        ...(options.resourceLimits === undefined ? {} : { resourceLimits: options.resourceLimits })
-      })
+      let worker: Worker
+      try {
+        worker = start({
+          workerData: { [poolThreadMark]: { port: port2, start: threadStart } satisfies PoolThreadData },
+          transferList: [port2],
+          name: `${options.threadName}-${ordinal}`,
+          ...(options.resourceLimits === undefined ? {} : { resourceLimits: options.resourceLimits })
+        })
+      } catch (error) {
+        port.close()
+        throw error
+      }
       const { threadId } = worker
       const idleMillis = (): number => worker.performance.eventLoopUtilization().idle
       const terminate = (): void => {
@@ -74,7 +80,7 @@ export const workerHost = (options: LaunchOptions): ThreadHost => {
       const forget = exitGuard.watch({ mayBlock, terminate, hasEnded: () => idleMillis() < 0 })
       let cause: unknown
       const onMessage = (message: unknown): void => {
-        if (isBroken(message)) cause = message.broken
+        if (isBroken(message)) cause = causeOf(message)
         else events.onMessage(message)
       }
       port.on("message", onMessage)

@@ -39,8 +39,8 @@ export const logEvent = (event: SchedulerEvent, host: ThreadHost): Effect.Effect
       )
     case "ReleaseCut":
       return Effect.logWarning(
-        `Pool thread ${event.threadId} is terminated before its Task.threadLocal values are released: ` +
-          "the shutdown of the pool is over; a longer shutdownTimeout leaves them more time"
+        `Pool thread ${event.threadId} is terminated before its Task.threadLocal values are released: the shutdown of the pool ` +
+          "is over, or so many threads are in long releases that tasks wait"
       )
     case "ThreadLost":
       return Effect.logWarning(

@@ -3,24 +3,18 @@
  * someone takes a snapshot, so that nothing is done for them per task but to count.
  */
 import * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
 import { constVoid } from "effect/Function"
 import * as Metric from "effect/Metric"
-import type * as Scope from "effect/Scope"
 import { durationBoundaries, type HistogramState } from "../scheduler/histogram.ts"
 import type { OutcomeKind } from "../scheduler/outcome.ts"
 import type { Scheduler } from "../scheduler/scheduler.ts"
 
-/** Registers the metrics of a pool for as long as the scope is open. */
-export const register = (pool: string, scheduler: Scheduler): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.asVoid(Effect.acquireRelease(
-    Effect.map(Effect.context<never>(), (context) => {
-      const series = seriesOf(context, pool)
-      series.add(context, scheduler)
-      return series
-    }),
-    (series) => Effect.sync(() => series.remove(scheduler))
-  ))
+/** Registers the metrics of a pool, until the answer is called. */
+export const register = (context: Context.Context<never>, pool: string, scheduler: Scheduler): () => void => {
+  const series = seriesOf(context, pool)
+  series.add(context, scheduler)
+  return () => series.remove(scheduler)
+}
 
 /** By registry and key of the pool. */
 const registries = new WeakMap<object, Map<string, Series>>()

@@ -34,11 +34,19 @@ export const make = Effect.fnUntraced(function*(
     detached(() => void Effect.runForkWith(context)(Effect.annotateLogs(effect, { pool: key })))
   }
   // One step: with `minThreads` it has threads as soon as it is there.
-  const scheduler = yield* Effect.acquireRelease(
-    Effect.sync(() => new Scheduler(host, options, (event) => log(logEvent(event, host)))),
-    (scheduler) => shutdown(scheduler).pipe(Effect.flatMap(logShutdown), Effect.annotateLogs({ pool: key }))
+  const [scheduler] = yield* Effect.acquireRelease(
+    Effect.sync(() => {
+      const scheduler = new Scheduler(host, options, (event) => log(logEvent(event, host)))
+      return [scheduler, metrics.register(context, key, scheduler)] as const
+    }),
+    ([scheduler, forget]) =>
+      shutdown(scheduler).pipe(
+        Effect.flatMap(logShutdown),
+        Effect.annotateLogs({ pool: key }),
+        // What the shutdown ends is counted as well.
+        Effect.ensuring(Effect.sync(forget))
+      )
   )
-  yield* metrics.register(key, scheduler)
   return new PoolImpl(key, scheduler)
 })
 

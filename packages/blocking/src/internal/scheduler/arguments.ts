@@ -155,14 +155,15 @@ export const takeOver = (run: Run): Outcome | undefined => {
   if (details?.moves === undefined) return undefined
   const { fill, values } = details.moves
   details.moves = undefined
-  forget(values)
   // Packed arguments have a copy of it.
   if (!Array.isArray(run.args)) {
     detach(values)
+    forget(values)
     return undefined
   }
   try {
     const taken = take(values)
+    forget(values)
     run.args = fill(taken)
     details.transfer = transferables(taken)
     return undefined

@@ -108,7 +108,8 @@ export class Dispatcher {
       if (batch.full) continue
       const run = queue.peek()
       if (run === undefined) break
-      const cost = travelsAlone(run) ? Infinity : run.definition.meanMillis
+      // The thread reads all arguments of a batch before it begins with the first.
+      const cost = travelsAlone(run) ? Infinity : run.definition.meanMillis + run.copyMillis
       if (batch.thread.assigned.length > 0 && batch.millis + cost > batchMillis) {
         batch.full = true
         open--

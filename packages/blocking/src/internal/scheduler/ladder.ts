@@ -17,6 +17,9 @@ import { afterEvents } from "./timers.ts"
 /** The first two steps of the ladder; a thread that reaches the third is `ThreadAbandoned`. */
 export type StopStep = "Requested" | "Terminated"
 
+/** Pause between two looks at a thread that loads. Arbitrary: a look costs microseconds. */
+const loadingLookMillis = 10
+
 export interface LadderListener {
   /** Whether tasks wait for that thread, and no other can be had for them. */
   readonly isNeeded: (thread: PoolThread) => boolean
@@ -93,12 +96,12 @@ export class Ladder {
   /** Looks again after a grace period whether the thread still loads the module of a run that was stopped. */
   private watchLoading(run: Run, thread: PoolThread): void {
     if (thread.state === "Ready" && thread.ladderFor !== run) {
-      this.afterGrace(run, thread, () => this.onStillLoading(run, thread))
+      this.afterGrace(run, thread, () => this.onStillLoading(run, thread), loadingLookMillis)
     }
   }
 
-  private afterGrace(run: Run, thread: PoolThread, callback: () => void): void {
-    const cancel = afterEvents(this.host, run.task.graceMillis ?? this.graceMillis, () => {
+  private afterGrace(run: Run, thread: PoolThread, callback: () => void, leastMillis = 0): void {
+    const cancel = afterEvents(this.host, Math.max(run.task.graceMillis ?? this.graceMillis, leastMillis), () => {
       thread.clearLadder()
       // It may have ended just now, without a message yet.
       this.results.collect(thread)

@@ -80,7 +80,11 @@ export class Outcomes {
       details.observers = undefined
       if (details.endedAt === 0) details.endedAt = this.host.now()
     }
-    this.call(run.task.name, onEnd, exit, run)
+    try {
+      onEnd(exit, run)
+    } catch (error) {
+      this.onThrow(run.task.name, error)
+    }
     // The fiber that waited for it was interrupted, and reads nothing.
     if (kind === "Panicked" && run.stop === "Interrupt") this.tellUnreadPanic(exit)
     if (observers !== undefined) { for (const observer of observers) this.call(run.task.name, observer) }
@@ -123,8 +127,12 @@ export class Outcomes {
     try {
       callback(...args)
     } catch (error) {
-      this.listener.onEvent({ _tag: "ListenerFailed", task: about, error })
+      this.onThrow(about, error)
     }
+  }
+
+  private onThrow(about: string, error: unknown): void {
+    this.listener.onEvent({ _tag: "ListenerFailed", task: about, error })
   }
 }
 

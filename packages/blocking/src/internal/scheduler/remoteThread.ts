@@ -80,6 +80,8 @@ class RemoteThreadImpl implements RemoteThread, ThreadLink {
         passedOn = channel.decode(received[0])
       } else {
         const [sequence, startTime, endTime, heap, status, value] = received
+        // A task ends once: what else is told of it is for nobody, least of all for the next.
+        if (sequence !== this.sequence) return
         this.sequence = 0
         controlBlock.setHeap(control, heap)
         controlBlock.willPost(control, sequence)

@@ -181,9 +181,11 @@ export class Threads {
     while (
       (this.live < wanted || this.starting < waiting) && this.placesTaken < this.places && this.startOne() !== undefined
     );
-    if ((waiting > 0 || this.awaited) && this.places === 0) {
-      this.startFailed(new CannotStart(stuckEverywhere(this.stuck.size)))
-    }
+    if ((waiting === 0 && !this.awaited) || this.places > 0) return
+    // Only with as many in their releases as the pool may have: the longest of them is cut, so that no task waits for ever.
+    const [longest] = this.slow
+    if (longest !== undefined) this.terminate(longest)
+    else this.startFailed(new CannotStart(stuckEverywhere(this.stuck.size)))
   }
 
   /** Asks for so many threads to be there, tasks or not; no fewer than the minimum. */
@@ -335,7 +337,7 @@ export class Threads {
     thread.state = "Stuck"
     this.all.delete(thread)
     this.stuck.add(thread)
-    if (this.places < this.options.maxThreads) this.listener.onStuckLimit(this.stuck.size, this.places)
+    if (this.stuck.size > this.options.maxThreads) this.listener.onStuckLimit(this.stuck.size, this.places)
     this.listener.onAbandoned(thread)
   }
 

@@ -227,6 +227,7 @@ class Runner implements ThreadRunner {
       value = this.bodies.call(sequence, run, args)
       threadContext.current = 0
       if (controlBlock.keep(this.control, sequence, value)) {
+        threadContext.moved = undefined
         const now = this.platform.now()
         controlBlock.end(this.control, sequence, startedAt, now)
         this.endedAt = now
@@ -277,9 +278,10 @@ class Runner implements ThreadRunner {
     this.untoldSince = 0
     const { moved } = threadContext
     threadContext.moved = undefined
-    const values = moved === undefined ? undefined : findMoved(value, moved)
     const message = [protocol.Progress, sequence, status, value] as const
+    let values: Set<object> | undefined
     try {
+      if (moved !== undefined) values = findMoved(value, moved)
       this.platform.post(message, values && transferables(values))
     } catch (error) {
       // Not all of it can be transferred: the rest is copied.

@@ -1,6 +1,5 @@
 /**
- * What can cross between threads: finding the value that cannot, and the buffers
- * that are moved instead of copied.
+ * What can cross between threads, and finding the value that cannot.
  *
  * Pool threads load this file: it imports nothing heavy.
  */

@@ -100,6 +100,29 @@ describe("threads", () => {
     assert.strictEqual(host.threads.length, 2)
   })
 
+  it("F5: as many threads in long releases as the pool may have hold up no task: the longest of them is cut", () => {
+    const { events, host, submit, thread } = retiring()
+    submit(2)
+    host.advance(100)
+    const second = host.threads[1]!
+    second.ready()
+    second.enter()
+    second.finish(2)
+    host.advance(10)
+    assert.isTrue(second.retired)
+    host.advance(100)
+    assert.isFalse(thread.terminated)
+    const waiting = submit(3)
+    assert.isTrue(thread.terminated)
+    assert.deepInclude(events, { _tag: "ReleaseCut", threadId: 1 })
+    thread.exit(1)
+    const last = host.threads.at(-1)!
+    last.ready()
+    last.enter()
+    last.finish(3)
+    assert.deepStrictEqual(waiting.exit, Exit.succeed(3))
+  })
+
   it("P1: a thread that has released its values and does not end is terminated, and then abandoned", () => {
     const { host, scheduler, thread } = retiring()
     thread.release()
