@@ -198,7 +198,7 @@ describe("RemoteThread", { concurrent: false }, () => {
     const { deliver, errors, messages, remote, send, toThread } = make()
     await deliver()
     messages.length = 0
-    const sequence = send({ name: "garbled" })
+    send({ name: "garbled" })
     const message = toThread[0] as Array<unknown>
     toThread[0] = message.with(2, new Uint8Array(3))
     await deliver()
