@@ -263,9 +263,9 @@ export const run: <Args extends ReadonlyArray<unknown>, A, E>(
  * Waits only for room in the queue. Fails with `JoinError` if the pool refuses the
  * task (`ShutDown`, `QueueFull`, `NotCloneable` argument, `QueueTimedOut`); everything
  * later is for whoever joins. When the scope closes, the task is aborted and the close
- * waits until it has ended or was abandoned; all that was spawned in a scope is
- * stopped at once, at the place of the first spawn among the scope's finalizers. In a scope that has
- * closed it fails with reason `Cancelled`, and runs nothing.
+ * waits until it has ended or was abandoned. All tasks spawned in a scope are stopped
+ * together, when the finalizer of the first spawn runs. In a scope that has closed it
+ * fails with reason `Cancelled`, and runs nothing.
  *
  * @category combinators
  * @since 0.1.0

@@ -100,7 +100,7 @@ export interface ThreadHost {
    * at once, without `shutdownTimeout`. The answer forgets the callback.
    */
   readonly onForceShutdown?: (callback: () => void) => () => void
-  /** What the log says besides of a thread that could not be terminated: what it means for the process. */
+  /** Extra text for the log line about an abandoned thread: what it means for the process. */
   readonly aboutAbandoned?: () => string | undefined
   /**
    * Makes a copy of arguments that can be sent at any time; throws for what cannot cross. For

@@ -167,9 +167,9 @@ describe.skipIf(process.platform === "win32")("exit", { concurrent: false }, () 
       assert.deepInclude(byTerm, { code: 143, listeners: both(143) })
     }), limit)
 
-  it.live("D6: the second signal hurries a pool that shuts down", () =>
+  it.live("D6: the second signal forces a pool that shuts down", () =>
     Effect.gen(function*() {
-      const { code, stdout } = yield* Program.run("hurried.ts", {
+      const { code, stdout } = yield* Program.run("forced.ts", {
         onStdout: sending({ ready: "SIGTERM", "got SIGTERM": "SIGINT" })
       })
       assert.strictEqual(code, 130)
@@ -179,7 +179,7 @@ describe.skipIf(process.platform === "win32")("exit", { concurrent: false }, () 
 
   it.live("D6: the second signal ends the task that an uninterruptible region waits for", () =>
     Effect.gen(function*() {
-      const { code, stdout } = yield* Program.run("hurried.ts", {
+      const { code, stdout } = yield* Program.run("forced.ts", {
         argv: ["uninterruptible"],
         onStdout: sending({ ready: "SIGINT", "got SIGINT": "SIGTERM" })
       })
