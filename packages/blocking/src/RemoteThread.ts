@@ -64,8 +64,6 @@ export interface Channel {
   /** Throws for a value that cannot cross. */
   readonly encode: (value: unknown) => Uint8Array
   readonly decode: (bytes: Uint8Array) => unknown
-  /** Detaches what has been sent and was to be moved. */
-  readonly detach: (transfer: Array<object>) => void
   /** Monotonic milliseconds, on the same clock on both sides. */
   readonly now: () => number
 }

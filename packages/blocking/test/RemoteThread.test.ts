@@ -51,7 +51,6 @@ const make = () => {
       return serialize(value)
     },
     decode: (bytes: Uint8Array): unknown => deserialize(bytes),
-    detach: () => {},
     now: () => ++time
   }
   const toThread: Array<unknown> = []

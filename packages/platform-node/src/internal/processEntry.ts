@@ -8,7 +8,7 @@ import { getHeapStatistics } from "node:v8"
 import { sharedClock } from "./clock.ts"
 import { load } from "./load.ts"
 import * as Channel from "./processChannel.ts"
-import { decode, detach, encode } from "./processValues.ts"
+import { decode, encode } from "./processValues.ts"
 import * as SharedFile from "./sharedFile.ts"
 import { brokenBy, dropCondition } from "./threadData.ts"
 
@@ -47,7 +47,6 @@ let onMessage = (start: unknown): void => {
     flags: SharedFile.open(flagsFd),
     encode,
     decode,
-    detach,
     now: sharedClock(),
     heapUsed: () => getHeapStatistics().used_heap_size,
     load,

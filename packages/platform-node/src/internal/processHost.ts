@@ -10,7 +10,7 @@ import * as Flags from "./flags.ts"
 import { onForceShutdown } from "./forceShutdown.ts"
 import { checkEntry, condition, definedOnly, isSource, type LaunchOptions, type ResourceLimits } from "./launch.ts"
 import * as Channel from "./processChannel.ts"
-import { decode, detach, encode } from "./processValues.ts"
+import { decode, encode } from "./processValues.ts"
 import * as SharedFile from "./sharedFile.ts"
 import { causeOf, isBroken } from "./threadData.ts"
 
@@ -81,7 +81,6 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
           flags,
           encode,
           decode,
-          detach,
           now: loop.now,
           send: (message) => Channel.send(socket, message)
         })

@@ -32,17 +32,6 @@ export const encode = (value: unknown): Uint8Array => {
 
 export const decode = (bytes: Uint8Array): unknown => deserialize(bytes)
 
-/** A move is a copy here; the sender is left without all the same. */
-export const detach = (transfer: Array<object>): void => {
-  for (const value of transfer) {
-    try {
-      structuredClone(undefined, { transfer: [value as ArrayBuffer] })
-    } catch {
-      // It cannot be detached, such as memory of WebAssembly: it stays with its owner.
-    }
-  }
-}
-
 /**
  * The serializer knows no classes: it would write a URL, or a Blob, as the plain object
  * that it is for V8, without what makes it one. A structured clone refuses what threads

@@ -3,6 +3,7 @@ import type { RemotePlatform } from "../../RemoteThread.ts"
 import type { ThreadRunner } from "../../ThreadRunner.ts"
 import { describe, isMutable } from "../wire/cloneable.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
+import { detach } from "../wire/moved.ts"
 import * as protocol from "../wire/protocol.ts"
 import * as remote from "../wire/remote.ts"
 import { threadContext } from "./context.ts"
@@ -43,7 +44,8 @@ export const serve = (platform: RemotePlatform): ThreadRunner => {
     if (posted.length === 1) return ended(protocol.Succeeded, controlBlock.result(control, current))
     const [, , status, value] = posted
     ended(status, isMutable(value) ? encode(value) : value)
-    if (transfer !== undefined) platform.detach(transfer)
+    // A move is a copy here; the sender is left without all the same.
+    if (transfer !== undefined) detach(transfer)
   }
 
   threadContext.clone = encode

@@ -2,18 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { deserialize, serialize } from "node:v8"
 import { decode } from "../../../src/internal/wire/restored.ts"
 import { encodeThrown } from "../../../src/internal/wire/thrown.ts"
-
-const descriptors = (value: object) =>
-  Object.getOwnPropertyNames(value).map((key) => {
-    const { configurable, enumerable, get, set, writable } = Object.getOwnPropertyDescriptor(value, key)!
-    return [
-      key,
-      enumerable,
-      writable ?? (get === undefined || set !== undefined),
-      configurable,
-      Reflect.get(value, key)
-    ]
-  })
+import { descriptors } from "../../utils/descriptors.ts"
 
 describe("any value", () => {
   /** The same numbers for the same seed (mulberry32). */

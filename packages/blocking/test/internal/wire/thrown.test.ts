@@ -4,6 +4,7 @@ import { deserialize, serialize } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { decode } from "../../../src/internal/wire/restored.ts"
 import { encodeFailure, encodeThrown } from "../../../src/internal/wire/thrown.ts"
+import { descriptors } from "../../utils/descriptors.ts"
 
 // The types of Node have no classes of it.
 const wasm =
@@ -18,19 +19,6 @@ const crossFailure = (value: unknown, classes: Classes = [], yieldable?: Error) 
   assert("value" in encoded, JSON.stringify(encoded))
   return decode(structuredClone(encoded.value), classes, yieldable)
 }
-
-/** Keys, values and flags, in their order. */
-const descriptors = (value: object) =>
-  Object.getOwnPropertyNames(value).map((key) => {
-    const { configurable, enumerable, get, set, writable } = Object.getOwnPropertyDescriptor(value, key)!
-    return [
-      key,
-      enumerable,
-      writable ?? (get === undefined || set !== undefined),
-      configurable,
-      Reflect.get(value, key)
-    ]
-  })
 
 describe("thrown values", () => {
   it("E1: errors in fields, arrays and causes arrive as errors, cycles included", () => {
