@@ -17,6 +17,7 @@ import * as handle from "./internal/pool/handle.ts"
 import * as pool from "./internal/pool/pool.ts"
 import type { SchedulerOptions } from "./internal/scheduler/options.ts"
 import { conflict } from "./internal/thread/context.ts"
+import type { PayloadPlatform } from "./internal/wire/payload.ts"
 import { packageConflict } from "./internal/wire/version.ts"
 import type { JoinError } from "./JoinError.ts"
 import type { JoinHandle } from "./JoinHandle.ts"
@@ -68,6 +69,23 @@ export {
   CannotStart
 } from "./internal/scheduler/cannotStart.ts"
 
+export {
+  /**
+   * What a platform adds so that values can lie in memory that it shares with its threads.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  type PayloadPlatform,
+  /**
+   * Reads and writes strings in memory, faster than a loop can.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  type TextMemory
+} from "./internal/wire/payload.ts"
+
 /**
  * A platform's threads, clock and timers.
  *
@@ -108,6 +126,11 @@ export interface ThreadHost {
    * clone. Strings, numbers and other values that nobody can change are not packed.
    */
   readonly pack?: (values: ReadonlyArray<unknown>) => Uint8Array
+  /**
+   * For threads that share memory: lets plain values, bytes and collections lie there instead of
+   * in messages. Its threads need the same of their platform. Without it they are posted.
+   */
+  readonly payloads?: PayloadPlatform | undefined
   /**
    * The most tasks that a thread is sent at once, from 1; as many as the control block
    * holds if it is not given. 1 for threads that do not share the block's memory

@@ -15,6 +15,7 @@
  */
 import * as context from "./internal/thread/context.ts"
 import * as loop from "./internal/thread/loop.ts"
+import type { PayloadPlatform } from "./internal/wire/payload.ts"
 
 /**
  * What a thread needs of its platform.
@@ -39,6 +40,8 @@ export interface ThreadPlatform {
   readonly abort?: ((error: unknown) => void) | undefined
   /** Told that a body is about to run, before its stop flag is looked at. */
   readonly onEnter?: ((sequence: number, startedAt: number) => void) | undefined
+  /** For values in shared memory, as `ThreadHost.payloads`; without it results are posted. */
+  readonly payloads?: PayloadPlatform | undefined
   /** How bodies are found and called. By default as they are registered, at once, with the JavaScript thread for themselves. */
   readonly bodies?: BodyStrategy | undefined
 }

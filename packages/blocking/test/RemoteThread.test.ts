@@ -61,6 +61,7 @@ const make = () => {
   const start: protocol.ThreadStart = {
     version: Version.current,
     control: control.int32.buffer as SharedArrayBuffer,
+    results: undefined,
     preload: [],
     threadData: undefined,
     measureHeap: true

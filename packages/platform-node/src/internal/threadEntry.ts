@@ -7,6 +7,7 @@ import { getHeapStatistics } from "node:v8"
 import { parentPort, workerData } from "node:worker_threads"
 import { sharedClock } from "./clock.ts"
 import { load } from "./load.ts"
+import { payloads } from "./payloads.ts"
 import { brokenBy, dropCondition, type PoolThreadData } from "./threadData.ts"
 
 const { port, start } = workerData[ThreadRunner.poolThreadMark] as PoolThreadData
@@ -24,6 +25,7 @@ const runner = ThreadRunner.start({
   load,
   now: sharedClock(),
   heapUsed: () => getHeapStatistics().used_heap_size,
+  payloads,
   // The event loop ends with the port, unless a body left something open: then the
   // scheduler terminates the thread.
   exit: () => {

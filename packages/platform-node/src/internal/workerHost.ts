@@ -7,6 +7,7 @@ import * as exitGuard from "./exitGuard.ts"
 import * as Flags from "./flags.ts"
 import { onForceShutdown } from "./forceShutdown.ts"
 import { checkEntry, condition, definedOnly, isSource, type LaunchOptions } from "./launch.ts"
+import { payloads } from "./payloads.ts"
 import { causeOf, isBroken, type PoolThreadData } from "./threadData.ts"
 
 const entry = isSource(import.meta.url)
@@ -51,6 +52,7 @@ export const workerHost = (options: LaunchOptions): ThreadHost => {
   return {
     ...eventLoop(),
     onForceShutdown,
+    payloads,
     aboutAbandoned: () => exitGuard.isArmed() ? undefined : held,
     spawn: ({ mayBlock, ordinal, start: threadStart }, events) => {
       checkEntry(entry)

@@ -14,6 +14,7 @@ import {
   NotCloneableError,
   refuseLost
 } from "../wire/cloneable.ts"
+import * as controlBlock from "../wire/controlBlock.ts"
 import {
   detach,
   findStandIns,
@@ -26,6 +27,7 @@ import {
   viewsAreOut
 } from "../wire/moved.ts"
 import { failure, type Outcome } from "./outcome.ts"
+import type { PayloadAddress, Payloads } from "./payloads.ts"
 import type { Run } from "./run.ts"
 
 declare const structuredClone: <A>(value: A, options?: { readonly transfer: ReadonlyArray<object> }) => A
@@ -42,13 +44,21 @@ export interface Moves {
 const longCopyMillis = 0.5
 
 /** Makes the arguments the run's own; answers what the run comes to if they cannot cross. The caller's array is left as it is. */
-export const ownArguments = (run: Run, host: ThreadHost): Outcome | undefined => {
+export const ownArguments = (run: Run, host: ThreadHost, payloads: Payloads | undefined): Outcome | undefined => {
   const { codec } = run.task
   const given = run.args as Array<unknown>
-  if (codec === undefined && !given.some(isMutable)) return undefined
+  if (codec === undefined && controlBlock.fits(given)) return undefined
   let args = given
   try {
     if (codec !== undefined) args = codec.encodeArguments(args.map((value) => movedValue(value) ?? value))
+    if (payloads !== undefined && !(viewsAreOut() && findStandIns(args).size > 0)) {
+      const address = payloads.write(args)
+      if (address !== undefined) {
+        keepPayload(run, address, payloads)
+        return undefined
+      }
+    }
+    if (codec === undefined && !given.some(isMutable)) return undefined
     refuseLost(args, "argument", "arguments")
     const startedAt = host.now()
     own(run, args, host)
@@ -59,6 +69,23 @@ export const ownArguments = (run: Run, host: ThreadHost): Outcome | undefined =>
     return notCloneable(run, args, error, host)
   }
 }
+
+/** How long a thread takes to read a payload, for each of its bytes. Measured, of tiny objects. */
+const readMillis = 1e-5
+
+const keepPayload = (run: Run, address: PayloadAddress, payloads: Payloads): void => {
+  run.args = address
+  const millis = readMillis * payloads.lengthOf(address)
+  if (millis > longCopyMillis) run.detailed().copyMillis = millis
+}
+
+/** The run needs its arguments no longer: its thread has read them, or none ever will. */
+export const releaseArguments = (run: Run, payloads: Payloads | undefined): void => {
+  if (typeof run.args === "number") payloads!.release(run.args)
+  run.args = noArguments
+}
+
+const noArguments: Array<unknown> = []
 
 const own = (run: Run, args: Array<unknown>, host: ThreadHost): void => {
   if (!args.some(isStandIn)) {

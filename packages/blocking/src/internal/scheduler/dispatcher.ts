@@ -5,6 +5,7 @@ import { forget } from "../wire/moved.ts"
 import * as protocol from "../wire/protocol.ts"
 import { lendMoves, notCloneable, takeOver } from "./arguments.ts"
 import type { Outcome } from "./outcome.ts"
+import { chunkIndex, type Payloads, placeOf } from "./payloads.ts"
 import type { PoolThread } from "./poolThread.ts"
 import { Assigned, Done, Run, type RunList } from "./run.ts"
 import type { Threads } from "./threads.ts"
@@ -48,11 +49,19 @@ export class Dispatcher {
   private readonly threads: Threads
   /** The most that a thread is sent at once. */
   private readonly maxTasks: number
+  private readonly payloads: Payloads | undefined
   private readonly listener: DispatcherListener
 
-  constructor(host: ThreadHost, queue: RunList, threads: Threads, listener: DispatcherListener) {
+  constructor(
+    host: ThreadHost,
+    queue: RunList,
+    threads: Threads,
+    payloads: Payloads | undefined,
+    listener: DispatcherListener
+  ) {
     this.host = host
     this.queue = queue
+    this.payloads = payloads
     this.threads = threads
     this.maxTasks = Math.min(host.maxTasksPerThread ?? Infinity, controlBlock.capacity)
     this.listener = listener
@@ -166,7 +175,16 @@ export class Dispatcher {
     run.thread = thread
     run.sequence = sequence
     thread.assigned.push(run)
-    if (!controlBlock.offer(thread.control, sequence, index, args)) message.push(message[2], args)
+    if (typeof args === "number") {
+      const chunk = chunkIndex(args)
+      if (thread.chunks[chunk] === undefined) {
+        thread.thread.post([protocol.Chunk, chunk, this.payloads!.memoryOf(chunk)], undefined)
+        thread.chunks[chunk] = true
+      }
+      controlBlock.offerPayload(thread.control, sequence, index, chunk, placeOf(args))
+    } else if (!controlBlock.offer(thread.control, sequence, index, args)) {
+      message.push(message[2], args)
+    }
     if (message[2] === 0) message[1] = sequence
     message[2]++
   }

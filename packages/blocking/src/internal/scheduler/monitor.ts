@@ -111,10 +111,10 @@ export class Monitor {
     }
     const since = running === undefined ? undefined : thread.startedAt(running)
     const waited = now - (since ?? thread.sentAt)
-    // Until it has read a large message, it can claim nothing.
-    const reading = running === undefined ? readFactor * first.copyMillis : 0
+    // It reads a large message before it can claim anything, and large arguments before it enters the body.
+    const reading = readFactor * (running ?? first).copyMillis
     if (since === undefined) {
-      const limit = running === undefined ? wedgedMillis + reading : startTimeoutMillis
+      const limit = (running === undefined ? wedgedMillis : startTimeoutMillis) + reading
       if (waited > limit) {
         this.listener.onWedged(thread, limit, running)
         return Infinity

@@ -159,6 +159,10 @@ export const lostWith = (
 export const passedOver = (run: Run): Outcome =>
   failure(run, () => new WorkerExited({ cause: new Error("The thread passed the task over and did not run it") }))
 
+/** The run's result lies in memory in which it cannot be read: nothing of the kind should happen. */
+export const unreadable = (run: Run, error: unknown): Outcome =>
+  failure(run, () => new NotCloneable({ side: "success", path: "result", detail: describe(error) }))
+
 /** The thread ended while it loaded the run's module. */
 export const diedLoading = (run: Run, exit: ThreadExit): Outcome =>
   failedToLoad(

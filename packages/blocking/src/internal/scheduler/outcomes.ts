@@ -6,9 +6,12 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import { isJoinError } from "../../JoinError.ts"
 import type { ThreadHost } from "../../ThreadHost.ts"
+import { isClaimed } from "../wire/controlBlock.ts"
+import { releaseArguments } from "./arguments.ts"
 import type { SchedulerEvent } from "./events.ts"
 import { durationBoundaries, Histogram } from "./histogram.ts"
 import type { Outcome, OutcomeKind } from "./outcome.ts"
+import type { Payloads } from "./payloads.ts"
 import { Done, type Run, type RunExit } from "./run.ts"
 
 export interface OutcomesListener {
@@ -42,10 +45,12 @@ export class Outcomes {
   private unsettled = 0
   private readonly idleWatchers = new Set<() => void>()
   private readonly host: ThreadHost
+  private readonly payloads: Payloads | undefined
   private readonly listener: OutcomesListener
 
-  constructor(host: ThreadHost, listener: OutcomesListener) {
+  constructor(host: ThreadHost, payloads: Payloads | undefined, listener: OutcomesListener) {
     this.host = host
+    this.payloads = payloads
     this.listener = listener
   }
 
@@ -63,8 +68,10 @@ export class Outcomes {
   settle(run: Run, kind: OutcomeKind, exit: RunExit): void {
     if (run.state === Done) return
     run.state = Done
-    // A handle keeps the run: it need not keep the arguments.
-    run.args = noArguments
+    // A handle keeps the run: it need not keep the arguments. A thread that has claimed the task may still read them.
+    if (typeof run.args !== "number" || run.thread === undefined || !isClaimed(run.thread.control, run.sequence)) {
+      releaseArguments(run, this.payloads)
+    }
     this.unsettled--
     this.counts[kind]++
     const { details, onEnd } = run
@@ -135,7 +142,5 @@ export class Outcomes {
     this.listener.onEvent({ _tag: "ListenerFailed", task: about, error })
   }
 }
-
-const noArguments: Array<unknown> = []
 
 const ignore = (): void => {}

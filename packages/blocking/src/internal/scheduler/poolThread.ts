@@ -20,6 +20,7 @@
  */
 import type { Thread } from "../../ThreadHost.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
+import type { ResultReader } from "../wire/resultRing.ts"
 import { Done, type Run } from "./run.ts"
 
 /**
@@ -43,8 +44,12 @@ export class PoolThread {
    * it has passed them.
    */
   readonly assigned: Array<Run> = []
+  /** Where it leaves results, if it shares memory for them. */
+  results: ResultReader | undefined
   /** Which task definitions it has. */
   readonly defined: Array<true> = []
+  /** Which chunks of arguments it has. */
+  readonly chunks: Array<true | undefined> = []
   /** The holder of the thread, if it is leased. */
   lease: ThreadLease | undefined
   /** The run that a stuck thread is still in, although its caller has gone on. */

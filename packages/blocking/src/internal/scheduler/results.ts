@@ -3,11 +3,14 @@ import * as Exit from "effect/Exit"
 import type { ThreadHost } from "../../ThreadHost.ts"
 import { describe } from "../wire/cloneable.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
+import { PayloadReader } from "../wire/payloadReader.ts"
 import * as protocol from "../wire/protocol.ts"
 import { decode } from "../wire/restored.ts"
+import { releaseArguments } from "./arguments.ts"
 import type { SchedulerEvent } from "./events.ts"
-import { passedOver, reported } from "./outcome.ts"
+import { passedOver, reported, unreadable } from "./outcome.ts"
 import type { Outcomes } from "./outcomes.ts"
+import type { Payloads } from "./payloads.ts"
 import type { PoolThread } from "./poolThread.ts"
 import { Done, type Run } from "./run.ts"
 import { Yielding } from "./yielding.ts"
@@ -29,10 +32,13 @@ export class Results {
   private readonly yielding: Yielding
   private readonly host: ThreadHost
   private readonly outcomes: Outcomes
+  private readonly reader = new PayloadReader()
+  private readonly payloads: Payloads | undefined
   private readonly listener: ResultsListener
 
-  constructor(host: ThreadHost, outcomes: Outcomes, listener: ResultsListener) {
+  constructor(host: ThreadHost, outcomes: Outcomes, payloads: Payloads | undefined, listener: ResultsListener) {
     this.host = host
+    this.payloads = payloads
     this.outcomes = outcomes
     this.listener = listener
     this.yielding = new Yielding(host, (thread, message) => this.collect(thread, message))
@@ -90,12 +96,13 @@ export class Results {
     const values: Array<unknown> = []
     for (const run of runs) {
       const { sequence } = run
+      releaseArguments(run, this.payloads)
       // Read before the thread gets other tasks, which use the same cells.
       if (!controlBlock.hasEnded(control, sequence)) {
         values.push(notRun)
         continue
       }
-      values.push(controlBlock.result(control, sequence))
+      values.push(this.value(thread, run, sequence === message?.[1] ? message : undefined))
       if (run.state === Done) continue
       const startedAt = controlBlock.startTime(control, sequence)
       const endedAt = controlBlock.endTime(control, sequence)
@@ -120,13 +127,43 @@ export class Results {
     this.time = 0
   }
 
+  /** What a body gave that has ended: from the block, the ring, or the ring and a message. */
+  private value(thread: PoolThread, run: Run, message: protocol.ProgressMessage | undefined): unknown {
+    const { control, results } = thread
+    const { sequence } = run
+    const inParts = message !== undefined && message[2] === protocol.SucceededInParts
+    if (!inParts && controlBlock.resultKind(control, sequence) !== controlBlock.InRing) {
+      return controlBlock.result(control, sequence)
+    }
+    const at = controlBlock.resultAt(control, sequence)
+    try {
+      if (run.state !== Done) {
+        return results!.value(this.reader, at, message?.[3] as ReadonlyArray<ArrayBuffer> | undefined)
+      }
+    } catch (error) {
+      return new Unreadable(error)
+    } finally {
+      results!.free(at)
+    }
+  }
+
   private tell(run: Run, value: unknown, message: protocol.ProgressMessage | undefined): void {
     const { outcomes } = this
     if (value === notRun) outcomes.settleWith(run, passedOver(run))
-    else if (message !== undefined) outcomes.settleWith(run, reported(run, message[2]!, message[3]))
-    else if (run.stop !== "TimeLimit" && run.task.codec === undefined) {
+    else if (value instanceof Unreadable) outcomes.settleWith(run, unreadable(run, value.error))
+    else if (message !== undefined && message[2] !== protocol.SucceededInParts) {
+      outcomes.settleWith(run, reported(run, message[2]!, message[3]))
+    } else if (run.stop !== "TimeLimit" && run.task.codec === undefined) {
       outcomes.settle(run, "Succeeded", Exit.succeed(value))
     } else outcomes.settleWith(run, reported(run, protocol.Succeeded, value))
+  }
+}
+
+/** In the place of a value that could not be read. */
+class Unreadable {
+  readonly error: unknown
+  constructor(error: unknown) {
+    this.error = error
   }
 }
 

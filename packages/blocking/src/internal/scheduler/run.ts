@@ -7,6 +7,7 @@
 import type * as Exit from "effect/Exit"
 import type { ResolvedTask } from "../task/resolved.ts"
 import type { Moves } from "./arguments.ts"
+import type { PayloadAddress } from "./payloads.ts"
 import type { PoolThread } from "./poolThread.ts"
 import type { QueueDeadline } from "./queueTimeLimits.ts"
 import type { TaskDefinition } from "./taskDefinitions.ts"
@@ -27,8 +28,11 @@ export type RunExit = Exit.Exit<unknown, unknown>
 
 export class Run {
   state: typeof Waiting | typeof Queued | typeof Assigned | typeof Done = Waiting
-  /** The arguments, or what `ThreadHost.pack` made of them; kept until the end, because a thread can die before it claims the task. */
-  args: Array<unknown> | Uint8Array
+  /**
+   * The arguments, what `ThreadHost.pack` made of them, or where they lie in the pool's memory; kept until the end,
+   * because a thread can die before it claims the task.
+   */
+  args: Array<unknown> | Uint8Array | PayloadAddress
   thread: PoolThread | undefined
   sequence = 0
   stop: StopBy | undefined

@@ -38,7 +38,7 @@ import type { ResolvedTask } from "../task/resolved.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
 import type * as protocol from "../wire/protocol.ts"
 import { decode } from "../wire/restored.ts"
-import { ownArguments, takeOver } from "./arguments.ts"
+import { ownArguments, releaseArguments, takeOver } from "./arguments.ts"
 import { Dispatcher } from "./dispatcher.ts"
 import type { SchedulerEvent } from "./events.ts"
 import { Ladder } from "./ladder.ts"
@@ -56,6 +56,7 @@ import {
   terminated
 } from "./outcome.ts"
 import { Outcomes } from "./outcomes.ts"
+import { Payloads } from "./payloads.ts"
 import type { PoolThread, ThreadState } from "./poolThread.ts"
 import { Prewarm, type PrewarmFailure } from "./prewarm.ts"
 import { QueueTimeLimits } from "./queueTimeLimits.ts"
@@ -77,6 +78,8 @@ export class Scheduler {
   readonly threads: Threads
   readonly outcomes: Outcomes
   readonly results: Results
+  /** Arguments that wait or travel; `undefined` if the host's threads share no memory for them. */
+  readonly payloads: Payloads | undefined
   private readonly definitions = new TaskDefinitions()
   private readonly dispatcher: Dispatcher
   private readonly monitor: Monitor
@@ -100,12 +103,15 @@ export class Scheduler {
     this.host = host
     this.options = options
     this.onEvent = onEvent
-    this.outcomes = new Outcomes(host, {
+    if (host.payloads !== undefined) {
+      this.payloads = new Payloads(host.payloads, (chunk) => this.threads.forgetChunk(chunk))
+    }
+    this.outcomes = new Outcomes(host, this.payloads, {
       onSettled: (run) => this.queueTimeLimits.forget(run),
       onIdle: () => this.updateKeepAlive(),
       onEvent
     })
-    this.results = new Results(host, this.outcomes, {
+    this.results = new Results(host, this.outcomes, this.payloads, {
       onEnded: (thread) => {
         if (!thread.proven) this.threads.prove(thread)
         this.free(thread)
@@ -147,7 +153,7 @@ export class Scheduler {
       this.outcomes.settleWith(run, failure(run, () => new QueueTimedOut({ limitMillis, queueDepth })))
       this.pump()
     })
-    this.dispatcher = new Dispatcher(host, this.queue, this.threads, {
+    this.dispatcher = new Dispatcher(host, this.queue, this.threads, this.payloads, {
       onSent: (thread) => this.monitor.sent(thread),
       onTaken: (run) => this.queueTimeLimits.forget(run),
       onUnused: (thread) => this.free(thread)
@@ -217,7 +223,9 @@ export class Scheduler {
 
   /** Makes the run ready to be sent, or ends it. */
   private prepare(run: Run): boolean {
-    const refused = this.shutdown === undefined ? ownArguments(run, this.host) : failure(run, () => new ShutDown())
+    const refused = this.shutdown === undefined
+      ? ownArguments(run, this.host, this.payloads)
+      : failure(run, () => new ShutDown())
     if (refused !== undefined) this.outcomes.settleWith(run, refused)
     return refused === undefined
   }
@@ -432,6 +440,7 @@ export class Scheduler {
     thread.stuckOn = running
     if (running !== undefined) this.shutdown?.markAbandoned(running.task.name)
     this.onEvent({ _tag: "ThreadAbandoned", threadId: thread.thread.threadId, task: running?.task.name })
+    this.releaseAssigned(thread)
     const outcomes = thread.endAssigned(
       (run) => run.stop === undefined ? failure(run, () => new WorkerExited({})) : stopped(run, "Abandoned")
     )
@@ -474,6 +483,7 @@ export class Scheduler {
     this.results.collect(thread)
     // Before what it was in: once that is settled, its thread is forgotten.
     this.takeBack(thread, previous === "Terminating" ? undefined : exit)
+    this.releaseAssigned(thread)
     const outcomes = thread.endAssigned((run, startedAt) => {
       if (run.stop !== undefined && previous === "Terminating") return stopped(run, "Terminated")
       const ended = controlBlock.hasEnded(thread.control, run.sequence)
@@ -486,6 +496,13 @@ export class Scheduler {
       this.onEvent({ _tag: "ThreadLost", threadId: thread.thread.threadId, exit })
     }
     this.afterLoss(thread, exit.exitCode, outcomes)
+  }
+
+  /** The thread reads nothing any more. */
+  private releaseAssigned(thread: PoolThread): void {
+    for (const run of thread.assigned) releaseArguments(run, this.payloads)
+    // What is kept for the next long argument is not kept by a pool without threads.
+    if (this.threads.all.size === 0) this.payloads?.trim()
   }
 
   private afterLoss(

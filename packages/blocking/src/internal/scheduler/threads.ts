@@ -3,7 +3,9 @@
  * What runs on them is the scheduler's business.
  */
 import type { Thread, ThreadEvents, ThreadExit, ThreadHost, ThreadOptions } from "../../ThreadHost.ts"
+import * as controlBlock from "../wire/controlBlock.ts"
 import * as protocol from "../wire/protocol.ts"
+import { ResultReader, ringLength } from "../wire/resultRing.ts"
 import * as Version from "../wire/version.ts"
 import { CannotStart, isFinal } from "./cannotStart.ts"
 import type { ThreadsOptions } from "./options.ts"
@@ -201,12 +203,28 @@ export class Threads {
     return this.closing || this.cancelBackoff !== undefined ? undefined : this.startOne()
   }
 
+  /** A chunk of arguments is given up: who has it need not keep it. */
+  forgetChunk(index: number): void {
+    for (const thread of this.all) {
+      if (thread.chunks[index] === undefined) continue
+      thread.chunks[index] = undefined
+      // One that is on its way out is sent nothing more.
+      if (thread.state === "Ready") thread.thread.post([protocol.Chunk, index, undefined], undefined)
+    }
+  }
+
   private startOne(): PoolThread | undefined {
     const thread = new PoolThread(this.started + 1)
     const { preload, recycle, threadData } = this.options
+    const { payloads } = this.host
+    const results = payloads && new SharedArrayBuffer(ringLength)
+    if (results !== undefined) {
+      thread.results = new ResultReader(results, controlBlock.ringRead(thread.control), payloads!)
+    }
     const start: protocol.ThreadStart = {
       version: Version.current,
       control: thread.control.int32.buffer as SharedArrayBuffer,
+      results,
       preload,
       threadData,
       measureHeap: recycle !== undefined && recycle.heapBytes !== Infinity

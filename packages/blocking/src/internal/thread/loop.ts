@@ -6,7 +6,10 @@ import type { BodyContext, BodyStrategy, ThreadPlatform, ThreadRunner } from "..
 import { compact, explain, findUncloneable, NotCloneableError, refuseLost } from "../wire/cloneable.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
 import { findMoved, transferables, transferring } from "../wire/moved.ts"
+import { PayloadMemory } from "../wire/payload.ts"
+import { PayloadReader } from "../wire/payloadReader.ts"
 import * as protocol from "../wire/protocol.ts"
+import { ResultWriter } from "../wire/resultRing.ts"
 import { encodeFailure, encodeThrown } from "../wire/thrown.ts"
 import * as Version from "../wire/version.ts"
 import { wholeThread } from "./bodies.ts"
@@ -36,14 +39,14 @@ interface Entry {
 
 /** Starts the loop in a new thread. Throws if the scheduler is another version, or tasks were defined by one. */
 export const start = (platform: ThreadPlatform): ThreadRunner => {
-  const { control: memory, measureHeap, preload, threadData, version } = platform.start as protocol.ThreadStart
+  const { control: memory, measureHeap, preload, results, threadData, version } = platform.start as protocol.ThreadStart
   const refusal = Version.conflict(Version.current, version) ?? conflict
   // As `ThreadHost.CannotStart`, which loads what a thread does not need.
   if (refusal !== undefined) throw Object.assign(new Error(refusal), { _tag: "CannotStart" })
   const control = controlBlock.view(memory)
   const bodies = platform.bodies ?? wholeThread
   const context = bodies.begin(control.int32, threadData)
-  const runner = new Runner(platform, control, measureHeap, bodies, context)
+  const runner = new Runner(platform, control, results, measureHeap, bodies, context)
   runner.preload(preload).catch(runner.abort)
   return runner
 }
@@ -69,10 +72,15 @@ class Runner implements ThreadRunner {
   private readonly bodies: BodyStrategy
   private readonly context: BodyContext
   private readonly uncaught: UncaughtErrors
+  /** The memory in which arguments lie. */
+  private readonly chunks: Array<PayloadMemory | undefined> = []
+  private readonly reader = new PayloadReader()
+  private readonly results: ResultWriter | undefined
 
   constructor(
     platform: ThreadPlatform,
     control: controlBlock.ControlBlock,
+    results: SharedArrayBuffer | undefined,
     measureHeap: boolean,
     bodies: BodyStrategy,
     context: BodyContext
@@ -82,6 +90,9 @@ class Runner implements ThreadRunner {
     this.measureHeap = measureHeap
     this.bodies = bodies
     this.context = context
+    if (results !== undefined && platform.payloads !== undefined) {
+      this.results = new ResultWriter(results, controlBlock.ringRead(control), platform.payloads)
+    }
     this.uncaught = new UncaughtErrors((message) => platform.post(message, undefined), platform.now)
   }
 
@@ -131,6 +142,11 @@ class Runner implements ThreadRunner {
         if (!this.serving) this.serve()
         break
       }
+      case protocol.Chunk: {
+        const [, index, memory] = message
+        this.chunks[index] = memory && new PayloadMemory(memory, this.platform.payloads!)
+        break
+      }
       case protocol.Retire: {
         this.retiring = true
         if (!this.serving) this.retire()
@@ -166,7 +182,12 @@ class Runner implements ThreadRunner {
         continue
       }
       const entry = this.entries[controlBlock.taskOf(this.control, sequence)]!
-      args ??= controlBlock.argumentsOf(this.control, sequence)!
+      try {
+        args ??= this.argumentsOf(sequence)
+      } catch (error) {
+        this.post(sequence, protocol.NotCloneable, { side: "argument", path: "arguments", detail: explain(error) }, 0)
+        continue
+      }
       if (entry.state === "unknown") {
         this.tell()
         this.resolve(entry).then(() => this.serveAfter(this.execute(sequence, entry, args))).catch(this.abort)
@@ -179,6 +200,13 @@ class Runner implements ThreadRunner {
     this.tell()
     this.serving = false
     if (this.retiring) this.retire()
+  }
+
+  private argumentsOf(sequence: number): Array<unknown> {
+    const { control } = this
+    const chunk = controlBlock.chunkOf(control, sequence)
+    if (chunk < 0) return controlBlock.argumentsOf(control, sequence)!
+    return this.reader.read(this.chunks[chunk]!, controlBlock.argumentsAt(control, sequence)) as Array<unknown>
   }
 
   private serveAfter(admitted: Promise<void> | undefined): void {
@@ -226,20 +254,13 @@ class Runner implements ThreadRunner {
     try {
       value = this.bodies.call(sequence, run, args)
       threadContext.current = 0
-      if (controlBlock.keep(this.control, sequence, value)) {
-        threadContext.moved = undefined
-        const now = this.platform.now()
-        controlBlock.end(this.control, sequence, startedAt, now)
-        this.endedAt = now
-        if (this.untoldSince === 0) this.untoldSince = now
-        else if (now - this.untoldSince > progressMillis) this.tell()
-        return
-      }
+      if (this.keep(sequence, value, startedAt)) return
       if (typeof value === "object" && value !== null) {
         if (ResultTypeId in value) {
           const result = value as unknown as ResultLike
           if (result._tag === "Success") {
             value = result.success
+            if (this.keep(sequence, value, startedAt)) return
           } else {
             const encoded = encodeFailure(result.failure, threadContext.clone)
             status = "value" in encoded ? protocol.Failed : protocol.NotCloneable
@@ -269,6 +290,31 @@ class Runner implements ThreadRunner {
       }
     }
     this.post(sequence, status, value, startedAt)
+  }
+
+  /** Ends a task and leaves its result in shared memory. `false`: it has to be posted. */
+  private keep(sequence: number, value: unknown, startedAt: number): boolean {
+    const { control, results } = this
+    if (!controlBlock.keep(control, sequence, value)) {
+      if (results === undefined || threadContext.moved !== undefined) return false
+      const at = results.write(value)
+      if (at < 0) return false
+      if (results.parts.length > 0) {
+        controlBlock.keepAt(control, sequence, controlBlock.Posted, at)
+        controlBlock.end(control, sequence, startedAt, this.platform.now())
+        this.untoldSince = 0
+        this.platform.post([protocol.Progress, sequence, protocol.SucceededInParts, results.parts], results.parts)
+        return true
+      }
+      controlBlock.keepAt(control, sequence, controlBlock.InRing, at)
+    }
+    threadContext.moved = undefined
+    const now = this.platform.now()
+    controlBlock.end(control, sequence, startedAt, now)
+    this.endedAt = now
+    if (this.untoldSince === 0) this.untoldSince = now
+    else if (now - this.untoldSince > progressMillis) this.tell()
+    return true
   }
 
   /** Ends a task and posts its outcome, at once: what is not in the control block would die with the thread. */

@@ -56,6 +56,7 @@ export const serve = (platform: RemotePlatform): ThreadRunner => {
     start: {
       version,
       control: control.int32.buffer as SharedArrayBuffer,
+      results: undefined,
       preload,
       threadData,
       measureHeap: false

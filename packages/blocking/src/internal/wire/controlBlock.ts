@@ -10,7 +10,8 @@
  * one: cells can be used again without waiting for the thread.
  *
  * Numbers, booleans, `null` and `undefined` are left here as well: a result of that
- * kind, and up to four arguments if all are. They need no message, which costs more
+ * kind, and up to four arguments if all are. Of other plain values it is told here where
+ * they lie in memory that is shared as well. They need no message, which costs more
  * than a tiny task; and a thread that is terminated in the next task of its batch
  * cannot take a result along.
  *
@@ -32,12 +33,18 @@ const Stop = 0
 const Current = 1
 /** Sequence number of the last task that the thread is done with: ended, or passed over. */
 const Passed = 2
+/** How far the scheduler has read the ring of results. */
+const RingRead = 3
 /** The cells; beside them the kinds of the results, the tasks' indices, and the kinds of their arguments. */
 const Cells = 4
 const Kinds = Cells + capacity
 const Tasks = Kinds + capacity
 const Shapes = Tasks + capacity
-const int32Length = Shapes + capacity
+/** Where payloads lie: of arguments in which chunk and where there, of a result where in the ring. */
+const Chunks = Shapes + capacity
+const ArgumentsAt = Chunks + capacity
+const ResultsAt = ArgumentsAt + capacity
+const int32Length = ResultsAt + capacity
 
 /** In the Float64 view, behind the integers: the start of the current body, then some numbers for each cell. */
 const Started = int32Length / 2
@@ -64,9 +71,14 @@ const TrueKind = 2
 const FalseKind = 3
 const NullKind = 4
 const UndefinedKind = 5
+/** In the ring of the thread. */
+export const InRing = 6
 
 const kindBits = 3
 const kindMask = (1 << kindBits) - 1
+
+/** In the place of the arguments' kinds: they are a payload in a chunk. */
+const PayloadShape = -1
 
 export interface ControlBlock {
   readonly int32: Int32Array
@@ -80,6 +92,9 @@ export const view = (memory: SharedArrayBuffer): ControlBlock => ({
   int32: new Int32Array(memory),
   float64: new Float64Array(memory)
 })
+
+/** The cell that tells how far the ring of results is read. */
+export const ringRead = ({ int32 }: ControlBlock): Int32Array => int32.subarray(RingRead, RingRead + 1)
 
 export const nextSequence = (sequence: number): number => plus(sequence, 1)
 
@@ -100,6 +115,29 @@ export const isUpTo = (sequence: number, last: number): boolean =>
 // -----------------------------------------------------------------------------
 // The scheduler's side
 // -----------------------------------------------------------------------------
+
+/** Whether these arguments have a place in here. */
+export const fits = (args: ReadonlyArray<unknown>): boolean => {
+  if (args.length > maxArguments) return false
+  for (let i = 0; i < args.length; i++) if (kindOf(args[i]) === Posted) return false
+  return true
+}
+
+/** Offers a task to the thread, whose arguments are a payload there. */
+export const offerPayload = (
+  { int32 }: ControlBlock,
+  sequence: number,
+  task: number,
+  chunk: number,
+  at: number
+): void => {
+  const index = sequence % capacity
+  int32[Tasks + index] = task
+  int32[Shapes + index] = PayloadShape
+  int32[Chunks + index] = chunk
+  int32[ArgumentsAt + index] = at
+  store(int32, Cells + index, sequence << 2 | Offered)
+}
 
 /** Offers a task to the thread. `false`: its arguments do not fit in here and have to be posted. */
 export const offer = (
@@ -164,6 +202,9 @@ export const isEntered = ({ int32 }: ControlBlock, sequence: number): boolean =>
 
 export const passed = ({ int32 }: ControlBlock): number => load(int32, Passed)
 
+/** Where the result of a task lies in the ring of its thread. */
+export const resultAt = ({ int32 }: ControlBlock, sequence: number): number => int32[ResultsAt + sequence % capacity]!
+
 export const resultKind = ({ int32 }: ControlBlock, sequence: number): number => int32[Kinds + sequence % capacity]!
 
 /** The result of a task that has ended, if its kind is not `Posted`. */
@@ -194,6 +235,16 @@ export const claim = ({ int32 }: ControlBlock, sequence: number): boolean => {
 /** The index of a task that was offered. */
 export const taskOf = ({ int32 }: ControlBlock, sequence: number): number => int32[Tasks + sequence % capacity]!
 
+/** The chunk in which the arguments of a task that was offered lie, -1 if they lie in none. */
+export const chunkOf = ({ int32 }: ControlBlock, sequence: number): number => {
+  const index = sequence % capacity
+  return int32[Shapes + index] === PayloadShape ? int32[Chunks + index]! : -1
+}
+
+/** Where they lie there. */
+export const argumentsAt = ({ int32 }: ControlBlock, sequence: number): number =>
+  int32[ArgumentsAt + sequence % capacity]!
+
 /** The arguments of a task that was offered; `undefined` if they were posted. */
 export const argumentsOf = ({ float64, int32 }: ControlBlock, sequence: number): Array<unknown> | undefined => {
   const index = sequence % capacity
@@ -223,6 +274,13 @@ export const keep = ({ float64, int32 }: ControlBlock, sequence: number, value: 
   if (kind === NumberKind) float64[Values + index] = value as number
   int32[Kinds + index] = kind
   return true
+}
+
+/** Tells where in the ring a result was left; `kind`: `Posted` if some of it follows in a message. */
+export const keepAt = ({ int32 }: ControlBlock, sequence: number, kind: number, at: number): void => {
+  const index = sequence % capacity
+  int32[ResultsAt + index] = at
+  int32[Kinds + index] = kind
 }
 
 export const willPost = ({ int32 }: ControlBlock, sequence: number): void => {

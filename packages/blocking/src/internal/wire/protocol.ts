@@ -3,7 +3,7 @@
  * both sides import this file, and pool threads load it: it imports nothing at
  * run time.
  *
- * Scheduler to thread: `Define` before the first `Run` that uses the index; `Run`
+ * Scheduler to thread: `Define` and `Chunk` before the first `Run` that uses the index; `Run`
  * at any time after `Ready`, with up to `controlBlock.capacity` tasks out at once;
  * `Retire` as the last message.
  * Thread to scheduler: `Ready` first, once; then `Progress` whenever tasks have ended,
@@ -16,17 +16,23 @@ import type { Version } from "./version.ts"
 export const Run = 0
 export const Define = 1
 export const Retire = 2
+export const Chunk = 3
 
 /**
- * A batch: so many tasks, from that sequence number on. The control block has the rest,
- * but for the arguments that do not fit in there: `offset, arguments` for each such task, flat.
+ * A batch: so many tasks, from that sequence number on. The control block has the rest, or tells
+ * in which chunk it lies, but for the arguments that have no place there: `offset, arguments`
+ * for each such task, flat.
  */
 export type RunMessage = [tag: typeof Run, first: number, count: number, ...posted: Array<unknown>]
+
+/** Memory in which arguments lie: sent before the first task of which they are, and without memory when it is given up. */
+export type ChunkMessage = readonly [tag: typeof Chunk, index: number, memory: SharedArrayBuffer | undefined]
 
 export type ToThread =
   | RunMessage
   | readonly [tag: typeof Define, index: number, module: string, name: string]
   | readonly [tag: typeof Retire]
+  | ChunkMessage
 
 export const Ready = 0
 export const Progress = 1
@@ -68,6 +74,8 @@ export const NotCloneable = 4
 export const NotLoaded = 5
 /** … a `JoinErrorReason`: a test wants the task to end with that. Only simulated threads send it. */
 export const Injected = 6
+/** … the parts of the body's result, buffers, that are not in the ring, where the rest of it lies. */
+export const SucceededInParts = 7
 
 export interface NotCloneableValue {
   readonly side: "argument" | "success" | "failure"
@@ -92,6 +100,8 @@ export interface ThreadStart {
   readonly version: Version
   /** The memory of the control block. */
   readonly control: SharedArrayBuffer
+  /** The memory of the ring in which the thread leaves results; `undefined`: it posts them. */
+  readonly results: SharedArrayBuffer | undefined
   readonly threadData: unknown
   readonly preload: ReadonlyArray<string>
   /** Whether the thread measures its heap each time that it has nothing more to do. */

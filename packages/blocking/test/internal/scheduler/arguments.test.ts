@@ -12,9 +12,11 @@ const task = resolve(Task.make(import.meta.url, "any", (..._: ReadonlyArray<unkn
 
 const submit = (...args: Array<unknown>): Run => {
   const run = new Run(1, task, new TaskDefinition(0, task.module, task.name), args, 0, () => {}, undefined)
-  assert.isUndefined(ownArguments(run, new SimulatedHost()))
+  assert.isUndefined(ownArguments(run, new SimulatedHost(), undefined))
   return run
 }
+
+const argumentsOf = (run: Run) => run.args as Array<unknown>
 
 // Its types are those of a browser.
 declare const WebAssembly: { readonly Memory: new(size: { initial: number }) => { readonly buffer: ArrayBuffer } }
@@ -33,7 +35,7 @@ describe("arguments", () => {
 
   it("S3: nothing is copied that nobody can change", () => {
     const args = [1, "text", null, undefined, true, 1n]
-    assert.strictEqual(submit(...args).args[1], "text")
+    assert.strictEqual(argumentsOf(submit(...args))[1], "text")
     assert.isUndefined(submit(...args).details)
   })
 
@@ -54,9 +56,9 @@ describe("arguments", () => {
     const run = submit(moved, moved, Task.move(bytes), bytes)
     assert.isUndefined(takeOver(run))
     assert.deepStrictEqual(run.args, Array(4).fill(Uint8Array.of(1)))
-    assert.strictEqual(run.args[0], run.args[1])
+    assert.strictEqual(argumentsOf(run)[0], argumentsOf(run)[1])
     assert.strictEqual(run.transfer!.length, 1)
-    assert.notStrictEqual(run.args[0], run.args[3])
+    assert.notStrictEqual(argumentsOf(run)[0], argumentsOf(run)[3])
   })
 
   it("S3: lent to a message at once, it is the caller's own memory that is transferred", () => {
@@ -79,9 +81,9 @@ describe("arguments", () => {
   it("S3: shared memory is shared, moved or not", () => {
     const shared = new Int32Array(new SharedArrayBuffer(8))
     const run = submit(Task.move(shared))
-    assert.strictEqual((run.args[0] as Int32Array).buffer.byteLength, 8)
+    assert.strictEqual((argumentsOf(run)[0] as Int32Array).buffer.byteLength, 8)
     shared[0] = 5
-    assert.strictEqual((run.args[0] as Int32Array)[0], 5)
+    assert.strictEqual((argumentsOf(run)[0] as Int32Array)[0], 5)
   })
 
   it("S4: what was moved before is refused, and nothing else of the call is moved", () => {
@@ -89,7 +91,7 @@ describe("arguments", () => {
     structuredClone(gone, { transfer: [gone.buffer] })
     for (const args of [[Task.move(bytes), Task.move(gone)], [{ deep: [Task.move(gone)] }, Task.move(bytes)]]) {
       const run = new Run(1, task, new TaskDefinition(0, task.module, task.name), args, 0, () => {}, undefined)
-      const refused = ownArguments(run, new SimulatedHost())
+      const refused = ownArguments(run, new SimulatedHost(), undefined)
       assert.strictEqual(refused?.kind, "NotCloneable")
       assert.include(inspect(refused?.exit, { depth: 9 }), "make it anew for each run")
       assert.strictEqual(bytes.length, 8)
@@ -100,7 +102,7 @@ describe("arguments", () => {
     const host = Object.assign(new SimulatedHost(), { pack: (values: ReadonlyArray<unknown>) => serialize(values) })
     const bytes = Uint8Array.of(1, 2, 3)
     const run = new Run(1, task, new TaskDefinition(0, "m", "n"), [Task.move(bytes)], 0, () => {}, undefined)
-    assert.isUndefined(ownArguments(run, host))
+    assert.isUndefined(ownArguments(run, host, undefined))
     assert.instanceOf(run.args, Uint8Array)
     assert.strictEqual(bytes.length, 3)
     assert.isUndefined(takeOver(run))

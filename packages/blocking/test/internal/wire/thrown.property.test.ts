@@ -2,17 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { deserialize, serialize } from "node:v8"
 import { decode } from "../../../src/internal/wire/restored.ts"
 import { encodeThrown } from "../../../src/internal/wire/thrown.ts"
-import { descriptors } from "../../utils/descriptors.ts"
+import { random } from "../../utils/random.ts"
+import { shape } from "../../utils/shape.ts"
 
 describe("any value", () => {
-  /** The same numbers for the same seed (mulberry32). */
-  const random = (seed: number) => (below: number): number => {
-    seed = (seed + 0x6D2B79F5) | 0
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) % below
-  }
-
   const atoms = [0, -0, NaN, "", "text", true, null, undefined, 10n, Infinity]
   const keys = ["a", "b", "__proto__", "constructor", "7", "odd key", "length2", "_tag", "name", "then"]
   const classes = [Error, TypeError, RangeError, class Own extends Error {}, class Sub extends SyntaxError {}]
@@ -82,27 +75,6 @@ describe("any value", () => {
       }
     }
     return value(0)
-  }
-
-  /** Everything that can be seen of a value, objects by the order in which they are met. */
-  const shape = (root: unknown): unknown => {
-    const met = new Map<object, number>()
-    const cell = (value: unknown): unknown => {
-      if (typeof value !== "object" || value === null) return value
-      if (!met.has(value)) met.set(value, met.size)
-      return `#${met.get(value)}`
-    }
-    const rows: Array<unknown> = [cell(root)]
-    for (const [object] of met) {
-      rows.push([
-        Object.getPrototypeOf(object).constructor.name,
-        object instanceof Map ? Array.from(object, (entry) => entry.map(cell)) : undefined,
-        object instanceof Set ? Array.from(object, cell) : undefined,
-        object instanceof Date ? Number(object) : undefined,
-        ArrayBuffer.isView(object) ? undefined : descriptors(object).map((all) => all.map(cell))
-      ])
-    }
-    return rows
   }
 
   it("E1: a round trip keeps shape, identity and flags", () => {

@@ -1,0 +1,131 @@
+/**
+ * How values lie in memory that both sides share: a compact form of what structured clone
+ * carries, for plain values, bytes and the collections of the language. What arrives is what
+ * structured clone would give (identity of parts that occur twice, key order, holes, -0, lone
+ * surrogates …); a value that has anything else in it is not written at all, and posted.
+ *
+ * A payload is its length, and one value. A value is a tag and what follows it:
+ *
+ * | tag                      | what follows                                                        |
+ * | ------------------------ | ------------------------------------------------------------------- |
+ * | Int32, Float64, Time     | the number; `Time` is a Date                                         |
+ * | ShortText                | length in a byte, characters of a byte each                          |
+ * | Text, WideText, BigInt   | length, characters of one byte, of two, or of one                    |
+ * | List                     | count, values                                                       |
+ * | SparseList               | length, then as `Record`                                             |
+ * | Shaped                   | count and length of the keys, the keys as `ShortText`s, the values   |
+ * | Record                   | count, then for each: key as a value, value                          |
+ * | MapOf, SetOf             | count, then the keys and values, or the values                       |
+ * | Bytes                    | kind of the view, length in bytes, the bytes                         |
+ * | Part                     | kind of the view, its place among the parts that came by message     |
+ * | Known                    | the number of an object that came before                             |
+ *
+ * Objects are numbered in the order in which they begin.
+ *
+ * Pool threads load this file: it imports nothing.
+ */
+
+export const Undefined = 0
+export const Null = 1
+export const True = 2
+export const False = 3
+export const Int32 = 4
+export const Float64 = 5
+export const ShortText = 6
+export const Text = 7
+export const WideText = 8
+export const BigInteger = 9
+export const List = 10
+export const SparseList = 11
+export const Shaped = 12
+export const Record = 13
+export const Time = 14
+export const MapOf = 15
+export const SetOf = 16
+export const Bytes = 17
+export const Part = 18
+export const Known = 19
+
+/** Bytes of the length that a payload begins with. */
+export const headerLength = 4
+
+/** What a platform adds. */
+export interface PayloadPlatform {
+  /** Whether the value is a proxy, which looks like what is behind it and which no clone takes. */
+  readonly isProxy: (value: object) => boolean
+  /** Strings in the given memory. */
+  readonly text: (memory: SharedArrayBuffer) => TextMemory
+}
+
+/** Reads and writes strings in memory, faster than a loop can. */
+export interface TextMemory {
+  /** Whether each character of the string is one of ASCII. */
+  readonly isAscii: (text: string) => boolean
+  /** Writes the characters of a string, as a byte each. */
+  readonly write: (text: string, at: number) => void
+  /** Writes the characters of a string, as two bytes each, the lower first. */
+  readonly writeWide: (text: string, at: number) => void
+  readonly read: (start: number, end: number) => string
+  readonly readWide: (start: number, end: number) => string
+}
+
+/** Memory that payloads lie in, and the views of it. */
+export class PayloadMemory {
+  readonly memory: SharedArrayBuffer
+  readonly bytes: Uint8Array
+  readonly view: DataView
+  readonly text: TextMemory
+
+  constructor(memory: SharedArrayBuffer, platform: PayloadPlatform) {
+    this.memory = memory
+    this.bytes = new Uint8Array(memory)
+    this.view = new DataView(memory)
+    this.text = platform.text(memory)
+  }
+
+  /** Bytes of the payload that begins there. */
+  lengthOf(start: number): number {
+    return this.view.getUint32(start, true)
+  }
+}
+
+type View = new(buffer: ArrayBuffer) => ArrayBufferView
+
+/** The kinds of views by number, under the names that they have for the language. `ArrayBuffer` is none: it is sent as it is. */
+const views: ReadonlyArray<View | undefined> = [
+  undefined,
+  DataView,
+  Int8Array,
+  Uint8Array,
+  Uint8ClampedArray,
+  Int16Array,
+  Uint16Array,
+  Int32Array,
+  Uint32Array,
+  Float32Array,
+  Float64Array,
+  BigInt64Array,
+  BigUint64Array,
+  (globalThis as { readonly Float16Array?: View }).Float16Array
+]
+
+const kinds = new Map(views.flatMap((View, kind) => View === undefined ? [] : [[View.name, kind]]))
+
+/** Of a buffer that is sent without a view. */
+export const BufferKind = 0
+const DataViewKind = 1
+
+const tagOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)!.get!
+
+/** The kind of a view, whatever class of a program it is an instance of; `undefined`: it is of a later edition of the language. */
+export const kindOfView = (view: ArrayBufferView): number | undefined => {
+  // Of a DataView it is no getter.
+  const name = tagOf.call(view) as string | undefined
+  return name === undefined ? DataViewKind : kinds.get(name)
+}
+
+/** The view of that kind over all of a buffer, or the buffer. */
+export const viewOf = (kind: number, buffer: ArrayBuffer): object => {
+  if (kind === BufferKind) return buffer
+  return new views[kind]!(buffer)
+}
