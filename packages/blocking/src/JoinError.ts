@@ -278,7 +278,8 @@ export class SpawnFailed
   })
 {
   override get message(): string {
-    return `found no thread: ${this.attempts} starts failed, the last with ${describeThrown(this.cause)}`
+    const failed = this.attempts === 1 ? "its start failed with" : `${this.attempts} starts failed, the last with`
+    return `found no thread: ${failed} ${describeThrown(this.cause)}`
   }
 }
 

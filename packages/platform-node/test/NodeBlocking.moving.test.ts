@@ -118,6 +118,16 @@ describe.each(["thread", "process"] as const)("moving: %s", (isolation) => {
 })
 
 describe("arguments", () => {
+  it.live("S3: shared memory that is marked stays shared, as an argument and as a result", () =>
+    withPool({ maxThreads: 1 }, (pool) =>
+      Effect.gen(function*() {
+        const shared = new SharedArrayBuffer(4)
+        const { buffer, view } = yield* pool.run(moves.fillShared, Task.move(shared))
+        assert.deepStrictEqual([...new Uint8Array(shared)], [1, 1, 1, 1])
+        new Uint8Array(shared).fill(2)
+        assert.deepStrictEqual([...new Uint8Array(buffer), ...view], [2, 2, 2, 2, 2, 2, 2, 2])
+      })))
+
   it.live("S3: a task taken back from a thread that does not answer has the arguments of its call", () =>
     withPool({ maxThreads: 2 }, (pool) =>
       Effect.gen(function*() {

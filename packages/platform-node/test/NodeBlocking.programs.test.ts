@@ -51,6 +51,9 @@ describe("programs", () => {
         assert.match(stdout, /SpawnFailed|found no thread/)
         assert.include(stdout, "is @effect-blocking/platform-node bundled? Mark it as external")
         assert.notInclude(stderr + stdout, "Cannot find module")
+        // No further start could succeed.
+        assert.match(stdout, /found no thread: its start failed with/)
+        assert.strictEqual(stdout.match(/start a pool thread|pool thread can be started/g)?.length, 1, "one line")
       }),
     limit
   )
@@ -66,6 +69,20 @@ describe("programs", () => {
       const { code, stdout } = yield* Program.run("idle.ts", { args: ["--max-old-space-size=512", "--expose-gc"] })
       assert.deepStrictEqual({ code, stdout }, { code: 0, stdout: "3\n" })
     }), limit)
+
+  it.live.each(["thread", "process"])(
+    "P1: what a release writes is not lost with its thread: %s",
+    (isolation) =>
+      Effect.gen(function*() {
+        const { code, stdout } = yield* Program.run("lastWords.ts", { argv: [isolation] })
+        assert.deepStrictEqual({ code, length: stdout.length, end: stdout.slice(-9) }, {
+          code: 0,
+          length: 64 * 65_536 + 9,
+          end: "released\n"
+        })
+      }),
+    limit
+  )
 
   it.live("runMain reports a failure and exits with 1", () =>
     Effect.gen(function*() {
@@ -126,9 +143,9 @@ describe("programs with flags", oneByOne, () => {
         const { code, stderr, stdout } = yield* Program.run("refusedFlags.ts")
         assert.strictEqual(code, 0, stderr)
         const [thread = "", inProcess = ""] = stdout.split("\n").filter((line) => /^(thread|process): /.test(line))
-        assert.match(thread, /1 start.*failed.*invalid execArgv flags: --nope/)
-        assert.match(inProcess, /1 start.*failed.*exit code 9.*--nope/)
-        assert.notInclude(stdout, "will try again")
+        assert.match(thread, /its start failed.*invalid execArgv flags: --nope/)
+        assert.match(inProcess, /its start failed.*exit code 9.*--nope/)
+        assert.notInclude(stdout, "Could not start a pool thread")
       }),
     limit
   )

@@ -1,4 +1,4 @@
-/** Real threads, and simulated ones, inside of each of Vitest's own pools: the example's tests run there, and end. */
+/** Real threads, and simulated ones, inside of each of Vitest's own pools: the example's tests run there, and those of errors, and end. */
 import { assert, describe, it } from "@effect/vitest"
 import { execFile } from "node:child_process"
 import { fileURLToPath } from "node:url"
@@ -10,15 +10,15 @@ const vitest = fileURLToPath(new URL("node_modules/vitest/vitest.mjs", `file://$
 // One after the other: each has Vitest's own processes.
 describe("Vitest's pools", { concurrent: false }, () => {
   for (const pool of ["forks", "threads", "vmThreads", "vmForks"]) {
-    it(`${pool}: the example's tests pass, and nothing keeps the run from its end`, async () => {
+    it(`${pool}: E1: the tests of the example and of realms pass, and nothing keeps the run from its end`, async () => {
       // The report of this run is for the other one.
       const { CI: _, ...env }: NodeJS.ProcessEnv = { ...process.env, NO_COLOR: "1" }
       const { stdout } = await promisify(execFile)(
         process.execPath,
-        [vitest, "run", "--project", "examples/testing", "--pool", pool],
+        [vitest, "run", "--project", "examples/testing", "--project", "vitest", "Passwords", "realms", "--pool", pool],
         { cwd: root, env, timeout: 120_000, killSignal: "SIGKILL" }
       )
-      assert.match(stdout, /Tests +6 passed \(6\)/)
+      assert.match(stdout, /Tests +9 passed \(9\)/)
     })
   }
 })

@@ -3,6 +3,7 @@ import { Exit } from "effect"
 import type { PoolThread } from "../../../src/internal/scheduler/poolThread.ts"
 import { RunDetails, type RunExit, RunList } from "../../../src/internal/scheduler/run.ts"
 import { resolve } from "../../../src/internal/task/resolved.ts"
+import * as controlBlock from "../../../src/internal/wire/controlBlock.ts"
 import * as protocol from "../../../src/internal/wire/protocol.ts"
 import { reasonOf, setup, task } from "../../utils/simulatedScheduler.ts"
 
@@ -289,7 +290,7 @@ describe("dispatch", () => {
   })
 
   it("F5: a batch across the wrap of the sequence numbers runs whole, and gives its own results", () => {
-    const { host, scheduler, submit } = setup({ maxThreads: 1 })
+    const { host, scheduler, submit } = setup({ maxThreads: 1, queueCapacity: controlBlock.capacity })
     const warmUp = submit(0)
     const [thread] = host.threads
     thread!.ready()
@@ -298,10 +299,11 @@ describe("dispatch", () => {
     assert.isDefined(warmUp.exit)
     for (const poolThread of scheduler.threads.all) poolThread.sequence = 0x0fffffff - 50
     const busy = submit(0)
-    const runs = Array.from({ length: 128 }, (_, n) => submit(n))
+    const runs = Array.from({ length: controlBlock.capacity }, (_, n) => submit(n))
     thread!.enter()
     thread!.finish(0)
     assert.isDefined(busy.exit)
+    assert.strictEqual(thread!.inbox.length, controlBlock.capacity, "with fewer at once, none would share a cell")
     while (thread!.inbox.length > 0) {
       assert.isTrue(thread!.enter())
       thread!.finish(thread!.task)

@@ -275,6 +275,21 @@ describe("threads", () => {
     assert.strictEqual(scheduler.threads.all.size, 1)
   })
 
+  it("recycle: a thread that was replaced has all the time that its releases need", () => {
+    const { events, host, submit } = setup({ maxThreads: 1, recycle: { ...recycle, tasks: 1 } })
+    submit(1)
+    const [thread] = host.threads
+    thread!.ready()
+    thread!.enter()
+    thread!.finish(1)
+    host.threads[1]!.ready()
+    assert.isTrue(thread!.retired)
+    host.advance(60_000)
+    assert.isFalse(thread!.terminated)
+    thread!.exit()
+    assert.isFalse(events.some(({ _tag }) => _tag === "ReleaseCut"))
+  })
+
   it("recycle: by age an idle thread is replaced, one after the other, and without a replacement none goes", () => {
     const { host, scheduler } = setup({
       maxThreads: 2,
