@@ -5,15 +5,25 @@
  */
 import type * as ThreadHost from "effect-blocking/ThreadHost"
 import * as controlBlock from "../../src/internal/wire/controlBlock.ts"
+import { PayloadMemory, type PayloadPlatform } from "../../src/internal/wire/payload.ts"
+import { PayloadReader } from "../../src/internal/wire/payloadReader.ts"
 import * as protocol from "../../src/internal/wire/protocol.ts"
+import { ResultWriter } from "../../src/internal/wire/resultRing.ts"
 
 interface Timer {
   readonly at: number
   readonly callback: () => void
 }
 
+interface Received {
+  readonly sequence: number
+  /** As it was offered; what lies in a chunk is read again when the task has been claimed. */
+  args: ReadonlyArray<unknown>
+  state: "offered" | "claimed" | "read"
+}
+
 export class SimulatedThread {
-  readonly inbox: Array<{ readonly sequence: number; readonly args: ReadonlyArray<unknown> }> = []
+  readonly inbox: Array<Received> = []
   retired = false
   terminated = false
   /** A message is on its way. */
@@ -25,17 +35,31 @@ export class SimulatedThread {
   private startedAt = 0
   private readonly host: SimulatedHost
   private readonly events: ThreadHost.ThreadEvents
+  private readonly chunks: Array<PayloadMemory | undefined> = []
+  private readonly reader = new PayloadReader()
+  private readonly ring: PayloadMemory | undefined
+  private readonly results: ResultWriter | undefined
+  /** Where the last result in the ring ends. */
+  private ringEnd = 0
 
   constructor(host: SimulatedHost, options: ThreadHost.ThreadOptions, events: ThreadHost.ThreadEvents) {
     this.host = host
     this.ordinal = options.ordinal
     this.mayBlock = options.mayBlock
-    this.control = controlBlock.view((options.start as protocol.ThreadStart).control)
+    const { control, results } = options.start as protocol.ThreadStart
+    this.control = controlBlock.view(control)
+    if (results !== undefined) {
+      this.ring = new PayloadMemory(results, host.payloads!)
+      this.results = new ResultWriter(results, controlBlock.ringRead(this.control), host.payloads!)
+    }
     this.events = events
   }
 
   receive(message: protocol.ToThread): void {
     if (message[0] === protocol.Retire) this.retired = true
+    if (message[0] === protocol.Chunk) {
+      this.chunks[message[1]] = message[2] && new PayloadMemory(message[2], this.host.payloads!)
+    }
     if (message[0] !== protocol.Run) return
     const [, first, count, ...posted] = message
     if (posted.some((args) => Array.isArray(args) && args.some((value) => typeof value === "function"))) {
@@ -46,8 +70,8 @@ export class SimulatedThread {
       const sequence = controlBlock.plus(first, i)
       const args = posted[0] === i
         ? posted.splice(0, 2)[1] as ReadonlyArray<unknown>
-        : controlBlock.argumentsOf(this.control, sequence)!
-      this.inbox.push({ sequence, args })
+        : this.argumentsOf(sequence)
+      this.inbox.push({ sequence, args, state: "offered" })
       batch.push(args[0])
     }
     this.host.onBatch(batch)
@@ -57,22 +81,40 @@ export class SimulatedThread {
     this.events.onMessage([protocol.Ready, []])
   }
 
+  private argumentsOf(sequence: number): ReadonlyArray<unknown> {
+    const chunk = controlBlock.chunkOf(this.control, sequence)
+    if (chunk < 0) return controlBlock.argumentsOf(this.control, sequence)!
+    const at = controlBlock.argumentsAt(this.control, sequence)
+    return this.reader.read(this.chunks[chunk]!, at) as ReadonlyArray<unknown>
+  }
+
   /** Claims the first task that it was sent, whose module it then loads; `false` if that was revoked. */
   claim(): boolean {
-    const { sequence } = this.inbox[0]!
-    if (controlBlock.claim(this.control, sequence)) return true
+    const first = this.inbox[0]!
+    if (controlBlock.claim(this.control, first.sequence)) {
+      first.state = "claimed"
+      return true
+    }
     this.inbox.shift()
-    controlBlock.skip(this.control, sequence)
+    controlBlock.skip(this.control, first.sequence)
     if (this.inbox.length === 0) this.tell()
     return false
   }
 
-  /** Claims the first task that it was sent and enters its body; `false` if that was revoked. */
+  /** Reads the arguments of the task that it has claimed. */
+  read(): void {
+    const first = this.inbox[0]!
+    if (controlBlock.chunkOf(this.control, first.sequence) >= 0) first.args = this.argumentsOf(first.sequence)
+    first.state = "read"
+  }
+
+  /** Enters the body of the first task that it was sent, which it claims before if it has not; `false` if that was revoked. */
   enter(): boolean {
-    const { sequence } = this.inbox[0]!
-    if (!this.claim()) return false
+    const first = this.inbox[0]!
+    if (first.state === "offered" && !this.claim()) return false
+    if (first.state !== "read") this.read()
     this.startedAt = this.host.time
-    controlBlock.enter(this.control, sequence, this.startedAt)
+    controlBlock.enter(this.control, first.sequence, this.startedAt)
     return true
   }
 
@@ -92,21 +134,45 @@ export class SimulatedThread {
   }
 
   /** Ends the body that was entered; the scheduler is told when the batch is done, unless the message is still on its way. */
-  finish(value?: number, onItsWay = false): void {
-    const { sequence } = this.inbox.shift()!
-    controlBlock.keep(this.control, sequence, value)
+  finish(value?: unknown, onItsWay = false): void {
+    const { sequence } = this.inbox[0]!
+    if (!controlBlock.keep(this.control, sequence, value)) {
+      const at = this.results === undefined ? -1 : this.results.write(value)
+      if (at < 0) return this.post(protocol.Succeeded, value, onItsWay)
+      this.ringEnd = at + this.ring!.lengthOf(at)
+      const { parts } = this.results!
+      if (parts.length > 0) {
+        controlBlock.keepAt(this.control, sequence, controlBlock.Posted, at)
+        return this.endPosted([protocol.SucceededInParts, parts], onItsWay, parts)
+      }
+      controlBlock.keepAt(this.control, sequence, controlBlock.InRing, at)
+    }
+    this.inbox.shift()
     controlBlock.end(this.control, sequence, this.startedAt, this.host.time)
     if (this.inbox.length > 0) return
     if (onItsWay) this.untold = true
     else this.tell()
   }
 
+  /** How many bytes of results the scheduler has not read, counted from where it is to where the thread is. */
+  get unreadBytes(): number {
+    return this.ringEnd - controlBlock.ringRead(this.control)[0]!
+  }
+
   /** Ends the body with an outcome that only a message can carry. */
   post(status: number, value?: unknown, onItsWay = false): void {
+    controlBlock.willPost(this.control, this.inbox[0]!.sequence)
+    this.endPosted([status, value], onItsWay)
+  }
+
+  private endPosted(
+    what: readonly [status: number, value: unknown],
+    onItsWay: boolean,
+    parts: Array<ArrayBuffer> = []
+  ) {
     const { sequence } = this.inbox.shift()!
-    controlBlock.willPost(this.control, sequence)
     controlBlock.end(this.control, sequence, this.startedAt, this.host.time)
-    this.pending.push([protocol.Progress, sequence, status, value])
+    this.pending.push(structuredClone([protocol.Progress, sequence, ...what], { transfer: parts }))
     this.untold = true
     if (!onItsWay) this.deliver()
   }
@@ -163,6 +229,12 @@ export class SimulatedHost implements ThreadHost.ThreadHost {
   private readonly turn: Array<() => void> = []
   /** What has happened, and is heard in the next turn of the event loop. */
   private readonly arriving: Array<() => void> = []
+  readonly payloads: PayloadPlatform | undefined
+
+  /** With `payloads` its threads share memory for values, as real ones do. */
+  constructor(payloads?: PayloadPlatform) {
+    this.payloads = payloads
+  }
 
   readonly now = (): number => this.time
 
