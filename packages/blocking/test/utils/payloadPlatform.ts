@@ -4,6 +4,7 @@ import type { PayloadPlatform } from "../../src/internal/wire/payload.ts"
 /** As slow and as plain as it can be. */
 export const payloadPlatform: PayloadPlatform = {
   isProxy: types.isProxy,
+  isOpaque: (value) => ArrayBuffer.isView(value) || Object.prototype.toString.call(value) !== "[object Object]",
   text: (memory) => {
     const bytes = new Uint8Array(memory)
     const view = new DataView(memory)

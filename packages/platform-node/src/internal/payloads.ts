@@ -10,9 +10,34 @@ import { types } from "node:util"
 // Taken before a body, which runs in the same thread, can replace them.
 const { byteLength, from } = Buffer
 const { toString, write } = Buffer.prototype
+const {
+  isAnyArrayBuffer,
+  isArgumentsObject,
+  isArrayBufferView,
+  isBoxedPrimitive,
+  isDate,
+  isExternal,
+  isGeneratorObject,
+  isMap,
+  isMapIterator,
+  isNativeError,
+  isPromise,
+  isProxy,
+  isRegExp,
+  isSet,
+  isSetIterator,
+  isWeakMap,
+  isWeakSet
+} = types
 
 export const payloads: PayloadPlatform = {
-  isProxy: types.isProxy,
+  isProxy,
+  isOpaque: (value) =>
+    isExternal(value) || isArgumentsObject(value) || isNativeError(value) || isBoxedPrimitive(value) ||
+    isDate(value) || isRegExp(value) || isMap(value) || isSet(value) || isArrayBufferView(value) ||
+    isAnyArrayBuffer(value) ||
+    isPromise(value) || isWeakMap(value) || isWeakSet(value) || isGeneratorObject(value) ||
+    isMapIterator(value) || isSetIterator(value),
   text: (memory) => {
     const buffer = from(memory)
     return {

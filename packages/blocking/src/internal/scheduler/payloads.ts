@@ -53,7 +53,7 @@ export class Payloads {
   constructor(platform: PayloadPlatform, onGivenUp: (index: number) => void) {
     this.platform = platform
     this.onGivenUp = onGivenUp
-    this.writer = new PayloadWriter({ grow: (_, needed) => this.grow(needed), partLength: Infinity }, platform.isProxy)
+    this.writer = new PayloadWriter({ grow: (_, needed) => this.grow(needed), partLength: Infinity }, platform)
   }
 
   /** How many payloads are needed. */

@@ -53,6 +53,12 @@ export const headerLength = 4
 export interface PayloadPlatform {
   /** Whether the value is a proxy, which looks like what is behind it and which no clone takes. */
   readonly isProxy: (value: object) => boolean
+  /**
+   * Whether an object is more than a plain one, although its prototype and its fields do not tell: a handle of
+   * native code, `arguments`, or a Map or an Error whose prototype was replaced. Asked only of
+   * those that have no fields, or elements.
+   */
+  readonly isOpaque: (value: object) => boolean
   /** Strings in the given memory. */
   readonly text: (memory: SharedArrayBuffer) => TextMemory
 }
@@ -115,14 +121,46 @@ const kinds = new Map(views.flatMap((View, kind) => View === undefined ? [] : [[
 export const BufferKind = 0
 const DataViewKind = 1
 
-const tagOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)!.get!
+type Getter<A> = (this: unknown) => A
+
+const getterOf = <A>(prototype: object, name: PropertyKey): Getter<A> =>
+  Object.getOwnPropertyDescriptor(prototype, name)!.get as Getter<A>
+
+const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object
+const tagOf = getterOf<string | undefined>(typedArray, Symbol.toStringTag)
 
 /** The kind of a view, whatever class of a program it is an instance of; `undefined`: it is of a later edition of the language. */
 export const kindOfView = (view: ArrayBufferView): number | undefined => {
   // Of a DataView it is no getter.
-  const name = tagOf.call(view) as string | undefined
+  const name = tagOf.call(view)
   return name === undefined ? DataViewKind : kinds.get(name)
 }
+
+const extentBy = (prototype: object) => ({
+  bufferOf: getterOf<ArrayBufferLike>(prototype, "buffer"),
+  lengthOf: getterOf<number>(prototype, "byteLength"),
+  offsetOf: getterOf<number>(prototype, "byteOffset")
+})
+const ofDataView = extentBy(DataView.prototype)
+const ofTypedArray = extentBy(typedArray)
+
+/** What a view of that kind really covers, whatever its class or its own fields say. */
+export const extentOf = (
+  kind: number,
+  view: ArrayBufferView
+): { readonly buffer: ArrayBufferLike; readonly offset: number; readonly length: number } => {
+  const { bufferOf, lengthOf, offsetOf } = kind === DataViewKind ? ofDataView : ofTypedArray
+  return { buffer: bufferOf.call(view), offset: offsetOf.call(view), length: lengthOf.call(view) }
+}
+
+export const lengthOfBuffer = getterOf<number>(ArrayBuffer.prototype, "byteLength")
+const isResizable = getterOf<boolean>(ArrayBuffer.prototype, "resizable")
+const isDetached = getterOf<boolean>(ArrayBuffer.prototype, "detached")
+
+/** A buffer that is nothing but bytes: not shared, of a fixed length, still there, and of no class whose slices are another's. */
+export const isOrdinary = (buffer: object): buffer is ArrayBuffer =>
+  buffer instanceof ArrayBuffer && !isResizable.call(buffer) && !isDetached.call(buffer) &&
+  buffer.constructor === ArrayBuffer
 
 /** The view of that kind over all of a buffer, or the buffer. */
 export const viewOf = (kind: number, buffer: ArrayBuffer): object => {

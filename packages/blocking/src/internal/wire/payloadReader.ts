@@ -68,14 +68,14 @@ export class PayloadReader {
       case payload.ShortText:
         return this.takeText(bytes[this.at++]!)
       case payload.Text:
-        return this.takeText(this.takeCount())
+        return this.takeText(this.takeLength(1))
       case payload.WideText: {
-        const length = this.takeCount() * 2
+        const length = this.takeLength(2)
         this.at += length
         return this.memory.text.readWide(this.at - length, this.at)
       }
       case payload.BigInteger:
-        return BigInt(this.takeText(this.takeCount()))
+        return BigInt(this.takeText(this.takeLength(1)))
       case payload.List: {
         const length = this.takeCount()
         const list: Array<unknown> = []
@@ -115,7 +115,7 @@ export class PayloadReader {
       }
       case payload.Bytes: {
         const kind = bytes[this.at++]!
-        const length = this.takeCount()
+        const length = this.takeLength(1)
         const buffer = new ArrayBuffer(length)
         new Uint8Array(buffer).set(bytes.subarray(this.at, this.at + length))
         this.at += length
@@ -141,6 +141,13 @@ export class PayloadReader {
     const count = this.memory.view.getUint32(this.at, true)
     this.at += 4
     return count
+  }
+
+  /** The length in bytes of so many units. */
+  private takeLength(unit: number): number {
+    const length = this.takeCount() * unit
+    if (this.at + length > this.memory.bytes.length) throw new BrokenPayload("which goes on behind its memory")
+    return length
   }
 
   private takeFloat(): number {

@@ -3,6 +3,7 @@
  *
  * Pool threads load this file: it imports nothing heavy.
  */
+import type { PayloadPlatform } from "./payload.ts"
 import * as payload from "./payload.ts"
 
 /** Deeper values are left to structured clone: who reads this may have less stack. Arbitrary. */
@@ -20,7 +21,7 @@ const shapedHeader = 4
 /** Shorter strings are written by a loop. Measured: a call costs as much as some ten characters. */
 const shortText = 12
 
-const { getPrototypeOf, is, keys: keysOf, prototype: objectPrototype } = Object
+const { getPrototypeOf, hasOwn, is, keys: keysOf, prototype: objectPrototype } = Object
 const { isArray } = Array
 const { isView } = ArrayBuffer
 const { forEach: forEachEntry } = Map.prototype
@@ -52,11 +53,11 @@ export class PayloadWriter {
   /** Buffers of which only a part was written. */
   private readonly torn: Array<object> = []
   private readonly sink: PayloadSink
-  private readonly isProxy: (value: object) => boolean
+  private readonly platform: PayloadPlatform
 
-  constructor(sink: PayloadSink, isProxy: (value: object) => boolean) {
+  constructor(sink: PayloadSink, platform: PayloadPlatform) {
     this.sink = sink
-    this.isProxy = isProxy
+    this.platform = platform
   }
 
   get isWriting(): boolean {
@@ -201,7 +202,7 @@ export class PayloadWriter {
   private putObject(value: object): boolean {
     const known = this.numberOf(value)
     if (known !== undefined) return !this.torn.includes(value) && this.putCount(payload.Known, known, 0)
-    if (this.isProxy(value) || ++this.depth > maxDepth) return false
+    if (this.platform.isProxy(value) || ++this.depth > maxDepth) return false
     this.number(value)
     const put = isArray(value)
       ? this.putArray(value)
@@ -243,7 +244,7 @@ export class PayloadWriter {
       return this.putEntries(list as never, names)
     }
     if (!this.putCount(payload.List, length, 0)) return false
-    for (let i = 0; i < length; i++) if (!this.put(list[i])) return false
+    for (let i = 0; i < length; i++) if (!this.putField(list as never, i as never)) return false
     return true
   }
 
@@ -251,6 +252,7 @@ export class PayloadWriter {
     const names = keysOf(object)
     const count = names.length
     if (count > maxKeys) return this.putRecord(object, names)
+    if ((count === 0 || names[0] === "0") && this.platform.isOpaque(object)) return false
     if (!this.reserve(shapedHeader)) return false
     const from = this.at - this.start
     this.memory.bytes[this.at] = payload.Shaped
@@ -275,8 +277,14 @@ export class PayloadWriter {
     }
     const at = this.start + from
     this.memory.view.setUint16(at + 2, this.at - at - shapedHeader, true)
-    for (let i = 0; i < count; i++) if (!this.put(object[names[i]!])) return false
+    for (let i = 0; i < count; i++) if (!this.putField(object, names[i]!)) return false
     return true
+  }
+
+  private putField(object: Record<string, unknown>, name: string): boolean {
+    const value = object[name]
+    // A getter that was read before has deleted it: what a clone does then, it does itself.
+    return (value !== undefined || hasOwn(object, name)) && this.put(value)
   }
 
   /** Begins an object again: one of its keys has no place in a `Shaped`. */
@@ -290,18 +298,19 @@ export class PayloadWriter {
   }
 
   private putEntries(object: Record<string, unknown>, names: ReadonlyArray<string>): boolean {
-    for (const name of names) if (!this.putText(name) || !this.put(object[name])) return false
+    for (const name of names) if (!this.putText(name) || !this.putField(object, name)) return false
     return true
   }
 
   private putView(view: ArrayBufferView): boolean {
     const kind = payload.kindOfView(view)
-    const { buffer, byteLength, byteOffset } = view
-    if (kind === undefined || !isOrdinary(buffer) || this.numberOf(buffer) !== undefined) return false
+    if (kind === undefined) return false
+    const { buffer, length, offset } = payload.extentOf(kind, view)
+    if (!payload.isOrdinary(buffer) || this.numberOf(buffer) !== undefined) return false
     this.number(buffer)
     // Only its own part of the buffer arrives: what else is in there may be its neighbours'.
-    if (byteLength !== buffer.byteLength) this.torn.push(buffer)
-    return this.putBytes(kind, buffer, byteOffset, byteLength)
+    if (length !== payload.lengthOfBuffer.call(buffer)) this.torn.push(buffer)
+    return this.putBytes(kind, buffer, offset, length)
   }
 
   private putBytes(kind: number, buffer: ArrayBuffer, offset: number, length: number): boolean {
@@ -342,8 +351,8 @@ export class PayloadWriter {
         return this.putCount(payload.SetOf, parts.length, 0) && this.putAll(parts)
       }
       case ArrayBuffer.prototype:
-        return isOrdinary(value as ArrayBuffer) &&
-          this.putBytes(payload.BufferKind, value as ArrayBuffer, 0, (value as ArrayBuffer).byteLength)
+        return payload.isOrdinary(value) &&
+          this.putBytes(payload.BufferKind, value, 0, payload.lengthOfBuffer.call(value))
       default:
         return false
     }
@@ -354,10 +363,6 @@ export class PayloadWriter {
     return true
   }
 }
-
-/** A buffer that is nothing but bytes: not shared, of a fixed length, and still there. */
-const isOrdinary = (buffer: ArrayBufferLike): buffer is ArrayBuffer =>
-  buffer instanceof ArrayBuffer && !buffer.resizable && !buffer.detached
 
 const isPlain = (value: object): boolean => {
   const prototype: unknown = getPrototypeOf(value)

@@ -30,7 +30,7 @@ export class ResultWriter {
   constructor(memory: SharedArrayBuffer, read: Int32Array, platform: PayloadPlatform) {
     this.memory = new PayloadMemory(memory, platform)
     this.read = read
-    this.writer = new PayloadWriter({ grow: () => false, partLength }, platform.isProxy)
+    this.writer = new PayloadWriter({ grow: () => false, partLength }, platform)
   }
 
   /** What of the last result has to be sent beside it. */
