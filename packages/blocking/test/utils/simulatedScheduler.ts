@@ -7,6 +7,7 @@ import type { SchedulerOptions } from "../../src/internal/scheduler/options.ts"
 import type { RunExit } from "../../src/internal/scheduler/run.ts"
 import { Scheduler } from "../../src/internal/scheduler/scheduler.ts"
 import { resolve } from "../../src/internal/task/resolved.ts"
+import type { PayloadPlatform } from "../../src/internal/wire/payload.ts"
 import { SimulatedHost } from "./simulatedHost.ts"
 
 export const task = Task.make(import.meta.url, "task", (n: number) => n)
@@ -26,11 +27,11 @@ const defaults: SchedulerOptions = {
   recycle: undefined
 }
 
-export const setup = (options?: Partial<SchedulerOptions>) => {
-  const host = new SimulatedHost()
+export const setup = (options?: Partial<SchedulerOptions>, payloads?: PayloadPlatform) => {
+  const host = new SimulatedHost(payloads)
   const events: Array<SchedulerEvent> = []
   const scheduler = new Scheduler(host, { ...defaults, ...options }, (event) => events.push(event))
-  const submit = (n: number, options: Task.DerivedOptions = {}) => {
+  const submit = (n: unknown, options: Task.DerivedOptions = {}) => {
     let exit: RunExit | undefined
     const run = scheduler.submit(resolve(Task.with(task, options)), [n], (ended) => {
       exit = ended

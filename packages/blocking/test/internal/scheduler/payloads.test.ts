@@ -1,9 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Exit } from "effect"
 import { chunkIndex, Payloads, placeOf } from "../../../src/internal/scheduler/payloads.ts"
 import { PayloadMemory } from "../../../src/internal/wire/payload.ts"
 import { PayloadReader } from "../../../src/internal/wire/payloadReader.ts"
+import * as protocol from "../../../src/internal/wire/protocol.ts"
 import { payloadPlatform } from "../../utils/payloadPlatform.ts"
 import { random } from "../../utils/random.ts"
+import { setup } from "../../utils/simulatedScheduler.ts"
 
 const make = () => {
   const givenUp: Array<number> = []
@@ -76,5 +79,63 @@ describe("payloads", () => {
     payloads.trim()
     assert.isAbove(givenUp.length, early)
     assert.strictEqual(new Set(givenUp).size, givenUp.length)
+  })
+
+  it("S4: arguments of a task that is stopped while its thread reads them stay until it has", () => {
+    const { host, scheduler, submit } = setup({ maxThreads: 1 }, payloadPlatform)
+    const stopped = submit({ n: 1 })
+    const [thread] = host.threads
+    thread!.ready()
+    assert.isTrue(thread!.claim())
+    scheduler.stop(stopped.run, "Abort")
+    assert.isDefined(stopped.exit)
+    // It would lie in the place of the first.
+    submit({ n: 2 })
+    thread!.enter()
+    assert.deepStrictEqual(thread!.inbox[0]!.args, [{ n: 1 }])
+    thread!.post(protocol.Stopped)
+    thread!.enter()
+    assert.deepStrictEqual(thread!.inbox[0]!.args, [{ n: 2 }])
+    thread!.finish()
+    assert.strictEqual(scheduler.payloads!.live, 0)
+  })
+
+  it("S4: arguments that wait are read by another thread when theirs has died, and by none when they are taken back", () => {
+    const { host, scheduler, submit } = setup({ maxThreads: 1 }, payloadPlatform)
+    const tasks = [1, 2, 3].map((n) => submit({ n }))
+    host.threads[0]!.ready()
+    scheduler.stop(tasks[1]!.run, "Abort")
+    assert.strictEqual(scheduler.payloads!.live, 2)
+    host.threads[0]!.exit(1)
+    host.advance(50)
+    host.threads[1]!.ready()
+    for (const n of [1, 3]) {
+      host.threads[1]!.enter()
+      assert.deepStrictEqual(host.threads[1]!.inbox[0]!.args, [{ n }])
+      host.threads[1]!.finish({ twice: 2 * n })
+    }
+    assert.deepStrictEqual(tasks[2]!.exit, Exit.succeed({ twice: 6 }))
+    assert.strictEqual(scheduler.payloads!.live, 0)
+  })
+
+  it("S4: memory that was given up is forgotten by the threads, which get other memory under its number", () => {
+    const { host, scheduler, submit } = setup({ maxThreads: 1 }, payloadPlatform)
+    submit(0)
+    const [thread] = host.threads
+    thread!.ready()
+    thread!.enter()
+    thread!.finish()
+    for (let round = 0; round < 3; round++) {
+      const numbers = [1, 2, 3].map((n) => 3 * round + n)
+      // More than is kept.
+      const tasks = numbers.map((n) => submit(new Uint8Array(9 * 2 ** 20).fill(n)))
+      for (const n of numbers) {
+        thread!.enter()
+        assert.isTrue((thread!.inbox[0]!.args[0] as Uint8Array).every((byte) => byte === n))
+        thread!.finish(n)
+      }
+      assert.deepStrictEqual(tasks.map(({ exit }) => exit), numbers.map(Exit.succeed))
+    }
+    assert.strictEqual(scheduler.payloads!.live, 0)
   })
 })

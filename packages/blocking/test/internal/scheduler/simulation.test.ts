@@ -292,6 +292,13 @@ const simulate = (seed: number): void => {
       let needed = 0
       for (const { run } of submissions) if (typeof run!.args === "number") needed++
       holds(scheduler.payloads.live === needed, "memory of arguments is kept for nothing, or free too early")
+      for (const { assigned, control, ordinal } of scheduler.threads.all) {
+        if (host.threads[ordinal - 1]!.inbox[0]?.state !== "claimed") continue
+        const run = assigned.find(({ sequence }) => controlBlock.isClaimed(control, sequence))
+        const isKept = run === undefined || controlBlock.chunkOf(control, run.sequence) < 0 ||
+          typeof run.args === "number"
+        holds(isKept, "memory of arguments is free while a thread reads them")
+      }
     }
   }
 
