@@ -138,4 +138,40 @@ describe("payloads", () => {
     }
     assert.strictEqual(scheduler.payloads!.live, 0)
   })
+
+  it("S4: the place of a result is its own until it has been read", () => {
+    const unread: Array<number> = []
+    const { host, submit } = setup({ maxThreads: 1 }, {
+      ...payloadPlatform,
+      text: (memory) => {
+        const text = payloadPlatform.text(memory)
+        return {
+          ...text,
+          readWide: (start, end) => {
+            unread.push(host.threads[0]!.unreadBytes)
+            return text.readWide(start, end)
+          }
+        }
+      }
+    })
+    const first = submit(0)
+    host.threads[0]!.ready()
+    // What is quick goes to the thread in batches.
+    host.threads[0]!.enter()
+    const tasks = [1, 2, 3].map((n) => submit(n))
+    host.threads[0]!.finish(0)
+    assert.strictEqual(host.threads[0]!.inbox.length, 3)
+    for (const { run } of tasks) {
+      host.threads[0]!.enter()
+      host.threads[0]!.finish(`Ж${run.id}`)
+    }
+    assert.deepStrictEqual([first, ...tasks].map(({ exit }) => exit), [
+      Exit.succeed(0),
+      ...tasks.map(({ run }) => Exit.succeed(`Ж${run.id}`))
+    ])
+    const length = unread[2]!
+    assert.isAbove(length, 0)
+    assert.deepStrictEqual(unread, [3 * length, 2 * length, length])
+    assert.strictEqual(host.threads[0]!.unreadBytes, 0)
+  })
 })
