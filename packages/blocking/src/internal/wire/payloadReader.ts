@@ -172,14 +172,13 @@ export class PayloadReader {
 
   private takeEntries(object: object, count: number): object {
     for (let i = 0; i < count; i++) {
+      const name = this.take() as string
+      const value = this.take()
       // Also `__proto__`, which an assignment would not add.
-      Object.defineProperty(object, this.take() as string, {
-        value: this.take(),
-        configurable: true,
-        enumerable: true,
-        writable: true
-      })
+      field.value = value
+      Object.defineProperty(object, name, field)
     }
+    field.value = undefined
     return object
   }
 
@@ -223,6 +222,14 @@ export class PayloadReader {
     return object
   }
 }
+
+/** Of a field as a clone has it. It inherits nothing, whatever a program has given all objects. */
+const field: PropertyDescriptor = Object.assign(Object.create(null) as object, {
+  value: undefined,
+  configurable: true,
+  enumerable: true,
+  writable: true
+})
 
 const noParts: ReadonlyArray<ArrayBuffer> = []
 

@@ -199,4 +199,32 @@ describe("a payload", () => {
       }
     }
   })
+
+  it("S4: what a program has given all objects changes nothing", () => {
+    const value = { polluted: 1, ["k".repeat(256)]: 2, list: Object.assign(new Array(3), { 1: { polluted: 3 } }) }
+    const writer = new PayloadWriter(refuse, payloadPlatform)
+    const reader = new PayloadReader()
+    const memory = memoryOf(2 ** 12)
+    const expected = shape(structuredClone(value))
+    const arrived: Array<unknown> = []
+    const prototype = Object.prototype as Record<string, unknown>
+    try {
+      Object.defineProperty(prototype, "polluted", {
+        get: () => "inherited",
+        set: () => {
+          throw new Error("it was set")
+        },
+        enumerable: true,
+        configurable: true
+      })
+      for (const name of ["get", "set"]) prototype[name] = () => "inherited"
+      // The third time its shapes are known.
+      for (let i = 0; i < 3; i++) {
+        if (writer.write(value, memory, 0, 2 ** 12)) arrived.push(reader.read(memory, 0))
+      }
+    } finally {
+      for (const name of ["polluted", "get", "set"]) delete prototype[name]
+    }
+    assert.deepStrictEqual(arrived.map(shape), [expected, expected, expected])
+  })
 })
