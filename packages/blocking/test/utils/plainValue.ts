@@ -18,6 +18,7 @@ const atoms = [
   undefined,
   0n,
   -12345678901234567890n,
+  2n ** 4095n - 1n,
   "",
   "text",
   "größer",

@@ -12,6 +12,9 @@ const maxDepth = 200
 /** Up to so many objects are looked through one by one for one that comes again. Measured: a map pays above. */
 const fewObjects = 16
 
+/** Longer numbers are left to structured clone: to find their digits takes far longer. Arbitrary. */
+const maxBits = 4096
+
 /** The keys of a `Shaped` object are counted in a byte. */
 const maxKeys = 0xff
 
@@ -28,6 +31,7 @@ const { forEach: forEachEntry } = Map.prototype
 const { forEach: forEachValue } = Set.prototype
 const { getTime } = Date.prototype
 const { slice } = ArrayBuffer.prototype
+const { asIntN } = BigInt
 
 /** Where payloads are written to. */
 export interface PayloadSink {
@@ -119,6 +123,7 @@ export class PayloadWriter {
       case "undefined":
         return this.putTag(payload.Undefined)
       case "bigint": {
+        if (asIntN(maxBits, value) !== value) return false
         const text = String(value)
         if (!this.putCount(payload.BigInteger, text.length, text.length)) return false
         this.memory.text.write(text, this.at)

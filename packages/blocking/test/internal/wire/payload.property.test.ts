@@ -153,7 +153,8 @@ describe("a payload", () => {
       "a map that looks like a set": Object.setPrototypeOf(new Map(), Set.prototype),
       "an object that looks like a map": Object.create(Map.prototype),
       module,
-      "too long": "x".repeat(5000)
+      "too long": "x".repeat(5000),
+      "a number of many digits": 2n ** 5000n
     }
     for (const [name, value] of Object.entries(cases)) {
       assert.isFalse(writer.write(value, memory, 0, 2 ** 12), name)
