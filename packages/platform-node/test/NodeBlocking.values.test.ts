@@ -21,6 +21,10 @@ const thrownBy = (pool: Blocking.Pool, kind: string) =>
     return (reason as JoinError.Panicked).thrown as Error & Record<string, unknown>
   })
 
+const argumentsOf: (...args: ReadonlyArray<number>) => unknown = function() {
+  return arguments
+}
+
 describe.each(["thread", "process"] as const)("isolation: %s", { concurrent: false }, (isolation) => {
   it.live("E1: errors of any realm, of the platform and with hidden fields arrive whole", () =>
     withPool({ isolation, maxThreads: 1 }, (pool) =>
@@ -65,7 +69,8 @@ describe.each(["thread", "process"] as const)("isolation: %s", { concurrent: fal
     ["a Request cannot be sent", () => new Request("http://localhost")],
     ["a ReadableStream cannot be sent", () => new ReadableStream()],
     ["an AbortSignal cannot be sent", () => new AbortController().signal],
-    ["a Redacted loses its value on the way", () => Redacted.make("s")]
+    ["a Redacted loses its value on the way", () => Redacted.make("s")],
+    ["an Arguments cannot be sent", () => argumentsOf(1)]
   ]
   it.live("S4: an object of a class that cannot cross is refused by its path, whether or not a thread is idle", () =>
     withPool({ isolation, maxThreads: 1 }, (pool) =>
