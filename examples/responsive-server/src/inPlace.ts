@@ -5,8 +5,8 @@
 import { Duration, Effect, Layer, Result } from "effect"
 import { Blocking, type Task } from "effect-blocking"
 
-const run = <Args extends ReadonlyArray<unknown>, A, E>(
-  task: Task.Task<Args, A, E>,
+const run = <Args extends ReadonlyArray<unknown>, A, E, R>(
+  task: Task.Task<Args, A, E, R>,
   ...args: Args
 ): Effect.Effect<A, E> =>
   // It is above any budget, on purpose: no warning about it.

@@ -11,8 +11,9 @@
  * Choose `run` for one result, `spawn` for a task that outlives the expression but
  * not its scope, `spawnDetached` for one that lives as long as the pool, `lease` for
  * several calls that need the same thread, and `inPlace` for work so short that a
- * thread would cost more. Do not put work on a pool that waits for other work on the
- * same pool: when all threads wait, none is left to end the waiting.
+ * thread would cost more. Do not put work on a pool that waits, by means of its own, for other
+ * work on the same pool: when all threads wait, none is left to end the waiting. A `Callback`
+ * may do so.
  *
  * @module
  * @since 0.1.0
@@ -22,10 +23,11 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { LazyArg } from "effect/Function"
 import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import { holdEventLoop } from "./internal/pool/inPlace.ts"
 import type { JoinError, JoinErrorReason } from "./JoinError.ts"
 import type { JoinHandle } from "./JoinHandle.ts"
-import type { Task } from "./Task.ts"
+import type { StreamTask, Task } from "./Task.ts"
 
 // -----------------------------------------------------------------------------
 // Models
@@ -39,22 +41,29 @@ import type { Task } from "./Task.ts"
  */
 export interface Pool {
   /** See `Blocking.run`. */
-  readonly run: <Args extends ReadonlyArray<unknown>, A, E>(
-    task: Task<Args, A, E>,
+  readonly run: <Args extends ReadonlyArray<unknown>, A, E, R>(
+    task: Task<Args, A, E, R>,
     ...args: { [K in keyof Args]: Args[K] }
-  ) => Effect.Effect<A, E | JoinError>
+  ) => Effect.Effect<A, E | JoinError, R>
+  /** See `Blocking.stream`. */
+  readonly stream: <Args extends ReadonlyArray<unknown>, A, E>(
+    task: StreamTask<Args, A, E>,
+    ...args: { [K in keyof Args]: Args[K] }
+  ) => Stream.Stream<A, E | JoinError>
   /** See `Blocking.spawn`. */
-  readonly spawn: <Args extends ReadonlyArray<unknown>, A, E>(
-    task: Task<Args, A, E>,
+  readonly spawn: <Args extends ReadonlyArray<unknown>, A, E, R>(
+    task: Task<Args, A, E, R>,
     ...args: { [K in keyof Args]: Args[K] }
-  ) => Effect.Effect<JoinHandle<A, E>, JoinError, Scope.Scope>
+  ) => Effect.Effect<JoinHandle<A, E>, JoinError, R | Scope.Scope>
   /** See `Blocking.spawnDetached`. */
-  readonly spawnDetached: <Args extends ReadonlyArray<unknown>, A, E>(
-    task: Task<Args, A, E>,
+  readonly spawnDetached: <Args extends ReadonlyArray<unknown>, A, E, R>(
+    task: Task<Args, A, E, R>,
     ...args: { [K in keyof Args]: Args[K] }
-  ) => Effect.Effect<JoinHandle<A, E>, JoinError>
+  ) => Effect.Effect<JoinHandle<A, E>, JoinError, R>
   /** See `Blocking.lease`. */
   readonly lease: <A, E, R>(use: (lease: Lease) => Effect.Effect<A, E, R>) => Effect.Effect<A, E | JoinError, R>
+  /** See `Blocking.leaseScoped`. */
+  readonly leaseScoped: Effect.Effect<Lease, JoinError, Scope.Scope>
   /** See `Blocking.stats`. */
   readonly stats: Effect.Effect<PoolStats>
   /** See `Blocking.prewarm`. */
@@ -75,10 +84,18 @@ export interface Lease {
    * reason `WorkerExited` once the thread is gone: what it held is gone with it. A call
    * made after the lease has ended fails with reason `Cancelled`, and says so.
    */
-  readonly run: <Args extends ReadonlyArray<unknown>, A, E>(
-    task: Task<Args, A, E>,
+  readonly run: <Args extends ReadonlyArray<unknown>, A, E, R>(
+    task: Task<Args, A, E, R>,
     ...args: { [K in keyof Args]: Args[K] }
-  ) => Effect.Effect<A, E | JoinError>
+  ) => Effect.Effect<A, E | JoinError, R>
+  /**
+   * Streams a task on the leased thread: its body goes on between the other calls. What of it
+   * is open when the lease ends is closed.
+   */
+  readonly stream: <Args extends ReadonlyArray<unknown>, A, E>(
+    task: StreamTask<Args, A, E>,
+    ...args: { [K in keyof Args]: Args[K] }
+  ) => Stream.Stream<A, E | JoinError>
 }
 
 /**
@@ -94,6 +111,8 @@ export interface PoolStats {
   readonly idleThreads: number
   /** Threads that could not be terminated; they hold no place in the pool. */
   readonly stuckThreads: number
+  /** Threads whose body waits for an answer of the program; they hold no place in the pool, up to `maxThreads` of them. */
+  readonly waitingThreads: number
   readonly maxThreads: number
   /** Since the pool started. */
   readonly threadsStarted: number
@@ -104,6 +123,8 @@ export interface PoolStats {
   readonly queueCapacity: number
   /** Submitters that wait for room in the queue. */
   readonly suspended: number
+  /** Streams whose body was left at a `yield`, or was and runs again, and has not ended. */
+  readonly openStreams: number
   /** Since the pool started, the refused included. */
   readonly submitted: number
   /**
@@ -154,22 +175,29 @@ export class Blocking extends Context.Service<Blocking, Pool>()("effect-blocking
  */
 export interface PoolClass<in out Self, in out Key extends string> extends Context.ServiceClass<Self, Key, Pool> {
   /** See `Blocking.run`. */
-  readonly run: <Args extends ReadonlyArray<unknown>, A, E>(
-    task: Task<Args, A, E>,
+  readonly run: <Args extends ReadonlyArray<unknown>, A, E, R>(
+    task: Task<Args, A, E, R>,
     ...args: { [K in keyof Args]: Args[K] }
-  ) => Effect.Effect<A, E | JoinError, Self>
+  ) => Effect.Effect<A, E | JoinError, R | Self>
+  /** See `Blocking.stream`. */
+  readonly stream: <Args extends ReadonlyArray<unknown>, A, E>(
+    task: StreamTask<Args, A, E>,
+    ...args: { [K in keyof Args]: Args[K] }
+  ) => Stream.Stream<A, E | JoinError, Self>
   /** See `Blocking.spawn`. */
-  readonly spawn: <Args extends ReadonlyArray<unknown>, A, E>(
-    task: Task<Args, A, E>,
+  readonly spawn: <Args extends ReadonlyArray<unknown>, A, E, R>(
+    task: Task<Args, A, E, R>,
     ...args: { [K in keyof Args]: Args[K] }
-  ) => Effect.Effect<JoinHandle<A, E>, JoinError, Self | Scope.Scope>
+  ) => Effect.Effect<JoinHandle<A, E>, JoinError, R | Self | Scope.Scope>
   /** See `Blocking.spawnDetached`. */
-  readonly spawnDetached: <Args extends ReadonlyArray<unknown>, A, E>(
-    task: Task<Args, A, E>,
+  readonly spawnDetached: <Args extends ReadonlyArray<unknown>, A, E, R>(
+    task: Task<Args, A, E, R>,
     ...args: { [K in keyof Args]: Args[K] }
-  ) => Effect.Effect<JoinHandle<A, E>, JoinError, Self>
+  ) => Effect.Effect<JoinHandle<A, E>, JoinError, R | Self>
   /** See `Blocking.lease`. */
   readonly lease: <A, E, R>(use: (lease: Lease) => Effect.Effect<A, E, R>) => Effect.Effect<A, E | JoinError, R | Self>
+  /** See `Blocking.leaseScoped`. */
+  readonly leaseScoped: Effect.Effect<Lease, JoinError, Self | Scope.Scope>
   /** See `Blocking.stats`. */
   readonly stats: Effect.Effect<PoolStats, never, Self>
   /** See `Blocking.prewarm`. */
@@ -210,9 +238,11 @@ export const Pool = <Self>() => <const Key extends string>(key: Key): PoolClass<
 /** The operations of a pool as functions that take it from the context. */
 const operations = <Self>(pool: Context.Key<Self, Pool>): Omit<PoolClass<Self, string>, keyof typeof Blocking> => ({
   run: (task, ...args) => Effect.flatMap(pool, (pool) => pool.run(task, ...args)),
+  stream: (task, ...args) => Stream.unwrap(Effect.map(pool, (pool) => pool.stream(task, ...args))),
   spawn: (task, ...args) => Effect.flatMap(pool, (pool) => pool.spawn(task, ...args)),
   spawnDetached: (task, ...args) => Effect.flatMap(pool, (pool) => pool.spawnDetached(task, ...args)),
   lease: (use) => Effect.flatMap(pool, (pool) => pool.lease(use)),
+  leaseScoped: Effect.flatMap(pool, (pool) => pool.leaseScoped),
   stats: Effect.flatMap(pool, (pool) => pool.stats),
   prewarm: (count) => Effect.flatMap(pool, (pool) => pool.prewarm(count)),
   awaitIdle: Effect.flatMap(pool, (pool) => pool.awaitIdle)
@@ -250,10 +280,52 @@ const default_ = operations(Blocking)
  * @category combinators
  * @since 0.1.0
  */
-export const run: <Args extends ReadonlyArray<unknown>, A, E>(
-  task: Task<Args, A, E>,
+export const run: <Args extends ReadonlyArray<unknown>, A, E, R>(
+  task: Task<Args, A, E, R>,
   ...args: { [K in keyof Args]: Args[K] }
-) => Effect.Effect<A, E | JoinError, Blocking> = default_.run
+) => Effect.Effect<A, E | JoinError, R | Blocking> = default_.run
+
+/**
+ * Runs a task of `Task.stream` on a thread of the default pool, as a `Stream` of what it yields.
+ *
+ * **Details**
+ *
+ * Nothing runs before the stream is run, and each run of it submits the task anew. The body
+ * runs as far as the stream is pulled, and one chunk ahead: the first element travels alone and
+ * at once, later chunks grow up to about a millisecond of the body's time, 64 kB, or 1024
+ * elements. A consumer that ends early (`Stream.take`, an interruption, a failure downstream)
+ * closes the body, whose `finally` blocks run; a body that does not end then is stopped as a
+ * task is. Fails with the task's own error, or with a `JoinError`, behind what was yielded
+ * before. If its thread dies it fails with reason `WorkerExited`; it is never started again.
+ *
+ * Between two pulls the thread serves other tasks. While a stream is open, its thread neither
+ * retires nor is replaced.
+ *
+ * **Example** (Long lines)
+ *
+ * ```ts
+ * import { Stream } from "effect"
+ * import { Blocking, Task } from "effect-blocking"
+ * import { readFileSync } from "node:fs"
+ *
+ * const lines = Task.stream(import.meta.url, "lines", function*(path: string) {
+ *   yield* readFileSync(path, "utf8").split("\n")
+ * })
+ *
+ * export const long = Blocking.stream(lines, "data.csv").pipe(
+ *   Stream.filter((line) => line.length > 80),
+ *   Stream.take(10),
+ *   Stream.runCollect
+ * )
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const stream: <Args extends ReadonlyArray<unknown>, A, E>(
+  task: StreamTask<Args, A, E>,
+  ...args: { [K in keyof Args]: Args[K] }
+) => Stream.Stream<A, E | JoinError, Blocking> = default_.stream
 
 /**
  * Starts a task on the default pool and returns its handle at once.
@@ -270,10 +342,10 @@ export const run: <Args extends ReadonlyArray<unknown>, A, E>(
  * @category combinators
  * @since 0.1.0
  */
-export const spawn: <Args extends ReadonlyArray<unknown>, A, E>(
-  task: Task<Args, A, E>,
+export const spawn: <Args extends ReadonlyArray<unknown>, A, E, R>(
+  task: Task<Args, A, E, R>,
   ...args: { [K in keyof Args]: Args[K] }
-) => Effect.Effect<JoinHandle<A, E>, JoinError, Blocking | Scope.Scope> = default_.spawn
+) => Effect.Effect<JoinHandle<A, E>, JoinError, R | Blocking | Scope.Scope> = default_.spawn
 
 /**
  * Starts a task that lives as long as the default pool, and returns its handle at
@@ -282,10 +354,10 @@ export const spawn: <Args extends ReadonlyArray<unknown>, A, E>(
  * @category combinators
  * @since 0.1.0
  */
-export const spawnDetached: <Args extends ReadonlyArray<unknown>, A, E>(
-  task: Task<Args, A, E>,
+export const spawnDetached: <Args extends ReadonlyArray<unknown>, A, E, R>(
+  task: Task<Args, A, E, R>,
   ...args: { [K in keyof Args]: Args[K] }
-) => Effect.Effect<JoinHandle<A, E>, JoinError, Blocking> = default_.spawnDetached
+) => Effect.Effect<JoinHandle<A, E>, JoinError, R | Blocking> = default_.spawnDetached
 
 /**
  * Holds one thread of the default pool for several calls: a transaction, an open
@@ -329,6 +401,36 @@ export const spawnDetached: <Args extends ReadonlyArray<unknown>, A, E>(
 export const lease: <A, E, R>(
   use: (lease: Lease) => Effect.Effect<A, E, R>
 ) => Effect.Effect<A, E | JoinError, R | Blocking> = default_.lease
+
+/**
+ * Holds one thread of the default pool until the scope closes: for what lives longer than one
+ * expression, such as an open cursor under a `Stream`.
+ *
+ * **Details**
+ *
+ * As `lease`, which is to be preferred where one expression is enough.
+ *
+ * **Example** (A session that lives as long as its layer)
+ *
+ * ```ts
+ * import { Context, Effect, Layer } from "effect"
+ * import { Blocking, Task } from "effect-blocking"
+ * import { DatabaseSync } from "node:sqlite"
+ *
+ * const database = Task.threadLocal(() => new DatabaseSync(":memory:"))
+ * const exec = Task.make(import.meta.url, "exec", (sql: string) => database().exec(sql))
+ *
+ * class Session extends Context.Service<Session, Blocking.Lease>()("app/Session") {}
+ *
+ * export const SessionLive = Layer.effect(Session, Blocking.leaseScoped.pipe(
+ *   Effect.tap((lease) => lease.run(exec, "CREATE TABLE notes (text TEXT)"))
+ * ))
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const leaseScoped: Effect.Effect<Lease, JoinError, Blocking | Scope.Scope> = default_.leaseScoped
 
 /**
  * Returns what the default pool is doing now, and its counters.

@@ -90,16 +90,18 @@ export class Panicked extends Schema.TaggedError<Panicked>("effect-blocking/Join
 }
 
 /**
- * The body ran past its `timeLimit`.
+ * The body ran past its `timeLimit`; or, if `idle`, nobody pulled the stream for its `idleTimeLimit`.
  *
  * @category errors
  * @since 0.1.0
  */
 export class TimedOut extends Schema.TaggedError<TimedOut>("effect-blocking/JoinError/TimedOut")("TimedOut", {
   limitMillis: Schema.Finite,
-  stopped: Stopped
+  stopped: Stopped,
+  idle: Schema.optional(Schema.Literal(true))
 }) {
   override get message(): string {
+    if (this.idle) return `was not pulled within its idle time limit of ${this.limitMillis} ms, and was closed`
     return `ran past its time limit of ${this.limitMillis} ms${howStopped(this.stopped)}`
   }
 }
@@ -284,6 +286,32 @@ export class SpawnFailed
 }
 
 /**
+ * The task was submitted from inside of a callback, to a pool all of whose threads wait for
+ * callbacks: it could only begin when one of them has its answer, and that may be this one.
+ *
+ * **Details**
+ *
+ * Threads that wait hold no place, so that others can be started, up to twice `maxThreads` in
+ * all: `threads` says how many wait. A call on a lease whose own thread waits for the caller
+ * fails with it as well.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class WouldDeadlock
+  extends Schema.TaggedError<WouldDeadlock>("effect-blocking/JoinError/WouldDeadlock")("WouldDeadlock", {
+    threads: Schema.Int,
+    maxThreads: Schema.Int
+  })
+{
+  override get message(): string {
+    return `would never begin: it was submitted from inside of a callback, and ${
+      this.threads === 1 ? "the thread that could run it waits" : `all ${this.threads} threads that could run it wait`
+    } for callbacks: raise maxThreads (${this.maxThreads}), or run it on another pool`
+  }
+}
+
+/**
  * Why a task could not be run to its end.
  *
  * @category errors
@@ -301,6 +329,7 @@ export type JoinErrorReason =
   | NotCloneable
   | LoadFailed
   | SpawnFailed
+  | WouldDeadlock
 
 /**
  * Schema of every `JoinErrorReason`.
@@ -319,7 +348,8 @@ export const JoinErrorReason: Schema.Union<[
   typeof ShutDown,
   typeof NotCloneable,
   typeof LoadFailed,
-  typeof SpawnFailed
+  typeof SpawnFailed,
+  typeof WouldDeadlock
 ]> = Schema.Union([
   Cancelled,
   Panicked,
@@ -331,7 +361,8 @@ export const JoinErrorReason: Schema.Union<[
   ShutDown,
   NotCloneable,
   LoadFailed,
-  SpawnFailed
+  SpawnFailed,
+  WouldDeadlock
 ])
 
 /**

@@ -105,11 +105,11 @@ export const makeIn =
  * @category combinators
  * @since 0.1.0
  */
-export const spawn = <A, E, Args extends ReadonlyArray<unknown>, A2 extends A, E2 extends E>(
+export const spawn = <A, E, Args extends ReadonlyArray<unknown>, A2 extends A, E2 extends E, R>(
   self: JoinSet<A, E>,
-  task: Task<Args, A2, E2>,
+  task: Task<Args, A2, E2, R>,
   ...args: { [K in keyof Args]: Args[K] }
-): Effect.Effect<JoinHandle<A2, E2>, JoinError> =>
+): Effect.Effect<JoinHandle<A2, E2>, JoinError, R> =>
   Effect.uninterruptibleMask((restore) => {
     const state = self[TypeId]
     return Effect.flatMap(

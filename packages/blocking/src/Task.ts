@@ -20,8 +20,19 @@ import type * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import type * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
-import type { CheckBody, FailureOf, Invalid, ParametersOf, ReturnOf, SuccessOf } from "./internal/task/types.ts"
-import { conflict, register, threadContext, withoutRetry } from "./internal/thread/context.ts"
+import type { AnyCallback } from "./Callback.ts"
+import type {
+  CheckBody,
+  CheckStreamBody,
+  ElementOf,
+  EndOf,
+  FailureOf,
+  Invalid,
+  ParametersOf,
+  ReturnOf,
+  SuccessOf
+} from "./internal/task/types.ts"
+import { conflict, register, type TaskKind, threadContext, withoutRetry } from "./internal/thread/context.ts"
 import { compact, describe, isPlain } from "./internal/wire/cloneable.ts"
 import type { TaskSchemas } from "./internal/wire/codec.ts"
 import { isStopRequested } from "./internal/wire/controlBlock.ts"
@@ -29,6 +40,7 @@ import type { ErrorClass } from "./internal/wire/errorClasses.ts"
 import { standIn } from "./internal/wire/moved.ts"
 
 const TypeId = "~effect-blocking/Task"
+const StreamTypeId = "~effect-blocking/StreamTask"
 
 // -----------------------------------------------------------------------------
 // Models
@@ -41,16 +53,18 @@ const TypeId = "~effect-blocking/Task"
  * **Details**
  *
  * `Args` is the tuple of the body's parameters, `A` what it returns and `E` the
- * domain error of a body that returns a `Result<A, E>`.
+ * domain error of a body that returns a `Result<A, E>`. `R` are the callbacks that the body may
+ * call, which the program provides where it runs the task.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Task<in Args extends ReadonlyArray<unknown>, out A, out E = never> {
+export interface Task<in Args extends ReadonlyArray<unknown>, out A, out E = never, out R = never> {
   readonly [TypeId]: {
     readonly _Args: (_: Args) => void
     readonly _A: () => A
     readonly _E: () => E
+    readonly _R: () => R
   }
   /** The url of the module that defines it. */
   readonly module: string
@@ -64,7 +78,35 @@ export interface Task<in Args extends ReadonlyArray<unknown>, out A, out E = nev
 }
 
 /**
- * How a task is stopped, limited and described. Every option but `errors` can be given
+ * A generator function that pool threads can find, of which each element goes to the
+ * program as it is asked for. Made by `Task.stream`, and run by `Blocking.stream`.
+ *
+ * **Details**
+ *
+ * `Args` is the tuple of the body's parameters, `A` what it yields and `E` the domain
+ * error of a body that returns `Result.fail(error)`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface StreamTask<in Args extends ReadonlyArray<unknown>, out A, out E = never> {
+  readonly [StreamTypeId]: {
+    readonly _Args: (_: Args) => void
+    readonly _A: () => A
+    readonly _E: () => E
+  }
+  /** The url of the module that defines it. */
+  readonly module: string
+  /** Its name in that module. */
+  readonly name: string
+  /** The function, to be called without a thread: in place, or in a test. */
+  readonly body: (...args: Args) => Generator<A, void | Result.Result<void, E>, undefined>
+  readonly options: StreamOptions
+  readonly schemas: undefined
+}
+
+/**
+ * How a task is stopped, limited and described. Every option but `errors` and `callbacks` can be given
  * where the task is defined and changed where it is used, by `Task.with`.
  *
  * @category models
@@ -103,19 +145,48 @@ export interface TaskOptions {
    * stack and cause, but not their class. Only where the task is defined.
    */
   readonly errors?: ReadonlyArray<ErrorClass> | undefined
+  /**
+   * The callbacks that the body may call. They are requirements of the effect that runs the
+   * task. Only where the task is defined.
+   */
+  readonly callbacks?: ReadonlyArray<AnyCallback> | undefined
   /** Put on the span of the task. */
   readonly attributes?: Readonly<Record<string, string | number | boolean>> | undefined
 }
 
 /**
- * The options of `Task.with`: those of a task without `errors`, which decides the type
- * of its domain error.
+ * The options of a task that the program pulls from. `timeLimit` counts the time in the body,
+ * and not what passes between two pulls.
  *
  * @category models
  * @since 0.1.0
  */
-export interface DerivedOptions extends Omit<TaskOptions, "errors"> {
+export interface StreamOptions extends Omit<TaskOptions, "callbacks"> {
+  /**
+   * How long the stream may be open without a pull. Past it, the body is closed, and the
+   * next pull fails with `JoinError` and reason `TimedOut`. No limit by default.
+   */
+  readonly idleTimeLimit?: Duration.Input | undefined
+}
+
+/**
+ * The options of `Task.with` for a stream.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DerivedStreamOptions extends DerivedOptions, Pick<StreamOptions, "idleTimeLimit"> {}
+
+/**
+ * The options of `Task.with`: those of a task without `errors` and `callbacks`, which decide
+ * the types of its domain error and of what it requires.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DerivedOptions extends Omit<TaskOptions, "callbacks" | "errors"> {
   readonly errors?: Invalid<"`errors` belongs to the definition of a task: give it to Task.make"> | undefined
+  readonly callbacks?: Invalid<"`callbacks` belongs to the definition of a task: give it to Task.make"> | undefined
 }
 
 /**
@@ -192,6 +263,15 @@ export class TaskDefinitionError extends Error {
 export const isTask = (u: unknown): u is Task<never, unknown, unknown> =>
   typeof u === "object" && u !== null && TypeId in u
 
+/**
+ * Returns whether a value is a `StreamTask`.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isStreamTask = (u: unknown): u is StreamTask<never, unknown, unknown> =>
+  typeof u === "object" && u !== null && StreamTypeId in u
+
 // -----------------------------------------------------------------------------
 // Constructors
 // -----------------------------------------------------------------------------
@@ -199,16 +279,44 @@ export const isTask = (u: unknown): u is Task<never, unknown, unknown> =>
 const variance = {
   _Args: () => {},
   _A: () => undefined as never,
-  _E: () => undefined as never
+  _E: () => undefined as never,
+  _R: () => undefined as never
 }
 
-const define = <Args extends ReadonlyArray<unknown>, A, E>(
+const define = <Args extends ReadonlyArray<unknown>, A, E, R>(
   url: string,
   name: string,
   body: (...args: ReadonlyArray<never>) => unknown,
   options: TaskOptions | undefined,
   schemas: TaskSchemas | undefined
-): Task<Args, A, E> => {
+): Task<Args, A, E, R> => {
+  const { module, called } = registered("call", url, name, body, schemas)
+  // What the body returns is what `A` and `E` were inferred from.
+  return {
+    [TypeId]: variance,
+    module,
+    name,
+    body: called as Task<Args, A, E, R>["body"],
+    options: options ?? {},
+    schemas
+  }
+}
+
+/** Which kinds of functions the body can be. A function that returns a generator is as good as one that is one. */
+const functions: Record<TaskKind, ReadonlyArray<string>> = {
+  call: ["[object Function]"],
+  stream: ["[object GeneratorFunction]", "[object Function]"],
+  sink: ["[object Function]"],
+  pipe: ["[object GeneratorFunction]", "[object Function]"]
+}
+
+const registered = (
+  kind: TaskKind,
+  url: string,
+  name: string,
+  body: (...args: ReadonlyArray<never>) => unknown,
+  schemas: TaskSchemas | undefined
+): { readonly module: string; readonly called: typeof body } => {
   if (conflict !== undefined) throw new TaskDefinitionError(`Task "${name}" cannot be defined: ${conflict}`)
   if (typeof url !== "string" || !URL.canParse(url)) {
     throw new TaskDefinitionError(
@@ -225,22 +333,22 @@ const define = <Args extends ReadonlyArray<unknown>, A, E>(
   if (typeof body !== "function") {
     throw new TaskDefinitionError(`The body of task "${name}" must be a function, not ${describe(body)} (${module})`)
   }
-  const kind = Object.prototype.toString.call(body)
-  if (kind !== "[object Function]") {
+  const found = Object.prototype.toString.call(body)
+  if (!functions[kind].includes(found)) {
+    const isGenerator = found === "[object GeneratorFunction]"
     throw new TaskDefinitionError(
-      `The body of task "${name}" must be a synchronous function, not ${kind.slice(8, -1)} (${module})`
+      `The body of task "${name}" must be a synchronous function, not ${found.slice(8, -1)}` +
+        `${isGenerator ? ": for one that yields, use Task.stream or Task.pipe" : ""} (${module})`
     )
   }
-  if (!register(url, name, { body, schemas })) {
+  if (!register(url, name, { body, schemas, kind })) {
     throw new TaskDefinitionError(
       `Task "${name}" is defined twice in ${module}: give each task its own name. ` +
         "A Task.make inside of a function may run twice: call it at the top level of the module. " +
         "And a bundle is one module, in which names must be unique"
     )
   }
-  // What the body returns is what `A` and `E` were inferred from.
-  const called = calledInPlace(body) as Task<Args, A, E>["body"]
-  return { [TypeId]: variance, module, name, body: called, options: options ?? {}, schemas }
+  return { module, called: calledInPlace(body) }
 }
 
 /** The body for whoever calls it without a thread: what it marks to be moved is used where it is. */
@@ -289,14 +397,19 @@ declare const URL: { readonly canParse: (url: string) => boolean }
  */
 export const make = <
   F extends Function,
-  const Errors extends ReadonlyArray<ErrorClass> = readonly []
+  const Errors extends ReadonlyArray<ErrorClass> = readonly [],
+  const Callbacks extends ReadonlyArray<AnyCallback> = readonly []
 >(
   moduleUrl: string,
   name: string,
   body: F & CheckBody<F>,
-  options?: TaskOptions & { readonly errors?: Errors | undefined }
-): Task<ParametersOf<F>, SuccessOf<ReturnOf<F>>, FailureOf<ReturnOf<F>, Errors[number]["prototype"]>> =>
-  define(moduleUrl, name, body as Function as (...args: ReadonlyArray<never>) => unknown, options, undefined)
+  options?: TaskOptions & { readonly errors?: Errors | undefined; readonly callbacks?: Callbacks | undefined }
+): Task<
+  ParametersOf<F>,
+  SuccessOf<ReturnOf<F>>,
+  FailureOf<ReturnOf<F>, Errors[number]["prototype"]>,
+  Callbacks[number]["Identifier"]
+> => define(moduleUrl, name, body as Function as (...args: ReadonlyArray<never>) => unknown, options, undefined)
 
 /**
  * Defines a task whose values cross threads through their schemas: classes with
@@ -330,7 +443,8 @@ export const make = <
 export const schema = <
   Payload extends Schema.ConstraintCodec<unknown, unknown> = typeof Schema.Void,
   Success extends Schema.ConstraintCodec<unknown, unknown> = typeof Schema.Void,
-  Failure extends Schema.ConstraintCodec<unknown, unknown> = typeof Schema.Never
+  Failure extends Schema.ConstraintCodec<unknown, unknown> = typeof Schema.Never,
+  const Callbacks extends ReadonlyArray<AnyCallback> = readonly []
 >(
   moduleUrl: string,
   name: string,
@@ -342,8 +456,87 @@ export const schema = <
   body: (
     ...args: PayloadArguments<Payload>
   ) => Success["Type"] | Result.Result<Success["Type"], Failure["Type"]>,
-  options?: TaskOptions
-): Task<PayloadArguments<Payload>, Success["Type"], Failure["Type"]> => define(moduleUrl, name, body, options, schemas)
+  options?: TaskOptions & { readonly callbacks?: Callbacks | undefined }
+): Task<PayloadArguments<Payload>, Success["Type"], Failure["Type"], Callbacks[number]["Identifier"]> =>
+  define(moduleUrl, name, body, options, schemas)
+
+/**
+ * Defines a stream: a generator function whose elements the program gets as it asks for
+ * them, while the body runs on a pool thread.
+ *
+ * **Details**
+ *
+ * The body runs as far as it is pulled, and one chunk ahead; at a `yield` it can be left,
+ * and its thread serves other tasks meanwhile. It always goes on in the same thread. Elements
+ * arrive in order, before the end or the failure that follows them. `return Result.fail(error)`
+ * ends the stream with a domain error, a throw with a `JoinError`. A consumer that ends early
+ * runs the `finally` blocks of the body. Elements marked by `Task.move` are moved.
+ *
+ * Throws a `TaskDefinitionError` as `Task.make` does.
+ *
+ * **Gotchas**
+ *
+ * Other tasks of the thread run between two elements: what `Task.threadLocal` gives can have been
+ * used by them.
+ *
+ * **Example** (The lines of a file)
+ *
+ * ```ts
+ * import { Task } from "effect-blocking"
+ * import { closeSync, openSync, readSync } from "node:fs"
+ *
+ * export const lines = Task.stream(import.meta.url, "lines", function*(path: string) {
+ *   const file = openSync(path, "r")
+ *   try {
+ *     const bytes = new Uint8Array(65_536)
+ *     const decoder = new TextDecoder()
+ *     let rest = ""
+ *     while (true) {
+ *       const count = readSync(file, bytes)
+ *       if (count === 0) break
+ *       const parts = (rest + decoder.decode(bytes.subarray(0, count), { stream: true })).split("\n")
+ *       rest = parts.pop()!
+ *       yield* parts
+ *     }
+ *     if (rest !== "") yield rest
+ *   } finally {
+ *     closeSync(file)
+ *   }
+ * })
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const stream = <
+  F extends Function,
+  const Errors extends ReadonlyArray<ErrorClass> = readonly []
+>(
+  moduleUrl: string,
+  name: string,
+  body: F & CheckStreamBody<F>,
+  options?: StreamOptions & { readonly errors?: Errors | undefined }
+): StreamTask<
+  ParametersOf<F>,
+  ElementOf<ReturnOf<F>>,
+  FailureOf<EndOf<ReturnOf<F>>, Errors[number]["prototype"]>
+> => {
+  const { called, module } = registered(
+    "stream",
+    moduleUrl,
+    name,
+    body as Function as (...args: ReadonlyArray<never>) => unknown,
+    undefined
+  )
+  return {
+    [StreamTypeId]: variance,
+    module,
+    name,
+    body: called as (...args: ReadonlyArray<unknown>) => Generator<never, void, undefined>,
+    options: options ?? {},
+    schemas: undefined
+  }
+}
 
 /**
  * The parameters of a `Task.schema` body: the payload, or none.
@@ -361,21 +554,28 @@ export type PayloadArguments<Payload extends Schema.ConstraintCodec<unknown, unk
 // Combinators
 // -----------------------------------------------------------------------------
 
-const with_ = <Args extends ReadonlyArray<unknown>, A, E>(
-  self: Task<Args, A, E>,
-  options: DerivedOptions
-): Task<Args, A, E> => ({
+const with_: {
+  <Args extends ReadonlyArray<unknown>, A, E, R>(
+    self: Task<Args, A, E, R>,
+    options: DerivedOptions
+  ): Task<Args, A, E, R>
+  <Args extends ReadonlyArray<unknown>, A, E>(
+    self: StreamTask<Args, A, E>,
+    options: DerivedStreamOptions
+  ): StreamTask<Args, A, E>
+} = <Self extends { readonly options: TaskOptions }>(self: Self, options: DerivedStreamOptions): Self => ({
   ...self,
   // What is no object is refused with the other options, when the task is run. The type of
   // the domain error follows from the `errors` of the definition.
   options: typeof (options ?? {}) === "object"
-    ? { ...self.options, ...options, errors: self.options.errors }
+    ? { ...self.options, ...options, errors: self.options.errors, callbacks: self.options.callbacks }
     : options as TaskOptions
 })
 
 export {
   /**
-   * Derives a task with other options; its body, its name and its `errors` stay the same.
+   * Derives a task with other options; its body, its name, its `errors` and its
+   * `callbacks` stay the same.
    *
    * **Example** (The same task under a deadline)
    *
@@ -445,7 +645,7 @@ export const move = <A extends object>(value: A): A => {
   if ((ArrayBuffer.isView(value) ? value.buffer : value) instanceof SharedArrayBuffer) return value
   const own = compact(value) as A
   if (threadContext.current === 0) return threadContext.inPlace > 0 ? own : standIn(own) // In a body the mark lives as long as the body: it needs no carrier.
-  ;(threadContext.moved ??= new Set()).add(own)
+  ;(threadContext.moved ??= new WeakSet()).add(own)
   return own
 }
 

@@ -13,6 +13,7 @@
  * @stability unstable
  * @since 0.1.0
  */
+import type { Caller } from "./internal/thread/calls.ts"
 import * as context from "./internal/thread/context.ts"
 import * as loop from "./internal/thread/loop.ts"
 import type { PayloadPlatform } from "./internal/wire/payload.ts"
@@ -42,6 +43,15 @@ export interface ThreadPlatform {
   readonly onEnter?: ((sequence: number, startedAt: number) => void) | undefined
   /** For values in shared memory, as `ThreadHost.payloads`; without it results are posted. */
   readonly payloads?: PayloadPlatform | undefined
+  /**
+   * Takes the next message from the scheduler while a body waits for one, in the middle of what
+   * the event loop is in. `undefined`: there is none yet, and the runner waits in the control
+   * block; a platform that does not share its memory waits here. Without it bodies cannot wait
+   * for the program.
+   */
+  readonly receive?: (() => unknown) | undefined
+  /** How many notifications of a body may be on their way, before it waits. 64 if it is not given. */
+  readonly notificationCapacity?: number | undefined
   /** How bodies are found and called. By default as they are registered, at once, with the JavaScript thread for themselves. */
   readonly bodies?: BodyStrategy | undefined
 }
@@ -60,12 +70,22 @@ export interface BodyContext {
    * its memory is not shared. The body throws what it throws.
    */
   refresh: (() => void) | undefined
+  /** By which bodies call the program: set by the runner. */
+  caller?: BodyCaller | undefined
   threadData: unknown
   /** Values of `Task.threadLocal`, by what gives them. */
   locals: Map<unknown, { readonly value: unknown }>
   /** Releases of `Task.threadLocal` values, oldest first. */
   releases: Array<() => void>
 }
+
+/**
+ * By which bodies call the program, for this package only.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface BodyCaller extends Pick<Caller, "call" | "notify"> {}
 
 /**
  * How a thread finds the bodies of its tasks, admits them and calls them. For platforms

@@ -6,6 +6,11 @@ export * as Blocking from "./Blocking.ts"
 /**
  * @since 0.1.0
  */
+export * as Callback from "./Callback.ts"
+
+/**
+ * @since 0.1.0
+ */
 export * as JoinError from "./JoinError.ts"
 
 /**

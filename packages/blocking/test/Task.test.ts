@@ -1,15 +1,22 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Task } from "effect-blocking"
+import { Callback, Task } from "effect-blocking"
 
 class Missing extends Error {}
 
-const find = Task.make(import.meta.url, "find", () => 1, { errors: [Missing], mandatory: true })
+class Lookup extends Callback.Service<Lookup>()("test/Lookup", Callback.fn<[id: string], string>()) {}
+
+const find = Task.make(import.meta.url, "find", () => 1, {
+  errors: [Missing],
+  callbacks: [Lookup],
+  mandatory: true
+})
 
 describe("Task.with", () => {
-  it("E1: keeps the errors of the definition, whatever it is given", () => {
-    for (const options of [{}, { errors: [] }, { errors: undefined }]) {
+  it("E1, H1: keeps the errors and callbacks of the definition, whatever it is given", () => {
+    for (const options of [{}, { errors: [], callbacks: [] }, { errors: undefined, callbacks: undefined }]) {
       assert.deepStrictEqual(Task.with(find, options as Task.DerivedOptions).options, {
         errors: [Missing],
+        callbacks: [Lookup],
         mandatory: true
       })
     }

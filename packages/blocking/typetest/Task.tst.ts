@@ -13,7 +13,7 @@ import {
   Schema,
   Stream
 } from "effect"
-import { Blocking, type JoinError, JoinSet, Task } from "effect-blocking"
+import { Blocking, Callback, type JoinError, JoinSet, Task } from "effect-blocking"
 import type { BinaryLike } from "node:crypto"
 import type { MessagePort } from "node:worker_threads"
 import { gzipSync, type InputType } from "node:zlib"
@@ -387,5 +387,86 @@ describe("running", () => {
 
   it("inPlace needs nothing and cannot fail", () => {
     expect(Blocking.inPlace(() => 1)).type.toBe<Effect.Effect<number>>()
+  })
+})
+
+describe("Task.stream", () => {
+  it("G3: infers elements and domain error from the generator", () => {
+    const lines = Task.stream(url, "lines", function*(path: string) {
+      yield path
+      if (path === "") return Result.fail(new Missing({ id: 1 }))
+    })
+    expect(Blocking.stream(lines, "a.csv")).type.toBe<
+      Stream.Stream<string, Missing | JoinError.JoinError, Blocking.Blocking>
+    >()
+    const bytes = Task.stream(url, "bytes", function*() {
+      yield Buffer.from("text")
+    })
+    expect(bytes).type.toBe<Task.StreamTask<[], Uint8Array<ArrayBuffer>>>()
+    class Cpu extends Blocking.Pool<Cpu>()("app/Cpu") {}
+    expect(Cpu.stream(bytes)).type.toBe<Stream.Stream<Uint8Array<ArrayBuffer>, JoinError.JoinError, Cpu>>()
+  })
+
+  it("rejects what is no generator, and what cannot cross", () => {
+    // @ts-expect-error The body of a stream is a generator function: write function*
+    Task.stream(url, "list", () => [1])
+    // @ts-expect-error The body of a stream is synchronous, but this one is async
+    Task.stream(url, "async", async function*() {
+      yield 1
+    })
+    // @ts-expect-error elements[number].done is a function, which cannot be sent to another thread
+    Task.stream(url, "functions", function*() {
+      yield { done: () => {} }
+    })
+    // @ts-expect-error The body of a stream returns nothing, or Result.fail(error)
+    Task.stream(url, "returns", function*() {
+      yield 1
+      return 2
+    })
+  })
+
+  it("is streamed, and not run", () => {
+    const add = Task.make(url, "add", (a: number, b: number) => a + b)
+    const numbers = Task.stream(url, "numbers", function*(from: number) {
+      yield from
+    })
+    expect(Task.with(numbers, { idleTimeLimit: "1 second" })).type.toBe<Task.StreamTask<[from: number], number>>()
+    // @ts-expect-error is not assignable to parameter of type
+    Blocking.run(numbers, 1)
+    // @ts-expect-error is not assignable to parameter of type
+    Blocking.stream(add, 1, 2)
+    // @ts-expect-error is not assignable to parameter of type
+    Blocking.stream(numbers, "1")
+  })
+})
+
+describe("Callback", () => {
+  class Lookup extends Callback.Service<Lookup>()("app/Lookup", Callback.fn<[id: string], number, "NotFound">()) {}
+  class Progress extends Callback.Service<Progress>()("app/Progress", Callback.notify<[done: number]>()) {}
+
+  const total = Task.make(url, "total", (id: string) => Lookup.call(id), { callbacks: [Lookup, Progress] })
+
+  it("H1: what a task names is required where it is run, and nowhere else", () => {
+    const run = Blocking.run(total, "a")
+    expect(run).type.toBe<
+      Effect.Effect<number, "NotFound" | JoinError.JoinError, Blocking.Blocking | Lookup | Progress>
+    >()
+    expect(run.pipe(
+      Effect.provideService(Lookup, (id) => Effect.succeed(id.length)),
+      Effect.provideService(Progress, () => Effect.void)
+    )).type.toBe<Effect.Effect<number, "NotFound" | JoinError.JoinError, Blocking.Blocking>>()
+    // @ts-expect-error `callbacks` belongs to the definition of a task: give it to Task.make
+    Task.with(total, { callbacks: [] })
+  })
+
+  it("H2: what it takes, gives and fails with is checked on both sides", () => {
+    expect(Lookup.call("a")).type.toBe<Result.Result<number, "NotFound">>()
+    expect(Lookup.callOrThrow("a")).type.toBe<number>()
+    // @ts-expect-error is not assignable to parameter of type 'string'
+    Lookup.call(1)
+    // @ts-expect-error is not assignable to
+    Effect.provideService(Effect.void, Lookup, (id) => Effect.succeed(id))
+    // @ts-expect-error is a function, which cannot be sent to another thread
+    Callback.Service<never>()("app/Sort", Callback.fn<[compare: () => number]>())
   })
 })

@@ -354,57 +354,62 @@ describe("definitions", () => {
   const typo = Task.make(import.meta.url, "typo", () => 1, { timelimit: 5 } as Task.TaskOptions)
   const text = Task.make(import.meta.url, "text", () => 1, "1 second" as Task.TaskOptions)
   const unlisted = Task.make(import.meta.url, "unlisted", () => 1, { errors: Error as never })
-  const mistaken: ReadonlyArray<readonly [what: string, task: Task.Task<[], number>, message: string]> = [
-    ["a misspelt option", typo, "Task \"typo\" has no option \"timelimit\"; did you mean \"timeLimit\"? (file:"],
+  const mistaken: ReadonlyArray<readonly [what: string, task: Task.Task<[], number, never, unknown>, message: string]> =
     [
-      "an option that no task has",
-      Task.with(tasks.promised as never, { timeout: 3 } as Task.DerivedOptions),
-      "has no option \"timeout\". It has: timeLimit, queueTimeLimit, onInterrupt, gracePeriod, mandatory, errors, "
-    ],
-    ["options that are text", text, "Task \"text\" takes its options as an object, { timeLimit: … }, not \"1 second\""],
-    ["options that are a number", Task.with(typo, 5 as Task.DerivedOptions), "takes its options as an object"],
-    [
-      "a word for mandatory",
-      Task.with(tasks.promised as never, { mandatory: "yes" as unknown as boolean }),
-      "has mandatory yes: it must be true or false"
-    ],
-    [
-      "a mode that there is not",
-      Task.with(tasks.promised as never, { onInterrupt: "kill" as "stop" }),
-      "has onInterrupt kill: it must be \"stop\", \"wait\" or \"abandon\""
-    ],
-    [
-      "a class outside of a list",
-      unlisted,
-      "has errors function \"Error\": it must be an array of classes"
-    ],
-    [
-      "a limit that is no number",
-      Task.with(tasks.promised as never, { timeLimit: Number.NaN }),
-      "has timeLimit NaN: it must be a duration, such as \"2 seconds\""
-    ],
-    [
-      "a negative limit",
-      Task.with(tasks.promised as never, { queueTimeLimit: "-1 seconds" }),
-      "has queueTimeLimit -1 seconds: it must be a duration"
-    ],
-    [
-      "a period with a part that is no number",
-      Task.with(tasks.promised as never, { gracePeriod: { seconds: Number.NaN } }),
-      "has gracePeriod Object object: it must be a duration"
-    ],
-    [
-      "an attribute that no span can have",
-      Task.with(tasks.promised as never, { attributes: { user: {} as string } }),
-      "has attributes Object object: it must be an object of strings, numbers and booleans"
+      ["a misspelt option", typo, "Task \"typo\" has no option \"timelimit\"; did you mean \"timeLimit\"? (file:"],
+      [
+        "an option that no task has",
+        Task.with(tasks.promised as never, { timeout: 3 } as Task.DerivedOptions),
+        "has no option \"timeout\". It has: timeLimit, queueTimeLimit, onInterrupt, gracePeriod, mandatory, errors, "
+      ],
+      [
+        "options that are text",
+        text,
+        "Task \"text\" takes its options as an object, { timeLimit: … }, not \"1 second\""
+      ],
+      ["options that are a number", Task.with(typo, 5 as Task.DerivedOptions), "takes its options as an object"],
+      [
+        "a word for mandatory",
+        Task.with(tasks.promised as never, { mandatory: "yes" as unknown as boolean }),
+        "has mandatory yes: it must be true or false"
+      ],
+      [
+        "a mode that there is not",
+        Task.with(tasks.promised as never, { onInterrupt: "kill" as "stop" }),
+        "has onInterrupt kill: it must be \"stop\", \"wait\" or \"abandon\""
+      ],
+      [
+        "a class outside of a list",
+        unlisted,
+        "has errors function \"Error\": it must be an array of classes"
+      ],
+      [
+        "a limit that is no number",
+        Task.with(tasks.promised as never, { timeLimit: Number.NaN }),
+        "has timeLimit NaN: it must be a duration, such as \"2 seconds\""
+      ],
+      [
+        "a negative limit",
+        Task.with(tasks.promised as never, { queueTimeLimit: "-1 seconds" }),
+        "has queueTimeLimit -1 seconds: it must be a duration"
+      ],
+      [
+        "a period with a part that is no number",
+        Task.with(tasks.promised as never, { gracePeriod: { seconds: Number.NaN } }),
+        "has gracePeriod Object object: it must be a duration"
+      ],
+      [
+        "an attribute that no span can have",
+        Task.with(tasks.promised as never, { attributes: { user: {} as string } }),
+        "has attributes Object object: it must be an object of strings, numbers and booleans"
+      ]
     ]
-  ]
   it.live.each(mistaken)(
     "a task with %s is a defect that says so",
     ([, task, message]) =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
-          const exit = yield* Effect.exit(pool.run(task))
+          const exit = yield* Effect.exit(pool.run(task as Task.Task<[], number>))
           assert.include(Cause.pretty(Option.getOrThrow(Exit.getCause(exit))), message)
           assert.strictEqual((yield* pool.stats).threadsStarted, 0)
         }))

@@ -298,13 +298,13 @@ export const layerPool = <Self>(
  * @since 0.1.0
  */
 export const hold: <Args extends ReadonlyArray<unknown>, A, E>(
-  task: Task<Args, A, E>,
+  task: Task<Args, A, E, unknown>,
   options?: { readonly native?: boolean | undefined }
 ) => Effect.Effect<Held, never, BlockingTest> = Effect.fnUntraced(function*<
   Args extends ReadonlyArray<unknown>,
   A,
   E
->(task: Task<Args, A, E>, options?: { readonly native?: boolean | undefined }) {
+>(task: Task<Args, A, E, unknown>, options?: { readonly native?: boolean | undefined }) {
   const { plans } = yield* shared
   const scope = yield* Effect.serviceOption(Scope.Scope)
   const hold = plans.hold(task, { native: options?.native ?? false })
@@ -352,7 +352,7 @@ export const hold: <Args extends ReadonlyArray<unknown>, A, E>(
  * @since 0.1.0
  */
 export const failNext = <Args extends ReadonlyArray<unknown>, A, E>(
-  task: Task<Args, A, E>,
+  task: Task<Args, A, E, unknown>,
   reason: JoinErrorReason
 ): Effect.Effect<void, never, BlockingTest> =>
   Effect.gen(function*() {
@@ -394,7 +394,7 @@ export const failNext = <Args extends ReadonlyArray<unknown>, A, E>(
  * @since 0.1.0
  */
 export const stub = <Args extends ReadonlyArray<unknown>, A, E>(
-  task: Task<Args, A, E>,
+  task: Task<Args, A, E, unknown>,
   body: (...args: Args) => NoInfer<A> | Result.Result<NoInfer<A>, NoInfer<E>>
 ): Effect.Effect<void, never, BlockingTest> =>
   Effect.map(shared, ({ plans }) => plans.stub(task, body as unknown as Body))
@@ -436,7 +436,7 @@ export const calls: Effect.Effect<ReadonlyArray<Call>, never, BlockingTest> = Ef
  * @since 0.1.0
  */
 export const callsOf = <Args extends ReadonlyArray<unknown>, A, E>(
-  { module, name }: Task<Args, A, E>
+  { module, name }: Task<Args, A, E, unknown>
 ): Effect.Effect<ReadonlyArray<Call<Args, A, E>>, never, BlockingTest> =>
   Effect.map(
     calls,
@@ -483,7 +483,7 @@ export const drainQueue = <Self = never>(
  * @since 0.1.0
  */
 export const killThread = <Args extends ReadonlyArray<unknown>, A, E>(
-  task?: Task<Args, A, E>,
+  task?: Task<Args, A, E, unknown>,
   options?: { readonly exitCode?: number | undefined }
 ): Effect.Effect<void, never, BlockingTest> =>
   Effect.flatMap(shared, ({ plans }) => {

@@ -20,10 +20,22 @@ interface Received {
   /** As it was offered; what lies in a chunk is read again when the task has been claimed. */
   args: ReadonlyArray<unknown>
   state: "offered" | "claimed" | "read"
+  /** Of a task its index; `Resume` or `Close` for a body that was left. */
+  readonly task: number
+}
+
+/** A body that was left in a thread. */
+export interface SimulatedBody {
+  /** The argument of its task. */
+  readonly n: number
+  yielded: number
 }
 
 export class SimulatedThread {
   readonly inbox: Array<Received> = []
+  /** Bodies that were left in it, by their numbers. */
+  readonly open = new Map<number, SimulatedBody>()
+  private lastOpened = 0
   retired = false
   terminated = false
   /** A message is on its way. */
@@ -56,7 +68,10 @@ export class SimulatedThread {
   }
 
   receive(message: protocol.ToThread): void {
-    if (message[0] === protocol.Retire) this.retired = true
+    if (message[0] === protocol.Retire) {
+      if (this.open.size > 0) this.host.violation = "a thread retires with an open body"
+      this.retired = true
+    }
     if (message[0] === protocol.Chunk) {
       this.chunks[message[1]] = message[2] && new PayloadMemory(message[2], this.host.payloads!)
     }
@@ -71,10 +86,12 @@ export class SimulatedThread {
       const args = posted[0] === i
         ? posted.splice(0, 2)[1] as ReadonlyArray<unknown>
         : this.argumentsOf(sequence)
-      this.inbox.push({ sequence, args, state: "offered" })
-      batch.push(args[0])
+      const task = controlBlock.taskOf(this.control, sequence)
+      this.inbox.push({ sequence, args, task, state: "offered" })
+      if (task >= 0) batch.push(args[0])
+      else if (!this.open.has(args[0] as number)) this.host.violation = "a body is resumed that is not there"
     }
-    this.host.onBatch(batch)
+    if (batch.length > 0) this.host.onBatch(batch)
   }
 
   ready(): void {
@@ -126,7 +143,41 @@ export class SimulatedThread {
 
   /** The argument of the first task that it was sent. */
   get task(): number {
-    return this.inbox[0]!.args[0] as number
+    return this.resumed?.n ?? this.inbox[0]!.args[0] as number
+  }
+
+  /** The body that it is asked to go on with, `undefined` if it is asked to run a task. */
+  get resumed(): SimulatedBody | undefined {
+    const { args, task } = this.inbox[0]!
+    return task < 0 ? this.open.get(args[0] as number)! : undefined
+  }
+
+  /** Whether it is asked to end the body. */
+  get isClosing(): boolean {
+    return this.inbox[0]!.task === protocol.Close || this.isStopRequested
+  }
+
+  /** Leaves the body where it has yielded so many elements, each one more than the one before. */
+  leave(count: number, uncloneable: boolean, onItsWay: boolean): void {
+    const { args, task } = this.inbox[0]!
+    const body = this.resumed ?? { n: args[0] as number, yielded: 0 }
+    const id = task < 0 ? args[0] as number : ++this.lastOpened
+    this.open.set(id, body)
+    const elements = elementsOf(body, count)
+    const value: protocol.YieldedValue = uncloneable
+      ? [id, elements, { side: "success", path: "elements", detail: "" }]
+      : [id, elements]
+    this.post(protocol.Yielded, value, onItsWay)
+  }
+
+  /** Ends a body that can be left, behind so many elements. */
+  end(count: number, status: number, value: unknown, onItsWay: boolean): void {
+    const { args, task } = this.inbox[0]!
+    const body = this.resumed ?? { n: args[0] as number, yielded: 0 }
+    if (task < 0) this.open.delete(args[0] as number)
+    this.host.ended.set(body.n, body.yielded + count)
+    if (count === 0) this.post(status, value, onItsWay)
+    else this.post(protocol.Ended, [elementsOf(body, count), status, value] satisfies protocol.EndedValue, onItsWay)
   }
 
   get isStopRequested(): boolean {
@@ -215,10 +266,17 @@ export class SimulatedThread {
   }
 }
 
+const elementsOf = (body: SimulatedBody, count: number): Array<unknown> =>
+  Array.from({ length: count }, () => body.yielded++)
+
 export class SimulatedHost implements ThreadHost.ThreadHost {
   time = 1000
   alive = false
   readonly threads: Array<SimulatedThread> = []
+  /** How many elements bodies that can be left have yielded in all, by their task's argument, if they have ended. */
+  readonly ended = new Map<number, number>()
+  /** What no scheduler should ask of a thread. */
+  violation: string | undefined
   /** What `spawn` throws, while there is something. */
   refusal: unknown
   /** Hears of every message with tasks, by their first arguments. */

@@ -4,7 +4,7 @@
  */
 import * as ThreadRunner from "effect-blocking/ThreadRunner"
 import { getHeapStatistics } from "node:v8"
-import { parentPort, workerData } from "node:worker_threads"
+import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads"
 import { sharedClock } from "./clock.ts"
 import { load } from "./load.ts"
 import { payloads } from "./payloads.ts"
@@ -22,6 +22,7 @@ const post = port.postMessage.bind(port)
 const runner = ThreadRunner.start({
   start,
   post: (message, transfer) => post(message, transfer as Array<ArrayBuffer> | undefined),
+  receive: () => receiveMessageOnPort(port)?.message as unknown,
   load,
   now: sharedClock(),
   heapUsed: () => getHeapStatistics().used_heap_size,

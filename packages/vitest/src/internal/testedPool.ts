@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import type { Call, Options } from "../BlockingTest.ts"
 import { resolve } from "./options.ts"
 import type { Hold, Plans, TaskId } from "./plans.ts"
@@ -99,9 +100,15 @@ export class TestedPool {
         const call = this.record(task, args)
         return Effect.onExit(run(task, ...args), (exit) => call.end(exit))
       })
+    const stream = (stream: Blocking.Pool["stream"]): Blocking.Pool["stream"] => (task, ...args) =>
+      Stream.unwrap(Effect.sync(() => {
+        const call = this.record(task, args)
+        return Stream.onExit(stream(task, ...args), (exit) => call.end(exit))
+      }))
     return {
       ...pool,
       run: run(pool.run),
+      stream: stream(pool.stream),
       spawn: (task, ...args) =>
         Effect.suspend(() => {
           const call = this.record(task, args)
@@ -112,11 +119,15 @@ export class TestedPool {
           const call = this.record(task, args)
           return Effect.onExit(pool.spawnDetached(task, ...args), (exit) => call.endSpawned(exit))
         }),
-      lease: (use) => pool.lease((lease) => use({ run: run(lease.run) }))
+      lease: (use) => pool.lease((lease) => use({ run: run(lease.run), stream: stream(lease.stream) })),
+      leaseScoped: Effect.map(pool.leaseScoped, (lease) => ({ run: run(lease.run), stream: stream(lease.stream) }))
     }
   }
 
-  private record<Args extends ReadonlyArray<unknown>, A, E>(task: Task.Task<Args, A, E>, args: Args) {
+  private record(
+    task: Pick<Task.Task<ReadonlyArray<never>, unknown, unknown>, "module" | "name" | "schemas">,
+    args: ReadonlyArray<unknown>
+  ) {
     const { module, name } = task
     const call: Recorded = {
       task: name,

@@ -1,16 +1,18 @@
 /** The contract without a thread, on the live clock as the others. */
 import { BlockingTest } from "@effect-blocking/vitest"
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Fiber, Layer } from "effect"
 import { Blocking, Task } from "effect-blocking"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
+import type { Backend } from "./backend.ts"
+import { streamContract } from "./streams.ts"
 import { contract } from "./suite.ts"
 import * as tasks from "./tasks.ts"
 
 /** The control of each pool. */
 const controls = new WeakMap<Blocking.Pool, Context.Context<BlockingTest.BlockingTest>>()
 
-contract({
+const backend: Backend = {
   name: "BlockingTest",
   makePool: (options) =>
     Effect.map(Layer.build(BlockingTest.layer(options)), (context) => {
@@ -29,5 +31,16 @@ contract({
         release: Effect.andThen(Effect.sync(() => writeFileSync(release, "")), held.release)
       }
     }),
+  kill: (pool) =>
+    Effect.gen(function*() {
+      const held = yield* BlockingTest.hold(tasks.exit)
+      const run = yield* Effect.forkChild(Effect.ignore(pool.run(tasks.exit, 3)))
+      yield* held.started
+      yield* BlockingTest.killThread(tasks.exit)
+      yield* Fiber.join(run)
+    }).pipe((kill) => Effect.provide(kill, controls.get(pool)!)),
   close: (pool) => Effect.provide(BlockingTest.close(), controls.get(pool)!)
-})
+}
+
+contract(backend)
+streamContract(backend)

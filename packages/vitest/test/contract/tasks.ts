@@ -61,6 +61,10 @@ export const note = Task.make(import.meta.url, "note", (file: string, line: stri
 const counter = Task.threadLocal(() => ({ count: 0 }))
 export const count = Task.make(import.meta.url, "count", () => ++counter().count)
 
+export const exit = Task.make(import.meta.url, "exit", (code: number): void => {
+  process.exit(code)
+})
+
 export const data = Task.make(import.meta.url, "data", () => Task.threadData<{ readonly seed: number }>()?.seed ?? -1)
 
 export const inPoolThread = Task.make(import.meta.url, "inPoolThread", () => Task.inPoolThread())

@@ -4,7 +4,9 @@ import { Effect, Exit, Schedule, Scope } from "effect"
 import { type Blocking, Task } from "effect-blocking"
 import { existsSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { type Backend, contract } from "./suite.ts"
+import type { Backend } from "./backend.ts"
+import { streamContract } from "./streams.ts"
+import { contract } from "./suite.ts"
 import * as tasks from "./tasks.ts"
 
 /** Each pool's own scope. */
@@ -20,6 +22,7 @@ const backend = (isolation: "thread" | "process"): Backend => ({
       return pool
     }).pipe(Effect.orDie),
   close: (pool) => Scope.close(scopes.get(pool)!, Exit.void),
+  kill: (pool) => Effect.ignore(pool.run(tasks.exit, 3)),
   hold: (pool, directory, { polite, ...options }) =>
     Effect.gen(function*() {
       const [started, release] = [join(directory, "started"), join(directory, "release")]
@@ -32,5 +35,7 @@ const backend = (isolation: "thread" | "process"): Backend => ({
     })
 })
 
-contract(backend("thread"))
-contract(backend("process"))
+for (const isolation of ["thread", "process"] as const) {
+  contract(backend(isolation))
+  streamContract(backend(isolation))
+}

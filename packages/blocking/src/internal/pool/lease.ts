@@ -1,13 +1,18 @@
 /** One thread held for several calls. */
 import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
 import type { Lease } from "../../Blocking.ts"
-import { Cancelled, type JoinError, type JoinErrorReason, WorkerExited } from "../../JoinError.ts"
-import type { Task } from "../../Task.ts"
+import { Cancelled, type JoinError, type JoinErrorReason, WorkerExited, WouldDeadlock } from "../../JoinError.ts"
+import type { StreamTask, Task } from "../../Task.ts"
+import { Coroutine } from "../scheduler/coroutine.ts"
 import type { PoolThread } from "../scheduler/poolThread.ts"
 import { type Run, RunDetails, type RunExit, RunList } from "../scheduler/run.ts"
 import type { Scheduler } from "../scheduler/scheduler.ts"
-import { pseudoTask, resolve } from "../task/resolved.ts"
+import { pseudoTask, resolve, resolveStream } from "../task/resolved.ts"
+import { afterCallbacks, detailsOf, isWaitedForBy } from "./callbacks.ts"
 import { stopAndWait } from "./stopping.ts"
+import { fromRun } from "./streams.ts"
 import { beginSpan, traced } from "./tracing.ts"
 
 const request = pseudoTask("lease")
@@ -35,19 +40,26 @@ class LeaseState implements Lease {
   }
 
   readonly acquire: Effect.Effect<void, JoinError> = Effect.callback((resume) => {
-    const holder = this.scheduler.requestLease(request, (thread) => {
-      this.thread = thread
-      thread.lease = {
-        onFree: () => this.next(),
-        hasWaiting: () => this.calls.size > 0,
-        onClosing: (cancel) => {
-          for (const run of this.calls.toArray()) if (!run.task.mandatory) cancel(run)
-        },
-        onLost: (exitCode) =>
-          this.end(() => new WorkerExited({ ...(exitCode === undefined ? {} : { exitCode }), cause: lostThread() }))
-      }
-      resume(Effect.void)
-    }, (exit: RunExit) => resume(exit as Effect.Effect<void, JoinError>))
+    const details = detailsOf(this.scheduler, request, undefined) ?? new RunDetails()
+    const holder = this.scheduler.requestLease(
+      request,
+      (thread) => {
+        this.thread = thread
+        thread.lease = {
+          nested: details.nested,
+          onFree: () => this.next(),
+          hasWaiting: () => this.calls.size > 0,
+          onClosing: (cancel) => {
+            for (const run of this.calls.toArray()) if (!run.task.mandatory) cancel(run)
+          },
+          onLost: (exitCode) =>
+            this.end(() => new WorkerExited({ ...(exitCode === undefined ? {} : { exitCode }), cause: lostThread() }))
+        }
+        resume(Effect.void)
+      },
+      (exit: RunExit) => resume(exit as Effect.Effect<void, JoinError>),
+      details
+    )
     this.holder = holder
     return Effect.sync(() => this.scheduler.stop(holder, "Interrupt"))
   })
@@ -55,27 +67,52 @@ class LeaseState implements Lease {
   readonly release: Effect.Effect<void> = Effect.suspend(() => {
     if (this.thread === undefined) return Effect.void
     this.end(() => new Cancelled({ stage: "Queued", by: "Abort", detail: leaseEnded }))
-    const running = this.thread.assigned.slice()
+    const running = Array.from(new Set([...this.thread.assigned, ...this.thread.open]))
     this.scheduler.release(this.holder!)
     return stopAndWait(this.scheduler, running, "Abort")
   })
 
-  readonly run = <Args extends ReadonlyArray<unknown>, A, E>(
-    task: Task<Args, A, E>,
+  readonly run = <Args extends ReadonlyArray<unknown>, A, E, R>(
+    task: Task<Args, A, E, R>,
     ...args: Args
-  ): Effect.Effect<A, E | JoinError> =>
+  ): Effect.Effect<A, E | JoinError, R> =>
     Effect.callback((resume) => {
+      const resolved = resolve(task)
       const span = beginSpan(this.key, task)
+      const details = detailsOf(this.scheduler, resolved, span)
       const run = this.scheduler.makeLeasedRun(
-        resolve(task),
+        resolved,
         args as ReadonlyArray<unknown> as Array<unknown>,
-        traced(span, (exit) => resume(exit as Effect.Effect<A, E | JoinError>)),
-        span === undefined ? undefined : new RunDetails()
+        afterCallbacks(details, traced(span, (exit) => resume(exit as Effect.Effect<A, E | JoinError>))),
+        details
       )
       if (run === undefined) return
       if (this.ended !== undefined) return this.scheduler.fail(run, this.ended)
+      if (isWaitedForBy(this.scheduler, this.thread!)) {
+        const { maxThreads } = this.scheduler.options
+        return this.scheduler.fail(run, () => new WouldDeadlock({ threads: 1, maxThreads }))
+      }
       this.scheduler.submitTo(this.thread!, run, this.calls)
       return stopAndWait(this.scheduler, [run], "Interrupt")
+    })
+
+  readonly stream = <Args extends ReadonlyArray<unknown>, A, E>(
+    task: StreamTask<Args, A, E>,
+    ...args: Args
+  ): Stream.Stream<A, E | JoinError> =>
+    fromRun(this.scheduler, (onElements, onEnd) => {
+      const details = new RunDetails()
+      details.coroutine = new Coroutine(onElements)
+      const run = this.scheduler.makeLeasedRun(
+        resolveStream(task),
+        args as ReadonlyArray<unknown> as Array<unknown>,
+        traced(beginSpan(this.key, task), onEnd),
+        details
+      )
+      if (run === undefined) return undefined
+      if (this.ended === undefined) this.scheduler.submitTo(this.thread!, run, this.calls)
+      else this.scheduler.fail(run, this.ended)
+      return run
     })
 
   private next(): void {
@@ -105,3 +142,13 @@ export const lease =
         Effect.onExit(() => state.release)
       )
     })
+
+/** The same, until the scope closes. */
+export const leaseScoped = (key: string, scheduler: Scheduler): Effect.Effect<Lease, JoinError, Scope.Scope> =>
+  Effect.uninterruptibleMask((restore) => {
+    const state = new LeaseState(key, scheduler)
+    return Effect.as(
+      Effect.andThen(Effect.addFinalizer(() => state.release), restore(state.acquire)),
+      state
+    )
+  })

@@ -135,7 +135,13 @@ class Series {
       gauge("threads", "Threads of the pool, the stuck not counted", ({ threads }) => threads.all.size),
       gauge("threads_idle", "Threads that wait for a task", ({ threads }) => threads.idleCount),
       gauge("threads_stuck", "Threads that could not be terminated", ({ threads }) => threads.stuck.size),
+      gauge(
+        "threads_waiting",
+        "Threads whose task waits for an answer of the program",
+        ({ threads }) => threads.waits.threads.size
+      ),
       gauge("tasks_running", "Tasks that a thread has begun with", ({ threads }) => threads.busyCount),
+      gauge("streams_open", "Streams whose body was left and has not ended", ({ coroutines }) => coroutines.open),
       gauge("queue_depth", "Tasks that wait for a thread", (scheduler) => scheduler.queueDepth),
       gauge("submitters_suspended", "Submitters that wait for room in the queue", (scheduler) => scheduler.suspended),
       counter("threads_started_total", "Threads that were started", ({ threads }) => threads.started),

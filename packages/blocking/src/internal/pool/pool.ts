@@ -3,10 +3,11 @@ import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import type * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
 import type { Pool, PoolStats } from "../../Blocking.ts"
 import { Cancelled, type JoinError, type JoinErrorReason, LoadFailed, ShutDown, SpawnFailed } from "../../JoinError.ts"
 import type { JoinHandle } from "../../JoinHandle.ts"
-import type { Task } from "../../Task.ts"
+import type { StreamTask, Task } from "../../Task.ts"
 import type { ThreadHost } from "../../ThreadHost.ts"
 import type { SchedulerOptions } from "../scheduler/options.ts"
 import { joinError, loadFailure } from "../scheduler/outcome.ts"
@@ -14,12 +15,14 @@ import type { PrewarmFailure } from "../scheduler/prewarm.ts"
 import { Done, type Run, RunDetails, type RunExit } from "../scheduler/run.ts"
 import { Scheduler } from "../scheduler/scheduler.ts"
 import type { ShutdownReport } from "../scheduler/shutdown.ts"
-import { pseudoTask, resolve } from "../task/resolved.ts"
+import { pseudoTask, resolve, resolveStream } from "../task/resolved.ts"
+import { afterCallbacks, detailsOf } from "./callbacks.ts"
 import { JoinHandleImpl } from "./handle.ts"
-import { lease } from "./lease.ts"
+import { lease, leaseScoped } from "./lease.ts"
 import { logEvent, logShutdown } from "./log.ts"
 import * as metrics from "./metrics.ts"
 import { stopAndWait, stopUnsafe } from "./stopping.ts"
+import { fromRun } from "./streams.ts"
 import { beginSpan, traced } from "./tracing.ts"
 
 /** Makes a pool that shuts down with the scope. */
@@ -58,37 +61,53 @@ class PoolImpl implements Pool {
   private readonly key: string
   private readonly scheduler: Scheduler
   readonly lease: Pool["lease"]
+  readonly leaseScoped: Pool["leaseScoped"]
 
   constructor(key: string, scheduler: Scheduler) {
     this.key = key
     this.scheduler = scheduler
     this.lease = lease(key, scheduler)
+    this.leaseScoped = leaseScoped(key, scheduler)
   }
 
-  readonly run = <Args extends ReadonlyArray<unknown>, A, E>(
-    task: Task<Args, A, E>,
+  readonly run = <Args extends ReadonlyArray<unknown>, A, E, R>(
+    task: Task<Args, A, E, R>,
     ...args: Args
-  ): Effect.Effect<A, E | JoinError> =>
+  ): Effect.Effect<A, E | JoinError, R> =>
     Effect.callback((resume) => {
+      const resolved = resolve(task)
       const span = beginSpan(this.key, task)
+      const details = detailsOf(this.scheduler, resolved, span)
       const run = this.scheduler.submit(
-        resolve(task),
+        resolved,
         args as ReadonlyArray<unknown> as Array<unknown>,
-        traced(span, resume as (exit: RunExit) => void),
-        span === undefined ? undefined : new RunDetails()
+        afterCallbacks(details, traced(span, resume as (exit: RunExit) => void)),
+        details
       )
       return run.state === Done ? undefined : new Interruption(this.scheduler, run)
     })
 
-  readonly spawnDetached = <Args extends ReadonlyArray<unknown>, A, E>(
-    task: Task<Args, A, E>,
+  readonly stream = <Args extends ReadonlyArray<unknown>, A, E>(
+    task: StreamTask<Args, A, E>,
     ...args: Args
-  ): Effect.Effect<JoinHandle<A, E>, JoinError> => this.submit(task, args, () => {})
+  ): Stream.Stream<A, E | JoinError> =>
+    fromRun(this.scheduler, (onElements, onEnd) =>
+      this.scheduler.open(
+        resolveStream(task),
+        args as ReadonlyArray<unknown> as Array<unknown>,
+        onElements,
+        traced(beginSpan(this.key, task), onEnd)
+      ))
 
-  readonly spawn = <Args extends ReadonlyArray<unknown>, A, E>(
-    task: Task<Args, A, E>,
+  readonly spawnDetached = <Args extends ReadonlyArray<unknown>, A, E, R>(
+    task: Task<Args, A, E, R>,
     ...args: Args
-  ): Effect.Effect<JoinHandle<A, E>, JoinError, Scope.Scope> =>
+  ): Effect.Effect<JoinHandle<A, E>, JoinError, R> => this.submit(task, args, () => {})
+
+  readonly spawn = <Args extends ReadonlyArray<unknown>, A, E, R>(
+    task: Task<Args, A, E, R>,
+    ...args: Args
+  ): Effect.Effect<JoinHandle<A, E>, JoinError, R | Scope.Scope> =>
     Effect.flatMap(
       Effect.scope,
       (scope) =>
@@ -98,11 +117,11 @@ class PoolImpl implements Pool {
         )
     )
 
-  private submit<Args extends ReadonlyArray<unknown>, A, E>(
-    task: Task<Args, A, E>,
+  private submit<Args extends ReadonlyArray<unknown>, A, E, R>(
+    task: Task<Args, A, E, R>,
     args: Args,
     onAccepted: (run: Run) => void
-  ): Effect.Effect<JoinHandle<A, E>, JoinError> {
+  ): Effect.Effect<JoinHandle<A, E>, JoinError, R> {
     return Effect.callback((resume) => {
       let handle: JoinHandleImpl<A, E> | undefined
       const onEnd = (exit: RunExit): void => {
@@ -110,16 +129,18 @@ class PoolImpl implements Pool {
         if (handle === undefined) resume(exit as Exit.Exit<never, JoinError>)
         else handle.end(exit)
       }
-      const details = new RunDetails()
+      const resolved = resolve(task)
+      const span = beginSpan(this.key, task)
+      const details = detailsOf(this.scheduler, resolved, span) ?? new RunDetails()
       details.onAccepted = (run) => {
         handle = new JoinHandleImpl(this.scheduler, run, task)
         onAccepted(run)
         resume(Effect.succeed(handle))
       }
       const run = this.scheduler.submit(
-        resolve(task),
+        resolved,
         args as ReadonlyArray<unknown> as Array<unknown>,
-        traced(beginSpan(this.key, task), onEnd),
+        afterCallbacks(details, traced(span, onEnd)),
         details
       )
       return Effect.sync(() => this.scheduler.stop(run, "Interrupt"))
@@ -157,12 +178,14 @@ class PoolImpl implements Pool {
       threads: threads.all.size,
       idleThreads: threads.idleCount,
       stuckThreads: threads.stuck.size,
+      waitingThreads: threads.waits.threads.size,
       maxThreads: options.maxThreads,
       threadsStarted: threads.started,
       running,
       queueDepth: this.scheduler.queueDepth,
       queueCapacity: options.queueCapacity,
       suspended: this.scheduler.suspended,
+      openStreams: this.scheduler.coroutines.open,
       submitted: outcomes.submitted,
       outcomes: { ...outcomes.counts },
       stops: { ...ladder.stops }

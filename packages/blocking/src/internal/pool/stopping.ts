@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import { Done, type Run, type StopBy } from "../scheduler/run.ts"
 import type { Scheduler } from "../scheduler/scheduler.ts"
+import { callbacksOf } from "./callbacks.ts"
 
 /**
  * Stops all of them at once, and returns when each has ended or was abandoned; those
@@ -11,16 +12,22 @@ export const stopAndWait = (scheduler: Scheduler, runs: ReadonlyArray<Run>, by: 
   Effect.suspend(() => {
     for (const run of runs) scheduler.stop(run, by)
     const left = runs.filter(isWaitedFor)
-    return left.length === 0 ? Effect.void : ended(scheduler, left)
+    return Effect.andThen(left.length === 0 ? Effect.void : ended(scheduler, left), callbacksEnded(runs))
   })
 
 /** The same for one run, at once, and allocating nothing if it has not started: many can be stopped together. */
 export const stopUnsafe = (scheduler: Scheduler, run: Run, by: StopBy): Effect.Effect<void> => {
+  const callbacks = callbacksOf(run)
   scheduler.stop(run, by)
-  return isWaitedFor(run) ? ended(scheduler, [run]) : Effect.void
+  const end = isWaitedFor(run) ? ended(scheduler, [run]) : Effect.void
+  return callbacks === undefined ? end : Effect.andThen(end, callbacks.ended)
 }
 
-const isWaitedFor = (run: Run): boolean => run.state !== Done && run.task.onInterrupt !== "abandon"
+/** What the callbacks of the runs have begun is over, too: they are stopped with them. */
+const callbacksEnded = (runs: ReadonlyArray<Run>): Effect.Effect<void> =>
+  Effect.forEach(runs, (run) => callbacksOf(run)?.ended ?? Effect.void, { discard: true })
+
+export const isWaitedFor = (run: Run): boolean => run.state !== Done && run.task.onInterrupt !== "abandon"
 
 const ended = (scheduler: Scheduler, runs: ReadonlyArray<Run>): Effect.Effect<void> =>
   Effect.callback((resume) => {

@@ -8,6 +8,7 @@ import type { Run, RunExit } from "../scheduler/run.ts"
 
 /** A span that has begun with the submission of its task. */
 export interface TaskSpan {
+  readonly span: Tracer.Span
   /** Ends it with what the run came to. */
   readonly end: (run: Run, exit: RunExit) => void
 }
@@ -35,6 +36,7 @@ export const beginSpan = (pool: string, task: TracedTask): TaskSpan | undefined 
   }))
   const clock = fiber.getRef(Clock.Clock)
   return {
+    span,
     end: (run, exit) => {
       span.attribute("blocking.task_id", run.id)
       if (run.thread !== undefined) span.attribute("blocking.thread_id", run.thread.thread.threadId)

@@ -7,7 +7,7 @@ import { lendMoves, notCloneable, takeOver } from "./arguments.ts"
 import type { Outcome } from "./outcome.ts"
 import { chunkIndex, type Payloads, placeOf } from "./payloads.ts"
 import type { PoolThread } from "./poolThread.ts"
-import { Assigned, Done, Run, type RunList } from "./run.ts"
+import { Assigned, Done, Run, type RunList, Suspended } from "./run.ts"
 import type { Threads } from "./threads.ts"
 
 /**
@@ -162,6 +162,25 @@ export class Dispatcher {
     }
   }
 
+  /** Sends a thread what is to go on there, first come, first served. It must have nothing else. */
+  resume(thread: PoolThread): void {
+    const { resumptions } = thread
+    const message = emptyMessage()
+    let millis = 0
+    for (let run = resumptions.peek(); run !== undefined; run = resumptions.peek()) {
+      const { meanMillis } = run.definition
+      const isFull = thread.assigned.length >= this.maxTasks || millis + meanMillis > batchMillis
+      if (thread.assigned.length > 0 && isFull) break
+      millis += meanMillis
+      resumptions.remove(run)
+      const { closing, id } = run.details!.coroutine!
+      this.place(message, thread, run, closing ? protocol.Close : protocol.Resume, [id])
+    }
+    thread.resumedLast = true
+    thread.thread.post(message, undefined)
+    this.listener.onSent(thread)
+  }
+
   private add(message: protocol.RunMessage, thread: PoolThread, run: Run): void {
     const { args, definition } = run
     const { index } = definition
@@ -170,6 +189,17 @@ export class Dispatcher {
       thread.defined[index] = true
     }
     this.listener.onTaken(run)
+    thread.resumedLast = false
+    this.place(message, thread, run, index, args)
+  }
+
+  private place(
+    message: protocol.RunMessage,
+    thread: PoolThread,
+    run: Run,
+    index: number,
+    args: Run["args"]
+  ): void {
     const sequence = thread.nextSequence()
     run.state = Assigned
     run.thread = thread
@@ -189,6 +219,12 @@ export class Dispatcher {
     message[2]++
   }
 
+  /** Takes back a resumption that the thread has not claimed: it stays with that thread. */
+  withdraw(thread: PoolThread, run: Run): void {
+    thread.assigned[thread.assigned.indexOf(run)] = passedOver(run)
+    run.state = Suspended
+  }
+
   /**
    * Takes back what the thread has not claimed, the last first. If that is all it has,
    * it is still busy until it has passed the last.
@@ -198,8 +234,8 @@ export class Dispatcher {
     for (let i = thread.assigned.length - 1; i >= 0; i--) {
       const run = thread.assigned[i]!
       if (run.state !== Assigned) continue
-      // Moved buffers, and what a lease is held for, are in that thread as long as it lives.
-      if (thread.state === "Ready" && (run.transfer !== undefined || thread.lease !== undefined)) continue
+      // Moved buffers, open bodies, and what a lease is held for, are in that thread as long as it lives.
+      if (thread.state === "Ready" && (run.transfer !== undefined || run.isOpen || thread.lease !== undefined)) continue
       if (!thread.revoke(run)) continue
       if (thread.assigned.length === 1 && thread.state === "Ready") thread.assigned[0] = passedOver(run)
       else thread.assigned.splice(i, 1)

@@ -10,7 +10,7 @@ import { cancelledInQueue } from "./outcome.ts"
 import type { Outcomes } from "./outcomes.ts"
 import type { PoolThread } from "./poolThread.ts"
 import type { Results } from "./results.ts"
-import { Assigned, type Run, type StopBy } from "./run.ts"
+import { Assigned, Done, type Run, type StopBy } from "./run.ts"
 import type { Threads } from "./threads.ts"
 import { afterEvents } from "./timers.ts"
 
@@ -27,6 +27,8 @@ export interface LadderListener {
   readonly takeBack: (thread: PoolThread) => void
   /** It was not ended, and what was taken back is in the queue. */
   readonly onTakenBack: () => void
+  /** The body may be in the middle of a call, and is to leave it. */
+  readonly onStop: (run: Run) => void
   readonly onEvent: (event: SchedulerEvent) => void
 }
 
@@ -60,10 +62,11 @@ export class Ladder {
   /** Raises the flag of a run that its thread has claimed. That decides when it is free again, nobody else. */
   climb(run: Run, by: StopBy): void {
     const thread = run.thread!
-    if (run.stop === undefined) this.count("Requested", run, thread, by)
+    if (run.stop === undefined && by !== "Close") this.count("Requested", run, thread, by)
     run.stop ??= by
     thread.requestStop(run)
-    if (!controlBlock.isEntered(thread.control, run.sequence)) {
+    // A body that was left is entered at once, and ended there.
+    if (!controlBlock.isEntered(thread.control, run.sequence) && !run.isOpen) {
       // Still claimed, it loads its module, and looks at the flag when it enters the body: it
       // will never run. Otherwise it has just ended, and its result is on the way.
       if (!controlBlock.isClaimed(thread.control, run.sequence)) return
@@ -71,7 +74,10 @@ export class Ladder {
       this.watchLoading(run, thread)
       return
     }
-    const climbs = by === "TimeLimit" || by === "Shutdown" || run.task.onInterrupt === "stop"
+    this.listener.onStop(run)
+    // Who is interrupted by that can have ended the run.
+    if (run.state === Done) return
+    const climbs = by === "TimeLimit" || by === "IdleLimit" || by === "Shutdown" || run.task.onInterrupt === "stop"
     if (!climbs || thread.state !== "Ready" || thread.ladderFor === run) return
     this.afterGrace(run, thread, () => this.onGraceOver(run, thread))
   }

@@ -12,6 +12,7 @@
  */
 import type { ThreadHost } from "../../ThreadHost.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
+import type { Coroutine } from "./coroutine.ts"
 import type { PoolThread } from "./poolThread.ts"
 import { Assigned, Done, type Run } from "./run.ts"
 import { startTimeoutMillis, type Threads } from "./threads.ts"
@@ -32,6 +33,8 @@ export interface MonitorListener {
   /** What has ended in the block need not wait for the message about it. */
   readonly onTick: (thread: PoolThread) => void
   readonly onTimeLimit: (run: Run) => void
+  /** How long a body that can be left may still run, counted from when it was last entered. */
+  readonly limitOf: (run: Run, coroutine: Coroutine) => number | undefined
   /** What is behind the thread's first task could run elsewhere. */
   readonly onStalled: (thread: PoolThread) => void
   /** The thread has done nothing with its first task for so many milliseconds, or has been loading the module of one. */
@@ -92,7 +95,8 @@ export class Monitor {
     const behind = assigned.length > 1
     let next = Infinity
     for (const run of assigned) {
-      const limit = run.task.timeLimitMillis
+      const coroutine = run.details?.coroutine
+      const limit = coroutine === undefined ? run.task.timeLimitMillis : this.listener.limitOf(run, coroutine)
       if (limit === undefined || run.state === Done || run.stop === "TimeLimit") continue
       // The thread tells in its block when it entered the body: no wait counts.
       const startedAt = thread.startedAt(run)
@@ -126,7 +130,9 @@ export class Monitor {
     next = Math.min(next, behind ? stallMillis : unresponsiveMillis)
     const stalled = waited > (running === undefined ? unresponsiveMillis + reading : stallMillis)
     const elsewhere = this.threads.idleCount > 0 || this.threads.startable > 0
-    if (stalled && elsewhere && assigned.some((run) => run.state === Assigned)) this.listener.onStalled(thread)
+    if (stalled && elsewhere && assigned.some((run) => run.state === Assigned && !run.isOpen)) {
+      this.listener.onStalled(thread)
+    }
     return next
   }
 }

@@ -52,9 +52,12 @@ export const failure = (run: Run, makeReason: () => JoinErrorReason): Outcome =>
 /** Nobody reads the exit of a run whose caller was interrupted: one serves for all. */
 const interrupted: Outcome = { kind: "Cancelled", exit: Exit.interrupt() }
 
+/** The consumer of a stream has what it wanted. */
+const closed: Outcome = { kind: "Succeeded", exit: Exit.void }
+
 /** The run was taken back before a thread had claimed it. */
 export const cancelledInQueue = (run: Run): Outcome =>
-  run.stop === "Interrupt"
+  run.stop === "Interrupt" || run.stop === "Close"
     ? interrupted
     : failure(run, () => new Cancelled({ stage: "Queued", by: run.stop === "Shutdown" ? "Shutdown" : "Abort" }))
 
@@ -63,8 +66,12 @@ export const stopped = (run: Run, how: Stopped): Outcome => {
   switch (run.stop) {
     case "TimeLimit":
       return failure(run, () => new TimedOut({ limitMillis: run.task.timeLimitMillis!, stopped: how }))
+    case "IdleLimit":
+      return failure(run, () => new TimedOut({ limitMillis: run.task.idleLimitMillis!, stopped: how, idle: true }))
     case "Interrupt":
       return interrupted
+    case "Close":
+      return how === "Checkpoint" ? closed : interrupted
     default:
       return failure(
         run,

@@ -36,7 +36,8 @@ export class Outcomes {
     ShutDown: 0,
     NotCloneable: 0,
     LoadFailed: 0,
-    SpawnFailed: 0
+    SpawnFailed: 0,
+    WouldDeadlock: 0
   }
   readonly queueWait = new Histogram(durationBoundaries)
   readonly runTime = new Histogram(durationBoundaries)
@@ -92,8 +93,8 @@ export class Outcomes {
     } catch (error) {
       this.onThrow(run.task.name, error)
     }
-    // The fiber that waited for it was interrupted, and reads nothing.
-    if (kind === "Panicked" && run.stop === "Interrupt") this.tellUnreadPanic(exit)
+    // The fiber that waited for it was interrupted, or has closed it, and reads nothing.
+    if (kind === "Panicked" && (run.stop === "Interrupt" || run.stop === "Close")) this.tellUnreadPanic(exit)
     if (observers !== undefined) { for (const observer of observers) this.call(run.task.name, observer) }
     run.thread = undefined
     if (this.unsettled === 0) {

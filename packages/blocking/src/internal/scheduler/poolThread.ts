@@ -21,7 +21,7 @@
 import type { Thread } from "../../ThreadHost.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
 import type { ResultReader } from "../wire/resultRing.ts"
-import { Done, type Run } from "./run.ts"
+import { Done, type Run, RunList } from "./run.ts"
 
 /**
  * - `Starting`: not yet ready.
@@ -50,6 +50,12 @@ export class PoolThread {
   readonly defined: Array<true> = []
   /** Which chunks of arguments it has. */
   readonly chunks: Array<true | undefined> = []
+  /** Runs whose bodies were left in it. While there are any, it neither retires nor is replaced. */
+  readonly open = new Set<Run>()
+  /** Those of them that are to go on. */
+  readonly resumptions = new RunList()
+  /** Whether what it was sent last was resumptions: then tasks of the queue come first. */
+  resumedLast = false
   /** The holder of the thread, if it is leased. */
   lease: ThreadLease | undefined
   /** The run that a stuck thread is still in, although its caller has gone on. */
@@ -72,6 +78,11 @@ export class PoolThread {
   /** Whether it has ended a task: until then its death counts as a failed start. */
   proven = false
   sequence = 0
+  /** The call that it waits for an answer to, 0 for none, and the run whose body has made it. */
+  call = 0
+  calling: Run | undefined
+  /** Whether that is not answered at once: its place is lent (`waits`). */
+  waits = false
   /** When it was last sent something, or was seen to have ended its first task. */
   sentAt = 0
   /** The run that it was seen to have ended, although its result had not arrived. */
@@ -165,6 +176,8 @@ export class PoolThread {
 
 /** What a thread tells the holder of its lease. */
 export interface ThreadLease {
+  /** Whether a body of this pool waits for what holds it. */
+  readonly nested: boolean
   /** It has finished what it was given. */
   readonly onFree: () => void
   /** Whether calls wait for what the thread is busy with. */

@@ -65,9 +65,9 @@ export class Recycling {
   }
 
   private inspect(thread: PoolThread): void {
-    if (this.due !== undefined || this.replacement !== undefined || thread.state !== "Ready" || !this.isDue(thread)) {
-      return
-    }
+    if (this.due !== undefined || this.replacement !== undefined) return
+    // Open bodies would be lost with it: it waits for them.
+    if (thread.state !== "Ready" || thread.open.size > 0 || !this.isDue(thread)) return
     this.replacement = this.threads.startReplacement()
     // Without one it goes on as it is, and is looked at again when it has ended its next task.
     if (this.replacement !== undefined) this.due = thread

@@ -7,12 +7,13 @@ import { PayloadReader } from "../wire/payloadReader.ts"
 import * as protocol from "../wire/protocol.ts"
 import { decode } from "../wire/restored.ts"
 import { releaseArguments } from "./arguments.ts"
+import type { Coroutines } from "./coroutines.ts"
 import type { SchedulerEvent } from "./events.ts"
 import { passedOver, reported, unreadable } from "./outcome.ts"
 import type { Outcomes } from "./outcomes.ts"
 import type { Payloads } from "./payloads.ts"
 import type { PoolThread } from "./poolThread.ts"
-import { Done, type Run } from "./run.ts"
+import { Done, type Run, Suspended } from "./run.ts"
 import { Yielding } from "./yielding.ts"
 
 /** How many outcomes are told between two looks at the clock. Arbitrary: some microseconds, and a tenth of the cost. */
@@ -32,14 +33,22 @@ export class Results {
   private readonly yielding: Yielding
   private readonly host: ThreadHost
   private readonly outcomes: Outcomes
+  private readonly coroutines: Coroutines
   private readonly reader = new PayloadReader()
   private readonly payloads: Payloads | undefined
   private readonly listener: ResultsListener
 
-  constructor(host: ThreadHost, outcomes: Outcomes, payloads: Payloads | undefined, listener: ResultsListener) {
+  constructor(
+    host: ThreadHost,
+    outcomes: Outcomes,
+    coroutines: Coroutines,
+    payloads: Payloads | undefined,
+    listener: ResultsListener
+  ) {
     this.host = host
     this.payloads = payloads
     this.outcomes = outcomes
+    this.coroutines = coroutines
     this.listener = listener
     this.yielding = new Yielding(host, (thread, message) => this.collect(thread, message))
   }
@@ -75,7 +84,12 @@ export class Results {
       })
     }
     const value: protocol.NotCloneableValue = { side: "success", path: "result", detail: describe(error) }
-    this.collect(thread, [protocol.Progress, lost.sequence, protocol.NotCloneable, value])
+    this.collect(
+      thread,
+      lost.isOpen
+        ? [protocol.Progress, lost.sequence, protocol.Yielded, [lost.details!.coroutine!.id, [], value]]
+        : [protocol.Progress, lost.sequence, protocol.NotCloneable, value]
+    )
   }
 
   /** Handles the messages that were put off to the next turn of the event loop. */
@@ -103,17 +117,13 @@ export class Results {
         continue
       }
       values.push(this.value(thread, run, sequence === message?.[1] ? message : undefined))
-      if (run.state === Done) continue
-      const startedAt = controlBlock.startTime(control, sequence)
-      const endedAt = controlBlock.endTime(control, sequence)
-      if (run.details !== undefined) {
-        run.details.startedAt = startedAt
-        run.details.endedAt = endedAt
+      const coroutine = run.details?.coroutine
+      if (coroutine !== undefined) {
+        const yielded = message !== undefined && sequence === message[1] && message[2] === protocol.Yielded
+        this.coroutines.onLeft(run, coroutine, thread, yielded ? message[3] as protocol.YieldedValue : undefined)
       }
-      if (startedAt === 0) continue
-      run.definition.learn(endedAt - startedAt)
-      this.outcomes.queueWait.record(startedAt - run.submittedAt)
-      this.outcomes.runTime.record(endedAt - startedAt)
+      if (run.state === Done) continue
+      this.measure(run, controlBlock.startTime(control, sequence), controlBlock.endTime(control, sequence))
     }
     const posted = message !== undefined && message.length > 1 ? runs[count - 1] : undefined
     // A stop was for a run that has ended: its ladder goes no further.
@@ -125,6 +135,22 @@ export class Results {
       if (run.state !== Done) this.tell(run, values[i], run === posted ? message : undefined)
     }
     this.time = 0
+  }
+
+  private measure(run: Run, startedAt: number, endedAt: number): void {
+    const { details } = run
+    const coroutine = details?.coroutine
+    // Of a body that is left and resumed, the first entry is its start, and all of its times its run time.
+    const isFirst = coroutine === undefined || coroutine.bodyMillis === 0
+    if (details !== undefined) {
+      if (isFirst) details.startedAt = startedAt
+      details.endedAt = endedAt
+    }
+    if (startedAt === 0) return
+    run.definition.learn(endedAt - startedAt)
+    if (isFirst) this.outcomes.queueWait.record(startedAt - run.submittedAt)
+    if (coroutine !== undefined) coroutine.bodyMillis += endedAt - startedAt
+    if (run.state !== Suspended) this.outcomes.runTime.record(coroutine?.bodyMillis ?? endedAt - startedAt)
   }
 
   /** What a body gave that has ended: from the block, the ring, or the ring and a message. */
@@ -152,10 +178,25 @@ export class Results {
     if (value === notRun) outcomes.settleWith(run, passedOver(run))
     else if (value instanceof Unreadable) outcomes.settleWith(run, unreadable(run, value.error))
     else if (message !== undefined && message[2] !== protocol.SucceededInParts) {
-      outcomes.settleWith(run, reported(run, message[2]!, message[3]))
+      this.tellPosted(run, message[2]!, message[3])
     } else if (run.stop !== "TimeLimit" && run.task.codec === undefined) {
       outcomes.settle(run, "Succeeded", Exit.succeed(value))
     } else outcomes.settleWith(run, reported(run, protocol.Succeeded, value))
+  }
+
+  private tellPosted(run: Run, status: number, value: unknown): void {
+    const coroutine = run.details?.coroutine
+    if (coroutine === undefined) {
+      this.outcomes.settleWith(run, reported(run, status, value))
+    } else if (status === protocol.Yielded) {
+      this.coroutines.onYielded(run, value as protocol.YieldedValue)
+    } else if (status === protocol.Ended) {
+      const [elements, ended, outcome] = value as protocol.EndedValue
+      coroutine.onElements(elements)
+      this.tellPosted(run, ended, outcome)
+    } else {
+      this.outcomes.settleWith(run, coroutine.failure ?? reported(run, status, value))
+    }
   }
 }
 

@@ -7,6 +7,8 @@
 import type * as Exit from "effect/Exit"
 import type { ResolvedTask } from "../task/resolved.ts"
 import type { Moves } from "./arguments.ts"
+import type { CallTaker } from "./calls.ts"
+import type { Coroutine } from "./coroutine.ts"
 import type { PayloadAddress } from "./payloads.ts"
 import type { PoolThread } from "./poolThread.ts"
 import type { QueueDeadline } from "./queueTimeLimits.ts"
@@ -20,14 +22,16 @@ export const Queued = 1
 export const Assigned = 2
 /** Ended, whatever its thread may still be doing. */
 export const Done = 3
+/** Its body was left at a `yield`: it is open on its thread, and not in it. */
+export const Suspended = 4
 
-/** Who asked for the stop. Nobody reads the exit of an interrupted run. */
-export type StopBy = "Abort" | "Interrupt" | "TimeLimit" | "Shutdown"
+/** Who asked for the stop. Nobody reads the exit of an interrupted run, nor of a stream whose consumer has closed it. */
+export type StopBy = "Abort" | "Interrupt" | "TimeLimit" | "IdleLimit" | "Shutdown" | "Close"
 
 export type RunExit = Exit.Exit<unknown, unknown>
 
 export class Run {
-  state: typeof Waiting | typeof Queued | typeof Assigned | typeof Done = Waiting
+  state: typeof Waiting | typeof Queued | typeof Assigned | typeof Done | typeof Suspended = Waiting
   /**
    * The arguments, what `ThreadHost.pack` made of them, or where they lie in the pool's memory; kept until the end,
    * because a thread can die before it claims the task.
@@ -76,6 +80,12 @@ export class Run {
     return this.details?.onGranted !== undefined
   }
 
+  /** Whether its body was left and has not ended: it is bound to its thread. */
+  get isOpen(): boolean {
+    const coroutine = this.details?.coroutine
+    return coroutine !== undefined && coroutine.id !== 0
+  }
+
   /** How long it took to copy its arguments, if that was long. */
   get copyMillis(): number {
     return this.details === undefined ? 0 : this.details.copyMillis
@@ -109,6 +119,12 @@ export class RunDetails {
   /** Told when it is in the queue or on a thread: it was not refused. */
   onAccepted: ((run: Run) => void) | undefined
   onGranted: ((thread: PoolThread) => void) | undefined
+  /** If its body can be left. */
+  coroutine: Coroutine | undefined
+  /** Who takes the calls of its body, if it may make any. */
+  calls: CallTaker | undefined
+  /** Whether a body of this pool waits for what has submitted it. */
+  nested = false
   observers: Array<() => void> | undefined
 }
 

@@ -29,16 +29,28 @@
  *
  * Its parts are modules of their own: `threads` (which there are), `dispatcher` (who gets
  * what), `results` (what comes back), `outcomes` (how runs end), `monitor` (time), `ladder`
- * (stops), `queueTimeLimits`, `prewarm`, `recycling` and `shutdown`.
+ * (stops), `calls` (of bodies to the program), `queueTimeLimits`, `prewarm`, `recycling` and
+ * `shutdown`.
  */
 import * as Exit from "effect/Exit"
-import { type JoinErrorReason, QueueFull, QueueTimedOut, ShutDown, SpawnFailed, WorkerExited } from "../../JoinError.ts"
+import {
+  type JoinErrorReason,
+  QueueFull,
+  QueueTimedOut,
+  ShutDown,
+  SpawnFailed,
+  WorkerExited,
+  WouldDeadlock
+} from "../../JoinError.ts"
 import type { ThreadExit, ThreadHost } from "../../ThreadHost.ts"
 import type { ResolvedTask } from "../task/resolved.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
-import type * as protocol from "../wire/protocol.ts"
+import * as protocol from "../wire/protocol.ts"
 import { decode } from "../wire/restored.ts"
 import { ownArguments, releaseArguments, takeOver } from "./arguments.ts"
+import { Calls } from "./calls.ts"
+import { Coroutine } from "./coroutine.ts"
+import { Coroutines } from "./coroutines.ts"
 import { Dispatcher } from "./dispatcher.ts"
 import type { SchedulerEvent } from "./events.ts"
 import { Ladder } from "./ladder.ts"
@@ -62,7 +74,18 @@ import { Prewarm, type PrewarmFailure } from "./prewarm.ts"
 import { QueueTimeLimits } from "./queueTimeLimits.ts"
 import { Recycling } from "./recycling.ts"
 import { Results } from "./results.ts"
-import { Assigned, Done, Queued, Run, RunDetails, type RunExit, RunList, type StopBy, Waiting } from "./run.ts"
+import {
+  Assigned,
+  Done,
+  Queued,
+  Run,
+  RunDetails,
+  type RunExit,
+  RunList,
+  type StopBy,
+  Suspended,
+  Waiting
+} from "./run.ts"
 import { Shutdown, type ShutdownReport } from "./shutdown.ts"
 import { TaskDefinitions } from "./taskDefinitions.ts"
 import { Threads } from "./threads.ts"
@@ -80,6 +103,7 @@ export class Scheduler {
   readonly results: Results
   /** Arguments that wait or travel; `undefined` if the host's threads share no memory for them. */
   readonly payloads: Payloads | undefined
+  readonly coroutines: Coroutines
   private readonly definitions = new TaskDefinitions()
   private readonly dispatcher: Dispatcher
   private readonly monitor: Monitor
@@ -87,6 +111,7 @@ export class Scheduler {
   private readonly prewarmed: Prewarm
   private readonly recycling: Recycling | undefined
   readonly ladder: Ladder
+  readonly calls: Calls
   private shutdown: Shutdown | undefined
   private onClosed: ((report: ShutdownReport) => void) | undefined
   private readonly forgetForceShutdown: (() => void) | undefined
@@ -107,11 +132,19 @@ export class Scheduler {
       this.payloads = new Payloads(host.payloads, (chunk) => this.threads.forgetChunk(chunk))
     }
     this.outcomes = new Outcomes(host, this.payloads, {
-      onSettled: (run) => this.queueTimeLimits.forget(run),
+      onSettled: (run) => {
+        this.queueTimeLimits.forget(run)
+        this.coroutines.onSettled(run)
+        this.calls.stop(run)
+      },
       onIdle: () => this.updateKeepAlive(),
       onEvent
     })
-    this.results = new Results(host, this.outcomes, this.payloads, {
+    this.coroutines = new Coroutines(host, options.graceMillis, {
+      onResumption: (thread) => this.goOn(thread),
+      onStop: (run, thread, by) => this.ladder.count("Requested", run, thread, by)
+    })
+    this.results = new Results(host, this.outcomes, this.coroutines, this.payloads, {
       onEnded: (thread) => {
         if (!thread.proven) this.threads.prove(thread)
         this.free(thread)
@@ -121,7 +154,10 @@ export class Scheduler {
     })
     this.threads = new Threads(host, options, {
       onReady: (thread, failures) => this.onReady(thread, failures),
-      onMessage: (thread, message) => this.results.onMessage(thread, message),
+      onMessage: (thread, message) => {
+        if (message[0] === protocol.Call) this.calls.onMessage(thread, message)
+        else this.results.onMessage(thread, message)
+      },
       onMessageError: (thread, error) => this.results.onMessageError(thread, error),
       onTerminating: (thread, previous) => this.onTerminating(thread, previous),
       onAbandoned: (thread) => this.onAbandoned(thread),
@@ -131,9 +167,19 @@ export class Scheduler {
       onNoThreads: (attempts, cause) => this.onNoThreads(attempts, cause),
       onRetry: () => this.pump()
     })
+    this.calls = new Calls(host, this.outcomes, {
+      onWaiting: (thread) => {
+        this.threads.beginWait(thread)
+        this.results.collect(thread)
+        this.takeBack(thread)
+        this.pump()
+      },
+      onAnswered: (thread) => this.threads.endWait(thread)
+    })
     this.monitor = new Monitor(host, this.threads, {
       onTick: (thread) => this.results.collect(thread),
       onTimeLimit: (run) => this.ladder.onTimeLimit(run),
+      limitOf: (run, coroutine) => this.coroutines.limitOf(run, coroutine),
       onStalled: (thread) => {
         this.takeBack(thread)
         this.pump()
@@ -164,6 +210,7 @@ export class Scheduler {
       isNeeded: (thread) => this.isNeeded(thread),
       takeBack: (thread) => this.takeBack(thread),
       onTakenBack: () => this.pump(),
+      onStop: (run) => this.calls.stop(run),
       onEvent
     })
     this.forgetForceShutdown = host.onForceShutdown?.(() => this.forceShutdown())
@@ -202,11 +249,23 @@ export class Scheduler {
   requestLease(
     task: ResolvedTask,
     onGranted: (thread: PoolThread) => void,
+    onEnd: (exit: RunExit, run: Run) => void,
+    details = new RunDetails()
+  ): Run {
+    details.onGranted = onGranted
+    return this.submit(task, [], onEnd, details)
+  }
+
+  /** Submits a run whose body can be left: what it yields comes to `onElements`, and it goes on when it is resumed. */
+  open(
+    task: ResolvedTask,
+    args: Array<unknown>,
+    onElements: (elements: Array<unknown>) => void,
     onEnd: (exit: RunExit, run: Run) => void
   ): Run {
     const details = new RunDetails()
-    details.onGranted = onGranted
-    return this.submit(task, [], onEnd, details)
+    details.coroutine = new Coroutine(onElements)
+    return this.submit(task, args, onEnd, details)
   }
 
   private makeRun(
@@ -246,6 +305,7 @@ export class Scheduler {
       this.queueTimeLimits.watch(run)
     }
     this.updateKeepAlive()
+    if (run.details?.nested === true && this.threads.isExhausted) this.failNested()
   }
 
   /** Gives the run to an idle thread, or queues it. */
@@ -291,18 +351,44 @@ export class Scheduler {
     while (this.waiting.size > 0 && this.hasRoom()) {
       this.accept(this.waiting.shift()!)
     }
+    if (this.coroutines.open > 0) { for (const thread of this.threads.resumable) this.goOn(thread) }
     this.threads.start(this.queue.size)
     this.threads.watchKeepAlive()
     this.updateKeepAlive()
+    if (this.queue.size + this.waiting.size > 0 && this.threads.isExhausted) this.failNested()
+  }
+
+  /** What only a thread could run that waits for its outcome ends now: it would never begin. */
+  private failNested(): void {
+    const { maxThreads } = this.options
+    const threads = this.threads.all.size
+    for (const run of [...this.queue.toArray(), ...this.waiting.toArray()]) {
+      if (run.list === undefined || run.details?.nested !== true) continue
+      run.list.remove(run)
+      this.fail(run, () => new WouldDeadlock({ threads, maxThreads }))
+    }
   }
 
   /** The thread has nothing more to do. */
   private free(thread: PoolThread): void {
     if (thread.state !== "Ready" || thread.assigned.length > 0) return
-    if (thread.lease !== undefined) return thread.lease.onFree()
-    if (thread.leaving || (this.shutdown !== undefined && this.queue.size === 0)) return this.threads.retire(thread)
+    const { lease, open, resumptions } = thread
+    const hasOthers = lease === undefined ? this.queue.size > 0 && !thread.leaving : lease.hasWaiting()
+    if (resumptions.size > 0 && !(thread.resumedLast && hasOthers)) return this.dispatcher.resume(thread)
+    if (lease !== undefined) return lease.onFree()
+    const isLeaving = thread.leaving || (this.shutdown !== undefined && this.queue.size === 0)
+    if (isLeaving && open.size === 0) return this.threads.retire(thread)
+    // It serves its open bodies, and nobody else.
+    if (thread.leaving) return
     this.threads.rest(thread)
     this.recycling?.onFree(thread)
+  }
+
+  /** Lets bodies that were left in a thread go on, if it has nothing to do. */
+  private goOn(thread: PoolThread): void {
+    if (thread.state !== "Ready" || thread.assigned.length > 0 || thread.resumptions.size === 0) return
+    this.threads.take(thread)
+    this.dispatcher.resume(thread)
   }
 
   /** Whether tasks wait for that thread, and no other can be had for them. */
@@ -318,9 +404,13 @@ export class Scheduler {
       const lost = died ?? (run === thread.wedgedOn ? neverTaken(maxLosses) : undefined)
       if (lost !== undefined && ++run.detailed().losses >= maxLosses) {
         outcomes.push([run, lostWith(run, this.options.resourceLimits, lost)])
-      } else if (thread.lease !== undefined || run.transfer !== undefined) {
-        // The state it was for, or the buffers it was sent with, are gone with the thread.
-        outcomes.push([run, lostWith(run, this.options.resourceLimits, died ?? terminated)])
+      } else if (thread.lease !== undefined || run.transfer !== undefined || run.isOpen) {
+        // The state it was for, the buffers it was sent with, or its body, are gone with the thread.
+        const wasStopped = run.isOpen && run.stop !== undefined
+        outcomes.push([
+          run,
+          wasStopped ? stopped(run, "Terminated") : lostWith(run, this.options.resourceLimits, died ?? terminated)
+        ])
       } else if (this.shutdown !== undefined && (!run.task.mandatory || this.shutdown.over)) {
         this.shutdown.markCancelled(run)
         outcomes.push([run, cancelledInQueue(run)])
@@ -404,13 +494,24 @@ export class Scheduler {
         this.shutdown?.check()
         return
       }
+      case Suspended:
+        return this.coroutines.close(run, by)
       case Assigned: {
         if (run.isLease) return
-        if (run.thread!.revoke(run)) {
+        // What is to be ended is not taken back, but can be stopped while it ends.
+        const isClosing = run.details?.coroutine?.closing === true
+        if (!isClosing && run.thread!.revoke(run)) {
+          if (run.isOpen) {
+            this.dispatcher.withdraw(run.thread!, run)
+            return this.coroutines.close(run, by)
+          }
           run.stop = by
           this.outcomes.settleWith(run, cancelledInQueue(run))
         } else if (controlBlock.isClaimed(run.thread!.control, run.sequence)) {
           this.ladder.climb(run, by)
+        } else if (run.details?.coroutine !== undefined) {
+          // It has yielded, or ended, and its message is on the way.
+          run.stop ??= by
         }
       }
     }
@@ -444,7 +545,11 @@ export class Scheduler {
     const outcomes = thread.endAssigned(
       (run) => run.stop === undefined ? failure(run, () => new WorkerExited({})) : stopped(run, "Abandoned")
     )
-    this.afterLoss(thread, undefined, outcomes)
+    const open = this.coroutines.lost(
+      thread,
+      (run) => run.stop === undefined ? failure(run, () => new WorkerExited({})) : stopped(run, "Abandoned")
+    )
+    this.afterLoss(thread, undefined, [...outcomes, ...open])
   }
 
   // ---------------------------------------------------------------------------
@@ -487,7 +592,7 @@ export class Scheduler {
     const outcomes = thread.endAssigned((run, startedAt) => {
       if (run.stop !== undefined && previous === "Terminating") return stopped(run, "Terminated")
       const ended = controlBlock.hasEnded(thread.control, run.sequence)
-      if (previous !== "Terminating" && !exit.outOfMemory && !ended && startedAt === undefined) {
+      if (previous !== "Terminating" && !exit.outOfMemory && !ended && startedAt === undefined && !run.isOpen) {
         return diedLoading(run, exit)
       }
       return lostWith(run, this.options.resourceLimits, exit)
@@ -495,7 +600,11 @@ export class Scheduler {
     if (previous === "Ready" && outcomes.length === 0) {
       this.onEvent({ _tag: "ThreadLost", threadId: thread.thread.threadId, exit })
     }
-    this.afterLoss(thread, exit.exitCode, outcomes)
+    const open = this.coroutines.lost(
+      thread,
+      (run) => run.stop === undefined ? lostWith(run, this.options.resourceLimits, exit) : stopped(run, "Terminated")
+    )
+    this.afterLoss(thread, exit.exitCode, [...outcomes, ...open])
   }
 
   /** The thread reads nothing any more. */

@@ -45,6 +45,8 @@ export class Shutdown {
   }
 
   begin(host: ThreadHost, { graceMillis, shutdownMillis }: ShutdownOptions): void {
+    // There was nothing to end, and a submitter that was told of it has looked.
+    if (this.done) return
     this.threads.close()
     // Whatever the own grace period of a task, all threads are being terminated from the
     // second timer on, and what terminates is gone or abandoned `terminateMillis` later.
@@ -93,7 +95,7 @@ export class Shutdown {
     this.stopping = true
     if (this.queue.size === 0) this.threads.endUnused()
     for (const thread of Array.from(this.threads.all)) {
-      for (const run of thread.assigned.slice()) this.listener.onStop(run)
+      for (const run of [...thread.assigned, ...thread.open]) this.listener.onStop(run)
       if (thread.lease !== undefined && thread.assigned.length === 0) this.threads.terminate(thread)
     }
     this.check()

@@ -12,6 +12,7 @@ import type { ThreadsOptions } from "./options.ts"
 import { describeExit } from "./outcome.ts"
 import { PoolThread, type ThreadState } from "./poolThread.ts"
 import { afterEvents } from "./timers.ts"
+import { Waits } from "./waits.ts"
 
 /** What the scheduler hears of its threads. */
 export interface ThreadsListener {
@@ -55,6 +56,7 @@ export class Threads {
   /** The threads that hold a place in the pool, the dying included, the stuck not. */
   readonly all = new Set<PoolThread>()
   readonly stuck = new Set<PoolThread>()
+  readonly waits = new Waits()
   /** The last became idle last, and is taken first (P4). */
   private readonly idle: Array<PoolThread> = []
   /** How many were ever started. */
@@ -89,8 +91,15 @@ export class Threads {
     this.wanted = options.minThreads
   }
 
+  /** How many can be taken. */
   get idleCount(): number {
-    return this.idle.length
+    return this.idle.length + this.recallable
+  }
+
+  /** How many of the spare threads can have a place. */
+  private get recallable(): number {
+    const spare = this.waits.spare.length
+    return spare === 0 ? 0 : Math.min(spare, Math.max(0, this.places - this.placesTaken))
   }
 
   /** Those that have begun with a task. */
@@ -122,15 +131,57 @@ export class Threads {
 
   /** How many there are of those that hold one. */
   get placesTaken(): number {
-    return this.all.size - this.slow.size
+    return this.claimants - this.overshoot
+  }
+
+  /** Those that hold a place, and those that began to run on the place of one that goes on. */
+  private get claimants(): number {
+    return this.all.size - this.slow.size - this.waits.unplaced(this.lendable)
+  }
+
+  /** How many threads are busy beyond the places, since those whose places they took go on. */
+  private get overshoot(): number {
+    const { surplus } = this.waits
+    return surplus === 0 ? 0 : Math.min(surplus, Math.max(0, this.claimants - this.places))
+  }
+
+  /** How many of those that wait for the program lend their places: with the stuck, a pool has no more than twice `maxThreads`. */
+  private get lendable(): number {
+    return Math.max(0, this.options.maxThreads - this.stuck.size)
+  }
+
+  /** Whether all threads wait for the program, or are held by who one of them waits for, and no further one can be had. */
+  get isExhausted(): boolean {
+    if (this.waits.threads.size === 0 || this.idleCount + this.startable > 0) return false
+    for (const thread of this.all) {
+      if (!this.waits.threads.has(thread) && thread.lease?.nested !== true) return false
+    }
+    return true
   }
 
   // ---------------------------------------------------------------------------
   // Idle threads
   // ---------------------------------------------------------------------------
 
+  /** The last that became idle, of those with the fewest open bodies: what runs on it holds these up. */
   takeIdle(): PoolThread | undefined {
-    return this.idle.pop()
+    const { idle } = this
+    let taken = idle.length - 1
+    for (let i = taken - 1; i >= 0 && idle[taken]!.open.size > 0; i--) {
+      if (idle[i]!.open.size < idle[taken]!.open.size) taken = i
+    }
+    if (taken < 0) return this.recallable > 0 ? this.waits.spare.pop() : undefined
+    return taken === idle.length - 1 ? idle.pop() : idle.splice(taken, 1)[0]
+  }
+
+  /** Takes that thread, if it is idle. */
+  take(thread: PoolThread): void {
+    this.takeFromIdle(thread)
+  }
+
+  /** Those that are idle and have bodies to go on with. */
+  get resumable(): ReadonlyArray<PoolThread> {
+    return [...this.idle, ...this.waits.spare].filter(({ resumptions }) => resumptions.size > 0)
   }
 
   /** Takes back an idle thread that was taken and not used. */
@@ -141,21 +192,48 @@ export class Threads {
   /** The thread has nothing to do. */
   rest(thread: PoolThread): void {
     thread.idleSince = this.host.now()
-    this.idle.push(thread)
+    const surplus = this.overshoot
+    if (surplus > 0) this.waits.spare.push(thread)
+    else this.idle.push(thread)
+    this.waits.surplus = Math.max(0, surplus - 1)
+  }
+
+  /** The thread waits for the program, and lends its place. */
+  beginWait(thread: PoolThread): void {
+    this.waits.threads.add(thread)
+    // Who was too many may have its place.
+    this.waits.surplus = this.overshoot
+  }
+
+  /** It goes on, whether or not its place was taken. */
+  endWait(thread: PoolThread): void {
+    this.waits.threads.delete(thread)
+    if (this.placesTaken <= this.places) return
+    const unused = this.idle.shift()
+    if (unused === undefined) this.waits.surplus++
+    else this.waits.spare.push(unused)
+  }
+
+  /** The one that retires next: it has been idle for the longest. */
+  private get oldest(): PoolThread | undefined {
+    return this.waits.spare.find(canRetire) ?? this.idle.find(canRetire)
   }
 
   /** One timer for the pool, for the thread that has been idle for the longest. */
   watchKeepAlive(): void {
     const { keepAliveMillis } = this.options
-    const oldest = this.idle[0]
-    if (this.closing || oldest === undefined || this.cancelKeepAlive !== undefined || this.live <= this.wanted) return
+    if (this.closing || this.cancelKeepAlive !== undefined || this.live <= this.wanted) return
+    const oldest = this.oldest
+    if (oldest === undefined) return
     if (keepAliveMillis === Infinity) return
     const left = oldest.idleSince + keepAliveMillis - this.host.now()
     this.cancelKeepAlive = this.host.schedule(Math.max(left, 1), () => {
       this.cancelKeepAlive = undefined
       const due = this.host.now() - keepAliveMillis
-      while (this.idle.length > 0 && this.idle[0]!.idleSince <= due && this.live > this.wanted) {
-        this.retire(this.idle[0]!)
+      while (this.live > this.wanted) {
+        const { oldest } = this
+        if (oldest === undefined || oldest.idleSince > due) break
+        this.retire(oldest)
       }
       this.watchKeepAlive()
     })
@@ -164,6 +242,7 @@ export class Threads {
   private takeFromIdle(thread: PoolThread): void {
     const index = this.idle.indexOf(thread)
     if (index >= 0) this.idle.splice(index, 1)
+    else this.waits.leave(thread)
   }
 
   // ---------------------------------------------------------------------------
@@ -314,7 +393,10 @@ export class Threads {
   /** Lets a thread retire as soon as it has nothing to do. */
   leave(thread: PoolThread): void {
     thread.leaving = true
-    if (this.idle.includes(thread)) this.retire(thread)
+    if (!this.idle.includes(thread) && !this.waits.spare.includes(thread)) return
+    // It is idle for nobody any more.
+    if (canRetire(thread)) this.retire(thread)
+    else this.takeFromIdle(thread)
   }
 
   /** Lets an idle thread release its values and end. It has all the time that it needs, until the pool shuts down. */
@@ -323,6 +405,7 @@ export class Threads {
     this.live--
     thread.state = "Retiring"
     thread.setLadder(afterEvents(this.host, this.options.graceMillis, () => {
+      this.waits.forget(thread)
       this.slow.add(thread)
       this.listener.onRetry()
     }))
@@ -354,6 +437,7 @@ export class Threads {
     this.uncount(thread)
     thread.state = "Stuck"
     this.all.delete(thread)
+    this.waits.forget(thread)
     this.stuck.add(thread)
     if (this.stuck.size > this.options.maxThreads) this.listener.onStuckLimit(this.stuck.size, this.places)
     this.listener.onAbandoned(thread)
@@ -373,6 +457,7 @@ export class Threads {
     this.uncount(thread)
     thread.state = "Ended"
     this.all.delete(thread)
+    this.waits.forget(thread)
     // One that dies before it has done anything would be started again at once, and so on.
     if (previous === "Starting" || (previous === "Ready" && !thread.proven && thread.running === undefined)) {
       this.startFailed(
@@ -400,12 +485,14 @@ export class Threads {
 
   /** Ends what nobody needs: idle threads, and those not yet ready. */
   endUnused(): void {
-    for (const thread of this.idle.slice()) this.retire(thread)
+    for (const thread of [...this.idle, ...this.waits.spare].filter(canRetire)) this.retire(thread)
     for (const thread of Array.from(this.all)) {
       if (thread.state === "Starting") this.terminate(thread)
     }
   }
 }
+
+const canRetire = ({ open }: PoolThread): boolean => open.size === 0
 
 const stuckEverywhere = (count: number): string =>
   `${count} threads are stuck in native code, and no more are started before one of them has ended. ` +

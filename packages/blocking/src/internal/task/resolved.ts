@@ -4,7 +4,16 @@
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { isTask, type Task, TaskDefinitionError, type TaskOptions } from "../../Task.ts"
+import { type AnyCallback, isCallback } from "../../Callback.ts"
+import {
+  isStreamTask,
+  isTask,
+  type StreamOptions,
+  type StreamTask,
+  type Task,
+  TaskDefinitionError,
+  type TaskOptions
+} from "../../Task.ts"
 import { describe } from "../wire/cloneable.ts"
 import { type HostCodec, hostCodec } from "../wire/codec.ts"
 import { chainOf, type ErrorClass, isSameChain } from "../wire/errorClasses.ts"
@@ -19,8 +28,12 @@ export interface ResolvedTask {
   /** `undefined`: the pool's. */
   readonly graceMillis: number | undefined
   readonly mandatory: boolean
+  /** How long a stream may be open without a pull. */
+  readonly idleLimitMillis: number | undefined
   readonly errors: ReadonlyArray<ErrorClass>
   readonly codec: HostCodec | undefined
+  /** The callbacks that its body may call, by their keys; `undefined`: none. */
+  readonly callbacks: ReadonlyMap<string, AnyCallback> | undefined
 }
 
 const isClass = (value: unknown): value is ErrorClass => typeof value === "function"
@@ -33,26 +46,54 @@ const validate = validator(
     gracePeriod: Schema.optional(millis()),
     mandatory: Schema.optional(described(Schema.Boolean, "true or false")),
     errors: Schema.optional(described(Schema.Array(Schema.declare(isClass)), "an array of classes")),
+    callbacks: Schema.optional(described(
+      Schema.Array(Schema.declare(isCallback)),
+      "an array of classes that Callback.Service has made"
+    )),
     attributes: Schema.optional(described(
       Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Number, Schema.Boolean, Schema.Undefined])),
       "an object of strings, numbers and booleans"
-    ))
-  } satisfies Record<keyof TaskOptions, unknown>
+    )),
+    idleTimeLimit: Schema.optional(millis())
+  } satisfies Record<keyof StreamOptions | keyof TaskOptions, unknown>
 )
 
 const resolved = new WeakMap<object, ResolvedTask>()
+const resolvedStreams = new WeakMap<object, ResolvedTask>()
 
 /** Throws a `TaskDefinitionError` for options that the types would have refused. */
-export const resolve = <Args extends ReadonlyArray<unknown>, A, E>(task: Task<Args, A, E>): ResolvedTask => {
+export const resolve = <Args extends ReadonlyArray<unknown>, A, E, R>(task: Task<Args, A, E, R>): ResolvedTask => {
   let found = resolved.get(task)
   if (found === undefined) {
-    if (!isTask(task)) throw new TaskDefinitionError(`Only a task made by Task.make can be run, not ${describe(task)}`)
+    if (!isTask(task)) {
+      const what = isStreamTask(task) ? "a stream, which Blocking.stream runs" : describe(task)
+      throw new TaskDefinitionError(`Only a task made by Task.make can be run, not ${what}`)
+    }
     resolved.set(task, found = make(task))
   }
   return found
 }
 
-const make = <Args extends ReadonlyArray<unknown>, A, E>(task: Task<Args, A, E>): ResolvedTask => {
+/** The same for a stream. */
+export const resolveStream = <Args extends ReadonlyArray<unknown>, A, E>(
+  task: StreamTask<Args, A, E>
+): ResolvedTask => {
+  let found = resolvedStreams.get(task)
+  if (found === undefined) {
+    if (!isStreamTask(task)) {
+      throw new TaskDefinitionError(`Only a task made by Task.stream can be streamed, not ${describe(task)}`)
+    }
+    resolvedStreams.set(task, found = make(task))
+  }
+  return found
+}
+
+/** Of whatever kind of task, what is resolved. */
+interface AnyTask extends Pick<Task<ReadonlyArray<never>, unknown, unknown>, "module" | "name" | "schemas"> {
+  readonly options: StreamOptions
+}
+
+const make = (task: AnyTask): ResolvedTask => {
   const { module, name, options, schemas } = task
   const validated = validate(options)
   if (Result.isFailure(validated)) {
@@ -60,9 +101,21 @@ const make = <Args extends ReadonlyArray<unknown>, A, E>(task: Task<Args, A, E>)
     const what = message ?? `has ${option} ${describe(actual)}: it must be ${expected}`
     throw new TaskDefinitionError(`Task "${name}" ${what} (${module})`)
   }
-  const { errors = [], gracePeriod, mandatory = false, onInterrupt = "stop", queueTimeLimit, timeLimit } =
-    validated.success
+  const {
+    callbacks = [],
+    errors = [],
+    gracePeriod,
+    idleTimeLimit,
+    mandatory = false,
+    onInterrupt = "stop",
+    queueTimeLimit,
+    timeLimit
+  } = validated.success
   refuseLookAlikes(errors, `Task "${name}"`, module)
+  const byKey = new Map(callbacks.map((callback) => [callback.key, callback]))
+  if (byKey.size < callbacks.length) {
+    throw new TaskDefinitionError(`Task "${name}" has two callbacks with the same key (${module})`)
+  }
   return {
     name,
     module,
@@ -71,8 +124,10 @@ const make = <Args extends ReadonlyArray<unknown>, A, E>(task: Task<Args, A, E>)
     onInterrupt,
     graceMillis: gracePeriod,
     mandatory,
+    idleLimitMillis: idleTimeLimit,
     errors,
-    codec: schemas === undefined ? undefined : hostCodec(schemas)
+    codec: schemas === undefined ? undefined : hostCodec(schemas),
+    callbacks: byKey.size === 0 ? undefined : byKey
   }
 }
 
@@ -102,6 +157,8 @@ export const pseudoTask = (name: string): ResolvedTask => ({
   onInterrupt: "stop",
   graceMillis: undefined,
   mandatory: false,
+  idleLimitMillis: undefined,
   errors: [],
-  codec: undefined
+  codec: undefined,
+  callbacks: undefined
 })

@@ -240,6 +240,8 @@ type NotSynchronous<R> = IsAny<R> extends true ? never
     "A task body returns its domain error in a Result, but this one returns the error itself: write Result.fail(error)"
   : R extends Effect.Effect<unknown, unknown, unknown> ?
     "A task body returns a plain value or a Result, but this one returns an Effect: run it with Effect, not on a pool thread"
+  : R extends Generator<unknown, unknown, never> ?
+    "A task body returns a plain value or a Result, but this one is a generator: define it with Task.stream"
   : R extends AsyncIterable<unknown> | { readonly "~effect/Stream": unknown } ?
     "A task body returns a plain value or a Result, but this one returns a stream: return an array of its elements"
   : never
@@ -285,8 +287,37 @@ export type ReturnOf<F> = IsAny<F> extends true ? F : F extends (...args: never)
  */
 export type CheckBody<F> = Function extends F ? unknown : Check<ParametersOf<F>, ReturnOf<F>>
 
+/** The same for the body of a stream, which is a generator. */
+export type CheckStreamBody<F> = Function extends F ? unknown : CheckStream<ParametersOf<F>, ReturnOf<F>>
+
+type CheckStream<Args, R> = IsAny<R> extends true ? CheckArguments<Args>
+  : R extends Generator<infer A, infer End, infer _Next> ?
+      & CheckArguments<Args>
+      & CheckElements<A>
+      & CheckFailure<Failure<End>>
+      & CheckEnd<End>
+  : R extends AsyncIterable<unknown> | PromiseLike<unknown> ? Invalid<
+      "The body of a stream is synchronous, but this one is async: use blocking calls (readSync …), or stay in Effect with Stream.fromAsyncIterable"
+    >
+  : Invalid<"The body of a stream is a generator function: write function*, and yield its elements">
+
+type CheckElements<A> = [Arrived<A>] extends [Cloneable<Arrived<A>>] ? unknown
+  : Invalid<Message<Arrived<A>, "elements[number]">>
+
+type CheckEnd<End> = [End] extends [void | Result.Result<void, unknown>] ? unknown
+  : Invalid<"The body of a stream returns nothing, or Result.fail(error): what it returns else is no element, yield it">
+
+/** What arrives of the elements of a body that returns an `R`. */
+export type ElementOf<R> = IsAny<R> extends true ? R : R extends Generator<infer A, unknown, never> ? Arrived<A> : never
+
+/** What a body that returns an `R` returns in the end. */
+export type EndOf<R> = IsAny<R> extends true ? R : R extends Generator<unknown, infer End, never> ? End : never
+
 type Check<Args, R> = [NotSynchronous<R>] extends [never] ?
     & CheckArguments<Args>
     & CheckSuccess<SuccessOf<R>>
     & CheckFailure<Failure<R>>
   : Invalid<NotSynchronous<R>>
+
+/** Intersected with the type of a callback: `unknown` when what it takes and gives can cross. */
+export type CheckCallback<Args, A, E> = CheckArguments<Args> & CheckSuccess<A> & CheckFailure<E>

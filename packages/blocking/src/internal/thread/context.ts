@@ -16,7 +16,11 @@ export interface Registration {
   readonly body: (...args: ReadonlyArray<never>) => unknown
   /** The `Task.schema` schemas, opaque here: only `codec.ts` loads `effect/Schema`. */
   readonly schemas: TaskSchemas | undefined
+  readonly kind: TaskKind
 }
+
+/** What a body does: gives one result, yields elements, takes elements, or both. */
+export type TaskKind = "call" | "stream" | "sink" | "pipe"
 
 export interface ThreadContext extends BodyContext {
   /** Of the copy that has made it. */
@@ -34,7 +38,7 @@ export interface ThreadContext extends BodyContext {
   /** How many bodies run where they were called, as `task.body`: what they move goes nowhere. */
   inPlace: number
   /** What the running body has marked by `Task.move`. */
-  moved: Set<object> | undefined
+  moved: WeakSet<object> | undefined
 }
 
 declare const structuredClone: (value: unknown) => unknown
@@ -76,6 +80,7 @@ export const threadContext: ThreadContext = slot[key] ??= {
   evaluating: new Set(),
   control: undefined,
   refresh: undefined,
+  caller: undefined,
   current: 0,
   inPlace: 0,
   moved: undefined,
@@ -89,12 +94,12 @@ export const conflict: string | undefined = Version.conflict(Version.current, th
 
 /** Calls a function in the context of one of several threads that share a JavaScript thread, in the run with that sequence number. */
 export const within = <A>(own: BodyContext, sequence: number, f: () => A): A => {
-  const { control, current, locals, refresh, releases, threadData } = threadContext
+  const { caller, control, current, locals, refresh, releases, threadData } = threadContext
   Object.assign(threadContext, own, { current: sequence })
   try {
     return f()
   } finally {
-    Object.assign(threadContext, { control, current, locals, refresh, releases, threadData })
+    Object.assign(threadContext, { caller, control, current, locals, refresh, releases, threadData })
   }
 }
 

@@ -3,30 +3,24 @@
  * back what became of them.
  */
 import type { BodyContext, BodyStrategy, ThreadPlatform, ThreadRunner } from "../../ThreadRunner.ts"
-import { compact, explain, findUncloneable, NotCloneableError, refuseLost } from "../wire/cloneable.ts"
+import { compact, describe, explain, refuseLost } from "../wire/cloneable.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
 import { findMoved, transferables, transferring } from "../wire/moved.ts"
 import { PayloadMemory } from "../wire/payload.ts"
 import { PayloadReader } from "../wire/payloadReader.ts"
 import * as protocol from "../wire/protocol.ts"
 import { ResultWriter } from "../wire/resultRing.ts"
-import { encodeFailure, encodeThrown } from "../wire/thrown.ts"
+import { encodeThrown } from "../wire/thrown.ts"
 import * as Version from "../wire/version.ts"
 import { wholeThread } from "./bodies.ts"
+import { Caller } from "./calls.ts"
 import { conflict, type Registration, threadContext } from "./context.ts"
+import { type Advanced, Coroutine } from "./coroutine.ts"
+import { instead, whatReturned, whatThrew } from "./outcome.ts"
 import { UncaughtErrors } from "./uncaught.ts"
 
 /** How long a result may wait for the ones behind it before the scheduler is told. Arbitrary: well under a timer tick. */
 const progressMillis = 0.3
-
-const ResultTypeId = "~effect/Result"
-const EffectTypeId = "~effect/Effect"
-
-interface ResultLike {
-  readonly _tag: "Success" | "Failure"
-  readonly success: unknown
-  readonly failure: unknown
-}
 
 /** A task that the scheduler has defined in this thread, and its body once its module is loaded. */
 interface Entry {
@@ -54,6 +48,9 @@ export const start = (platform: ThreadPlatform): ThreadRunner => {
 class Runner implements ThreadRunner {
   private readonly entries: Array<Entry> = []
   private readonly modules = new Map<string, Promise<protocol.LoadFailure | undefined>>()
+  /** Bodies that were left at a `yield`, by their numbers. */
+  private readonly coroutines = new Map<number, Coroutine>()
+  private lastCoroutine = 0
   /** Batches not yet worked off. */
   private readonly inbox: Array<protocol.RunMessage> = []
   /** The next task of the first batch, and where its message has the next posted arguments. */
@@ -76,6 +73,7 @@ class Runner implements ThreadRunner {
   private readonly chunks: Array<PayloadMemory | undefined> = []
   private readonly reader = new PayloadReader()
   private readonly results: ResultWriter | undefined
+  private readonly caller: Caller
 
   constructor(
     platform: ThreadPlatform,
@@ -93,6 +91,7 @@ class Runner implements ThreadRunner {
     if (results !== undefined && platform.payloads !== undefined) {
       this.results = new ResultWriter(results, controlBlock.ringRead(control), platform.payloads)
     }
+    this.caller = context.caller = new Caller(platform, control, (message) => this.receive(message))
     this.uncaught = new UncaughtErrors((message) => platform.post(message, undefined), platform.now)
   }
 
@@ -142,6 +141,10 @@ class Runner implements ThreadRunner {
         if (!this.serving) this.serve()
         break
       }
+      case protocol.Answer: {
+        this.caller.onAnswer(message)
+        break
+      }
       case protocol.Chunk: {
         const [, index, memory] = message
         this.chunks[index] = memory && new PayloadMemory(memory, this.platform.payloads!)
@@ -181,7 +184,13 @@ class Runner implements ThreadRunner {
         this.untoldSince ||= this.platform.now()
         continue
       }
-      const entry = this.entries[controlBlock.taskOf(this.control, sequence)]!
+      const task = controlBlock.taskOf(this.control, sequence)
+      if (task < 0) {
+        const [id] = args ?? controlBlock.argumentsOf(this.control, sequence)!
+        this.resume(sequence, this.coroutines.get(id as number)!, task === protocol.Close)
+        continue
+      }
+      const entry = this.entries[task]!
       try {
         args ??= this.argumentsOf(sequence)
       } catch (error) {
@@ -214,7 +223,7 @@ class Runner implements ThreadRunner {
     else admitted.then(() => this.serve()).catch(this.abort)
   }
 
-  /** Runs a task. A promise: it has not run before that resolves. */
+  /** Runs a task. A promise: it has not ended before that resolves. */
   private execute(sequence: number, entry: Entry, args: Array<unknown>): Promise<void> | undefined {
     if (entry.state === "failed") {
       // The next task of this module tries again: the failure may have been passing.
@@ -238,58 +247,49 @@ class Runner implements ThreadRunner {
     const admitted = this.bodies.admit(entry.module, entry.name)
     if (admitted !== undefined) {
       return admitted.then((reason) => {
-        if (reason === undefined) this.call(sequence, run, args, startedAt)
-        else this.post(sequence, protocol.Injected, reason, startedAt)
+        if (reason === undefined) return this.call(sequence, run, args, startedAt)
+        this.post(sequence, protocol.Injected, reason, startedAt)
+        return undefined
       })
     }
-    this.call(sequence, run, args, startedAt)
-    return undefined
+    return this.call(sequence, run, args, startedAt)
   }
 
-  private call(sequence: number, run: Entry["run"], args: Array<unknown>, startedAt: number): void {
+  /** Runs a body. A promise: what it has told the program is not all handled, and it has not ended before that resolves. */
+  private call(
+    sequence: number,
+    run: Entry["run"],
+    args: Array<unknown>,
+    startedAt: number
+  ): Promise<void> | undefined {
     threadContext.current = sequence
     threadContext.moved = undefined
+    this.caller.unhandled = 0
     let status = protocol.Succeeded
     let value: unknown
     try {
       value = this.bodies.call(sequence, run, args)
       threadContext.current = 0
-      if (this.keep(sequence, value, startedAt)) return
-      if (typeof value === "object" && value !== null) {
-        if (ResultTypeId in value) {
-          const result = value as unknown as ResultLike
-          if (result._tag === "Success") {
-            value = result.success
-            if (this.keep(sequence, value, startedAt)) return
-          } else {
-            const encoded = encodeFailure(result.failure, threadContext.clone)
-            status = "value" in encoded ? protocol.Failed : protocol.NotCloneable
-            value = "value" in encoded ? encoded.value : { side: "failure", ...encoded }
-          }
-        } else if (EffectTypeId in value && !(value instanceof Error)) {
-          // A clone of it would arrive, which is none.
-          status = protocol.NotCloneable
-          value = { side: "success", path: "result", detail: effectReturned } satisfies protocol.NotCloneableValue
-        }
+      if (value instanceof Coroutine) {
+        this.advance(sequence, value, startedAt, false)
+        return undefined
       }
+      const toHandle = this.caller.unhandled > 0
+      if (!toHandle && this.keep(sequence, value, startedAt)) return undefined
+      const returned = value
+      ;[status, value] = whatReturned(returned)
       if (status === protocol.Succeeded) {
+        if (value !== returned && !toHandle && this.keep(sequence, value, startedAt)) return undefined
         refuseLost(value, "success", "result")
         value = compact(value)
       }
     } catch (thrown) {
       threadContext.current = 0
-      if (isNotCloneable(thrown)) {
-        status = protocol.NotCloneable
-        value = { side: thrown.side, path: thrown.path, detail: thrown.message }
-      } else if (isStopRequest(thrown) && controlBlock.isStopRequested(this.control.int32, sequence)) {
-        status = protocol.Stopped
-        value = undefined
-      } else {
-        status = protocol.Panicked
-        value = encodeThrown(thrown, threadContext.clone)
-      }
+      ;[status, value] = whatThrew(thrown, controlBlock.isStopRequested(this.control.int32, sequence))
     }
+    if (this.caller.unhandled > 0) return this.endWhenHandled(sequence, status, value, startedAt)
     this.post(sequence, status, value, startedAt)
+    return undefined
   }
 
   /** Ends a task and leaves its result in shared memory. `false`: it has to be posted. */
@@ -317,13 +317,105 @@ class Runner implements ThreadRunner {
     return true
   }
 
-  /** Ends a task and posts its outcome, at once: what is not in the control block would die with the thread. */
+  /** What a body has told the program is handled before its outcome is told. */
+  private async endWhenHandled(sequence: number, status: number, value: unknown, startedAt: number): Promise<void> {
+    const { moved } = threadContext
+    this.tell()
+    const [, , handled, about] = await this.caller.flush(sequence)
+    threadContext.moved = moved
+    if (handled === protocol.Stopped) this.post(sequence, handled, undefined, startedAt)
+    // The body's own panic comes first.
+    else if (handled !== protocol.Succeeded && status !== protocol.Panicked) {
+      this.post(sequence, handled, about, startedAt)
+    } else this.post(sequence, status, value, startedAt)
+  }
+
+  /** Goes on with a body that was left at a `yield`, or ends it there. */
+  private resume(sequence: number, coroutine: Coroutine, close: boolean): void {
+    const startedAt = this.endedAt || this.platform.now()
+    this.endedAt = 0
+    controlBlock.enter(this.control, sequence, startedAt)
+    this.platform.onEnter?.(sequence, startedAt)
+    threadContext.current = sequence
+    this.advance(sequence, coroutine, startedAt, close || controlBlock.isStopRequested(this.control.int32, sequence))
+  }
+
+  /** Lets a body run until it has a chunk of elements or ends, or ends it, and posts what came of it. */
+  private advance(sequence: number, coroutine: Coroutine, startedAt: number, close: boolean): void {
+    const isStopRequested = (): boolean => {
+      this.context.refresh?.()
+      return controlBlock.isStopRequested(this.control.int32, sequence)
+    }
+    threadContext.current = sequence
+    threadContext.moved = coroutine.moved
+    let status: number | undefined
+    let value: unknown
+    try {
+      const advanced = this.bodies.call(
+        sequence,
+        () => close ? coroutine.close() : coroutine.advance(this.platform.now, isStopRequested),
+        noArguments
+      ) as Advanced
+      if (advanced._tag === "Closed") status = protocol.Stopped
+      else if (advanced._tag === "Returned") [status, value] = whatReturned(advanced.value)
+      // The value that a body returns without a Result is nobody's.
+      if (status === protocol.Succeeded) value = undefined
+    } catch (thrown) {
+      ;[status, value] = whatThrew(thrown, controlBlock.isStopRequested(this.control.int32, sequence))
+    }
+    threadContext.current = 0
+    coroutine.moved = threadContext.moved
+    if (status === undefined) {
+      coroutine.id ||= ++this.lastCoroutine
+      this.coroutines.set(coroutine.id, coroutine)
+    } else {
+      this.coroutines.delete(coroutine.id)
+    }
+    this.postElements(sequence, coroutine, status, value, startedAt)
+  }
+
+  /** Posts what a body has yielded, with what it has come to if it has ended. */
+  private postElements(
+    sequence: number,
+    coroutine: Coroutine,
+    status: number | undefined,
+    value: unknown,
+    startedAt: number
+  ): void {
+    const { elements, id, uncloneable } = coroutine
+    const [ended, outcome] = uncloneable === undefined ? [status, value] : [protocol.NotCloneable, uncloneable]
+    try {
+      if (status === undefined) {
+        const yielded = uncloneable === undefined ? [id, elements] as const : [id, elements, uncloneable] as const
+        this.postOrThrow(sequence, protocol.Yielded, yielded satisfies protocol.YieldedValue, startedAt)
+      } else if (elements.length === 0) {
+        return this.post(sequence, ended!, outcome, startedAt)
+      } else {
+        const end: protocol.EndedValue = [elements, ended!, outcome]
+        this.postOrThrow(sequence, protocol.Ended, end, startedAt)
+      }
+    } catch (error) {
+      coroutine.onRefused(error)
+      return this.postElements(sequence, coroutine, status, value, startedAt)
+    }
+    coroutine.onSent()
+  }
+
+  /** Ends a task and posts its outcome. */
   private post(sequence: number, status: number, value: unknown, startedAt: number): void {
+    try {
+      this.postOrThrow(sequence, status, value, startedAt)
+    } catch (error) {
+      this.platform.post([protocol.Progress, sequence, ...instead(status, value, error)], undefined)
+    }
+  }
+
+  /** … at once: what is not in the control block would die with the thread. Throws, and has posted nothing, for what cannot be cloned. */
+  private postOrThrow(sequence: number, status: number, value: unknown, startedAt: number): void {
     controlBlock.willPost(this.control, sequence)
     controlBlock.end(this.control, sequence, startedAt, this.platform.now())
     this.untoldSince = 0
     const { moved } = threadContext
-    threadContext.moved = undefined
     const message = [protocol.Progress, sequence, status, value] as const
     let values: Set<object> | undefined
     try {
@@ -331,9 +423,9 @@ class Runner implements ThreadRunner {
       this.platform.post(message, values && transferables(values))
     } catch (error) {
       // Not all of it can be transferred: the rest is copied.
-      if (values !== undefined && this.tryPost(message, transferring(values))) return
-      this.platform.post([protocol.Progress, sequence, ...instead(status, value, error)], undefined)
+      if (values === undefined || !this.tryPost(message, transferring(values))) throw error
     }
+    threadContext.moved = undefined
   }
 
   private tryPost(message: protocol.ProgressMessage, transfer: Array<object>): boolean {
@@ -365,7 +457,7 @@ class Runner implements ThreadRunner {
     }
     try {
       const body = this.bodies.find(entry.module, entry.name, registration.body)
-      entry.run = await callable(body, registration.schemas)
+      entry.run = await callable(body, registration)
       entry.state = "ready"
     } catch (error) {
       entry.failure = { cause: encodeThrown(error, threadContext.clone), names: Array.from(registered!.keys()) }
@@ -409,20 +501,6 @@ class Runner implements ThreadRunner {
   }
 }
 
-/** What is told of an outcome that could not be posted. A panic stays one. */
-const instead = (status: number, value: unknown, error: unknown): [status: number, value: unknown] => {
-  if (status === protocol.Panicked) {
-    return [status, encodeThrown(new Error(`The body threw what cannot be sent: ${explain(error)}`))]
-  }
-  const side = status === protocol.Failed ? "failure" : "success"
-  const path = status === protocol.Failed ? "error" : "result"
-  const found = status === protocol.Failed ? undefined : findUncloneable(value, path, threadContext.clone)
-  const uncloneable: protocol.NotCloneableValue = { side, ...(found ?? { path, detail: explain(error) }) }
-  return [protocol.NotCloneable, uncloneable]
-}
-
-const effectReturned = "an Effect cannot be sent to another thread: run it with Effect, or return its value"
-
 const unloaded = (): never => {
   throw new Error("effect-blocking: a body was run before its module was loaded")
 }
@@ -433,9 +511,10 @@ const effectBlockingBody = (body: (...args: Array<unknown>) => unknown, args: Re
 
 const callable = async (
   body: Registration["body"],
-  schemas: Registration["schemas"]
+  { kind, schemas }: Registration
 ): Promise<Entry["run"]> => {
   const call = body as (...args: Array<unknown>) => unknown
+  if (kind === "stream") return (args) => new Coroutine(generatorOf(effectBlockingBody(call, args)))
   if (schemas === undefined) return (args) => effectBlockingBody(call, args)
   // The task's module has loaded `effect/Schema` already: no other thread pays for it.
   const { threadCodec } = await import("../wire/codec.ts")
@@ -443,21 +522,13 @@ const callable = async (
   return (args) => encodeResult(effectBlockingBody(call, decodeArguments(args)))
 }
 
-const isNotCloneable = (thrown: unknown): thrown is NotCloneableError => {
-  try {
-    return thrown instanceof NotCloneableError
-  } catch {
-    // A revoked proxy was thrown.
-    return false
+const generatorOf = (returned: unknown): Iterator<unknown, unknown> => {
+  if (typeof returned === "object" && returned !== null && "next" in returned && Symbol.iterator in returned) {
+    return returned as unknown as Iterator<unknown, unknown>
   }
-}
-
-const isStopRequest = (thrown: unknown): boolean => {
-  try {
-    return thrown instanceof Error && "_tag" in thrown && thrown._tag === "StopRequested"
-  } catch {
-    return false
-  }
+  throw new TypeError(
+    `The body of a stream is a generator function: write function*. It returned ${describe(returned)}`
+  )
 }
 
 const noArguments: Array<unknown> = []

@@ -19,7 +19,7 @@
  */
 
 // Taken before a body, which runs in the same thread, can replace them.
-const { compareExchange, load, store } = Atomics
+const { add, compareExchange, load, notify, store, wait } = Atomics
 
 /** Cells of one thread, thus the most tasks that can be out on it at once. A power of two. Measured: more gain nothing. */
 export const capacity = 128
@@ -35,8 +35,10 @@ const Current = 1
 const Passed = 2
 /** How far the scheduler has read the ring of results. */
 const RingRead = 3
-/** The cells; beside them the kinds of the results, the tasks' indices, and the kinds of their arguments. */
-const Cells = 4
+/** Counts the messages that a blocked thread was woken for. */
+const Wakes = 4
+/** The cells; beside them the kinds of the results, the tasks' indices, and the kinds of their arguments. Even, for the Float64 view. */
+const Cells = 6
 const Kinds = Cells + capacity
 const Tasks = Kinds + capacity
 const Shapes = Tasks + capacity
@@ -188,6 +190,12 @@ export const requestStop = ({ int32 }: ControlBlock, sequence: number): void => 
   store(int32, Stop, sequence)
 }
 
+/** There is a message for the thread, which may be blocked until one comes. */
+export const wake = ({ int32 }: ControlBlock): void => {
+  add(int32, Wakes, 1)
+  notify(int32, Wakes)
+}
+
 /** When the body was entered, on the clock of the thread host; `undefined` while it has not been. */
 export const startedAt = ({ float64, int32 }: ControlBlock, sequence: number): number | undefined => {
   if (load(int32, Current) !== sequence) return undefined
@@ -257,6 +265,14 @@ export const argumentsOf = ({ float64, int32 }: ControlBlock, sequence: number):
     args.push(valueOf(shape & kindMask, float64, i))
   }
   return args
+}
+
+/** How often the thread was woken. */
+export const wakes = ({ int32 }: ControlBlock): number => load(int32, Wakes)
+
+/** Blocks the thread, unless it was woken since that number was read. */
+export const awaitWake = ({ int32 }: ControlBlock, seen: number): void => {
+  wait(int32, Wakes, seen)
 }
 
 export const isStopRequested = (int32: Int32Array, sequence: number): boolean => load(int32, Stop) === sequence

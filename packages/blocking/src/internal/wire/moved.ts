@@ -101,7 +101,7 @@ export const findStandIns = (value: unknown, seen = new Set<object>(), found = n
 /** Those of the marked values that are in a value, at any depth. */
 export const findMoved = (
   value: unknown,
-  marked: ReadonlySet<object>,
+  marked: Pick<WeakSet<object>, "has">,
   seen = new Set<object>(),
   found = new Set<object>()
 ): Set<object> => {

@@ -5,9 +5,10 @@
  *
  * Scheduler to thread: `Define` and `Chunk` before the first `Run` that uses the index; `Run`
  * at any time after `Ready`, with up to `controlBlock.capacity` tasks out at once;
- * `Retire` as the last message.
+ * `Answer` for each `Call` that asks for one, if its run has not ended; `Retire` as the last message.
  * Thread to scheduler: `Ready` first, once; then `Progress` whenever tasks have ended,
- * at the latest when there is nothing left to do; `Uncaught` at any time; after `Retire`
+ * at the latest when there is nothing left to do; `Call` while a body runs, and once behind it;
+ * `Uncaught` at any time; after `Retire`
  * it sends `Released` and exits.
  */
 import type { EncodedValue } from "./errorTable.ts"
@@ -17,6 +18,7 @@ export const Run = 0
 export const Define = 1
 export const Retire = 2
 export const Chunk = 3
+export const Answer = 4
 
 /**
  * A batch: so many tasks, from that sequence number on. The control block has the rest, or tells
@@ -28,8 +30,17 @@ export type RunMessage = [tag: typeof Run, first: number, count: number, ...post
 /** Memory in which arguments lie: sent before the first task of which they are, and without memory when it is given up. */
 export type ChunkMessage = readonly [tag: typeof Chunk, index: number, memory: SharedArrayBuffer | undefined]
 
+/** In the place of a task's index: go on with a body that was left at a `yield`. The one argument is its number. */
+export const Resume = -1
+/** … end it there, by `return()`. */
+export const Close = -2
+
+/** What has become of a call: a status as of a run, with what goes with it. */
+export type AnswerMessage = readonly [tag: typeof Answer, call: number, status: number, value: unknown]
+
 export type ToThread =
   | RunMessage
+  | AnswerMessage
   | readonly [tag: typeof Define, index: number, module: string, name: string]
   | readonly [tag: typeof Retire]
   | ChunkMessage
@@ -39,6 +50,7 @@ export const Progress = 1
 export const Uncaught = 2
 /** The values of `Task.threadLocal` are released: the thread ends. */
 export const Released = 3
+export const Call = 4
 
 /**
  * Tasks have ended: the control block tells which. The last of them may have a result
@@ -54,10 +66,25 @@ export type UncaughtMessage =
   | readonly [tag: typeof Uncaught, error: EncodedValue, task: string | undefined]
   | readonly [tag: typeof Uncaught, more: number]
 
+/**
+ * The body with that sequence number calls the program. `call` counts the calls of the thread
+ * that are answered: it is positive if the body waits, with its thread blocked; negative if the
+ * loop does, behind the body; 0 for a notification, to which there is no answer. Without a
+ * `callback` it only asks to be answered when all notifications before it are handled.
+ */
+export type CallMessage = readonly [
+  tag: typeof Call,
+  sequence: number,
+  call: number,
+  callback: string | undefined,
+  args: ReadonlyArray<unknown>
+]
+
 export type FromThread =
   | readonly [tag: typeof Ready, preloadFailures: ReadonlyArray<PreloadFailure>]
   | ProgressMessage
   | UncaughtMessage
+  | CallMessage
   | readonly [tag: typeof Released]
 
 /** The `value` that follows is the body's result, as it arrives. */
@@ -76,6 +103,22 @@ export const NotLoaded = 5
 export const Injected = 6
 /** … the parts of the body's result, buffers, that are not in the ring, where the rest of it lies. */
 export const SucceededInParts = 7
+/** … a text: the call cannot be made. Only an `Answer` has it. */
+export const Refused = 8
+
+/** The body was left at a `yield`: a `YieldedValue`. It goes on when it is resumed. */
+export const Yielded = 9
+/** What the body had yielded since it was resumed, and how it has ended: an `EndedValue`. */
+export const Ended = 10
+
+/** The number of the body that was left, what it has yielded, and why it has to end there: the next element cannot cross. */
+export type YieldedValue = readonly [
+  id: number,
+  elements: Array<unknown>,
+  uncloneable?: NotCloneableValue
+]
+
+export type EndedValue = readonly [elements: Array<unknown>, status: number, value: unknown]
 
 export interface NotCloneableValue {
   readonly side: "argument" | "success" | "failure"

@@ -100,7 +100,7 @@ describe("dispatch", () => {
     let leased: PoolThread | undefined
     const holder = scheduler.requestLease(resolve(task), (thread) => {
       leased = thread
-      thread.lease = { onFree: () => {}, hasWaiting: () => false, onClosing: () => {}, onLost: () => {} }
+      thread.lease = { nested: false, onFree: () => {}, hasWaiting: () => false, onClosing: () => {}, onLost: () => {} }
     }, () => {})
     host.threads[0]!.ready()
     let exit: RunExit | undefined
@@ -276,7 +276,7 @@ describe("dispatch", () => {
       throw new Error("an observer throws")
     })
     const holder = scheduler.requestLease(resolve(task), (thread) => {
-      thread.lease = { onFree: () => {}, hasWaiting: () => false, onClosing: () => {}, onLost: () => {} }
+      thread.lease = { nested: false, onFree: () => {}, hasWaiting: () => false, onClosing: () => {}, onLost: () => {} }
       throw new Error("an observer throws")
     }, () => {})
     const next = submit(2)

@@ -12,10 +12,19 @@ import { Cause, Exit } from "effect"
 import { JoinError, Task } from "effect-blocking"
 import type { PoolThread } from "../../../src/internal/scheduler/poolThread.ts"
 import type { PrewarmFailure } from "../../../src/internal/scheduler/prewarm.ts"
-import { Assigned, Done, Queued, type Run, type RunExit, RunList } from "../../../src/internal/scheduler/run.ts"
+import {
+  Assigned,
+  Done,
+  Queued,
+  type Run,
+  type RunExit,
+  RunList,
+  type StopBy,
+  Suspended
+} from "../../../src/internal/scheduler/run.ts"
 import { Scheduler } from "../../../src/internal/scheduler/scheduler.ts"
 import type { ShutdownReport } from "../../../src/internal/scheduler/shutdown.ts"
-import { pseudoTask, resolve } from "../../../src/internal/task/resolved.ts"
+import { pseudoTask, resolve, resolveStream } from "../../../src/internal/task/resolved.ts"
 import * as controlBlock from "../../../src/internal/wire/controlBlock.ts"
 import * as protocol from "../../../src/internal/wire/protocol.ts"
 import { payloadPlatform } from "../../utils/payloadPlatform.ts"
@@ -35,6 +44,20 @@ const variants = [
   Task.with(base, { mandatory: true }),
   Task.with(base, { gracePeriod: 3 })
 ].map((task) => resolve(task))
+
+const stream = Task.stream(import.meta.url, "stream", function*(n: number): Generator<number, void> {
+  yield n
+})
+const streams = [
+  stream,
+  stream,
+  Task.with(stream, { timeLimit: 20 }),
+  Task.with(stream, { queueTimeLimit: 10 }),
+  Task.with(stream, { idleTimeLimit: 15 }),
+  Task.with(stream, { onInterrupt: "wait" }),
+  Task.with(stream, { onInterrupt: "abandon" }),
+  Task.with(stream, { gracePeriod: 3 })
+].map((task) => resolveStream(task))
 
 /** mulberry32: small, and the same everywhere. */
 const random = (seed: number) => {
@@ -56,6 +79,11 @@ interface Submission {
   readonly n: number
   run: Run | undefined
   exits: Array<RunExit>
+}
+
+const reasonOf = (exit: RunExit): JoinError.JoinErrorReason | undefined => {
+  const error = Exit.isSuccess(exit) ? undefined : Cause.squash(exit.cause)
+  return JoinError.isJoinError(error) ? error.reason : undefined
 }
 
 /** Millions of these are asked: an assertion of a library would take a third of the time. */
@@ -86,6 +114,8 @@ const simulate = (seed: number): void => {
     recycle
   }, () => {})
 
+  /** Whether there are streams among the tasks. */
+  const opens = chance(0.7)
   const submissions: Array<Submission> = []
   /** Bodies that were entered. */
   const entered = new Set<number>()
@@ -118,9 +148,54 @@ const simulate = (seed: number): void => {
     return called
   }
 
+  /** What was asked to end: its consumer does not pull any more. */
+  const asked = new Set<Run>()
+  const stop = (run: Run, by: StopBy): void => {
+    asked.add(run)
+    scheduler.stop(run, by)
+  }
+
   const submit = (): void => {
     const [submission, onEnd] = add()
     submission.run = withArguments(submission.n, (args) => scheduler.submit(pick(variants), args, onEnd))
+  }
+
+  /** What is pulled from, by its number: how many elements have come. */
+  const arrived = new Map<number, number>()
+
+  /** Submits a stream. Its consumer pulls at once, later, or never again, and closes it at any time. */
+  const open = (): void => {
+    const [submission, onEnd] = add()
+    const { n } = submission
+    arrived.set(n, 0)
+    const onElements = (elements: Array<unknown>): void => {
+      for (const element of elements) {
+        const next = arrived.get(n)!
+        holds(element === next, `stream ${n} has lost or doubled an element: ${String(element)} for ${next}`)
+        arrived.set(n, next + 1)
+      }
+      const { run } = submission
+      if (run === undefined || asked.has(run)) return
+      if (chance(0.3)) scheduler.coroutines.resume(run)
+      if (chance(0.1)) stop(run, "Close")
+    }
+    const onClosed = (exit: RunExit, run: Run): void => {
+      if (reasonOf(exit)?._tag === "WorkerExited") {
+        holds(run.thread?.state !== "Ready", "a stream is lost, its thread is not")
+      }
+      // In the place of a result.
+      onEnd(Exit.isSuccess(exit) ? Exit.succeed(n) : exit)
+    }
+    submission.run = withArguments(n, (args) => scheduler.open(pick(streams), args, onElements, onClosed))
+  }
+
+  /** Pulls from a stream that is open, or closes it. */
+  const pull = (): void => {
+    const opened = submissions.flatMap(({ run }) => run?.state === Suspended && !asked.has(run) ? [run] : [])
+    if (opened.length === 0) return
+    const run = pick(opened)
+    if (chance(0.8)) scheduler.coroutines.resume(run)
+    else stop(run, pick(["Close", "Interrupt", "Abort"] as const))
   }
 
   /** Calls on a leased thread, which do not wait in the queue. */
@@ -142,6 +217,7 @@ const simulate = (seed: number): void => {
         scheduler.release(holder)
       }
       thread.lease = {
+        nested: false,
         onFree: () => {
           const run = calls.shift()
           if (run !== undefined) scheduler.submitTo(thread, run, calls)
@@ -197,7 +273,7 @@ const simulate = (seed: number): void => {
 
   const stopOne = (): void => {
     const submission = submissions[below(submissions.length)]
-    if (submission?.run !== undefined) scheduler.stop(submission.run, pick(["Abort", "Interrupt"] as const))
+    if (submission?.run !== undefined) stop(submission.run, pick(["Abort", "Interrupt"] as const))
   }
 
   const die = (thread: SimulatedThread, code: number): void => {
@@ -209,6 +285,19 @@ const simulate = (seed: number): void => {
   const isStuck = ({ ordinal }: SimulatedThread): boolean =>
     Array.from(scheduler.threads.stuck).some((thread) => thread.ordinal === ordinal)
 
+  /** No thread dies by itself any more: what is left must end because it is asked to. */
+  let calm = false
+
+  /** One thing that a body does that can be left. */
+  const advance = (thread: SimulatedThread): void => {
+    const count = below(4)
+    const onItsWay = chance(0.3)
+    if (thread.isClosing && chance(0.8)) thread.end(count, protocol.Stopped, undefined, onItsWay)
+    else if (chance(0.75) && !thread.isClosing) thread.leave(count + 1, chance(0.05), onItsWay)
+    else if (chance(0.7)) thread.end(count, protocol.Succeeded, undefined, onItsWay)
+    else thread.end(count, protocol.Panicked, "thrown", onItsWay)
+  }
+
   /** One thing that a thread does. */
   const work = (thread: SimulatedThread): void => {
     if (!ready.has(thread)) {
@@ -218,8 +307,9 @@ const simulate = (seed: number): void => {
     }
     if (thread.untold && chance(0.5)) return thread.tell()
     if (inBody.has(thread)) {
-      if (chance(0.03)) return die(thread, 3)
+      if (!calm && chance(0.03)) return die(thread, 3)
       inBody.delete(thread)
+      if (thread.resumed !== undefined || arrived.has(thread.task)) return advance(thread)
       const end = below(10)
       const n = thread.task
       if (end < 9 && !thread.isStopRequested) kept.add(n)
@@ -243,18 +333,21 @@ const simulate = (seed: number): void => {
         thread.read()
         return
       }
-      if (!thread.enter()) return
       const n = thread.task
-      holds(values.isArgument(n, first.args[1]), "a body got other arguments than were passed")
-      if (thread.isStopRequested) return thread.post(protocol.Stopped)
-      holds(!entered.has(n), "a body ran twice")
+      const isResumed = thread.resumed !== undefined
+      if (!thread.enter()) return
+      if (!isResumed) {
+        holds(values.isArgument(n, first.args[1]), "a body got other arguments than were passed")
+        if (thread.isStopRequested) return thread.post(protocol.Stopped)
+        holds(!entered.has(n), "a body ran twice")
+      }
       entered.add(n)
       inBody.add(thread)
       return
     }
     if (thread.terminated) return die(thread, 1)
     if (thread.retired) return chance(0.3) ? thread.release() : die(thread, 0)
-    if (chance(0.01)) die(thread, 7)
+    if (!calm && chance(0.01)) die(thread, 7)
   }
 
   // S2: what is sent for the first time was submitted after all that was sent before. In
@@ -279,6 +372,7 @@ const simulate = (seed: number): void => {
 
   const check = (): void => {
     holds(violation === undefined, violation)
+    holds(host.violation === undefined, host.violation)
     if (newlySent.length > 0) {
       holds(Math.min(...newlySent) > lastSent, "a task overtook another")
       lastSent = Math.max(...newlySent)
@@ -321,6 +415,7 @@ const simulate = (seed: number): void => {
       case 0:
       case 1: {
         for (let i = pick([1, 1, 3, 40]); i > 0; i--) submit()
+        if (opens) { for (let i = pick([0, 1, 1, 5]); i > 0; i--) open() }
         if (chance(0.1)) lease()
         if (chance(0.1)) prewarm()
         break
@@ -329,16 +424,20 @@ const simulate = (seed: number): void => {
         stopOne()
         break
       case 3: {
-        host.advance(pick([0.5, 1, 2, 25]))
-        // S2: what has waited behind a long task has been taken to a thread that was free.
-        if (scheduler.threads.idleCount > 0) {
+        const millis = pick([0.5, 1, 2, 25])
+        host.advance(millis)
+        // S2: what has waited behind a long task has been taken to a thread that was free, by the next tick of the monitor.
+        if (scheduler.threads.idleCount > 0 && millis >= 1) {
           for (const thread of scheduler.threads.all) {
             const { running } = thread
             if (thread.state !== "Ready" || running === undefined) continue
             const since = controlBlock.startedAt(thread.control, running.sequence)
             if (since === undefined || host.time - since < 3) continue
             const behind = thread.assigned.slice(thread.assigned.indexOf(running) + 1)
-            assert.isFalse(behind.some((run) => run.state === Assigned), "a task waits although a thread is idle")
+            assert.isFalse(
+              behind.some((run) => run.state === Assigned && !run.isOpen),
+              "a task waits although a thread is idle"
+            )
           }
         }
         break
@@ -355,6 +454,7 @@ const simulate = (seed: number): void => {
         }
       }
     }
+    if (chance(0.5)) pull()
     check()
   }
 
@@ -367,14 +467,23 @@ const simulate = (seed: number): void => {
   // Some pools are closed with all this under way, the others drain first.
   if (chance(0.5)) {
     // Long enough for the longest pause after a failed start.
-    for (let i = 0; i < 10_000 && !scheduler.outcomes.isIdle; i++) goOn(i < 200 ? 0.5 : 5)
+    calm = true
+    for (let i = 0; i < 10_000 && !scheduler.outcomes.isIdle; i++) {
+      pull()
+      goOn(i < 200 ? 0.5 : 5)
+    }
     assert.isTrue(scheduler.outcomes.isIdle, "tasks are left although the threads work")
     checkIdle()
+    assert.strictEqual(scheduler.coroutines.open, 0, "bodies are counted as open")
+    for (const thread of alive()) {
+      if (!thread.terminated) assert.strictEqual(thread.open.size, 0, "a body was left open in its thread")
+    }
     for (const { cancelled, count, outcomes } of prewarms) {
       const told = outcomes.length > 0 || cancelled
       assert.isTrue(told || scheduler.threads.readyCount < count, "threads are ready, and who waits is not told")
     }
   }
+  calm = false
   // Some are forced before or in the midst of it.
   let forcedAt = Infinity
   const forceShutdown = (): void => {
@@ -409,14 +518,18 @@ const simulate = (seed: number): void => {
     holds(exits.length === 1, "a submission has no outcome")
     if (Exit.isSuccess(exits[0]!)) {
       if (run!.isLease) continue
-      holds(values.isResult(n, exits[0].value), "a caller got another result than its body gave")
+      const { value } = exits[0]
+      holds(arrived.has(n) ? value === n : values.isResult(n, value), "a caller got another result than its body gave")
+      if (host.ended.has(n)) holds(arrived.get(n) === host.ended.get(n), "elements were lost")
       holds(entered.has(n), "a result without a body")
-    } else if (JoinError.isJoinError(Cause.squash(exits[0]!.cause))) {
-      const { reason } = Cause.squash(exits[0]!.cause) as JoinError.JoinError
+    } else if (reasonOf(exits[0]!) !== undefined) {
+      const reason = reasonOf(exits[0]!)!
       holds(reason._tag !== "Cancelled" || run!.stop !== undefined, "a stop was for another task")
       const never = reason._tag === "Cancelled" && reason.stage === "Queued"
       holds(!(never && entered.has(n)), "a body ran that was cancelled in the queue")
-      const lost = reason._tag === "WorkerExited" || reason._tag === "LoadFailed"
+      // Of a thread that was abandoned, without an exit code, messages are on their way for ever.
+      const exited = reason._tag === "WorkerExited" && reason.exitCode !== undefined
+      const lost = exited || reason._tag === "LoadFailed"
       holds(!(lost && kept.has(n)), "a result was lost with its thread")
     }
   }

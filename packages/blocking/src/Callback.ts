@@ -1,0 +1,330 @@
+/**
+ * Calls from a body to its program: a lookup in a service, a decision, progress.
+ *
+ * A callback is declared as a service, in the module of the task. The task names it in its
+ * `callbacks`, and then the program has to provide it wherever the task is run, like any
+ * service of its own. In the body, `call` blocks the thread until the program has answered:
+ * the thread, not the program, whose other fibers go on. `send` tells the program something
+ * and goes on at once.
+ *
+ * **Details**
+ *
+ * What is provided is called in a fiber of the caller: with the references and the span of
+ * the fiber that runs the task, and interrupted with the task. Values cross between threads as
+ * arguments and results of tasks do.
+ *
+ * A thread that waits for an answer holds no place in its pool: another may take its place,
+ * up to `maxThreads` of them. So a callback can run tasks on the pool of its own task, whose
+ * bodies can call back, and so on. Where that goes deeper than there are threads, the run fails
+ * at once, with `JoinError` and reason `WouldDeadlock`.
+ *
+ * Both `call` and `send` are checkpoints: they leave a body that was asked to stop, as
+ * `Task.checkpoint` does. A stop wakes a body that waits.
+ *
+ * Pool threads load this module: it imports no module of `effect`.
+ *
+ * **Example** (A lookup, and progress)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Blocking, Callback, Task } from "effect-blocking"
+ *
+ * class Lookup extends Callback.Service<Lookup>()("app/Lookup", Callback.fn<[id: string], number, "Missing">()) {}
+ * class Progress extends Callback.Service<Progress>()("app/Progress", Callback.notify<[done: number, of: number]>()) {}
+ *
+ * const total = Task.make(import.meta.url, "total", (ids: ReadonlyArray<string>) => {
+ *   let sum = 0
+ *   ids.forEach((id, i) => {
+ *     const price = Lookup.call(id) // a Result
+ *     if (price._tag === "Success") sum += price.success
+ *     Progress.send(i + 1, ids.length)
+ *   })
+ *   return sum
+ * }, { callbacks: [Lookup, Progress] })
+ *
+ * const prices = new Map([["tea", 3]])
+ *
+ * export const program = Blocking.run(total, ["tea", "coffee"]).pipe(
+ *   Effect.provideService(Lookup, (id) => Effect.fromNullishOr(prices.get(id)).pipe(Effect.mapError(() => "Missing" as const))),
+ *   Effect.provideService(Progress, (done, of) => Effect.logDebug(`${done} of ${of}`))
+ * )
+ * ```
+ *
+ * @module
+ * @since 0.1.0
+ */
+import type * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as Result from "effect/Result"
+import type { CheckCallback } from "./internal/task/types.ts"
+import { threadContext } from "./internal/thread/context.ts"
+import * as keys from "./internal/wire/callbackKeys.ts"
+import { describe, NotCloneableError } from "./internal/wire/cloneable.ts"
+import type { ErrorClass } from "./internal/wire/errorClasses.ts"
+import * as protocol from "./internal/wire/protocol.ts"
+import { decode } from "./internal/wire/restored.ts"
+import * as result from "./internal/wire/result.ts"
+import { checkpoint, inPoolThread, StopRequested, TaskDefinitionError } from "./Task.ts"
+
+const TypeId = "~effect-blocking/Callback"
+
+// -----------------------------------------------------------------------------
+// Models
+// -----------------------------------------------------------------------------
+
+/**
+ * What a callback takes and gives, made by `fn` and `notify`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Signature<
+  in out Args extends ReadonlyArray<unknown>,
+  in out A,
+  in out E,
+  out Kind extends "call" | "send"
+> {
+  readonly [TypeId]: {
+    readonly _Args: (_: Args) => Args
+    readonly _A: (_: A) => A
+    readonly _E: (_: E) => E
+  }
+  /** The method that bodies have of it. */
+  readonly kind: Kind
+  /** Classes whose errors are instances of them again in the body. */
+  readonly errors: ReadonlyArray<ErrorClass>
+}
+
+/**
+ * A callback of any kind, as `TaskOptions.callbacks` takes it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface AnyCallback {
+  readonly [TypeId]: Pick<Signature<never, never, never, "call" | "send">, "errors" | "kind">
+  readonly key: string
+  readonly Identifier: unknown
+}
+
+/**
+ * The class of a callback that bodies wait for: a service key of the program, and `call` in
+ * bodies.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CallClass<
+  in out Self,
+  in out Key extends string,
+  in out Args extends ReadonlyArray<unknown>,
+  in out A,
+  in out E
+> extends Context.ServiceClass<Self, Key, (...args: Args) => Effect.Effect<A, E>> {
+  readonly [TypeId]: AnyCallback[typeof TypeId]
+  /**
+   * In a body: calls the program, and blocks the thread until it has answered. Throws what the
+   * program's side dies with; a `CallbackRefused` where no call can be made; and leaves the body
+   * when it is asked to stop.
+   */
+  readonly call: (this: void, ...args: Args) => Result.Result<A, E>
+  /** The same for those who cannot go on without: gives the value, and throws the failure. */
+  readonly callOrThrow: (this: void, ...args: Args) => A
+}
+
+/**
+ * The class of a callback that bodies do not wait for: a service key of the program, and
+ * `send` in bodies.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface NotifyClass<in out Self, in out Key extends string, in out Args extends ReadonlyArray<unknown>>
+  extends Context.ServiceClass<Self, Key, (...args: Args) => Effect.Effect<void>>
+{
+  readonly [TypeId]: AnyCallback[typeof TypeId]
+  /**
+   * In a body: tells the program something, and goes on. The program handles what a body sends
+   * in order, one after the other, and all of it before the task ends. When 64 are not handled
+   * yet, the body waits for them. Leaves the body when it is asked to stop.
+   */
+  readonly send: (this: void, ...args: Args) => void
+}
+
+// -----------------------------------------------------------------------------
+// Errors
+// -----------------------------------------------------------------------------
+
+/**
+ * A call that cannot be made, thrown in the body: outside of a body, on the program's own
+ * thread, of a callback that its task does not name or nobody provides.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class CallbackRefused extends Error {
+  readonly _tag = "CallbackRefused"
+  override readonly name = "CallbackRefused"
+  /** The key of the callback. */
+  readonly callback: string
+
+  constructor(callback: string, why: string) {
+    super(`Callback "${callback}" ${why}`)
+    this.callback = callback
+  }
+}
+
+// -----------------------------------------------------------------------------
+// Guards
+// -----------------------------------------------------------------------------
+
+/**
+ * Returns whether a value is the class of a callback.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isCallback = (u: unknown): u is AnyCallback => typeof u === "function" && TypeId in u
+
+// -----------------------------------------------------------------------------
+// Constructors
+// -----------------------------------------------------------------------------
+
+const identity = <A>(value: A): A => value
+
+const signature = <Args extends ReadonlyArray<unknown>, A, E, Kind extends "call" | "send">(
+  kind: Kind,
+  errors: ReadonlyArray<ErrorClass>
+): Signature<Args, A, E, Kind> => ({ [TypeId]: { _Args: identity, _A: identity, _E: identity }, kind, errors })
+
+/**
+ * Describes a callback that bodies wait for.
+ *
+ * **Details**
+ *
+ * `Args` is the tuple of its parameters, `A` what it gives and `E` its failure. What cannot
+ * cross between threads does not compile. `errors` names classes whose failures are instances
+ * of them in the body; otherwise they arrive with their fields.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fn = <Args extends ReadonlyArray<unknown> = [], A = void, E = never>(
+  options?: { readonly errors?: ReadonlyArray<ErrorClass> | undefined }
+): Signature<Args, A, E, "call"> => signature("call", options?.errors ?? [])
+
+/**
+ * Describes a callback that bodies do not wait for.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const notify = <Args extends ReadonlyArray<unknown> = []>(): Signature<Args, void, never, "send"> =>
+  signature("send", [])
+
+/**
+ * Declares a callback, as a service.
+ *
+ * **Details**
+ *
+ * The key is the name by which the callback is called across threads and provided: it must be
+ * unique in the program, like that of any service. Throws a `TaskDefinitionError` for a key
+ * that is none, and for what neither `fn` nor `notify` has made.
+ *
+ * **Example** (A decision of the program)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Callback, Task } from "effect-blocking"
+ *
+ * class Overwrite extends Callback.Service<Overwrite>()("app/Overwrite", Callback.fn<[path: string], boolean>()) {}
+ *
+ * export const save = Task.make(import.meta.url, "save", (path: string) =>
+ *   Overwrite.callOrThrow(path) ? "saved" : "kept", { callbacks: [Overwrite] })
+ *
+ * export const OverwriteLive = Layer.succeed(Overwrite, (path) => Effect.succeed(!path.endsWith(".lock")))
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const Service = <Self>(): {
+  <const Key extends string, Args extends ReadonlyArray<unknown>, A, E>(
+    key: Key,
+    signature: Signature<Args, A, E, "call"> & CheckCallback<Args, A, E>
+  ): CallClass<Self, Key, Args, A, E>
+  <const Key extends string, Args extends ReadonlyArray<unknown>>(
+    key: Key,
+    signature: Signature<Args, void, never, "send"> & CheckCallback<Args, void, never>
+  ): NotifyClass<Self, Key, Args>
+} => make as unknown as ReturnType<typeof Service<Self>>
+
+const make = (key: string, { errors, kind }: Signature<never, never, never, "call" | "send">): AnyCallback => {
+  if (typeof key !== "string" || key === "") {
+    throw new TaskDefinitionError(`The key of a callback is a non-empty string, not ${describe(key)}`)
+  }
+  if (kind !== "call" && kind !== "send") {
+    throw new TaskDefinitionError(`Callback "${key}" needs a signature: Callback.fn<…>() or Callback.notify<…>()`)
+  }
+  const own = kind === "send"
+    ? { send: (...args: ReadonlyArray<unknown>) => send(key, args) }
+    : {
+      call: (...args: ReadonlyArray<unknown>) => call(key, errors, args),
+      callOrThrow: (...args: ReadonlyArray<unknown>) => callOrThrow(key, errors, args)
+    }
+  return keys.make({ ...own, [TypeId]: { kind, errors }, key }) as unknown as AnyCallback
+}
+
+// -----------------------------------------------------------------------------
+// Inside a body
+// -----------------------------------------------------------------------------
+
+const callerOf = (key: string) => {
+  const { caller, control, current } = threadContext
+  if (caller === undefined || current === 0) {
+    throw new CallbackRefused(key, inPoolThread() || control !== undefined ? outsideOfBody : onOwnThread)
+  }
+  // Behind a stop nobody answers.
+  checkpoint()
+  return caller
+}
+
+const outsideOfBody = "was called outside of a body: by a timer or a promise that a body has left behind, " +
+  "or while a module loads or a Task.threadLocal value is released"
+
+const onOwnThread = "was called on the program's own thread, which would have to wait for itself: " +
+  "run the task on a pool (Blocking.run), or pass the body what it needs"
+
+const call = (key: string, errors: ReadonlyArray<ErrorClass>, args: ReadonlyArray<unknown>) => {
+  const answer = callerOf(key).call(key, args)
+  return answer[2] === protocol.Failed ? result.fail(decode(answer[3], errors)) : result.succeed(valueOf(key, answer))
+}
+
+const callOrThrow = (key: string, errors: ReadonlyArray<ErrorClass>, args: ReadonlyArray<unknown>): unknown => {
+  const answer = callerOf(key).call(key, args)
+  if (answer[2] === protocol.Failed) throw decode(answer[3], errors)
+  return valueOf(key, answer)
+}
+
+const send = (key: string, args: ReadonlyArray<unknown>): void => {
+  const answer = callerOf(key).notify(key, args)
+  if (answer !== undefined) valueOf(key, answer)
+}
+
+/** The value of a success; throws what else can be answered. */
+const valueOf = (key: string, [, , status, value]: protocol.AnswerMessage): unknown => {
+  switch (status) {
+    case protocol.Succeeded:
+      return value
+    case protocol.Stopped:
+      throw new StopRequested()
+    case protocol.Panicked:
+      throw decode(value, [])
+    case protocol.NotCloneable: {
+      const { detail, path, side } = value as protocol.NotCloneableValue
+      throw new NotCloneableError(side, path, detail)
+    }
+    default:
+      throw new CallbackRefused(key, String(value))
+  }
+}

@@ -1,0 +1,185 @@
+/**
+ * What the program does for the bodies that call it: each call is a fiber, with the context of
+ * the fiber that runs the task, and over when the task is (H1). Notifications are handled one
+ * after the other (H5).
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Tracer from "effect/Tracer"
+import type { AnyCallback } from "../../Callback.ts"
+import { type Call, type CallTaker, notNamed } from "../scheduler/calls.ts"
+import type { PoolThread } from "../scheduler/poolThread.ts"
+import { Done, type Run, RunDetails, type RunExit } from "../scheduler/run.ts"
+import type { Scheduler } from "../scheduler/scheduler.ts"
+import type { ResolvedTask } from "../task/resolved.ts"
+import * as callbackKeys from "../wire/callbackKeys.ts"
+import * as protocol from "../wire/protocol.ts"
+import { encodeFailure, encodeThrown } from "../wire/thrown.ts"
+import type { TaskSpan } from "./tracing.ts"
+
+// Here is the program: callbacks are keys of its services.
+callbackKeys.becomeLike(Context.Service("effect-blocking/callback"))
+
+/** A run whose body waits for what the fiber does. */
+interface Frame {
+  readonly scheduler: Scheduler
+  readonly run: Run
+}
+
+const Frames = Context.Reference<ReadonlyArray<Frame>>("effect-blocking/CallbackFrames", { defaultValue: () => [] })
+
+/** The runs of a pool whose bodies wait for the current fiber. */
+const waitingRuns = (scheduler: Scheduler): ReadonlyArray<Run> => {
+  // Most pools never hear of a callback, and this is asked for each task.
+  if (scheduler.calls.made === 0) return noRuns
+  const frames = Fiber.getCurrent()?.getRef(Frames) ?? []
+  return frames.flatMap((frame) => frame.scheduler === scheduler && frame.run.state !== Done ? [frame.run] : [])
+}
+
+const CallbackTypeId = "~effect-blocking/Callback"
+
+const noRuns: ReadonlyArray<Run> = []
+
+/** Whether the current fiber is inside of a callback for which that thread waits: it runs nothing meanwhile. */
+export const isWaitedForBy = (scheduler: Scheduler, thread: PoolThread): boolean =>
+  waitingRuns(scheduler).some((run) => run.thread === thread)
+
+/** What a run has besides its outcome; `undefined` if that is nothing. */
+export const detailsOf = (
+  scheduler: Scheduler,
+  task: ResolvedTask,
+  span: TaskSpan | undefined
+): RunDetails | undefined => {
+  const nested = waitingRuns(scheduler).length > 0
+  if (span === undefined && task.callbacks === undefined && !nested) return undefined
+  const details = new RunDetails()
+  details.nested = nested
+  if (task.callbacks !== undefined) details.calls = new Callbacks(scheduler, task.callbacks, span)
+  return details
+}
+
+export const callbacksOf = (run: Run): Callbacks | undefined => run.details?.calls as Callbacks | undefined
+
+/** Tells of the end of a run when what its calls have begun is over. */
+export const afterCallbacks = (
+  details: RunDetails | undefined,
+  onEnd: (exit: RunExit, run: Run) => void
+): (exit: RunExit, run: Run) => void => {
+  const callbacks = details?.calls as Callbacks | undefined
+  return callbacks === undefined ? onEnd : (exit, run) => callbacks.whenEnded(() => onEnd(exit, run))
+}
+
+type Handler = (...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, unknown>
+
+class Callbacks implements CallTaker {
+  private readonly fibers = new Set<Fiber.Fiber<unknown, unknown>>()
+  private readonly watchers: Array<() => void> = []
+  /** Notifications that are not handled, and who waits for that; the first is being handled. */
+  private readonly notifications: Array<Call> = []
+  /** What the first handler of a notification has died with. */
+  private defect: unknown
+  private stopped = false
+  private readonly context: Context.Context<never>
+  private readonly traced: boolean
+  private readonly scheduler: Scheduler
+  private readonly callbacks: ReadonlyMap<string, AnyCallback>
+
+  constructor(scheduler: Scheduler, callbacks: ReadonlyMap<string, AnyCallback>, span: TaskSpan | undefined) {
+    this.scheduler = scheduler
+    this.callbacks = callbacks
+    const context = Fiber.getCurrent()?.context ?? Context.empty()
+    this.traced = span !== undefined
+    this.context = span === undefined ? context : Context.add(context, Tracer.ParentSpan, span.span)
+  }
+
+  readonly onCall = (call: Call, run: Run): void => {
+    const callback = call.callback === undefined ? undefined : this.callbacks.get(call.callback)
+    if (callback === undefined && call.callback !== undefined) {
+      return call.answer(protocol.Refused, notNamed(run))
+    }
+    if (callback?.[CallbackTypeId].kind === "call") {
+      return this.start(call, run, (exit) => {
+        if (!this.stopped) call.answer(...answerOf(exit))
+      })
+    }
+    this.notifications.push(call)
+    if (this.notifications.length === 1) this.handleNext(run)
+  }
+
+  /** Handles notifications until one takes its time. */
+  private handleNext(run: Run): void {
+    while (true) {
+      const call = this.notifications[0]
+      if (call === undefined) return
+      if (call.callback === undefined) {
+        this.notifications.shift()
+        if (this.defect === undefined) call.answer(protocol.Succeeded, undefined)
+        else call.answer(protocol.Panicked, this.defect)
+        continue
+      }
+      let ended = false
+      let inTurn = true
+      this.start(call, run, (exit) => {
+        ended = true
+        if (Exit.isFailure(exit) && !this.stopped) this.defect ??= answerOf(exit)[1]
+        this.notifications.shift()
+        if (!inTurn) this.handleNext(run)
+      })
+      inTurn = false
+      if (!ended) return
+    }
+  }
+
+  private start({ answer, args, callback }: Call, run: Run, onExit: (exit: RunExit) => void): void {
+    const handler = this.context.mapUnsafe.get(callback!) as Handler | undefined
+    if (handler === undefined) {
+      answer(protocol.Refused, notProvided)
+      return onExit(Exit.die(new Error(`Callback "${callback}" ${notProvided}`)))
+    }
+    const effect = Effect.suspend(() => handler(...args))
+    const frame: Frame = { scheduler: this.scheduler, run }
+    const fiber = Effect.runForkWith(
+      Context.add(this.context, Frames, [...Context.get(this.context, Frames), frame])
+    )(this.traced ? Effect.withSpan(effect, `callback ${callback}`) : effect)
+    this.fibers.add(fiber)
+    fiber.addObserver((exit) => {
+      this.fibers.delete(fiber)
+      onExit(exit)
+      if (this.fibers.size === 0) { for (const watcher of this.watchers.splice(0)) watcher() }
+    })
+  }
+
+  readonly onStop = (): void => {
+    this.stopped = true
+    this.notifications.length = 0
+    for (const fiber of Array.from(this.fibers)) fiber.interruptUnsafe()
+  }
+
+  whenEnded(watcher: () => void): void {
+    if (this.fibers.size === 0) watcher()
+    else this.watchers.push(watcher)
+  }
+
+  readonly ended: Effect.Effect<void> = Effect.callback((resume) => this.whenEnded(() => resume(Effect.void)))
+}
+
+const answerOf = (exit: RunExit): readonly [status: number, value: unknown] => {
+  if (Exit.isSuccess(exit)) return [protocol.Succeeded, exit.value]
+  const error = Exit.findErrorOption(exit)
+  if (Option.isNone(error)) {
+    const thrown = Cause.hasInterruptsOnly(exit.cause) ? new Error(interrupted) : Cause.squash(exit.cause)
+    return [protocol.Panicked, encodeThrown(thrown)]
+  }
+  const encoded = encodeFailure(error.value)
+  return "value" in encoded
+    ? [protocol.Failed, encoded.value]
+    : [protocol.NotCloneable, { side: "failure", ...encoded } satisfies protocol.NotCloneableValue]
+}
+
+const interrupted = "The callback was interrupted, and its task was not"
+
+const notProvided = "is provided by nobody: provide it where the task is run, with Effect.provideService or a layer"

@@ -1,0 +1,113 @@
+/**
+ * Calls from bodies to the program: which thread waits for an answer, and which answers still
+ * have somebody who waits for them. What a call does is the pool's business (`pool/callbacks`).
+ */
+import type { ThreadHost } from "../../ThreadHost.ts"
+import { explain, findUncloneable } from "../wire/cloneable.ts"
+import * as controlBlock from "../wire/controlBlock.ts"
+import { findStandIns, forget, movedValue, substitute, transferables } from "../wire/moved.ts"
+import * as protocol from "../wire/protocol.ts"
+import type { Outcomes } from "./outcomes.ts"
+import type { PoolThread } from "./poolThread.ts"
+import { Done, type Run } from "./run.ts"
+
+/** One call of a body. */
+export interface Call {
+  /** The key of the callback; `undefined`: only to be answered when all notifications before are handled. */
+  readonly callback: string | undefined
+  readonly args: ReadonlyArray<unknown>
+  /** Answers it. Does nothing when nobody waits any more. */
+  readonly answer: (status: number, value: unknown) => void
+}
+
+/** Who takes the calls of a run. */
+export interface CallTaker {
+  readonly onCall: (call: Call, run: Run) => void
+  /** The run is asked to stop: what its calls have begun is of no use any more. Can come more than once. */
+  readonly onStop: () => void
+}
+
+export interface CallsListener {
+  /** The thread waits, and will until the program answers. */
+  readonly onWaiting: (thread: PoolThread) => void
+  /** It does no more. */
+  readonly onAnswered: (thread: PoolThread) => void
+}
+
+export class Calls {
+  /** Calls that were ever made, the notifications too. */
+  made = 0
+  private readonly host: ThreadHost
+  private readonly outcomes: Outcomes
+  private readonly listener: CallsListener
+
+  constructor(host: ThreadHost, outcomes: Outcomes, listener: CallsListener) {
+    this.host = host
+    this.outcomes = outcomes
+    this.listener = listener
+  }
+
+  onMessage(thread: PoolThread, [, sequence, number, callback, args]: protocol.CallMessage): void {
+    const run = thread.assigned.find((run) => run.sequence === sequence)
+    if (run === undefined || thread.state !== "Ready") return
+    this.made++
+    if (number !== 0) {
+      thread.call = number
+      thread.calling = run
+    }
+    // Behind a stop, or when its caller has gone on without it, nobody is called for it.
+    if (run.stop !== undefined || run.state === Done) return this.answer(thread, number, protocol.Stopped, undefined)
+    const taker = run.details?.calls
+    if (taker === undefined) return this.answer(thread, number, protocol.Refused, notNamed(run))
+    const answer: Call["answer"] = (status, value) => this.answer(thread, number, status, value)
+    this.outcomes.call(run.task.name, taker.onCall, { callback, args, answer }, run)
+    if (thread.call !== number || number === 0) return
+    thread.waits = true
+    this.listener.onWaiting(thread)
+  }
+
+  /** The run is asked to stop: a body that waits leaves. */
+  stop(run: Run): void {
+    const { details, thread } = run
+    const taker = details?.calls
+    if (taker === undefined) return
+    this.outcomes.call(run.task.name, taker.onStop)
+    if (thread?.calling === run) this.answer(thread, thread.call, protocol.Stopped, undefined)
+  }
+
+  private answer(thread: PoolThread, call: number, status: number, value: unknown): void {
+    // One that comes late is nobody's: the body was left, or its thread is gone.
+    if (call === 0 || thread.call !== call || thread.state !== "Ready") return
+    thread.call = 0
+    thread.calling = undefined
+    this.post(thread, call, status, value)
+    controlBlock.wake(thread.control)
+    if (!thread.waits) return
+    thread.waits = false
+    this.listener.onAnswered(thread)
+  }
+
+  private post(thread: PoolThread, call: number, status: number, value: unknown): void {
+    const moved = Array.from(findStandIns(value))
+    try {
+      const sent = moved.length === 0 ? value : substitute(value, movedValue)
+      thread.thread.post([protocol.Answer, call, status, sent] satisfies protocol.AnswerMessage, transferables(moved))
+      forget(moved)
+    } catch (error) {
+      const { pack } = this.host
+      const found = findUncloneable(value, "answer", pack && ((part) => pack([part]))) ??
+        { path: "answer", detail: explain(error) }
+      const uncloneable: protocol.NotCloneableValue = { side: "success", ...found }
+      thread.thread.post([protocol.Answer, call, protocol.NotCloneable, uncloneable], undefined)
+    }
+  }
+}
+
+/** What is told a body that calls what its task does not name. */
+export const notNamed = (run: Run): string =>
+  run.details?.coroutine !== undefined
+    ? inStream
+    : `is not among the callbacks of task "${run.task.name}": name it there, Task.make(…, { callbacks: [ … ] })`
+
+const inStream =
+  "was called in the body of a stream, which cannot call the program yet: yield what the program is to know"

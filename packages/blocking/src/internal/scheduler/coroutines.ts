@@ -1,0 +1,154 @@
+/**
+ * Runs that are left and resumed. Each resumption is, for its thread, what a task is: it has a
+ * number of its own in the control block, is claimed, entered and ended there, and can be
+ * stopped, timed and lost. But no other thread can take it.
+ *
+ * ```text
+ *                 the body yields                     resume, close
+ *   Assigned ------------------------> Suspended ------------------> Suspended, in thread.resumptions
+ *      ^                                                                          |
+ *      |                  the thread has nothing else (dispatcher)                |
+ *      '--------------------------------------------------------------------------'
+ * ```
+ *
+ * A thread that has both resumptions and tasks of the queue waiting for it gets them in turn,
+ * a batch of each: neither holds the other up for longer than a batch.
+ */
+import { NotCloneable } from "../../JoinError.ts"
+import type { ThreadHost } from "../../ThreadHost.ts"
+import type * as protocol from "../wire/protocol.ts"
+import type { Coroutine } from "./coroutine.ts"
+import { failure, type Outcome } from "./outcome.ts"
+import type { PoolThread } from "./poolThread.ts"
+import { Done, type Run, type StopBy, Suspended } from "./run.ts"
+
+export interface CoroutinesListener {
+  /** The thread has resumptions that wait, and perhaps nothing to do. */
+  readonly onResumption: (thread: PoolThread) => void
+  /** The run is asked to stop, and was not before. */
+  readonly onStop: (run: Run, thread: PoolThread, by: StopBy) => void
+}
+
+export class Coroutines {
+  /** Runs whose bodies were left and have not ended. */
+  open = 0
+  private readonly host: ThreadHost
+  /** For tasks that have no `gracePeriod` of their own. */
+  private readonly graceMillis: number
+  private readonly listener: CoroutinesListener
+
+  constructor(host: ThreadHost, graceMillis: number, listener: CoroutinesListener) {
+    this.host = host
+    this.graceMillis = graceMillis
+    this.listener = listener
+  }
+
+  /** The thread has left the body, or is done with it. Before anything else is made of the thread. */
+  onLeft(run: Run, coroutine: Coroutine, thread: PoolThread, yielded: protocol.YieldedValue | undefined): void {
+    if (yielded === undefined) return this.forget(run, thread)
+    if (run.state === Done) return
+    run.state = Suspended
+    coroutine.id = yielded[0]
+    if (thread.open.has(run)) return
+    thread.open.add(run)
+    this.open++
+  }
+
+  /** The body has yielded: its elements are told, and it is closed if it is not to go on. */
+  onYielded(run: Run, [, elements, uncloneable]: protocol.YieldedValue): void {
+    const coroutine = run.details!.coroutine!
+    if (elements.length > 0) coroutine.onElements(elements)
+    // Whoever was told may have closed it.
+    if (run.state !== Suspended) return
+    if (uncloneable !== undefined) {
+      coroutine.failure = failure(run, () => new NotCloneable(uncloneable))
+      this.close(run, run.stop ?? "Close")
+    } else if (run.stop !== undefined) {
+      this.close(run, run.stop)
+    } else if (run.list === undefined) {
+      this.watchIdle(run, coroutine)
+    }
+  }
+
+  /** Lets the body go on, when its thread has time for it. Nothing happens if it is about to, or in it. */
+  resume(run: Run): void {
+    const coroutine = run.details!.coroutine!
+    if (run.state !== Suspended || run.list !== undefined || coroutine.closing) return
+    coroutine.cancelIdleLimit?.()
+    coroutine.cancelIdleLimit = undefined
+    const thread = run.thread!
+    thread.resumptions.push(run)
+    this.listener.onResumption(thread)
+  }
+
+  /** Ends the body where it was left. */
+  close(run: Run, by: StopBy): void {
+    const coroutine = run.details!.coroutine!
+    const thread = run.thread!
+    if (run.stop === undefined && by !== "Close") this.listener.onStop(run, thread, by)
+    run.stop ??= by
+    if (coroutine.closing) return
+    coroutine.closing = true
+    coroutine.cancelIdleLimit?.()
+    coroutine.cancelIdleLimit = undefined
+    // Before others: it is short.
+    run.list?.remove(run)
+    thread.resumptions.unshift(run)
+    this.listener.onResumption(thread)
+    if (run.state !== Suspended || run.task.onInterrupt !== "stop") return
+    // The thread is in a body of someone else, which nobody has asked to stop.
+    coroutine.cancelRelease = this.host.schedule(this.graceOf(run), () => {
+      coroutine.cancelRelease = undefined
+      if (run.state === Suspended) coroutine.onReleased?.()
+    })
+  }
+
+  /** How long the body may still run, since it was last entered. */
+  limitOf(run: Run, coroutine: Coroutine): number | undefined {
+    const limit = run.task.timeLimitMillis
+    if (!coroutine.closing) return limit === undefined ? undefined : limit - coroutine.bodyMillis
+    return run.task.onInterrupt === "stop" || run.stop === "Shutdown" ? closingMillis : undefined
+  }
+
+  /** The thread is gone: gives what becomes of those that it was not in. */
+  lost(thread: PoolThread, end: (run: Run) => Outcome): Array<readonly [Run, Outcome]> {
+    const outcomes: Array<readonly [Run, Outcome]> = []
+    for (const run of Array.from(thread.open)) {
+      run.list?.remove(run)
+      this.forget(run, thread)
+      if (run.state === Suspended) outcomes.push([run, end(run)])
+    }
+    return outcomes
+  }
+
+  /** Nothing of it is left in the thread. */
+  forget(run: Run, thread: PoolThread): void {
+    if (thread.open.delete(run)) this.open--
+  }
+
+  /** What is settled waits for nothing. */
+  onSettled(run: Run): void {
+    const coroutine = run.details?.coroutine
+    if (coroutine === undefined) return
+    coroutine.cancelIdleLimit?.()
+    coroutine.cancelIdleLimit = undefined
+    coroutine.cancelRelease?.()
+    coroutine.cancelRelease = undefined
+  }
+
+  private watchIdle(run: Run, coroutine: Coroutine): void {
+    const { idleLimitMillis } = run.task
+    if (idleLimitMillis === undefined || idleLimitMillis === Infinity) return
+    coroutine.cancelIdleLimit = this.host.schedule(idleLimitMillis, () => {
+      coroutine.cancelIdleLimit = undefined
+      this.close(run, "IdleLimit")
+    })
+  }
+
+  private graceOf(run: Run): number {
+    return run.task.graceMillis ?? this.graceMillis
+  }
+}
+
+/** How long a body may take to be closed before it is asked to stop, and its grace period begins. Arbitrary: it is long over for most. */
+const closingMillis = 1

@@ -1,0 +1,47 @@
+/**
+ * The places of threads that wait, in the middle of a body, for the program. A thread that
+ * waits holds no place in its pool, so that what it waits for can run on another thread of it
+ * (H4): the place is lent, to as many others as the pool may have threads.
+ *
+ * ```text
+ *   waits, and its place is lent          is answered
+ *   (nobody has taken it: nothing to do) ------------> has its place again
+ *   (another thread has)                 ------------> one thread too many: `surplus`, until one has nothing to do
+ *                                                      and becomes `spare`
+ * ```
+ *
+ * A spare thread has no place and gets no task, until a place is free: the next thread waits, or
+ * one ends. So a pool that lends places again and again starts no thread each time, and no more
+ * bodies run at once than it has places, but for those that had begun when an answer came.
+ */
+import type { PoolThread } from "./poolThread.ts"
+
+export class Waits {
+  /** Those that wait now. */
+  readonly threads = new Set<PoolThread>()
+  /** Idle, without a place. The last became spare last. */
+  readonly spare: Array<PoolThread> = []
+  /** Spare threads that retire. */
+  private readonly leaving = new Set<PoolThread>()
+  /** Busy, without a place: how many at most, not which. */
+  surplus = 0
+
+  /** How many threads of a pool hold no place, if so many places can be lent; the busy ones not counted. */
+  unplaced(lendable: number): number {
+    return Math.min(this.threads.size, lendable) + this.spare.length + this.leaving.size
+  }
+
+  /** A spare thread is no longer to be had. */
+  leave(thread: PoolThread): void {
+    const index = this.spare.indexOf(thread)
+    if (index < 0) return
+    this.spare.splice(index, 1)
+    this.leaving.add(thread)
+  }
+
+  /** The thread is gone. */
+  forget(thread: PoolThread): void {
+    this.threads.delete(thread)
+    this.leaving.delete(thread)
+  }
+}

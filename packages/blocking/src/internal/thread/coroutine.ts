@@ -1,0 +1,168 @@
+/** A body that is a generator: run until it has a chunk of elements, left at its `yield`, and entered again. */
+import { compact, explain, findUncloneable, NotCloneableError, refuseLost } from "../wire/cloneable.ts"
+import type { NotCloneableValue } from "../wire/protocol.ts"
+import { threadContext } from "./context.ts"
+
+/** A chunk is sent when it has so many elements: more gain nothing. Measured. */
+const maxElements = 1024
+
+/** The first element travels alone; each chunk that gets full lets the next be so many times as long. */
+const growth = 16
+
+/** … or when its elements took so long to make. Arbitrary: many times what a message costs. */
+const maxMillis = 1
+
+/** … or take about so many bytes. */
+const maxBytes = 65_536
+
+/** How an advance of the body ended. */
+export type Advanced =
+  /** At a `yield`. */
+  | { readonly _tag: "Yielded" }
+  /** By its end; `value` is what it returned. */
+  | { readonly _tag: "Returned"; readonly value: unknown }
+  /** It was closed, because that was asked for. */
+  | { readonly _tag: "Closed" }
+
+const yielded: Advanced = { _tag: "Yielded" }
+const closed: Advanced = { _tag: "Closed" }
+
+/** Stacks are cut at its name, as in `loop.ts`. */
+const effectBlockingBody = (generator: Iterator<unknown, unknown>): IteratorResult<unknown, unknown> => generator.next()
+
+export class Coroutine {
+  /** The number by which it is resumed, 0 before it was left for the first time. */
+  id = 0
+  /** What it has yielded since it was entered. */
+  elements: Array<unknown> = []
+  /** Why its next element cannot be sent: it is to be closed. */
+  uncloneable: NotCloneableValue | undefined
+  /** What it has marked by `Task.move`, in this advance or one before. */
+  moved: WeakSet<object> | undefined
+  /** How long the next chunk may be, and how many elements were sent before it. */
+  private limit = 1
+  private sent = 0
+  private readonly generator: Iterator<unknown, unknown>
+
+  constructor(generator: Iterator<unknown, unknown>) {
+    this.generator = generator
+  }
+
+  /** Runs the body until it has a chunk, or ends. Throws what it throws; `elements` is what came before. */
+  advance(now: () => number, isStopRequested: () => boolean): Advanced {
+    const { generator, limit } = this
+    const elements: Array<unknown> = this.elements = []
+    const end = now() + maxMillis
+    let bytes = 0
+    let objectBytes = 0
+    while (true) {
+      const next = effectBlockingBody(generator)
+      if (next.done === true) {
+        this.look()
+        return { _tag: "Returned", value: next.value }
+      }
+      const value = compact(next.value)
+      const count = elements.push(value)
+      if (typeof value === "object" && value !== null) {
+        // Elements are much alike: not each is measured.
+        if (count <= alwaysMeasured || count % measuredEvery === 0 || ArrayBuffer.isView(value)) {
+          objectBytes = sizeOf(value, measuredDepth)
+        }
+        bytes += objectBytes
+      } else {
+        bytes += sizeOf(value, 0)
+      }
+      if (count >= limit) {
+        this.limit = Math.min(limit * growth, maxElements)
+        break
+      }
+      if (bytes >= maxBytes || now() >= end) break
+      if (isStopRequested()) return this.close()
+    }
+    this.look()
+    return yielded
+  }
+
+  /** Ends the body where it was left: its `finally` blocks run. What they yield is ignored. */
+  close(): Advanced {
+    const { generator } = this
+    let next = generator.return?.()
+    while (next !== undefined && next.done !== true) next = generator.next()
+    return closed
+  }
+
+  /** The elements are on their way. */
+  onSent(): void {
+    this.sent += this.elements.length
+    this.elements = []
+  }
+
+  /** Looks for what would arrive empty, and leaves it and what follows out. */
+  private look(): void {
+    const { elements } = this
+    try {
+      refuseLost(elements, "success", "elements")
+    } catch {
+      this.refuse((element, path) => {
+        try {
+          refuseLost(element, "success", path)
+          return undefined
+        } catch (error) {
+          return error as NotCloneableError
+        }
+      })
+    }
+  }
+
+  /** The elements could not be posted: leaves out the first that is to blame, and what follows. */
+  onRefused(error: unknown): void {
+    this.refuse((element, path) => {
+      const found = findUncloneable(element, path, threadContext.clone)
+      return found && new NotCloneableError("success", found.path, found.detail)
+    })
+    if (this.uncloneable !== undefined) return
+    // Each of them could be sent, and not all together.
+    this.uncloneable = { side: "success", path: `elements[${this.sent}]`, detail: explain(error) }
+    this.elements.length = 0
+  }
+
+  private refuse(whyNot: (element: unknown, path: string) => NotCloneableError | undefined): void {
+    const { elements, sent } = this
+    for (let i = 0; i < elements.length; i++) {
+      const found = whyNot(elements[i], `elements[${sent + i}]`)
+      if (found === undefined) continue
+      this.uncloneable = { side: "success", path: found.path, detail: found.message }
+      elements.length = i
+      return
+    }
+  }
+}
+
+/** Elements of a chunk that are measured in any case; of the others every so many. Arbitrary: a measurement costs about as much as a step. */
+const alwaysMeasured = 4
+const measuredEvery = 16
+
+/** How far into an element is looked, and at how many parts of an array. Arbitrary. */
+const measuredDepth = 2
+const measuredParts = 16
+
+/** About how many bytes a value takes in a message. */
+const sizeOf = (value: unknown, depth: number): number => {
+  if (typeof value === "string") return value.length
+  if (typeof value !== "object" || value === null) return 8
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return value.byteLength
+  if (depth === 0) return 8
+  let bytes = 8
+  try {
+    if (Array.isArray(value)) {
+      const { length } = value
+      const measured = Math.min(length, measuredParts)
+      for (let i = 0; i < measured; i++) bytes += sizeOf(value[i], depth - 1)
+      return length > measured ? bytes * length / measured : bytes
+    }
+    for (const key in value) bytes += sizeOf((value as Record<string, unknown>)[key], depth - 1)
+  } catch {
+    // A getter that throws: whoever clones the value says so.
+  }
+  return bytes
+}

@@ -1,0 +1,74 @@
+/** What a body has come to, as it is posted: a status of the protocol, and the value that goes with it. */
+import { explain, findUncloneable, NotCloneableError } from "../wire/cloneable.ts"
+import * as protocol from "../wire/protocol.ts"
+import { encodeFailure, encodeThrown } from "../wire/thrown.ts"
+import { threadContext } from "./context.ts"
+
+type Outcome = [status: number, value: unknown]
+
+const ResultTypeId = "~effect/Result"
+const EffectTypeId = "~effect/Effect"
+
+interface ResultLike {
+  readonly _tag: "Success" | "Failure"
+  readonly success: unknown
+  readonly failure: unknown
+}
+
+/** A body returned that. */
+export const whatReturned = (value: unknown): Outcome => {
+  if (typeof value !== "object" || value === null) return [protocol.Succeeded, value]
+  if (ResultTypeId in value) {
+    const result = value as unknown as ResultLike
+    if (result._tag === "Success") return [protocol.Succeeded, result.success]
+    const encoded = encodeFailure(result.failure, threadContext.clone)
+    if ("value" in encoded) return [protocol.Failed, encoded.value]
+    return [protocol.NotCloneable, { side: "failure", ...encoded } satisfies protocol.NotCloneableValue]
+  }
+  if (EffectTypeId in value && !(value instanceof Error)) {
+    // A clone of it would arrive, which is none.
+    const uncloneable: protocol.NotCloneableValue = { side: "success", path: "result", detail: effectReturned }
+    return [protocol.NotCloneable, uncloneable]
+  }
+  return [protocol.Succeeded, value]
+}
+
+const effectReturned = "an Effect cannot be sent to another thread: run it with Effect, or return its value"
+
+/** A body threw that; `stopRequested`: it had been asked to stop. */
+export const whatThrew = (thrown: unknown, stopRequested: boolean): Outcome => {
+  if (isNotCloneable(thrown)) {
+    return [protocol.NotCloneable, { side: thrown.side, path: thrown.path, detail: thrown.message }]
+  }
+  if (isStopRequest(thrown) && stopRequested) return [protocol.Stopped, undefined]
+  return [protocol.Panicked, encodeThrown(thrown, threadContext.clone)]
+}
+
+/** What is told of an outcome that could not be posted. A panic stays one. */
+export const instead = (status: number, value: unknown, error: unknown): Outcome => {
+  if (status === protocol.Panicked) {
+    return [status, encodeThrown(new Error(`The body threw what cannot be sent: ${explain(error)}`))]
+  }
+  const side = status === protocol.Failed ? "failure" : "success"
+  const path = status === protocol.Failed ? "error" : "result"
+  const found = status === protocol.Failed ? undefined : findUncloneable(value, path, threadContext.clone)
+  const uncloneable: protocol.NotCloneableValue = { side, ...(found ?? { path, detail: explain(error) }) }
+  return [protocol.NotCloneable, uncloneable]
+}
+
+const isNotCloneable = (thrown: unknown): thrown is NotCloneableError => {
+  try {
+    return thrown instanceof NotCloneableError
+  } catch {
+    // A revoked proxy was thrown.
+    return false
+  }
+}
+
+const isStopRequest = (thrown: unknown): boolean => {
+  try {
+    return thrown instanceof Error && "_tag" in thrown && thrown._tag === "StopRequested"
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,287 @@
+/** The rules of streams on every backend, as those of tasks in `suite.ts`. */
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Effect, Exit, Schedule, Stream } from "effect"
+import { type Blocking, type JoinError, Task } from "effect-blocking"
+import { type Backend, poolOf, reasonOf } from "./backend.ts"
+import * as streams from "./streamTasks.ts"
+import * as tasks from "./tasks.ts"
+
+let ids = 0
+/** A name for what a test's bodies note: on simulated threads all tests share one module. */
+const makeId = (): string => `${ids++}`
+
+/** The next chunk of a stream, each time that it is asked. */
+const pullOf = <A, E>(stream: Stream.Stream<A, E>) => Stream.toPull(stream)
+
+const arrayTo = (end: number): ReadonlyArray<number> => Array.from({ length: end }, (_, n) => n)
+
+/** Runs a stream to its failure; gives what came before as well. */
+const untilFailure = <A, E>(stream: Stream.Stream<A, E>) =>
+  Effect.gen(function*() {
+    const elements: Array<A> = []
+    const error = yield* Effect.flip(Stream.runForEach(stream, (element) =>
+      Effect.sync(() => {
+        elements.push(element)
+      })))
+    return { elements, error }
+  })
+
+export const streamContract = (backend: Backend): void => {
+  const withPool = poolOf(backend)
+
+  /** Lets the threads of the pool do all that they were asked for. */
+  const settle = (pool: Blocking.Pool) => Effect.repeat(pool.run(tasks.add, 1, 1), { times: 2 })
+
+  describe(`stream contract: ${backend.name}`, () => {
+    it.live("G1: the body runs as far as it is pulled, and one chunk ahead", () =>
+      withPool({}, (pool) =>
+        Effect.gen(function*() {
+          const id = makeId()
+          const pull = yield* pullOf(pool.stream(streams.count, id, 1_000_000))
+          assert.deepStrictEqual(yield* pull, [0])
+          yield* settle(pool)
+          assert.isAtMost(yield* pool.run(streams.yieldsOf, id), 1 + 16)
+          const second = yield* pull
+          assert.isAtMost(second.length, 16)
+          yield* settle(pool)
+          assert.isAtMost(yield* pool.run(streams.yieldsOf, id), 1 + second.length + 256)
+        })))
+
+    it.live("G1: it does not begin before it is run, and each run begins anew", () =>
+      withPool({}, (pool) =>
+        Effect.gen(function*() {
+          const id = makeId()
+          const stream = pool.stream(streams.count, id, 3)
+          yield* settle(pool)
+          assert.strictEqual(yield* pool.run(streams.yieldsOf, id), 0)
+          assert.deepStrictEqual(yield* Stream.runCollect(stream), [0, 1, 2])
+          assert.deepStrictEqual(yield* Stream.runCollect(stream), [0, 1, 2])
+          assert.deepStrictEqual(yield* Stream.runCollect(pool.stream(streams.count, id, 0)), [])
+        })))
+
+    it.live("G2: the first element travels alone, and chunks grow sixteenfold to 1024", () =>
+      withPool({}, (pool) =>
+        Effect.gen(function*() {
+          const chunks = yield* pool.stream(streams.count, makeId(), 20_000).pipe(
+            Stream.chunks,
+            Stream.map(({ length }) => length),
+            Stream.runCollect
+          )
+          assert.strictEqual(chunks[0], 1)
+          let limit = 1
+          for (const length of chunks) {
+            assert.isAtMost(length, limit)
+            if (length === limit) limit = Math.min(limit * 16, 1024)
+          }
+        })))
+
+    it.live("G2: a chunk ends at 64 kB, of texts and of objects that hold them", () =>
+      withPool({}, (pool) =>
+        Effect.gen(function*() {
+          for (const stream of [pool.stream(streams.texts, 40_000), pool.stream(streams.pages, 40_000)] as const) {
+            const chunks = yield* Stream.runCollect(
+              Stream.take(Stream.chunks<string | { readonly text: string }, JoinError.JoinError, never>(stream), 5)
+            )
+            assert.deepStrictEqual(chunks.map(({ length }) => length), [1, 2, 2, 2, 2])
+          }
+        })))
+
+    it.live("G3: what was yielded arrives before a domain error, in order, with its class", () =>
+      withPool({}, (pool) =>
+        Effect.gen(function*() {
+          for (const end of [0, 1, 2, 40]) {
+            const { elements, error } = yield* untilFailure(pool.stream(streams.truncated, end))
+            assert.deepStrictEqual(elements, arrayTo(end))
+            assert.instanceOf(error, streams.Truncated)
+            assert.strictEqual((error as streams.Truncated).at, end)
+          }
+        })))
+
+    it.live("G3: what was yielded arrives before a panic, which has its cause and the body's own stack", () =>
+      withPool({}, (pool) =>
+        Effect.gen(function*() {
+          const { elements, error } = yield* untilFailure(pool.stream(streams.panics, 20))
+          assert.deepStrictEqual(elements, arrayTo(20))
+          const { reason } = error
+          if (reason._tag !== "Panicked") assert.fail(reason._tag)
+          const thrown = reason.thrown as Error
+          assert.deepInclude({ name: thrown.name, message: thrown.message }, { name: "RangeError", message: "a bug" })
+          assert.match(thrown.stack ?? "", /streamTasks/)
+          assert.match(Cause.pretty(Cause.fail(error)), /panics/)
+        })))
+
+    it.live("G4: a consumer that has enough closes the body, and the thread goes on", () =>
+      withPool({}, (pool) =>
+        Effect.gen(function*() {
+          const id = makeId()
+          const taken = yield* Stream.runCollect(Stream.take(pool.stream(streams.count, id, Infinity), 3))
+          assert.deepStrictEqual(taken, [0, 1, 2])
+          assert.deepStrictEqual(yield* pool.run(streams.notesOf, id), ["finally"])
+          const { outcomes, stops, threadsStarted } = yield* pool.stats
+          assert.deepInclude(outcomes, { Cancelled: 0, WorkerExited: 0 })
+          assert.deepStrictEqual(stops, { Requested: 0, Terminated: 0, Abandoned: 0 })
+          assert.strictEqual(threadsStarted, 1)
+        })))
+
+    it.live("G4: take(1) leaves the body where it yielded its first element", () =>
+      withPool({}, (pool) =>
+        Effect.gen(function*() {
+          const id = makeId()
+          assert.deepStrictEqual(
+            yield* Stream.runCollect(Stream.take(pool.stream(streams.count, id, Infinity), 1)),
+            [0]
+          )
+          assert.strictEqual(yield* pool.run(streams.yieldsOf, id), 1)
+          assert.deepStrictEqual(yield* pool.run(streams.notesOf, id), ["finally"])
+        })))
+
+    it.live("G4: a failure downstream closes the body", () =>
+      withPool({}, (pool) =>
+        Effect.gen(function*() {
+          const id = makeId()
+          const exit = yield* pool.stream(streams.count, id, Infinity).pipe(
+            Stream.mapEffect((n) => n === 5 ? Effect.fail("downstream") : Effect.succeed(n)),
+            Stream.runDrain,
+            Effect.exit
+          )
+          assert.deepStrictEqual(exit, Exit.fail("downstream"))
+          assert.deepStrictEqual(yield* pool.run(streams.notesOf, id), ["finally"])
+        })))
+
+    it.live("G4: what a body yields while it is closed is ignored, and what it throws is not the consumer's", () =>
+      withPool({}, (pool) =>
+        Effect.gen(function*() {
+          const id = makeId()
+          const close = (stream: Stream.Stream<number, JoinError.JoinError>) =>
+            Stream.runCollect(Stream.take(stream, 1))
+          assert.deepStrictEqual(yield* close(pool.stream(streams.yieldsOnClose, id)), [0])
+          assert.deepStrictEqual(yield* pool.run(streams.notesOf, id), ["closed"])
+          assert.deepStrictEqual(yield* close(pool.stream(streams.panicsOnClose)), [0])
+          assert.strictEqual((yield* pool.stats).outcomes.Panicked, 1)
+        })))
+
+    it.live("G5: between two pulls the thread serves other tasks, and other streams", () =>
+      withPool({}, (pool) =>
+        Effect.gen(function*() {
+          const pulls = yield* Effect.forEach(arrayTo(20), () => pullOf(pool.stream(streams.count, makeId(), 100)))
+          for (const pull of pulls) assert.deepStrictEqual(yield* pull, [0])
+          assert.strictEqual((yield* pool.stats).openStreams, 20)
+          assert.strictEqual(yield* pool.run(tasks.add, 2, 3), 5)
+          const rest = yield* Effect.forEach(pulls, (pull) => pull, { concurrency: "unbounded" })
+          for (const elements of rest) assert.strictEqual(elements[0], 1)
+        })))
+
+    it.live("G5: a thread that dies between two pulls fails its streams, and none begins again", () =>
+      withPool({}, (pool) =>
+        Effect.gen(function*() {
+          const id = makeId()
+          const pull = yield* pullOf(pool.stream(streams.count, id, Infinity))
+          yield* pull
+          yield* pull
+          yield* settle(pool)
+          const yielded = yield* pool.run(streams.yieldsOf, id)
+          yield* backend.kill(pool)
+          // The chunk ahead had arrived.
+          assert.isAtLeast((yield* pull).length, 1)
+          assert.strictEqual((yield* reasonOf(pull))._tag, "WorkerExited")
+          // On another thread it has never run; simulated threads share what a module keeps.
+          assert.include([0, yielded], yield* pool.run(streams.yieldsOf, id))
+        })))
+
+    it.live("G6: a stream that nobody pulls is closed when its idle time is over", () =>
+      withPool({}, (pool) =>
+        Effect.gen(function*() {
+          const id = makeId()
+          const idle = Task.with(streams.count, { idleTimeLimit: "20 millis" })
+          const pull = yield* pullOf(pool.stream(idle, id, Infinity))
+          yield* pull
+          yield* Effect.repeat(pool.stats, {
+            until: ({ openStreams }) => openStreams === 0,
+            schedule: Schedule.spaced("2 millis")
+          })
+          assert.deepStrictEqual(yield* pool.run(streams.notesOf, id), ["finally"])
+          assert.isAtLeast((yield* pull).length, 1)
+          const reason = yield* reasonOf(pull)
+          assert.deepInclude(reason, { _tag: "TimedOut", limitMillis: 20, stopped: "Checkpoint", idle: true })
+          assert.match(reason.message, /was not pulled/)
+        })))
+
+    it.live("G6: a shutdown closes open streams, and tells their consumers", () =>
+      withPool({ shutdownTimeout: 0 }, (pool) =>
+        Effect.gen(function*() {
+          const pull = yield* pullOf(pool.stream(streams.count, makeId(), Infinity))
+          yield* pull
+          yield* pull
+          yield* settle(pool)
+          yield* backend.close(pool)
+          assert.isAtLeast((yield* pull).length, 1)
+          assert.deepInclude(yield* reasonOf(pull), {
+            _tag: "Cancelled",
+            stage: "Running",
+            by: "Shutdown",
+            stopped: "Checkpoint"
+          })
+        })))
+
+    it.live("G7: elements that are marked are moved", () =>
+      withPool({}, (pool) =>
+        Effect.gen(function*() {
+          const id = makeId()
+          const sizes = yield* pool.stream(streams.moves, id, 5).pipe(
+            Stream.map(({ bytes }) => [bytes.byteLength, bytes[0]]),
+            Stream.runCollect
+          )
+          assert.deepStrictEqual(sizes, arrayTo(5).map((n) => [1024, n]))
+          const left = yield* pool.run(streams.notesOf, id)
+          assert.strictEqual(left[0], "0")
+          assert.strictEqual(left.length, 5)
+        })))
+
+    it.live("G7: an element that cannot cross fails the stream with its path, behind those before it", () =>
+      withPool({}, (pool) =>
+        Effect.gen(function*() {
+          for (const end of [0, 1, 17, 300]) {
+            const id = makeId()
+            const { elements, error } = yield* untilFailure(pool.stream(streams.uncloneable, id, end))
+            assert.strictEqual(elements.length, end)
+            assert.deepInclude(error.reason, {
+              _tag: "NotCloneable",
+              side: "success",
+              path: `elements[${end}].rows[0].onDone`
+            })
+            assert.deepStrictEqual(yield* pool.run(streams.notesOf, id), ["finally"])
+          }
+          const { elements, error } = yield* untilFailure(pool.stream(streams.lost))
+          assert.deepStrictEqual(elements, [{ n: 0 }])
+          assert.deepInclude(error.reason, { _tag: "NotCloneable", path: "elements[1].lost" })
+        })))
+
+    it.live("G9: a body that is no generator says so", () =>
+      withPool({}, (pool) =>
+        Effect.gen(function*() {
+          const reason = yield* reasonOf(Stream.runDrain(pool.stream(streams.noGenerator)))
+          assert.strictEqual(reason._tag, "Panicked")
+          assert.match(reason.message, /write function\*/)
+        })))
+
+    it.live("G9: on a lease, streams and calls share its thread, and what is open ends with it", () =>
+      withPool({ maxThreads: 2 }, (pool) =>
+        Effect.gen(function*() {
+          const id = makeId()
+          const notes = yield* Effect.scoped(pool.lease((lease) =>
+            Effect.gen(function*() {
+              const pull = yield* pullOf(lease.stream(streams.count, id, 100))
+              assert.deepStrictEqual(yield* pull, [0])
+              assert.isAtLeast(yield* lease.run(streams.yieldsOf, id), 1)
+              assert.deepStrictEqual(
+                yield* Stream.runCollect(lease.stream(streams.count, id, 3)),
+                [0, 1, 2]
+              )
+              return yield* lease.run(streams.notesOf, id)
+            })
+          ))
+          assert.deepStrictEqual(notes, ["done", "finally"])
+          assert.strictEqual((yield* pool.stats).openStreams, 0)
+        })))
+  })
+}
