@@ -16,5 +16,9 @@ const run = <Args extends ReadonlyArray<unknown>, A, E, R>(
     )
   )
 
+const unused = () => {
+  throw new Error("There is only `run` in place")
+}
+
 /** A stand-in for `NodeBlocking.layer()` without threads; of its operations it has only `run`. */
-export const layer = Layer.mock(Blocking.Blocking, { run })
+export const layer = Layer.mock(Blocking.Blocking, { run, sink: unused, pipe: unused })

@@ -23,11 +23,12 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { LazyArg } from "effect/Function"
 import type * as Scope from "effect/Scope"
+import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import { holdEventLoop } from "./internal/pool/inPlace.ts"
 import type { JoinError, JoinErrorReason } from "./JoinError.ts"
 import type { JoinHandle } from "./JoinHandle.ts"
-import type { StreamTask, Task } from "./Task.ts"
+import type { PipeTask, SinkTask, StreamTask, Task } from "./Task.ts"
 
 // -----------------------------------------------------------------------------
 // Models
@@ -46,10 +47,20 @@ export interface Pool {
     ...args: { [K in keyof Args]: Args[K] }
   ) => Effect.Effect<A, E | JoinError, R>
   /** See `Blocking.stream`. */
-  readonly stream: <Args extends ReadonlyArray<unknown>, A, E>(
-    task: StreamTask<Args, A, E>,
+  readonly stream: <Args extends ReadonlyArray<unknown>, A, E, R>(
+    task: StreamTask<Args, A, E, R>,
     ...args: { [K in keyof Args]: Args[K] }
-  ) => Stream.Stream<A, E | JoinError>
+  ) => Stream.Stream<A, E | JoinError, R>
+  /** See `Blocking.sink`. */
+  readonly sink: <Args extends ReadonlyArray<unknown>, In, A, E, R>(
+    task: SinkTask<Args, In, A, E, R>,
+    ...args: { [K in keyof Args]: Args[K] }
+  ) => Sink.Sink<A, In, never, E | JoinError, R>
+  /** See `Blocking.pipe`. */
+  readonly pipe: <Args extends ReadonlyArray<unknown>, In, A, E, R>(
+    task: PipeTask<Args, In, A, E, R>,
+    ...args: { [K in keyof Args]: Args[K] }
+  ) => <E0, R0>(self: Stream.Stream<In, E0, R0>) => Stream.Stream<A, E0 | E | JoinError, R | R0>
   /** See `Blocking.spawn`. */
   readonly spawn: <Args extends ReadonlyArray<unknown>, A, E, R>(
     task: Task<Args, A, E, R>,
@@ -92,10 +103,20 @@ export interface Lease {
    * Streams a task on the leased thread: its body goes on between the other calls. What of it
    * is open when the lease ends is closed.
    */
-  readonly stream: <Args extends ReadonlyArray<unknown>, A, E>(
-    task: StreamTask<Args, A, E>,
+  readonly stream: <Args extends ReadonlyArray<unknown>, A, E, R>(
+    task: StreamTask<Args, A, E, R>,
     ...args: { [K in keyof Args]: Args[K] }
-  ) => Stream.Stream<A, E | JoinError>
+  ) => Stream.Stream<A, E | JoinError, R>
+  /** See `Blocking.sink`. */
+  readonly sink: <Args extends ReadonlyArray<unknown>, In, A, E, R>(
+    task: SinkTask<Args, In, A, E, R>,
+    ...args: { [K in keyof Args]: Args[K] }
+  ) => Sink.Sink<A, In, never, E | JoinError, R>
+  /** See `Blocking.pipe`. */
+  readonly pipe: <Args extends ReadonlyArray<unknown>, In, A, E, R>(
+    task: PipeTask<Args, In, A, E, R>,
+    ...args: { [K in keyof Args]: Args[K] }
+  ) => <E0, R0>(self: Stream.Stream<In, E0, R0>) => Stream.Stream<A, E0 | E | JoinError, R | R0>
 }
 
 /**
@@ -180,10 +201,20 @@ export interface PoolClass<in out Self, in out Key extends string> extends Conte
     ...args: { [K in keyof Args]: Args[K] }
   ) => Effect.Effect<A, E | JoinError, R | Self>
   /** See `Blocking.stream`. */
-  readonly stream: <Args extends ReadonlyArray<unknown>, A, E>(
-    task: StreamTask<Args, A, E>,
+  readonly stream: <Args extends ReadonlyArray<unknown>, A, E, R>(
+    task: StreamTask<Args, A, E, R>,
     ...args: { [K in keyof Args]: Args[K] }
-  ) => Stream.Stream<A, E | JoinError, Self>
+  ) => Stream.Stream<A, E | JoinError, R | Self>
+  /** See `Blocking.sink`. */
+  readonly sink: <Args extends ReadonlyArray<unknown>, In, A, E, R>(
+    task: SinkTask<Args, In, A, E, R>,
+    ...args: { [K in keyof Args]: Args[K] }
+  ) => Sink.Sink<A, In, never, E | JoinError, R | Self>
+  /** See `Blocking.pipe`; under another name, because a service has a `pipe` of its own. */
+  readonly pipeThrough: <Args extends ReadonlyArray<unknown>, In, A, E, R>(
+    task: PipeTask<Args, In, A, E, R>,
+    ...args: { [K in keyof Args]: Args[K] }
+  ) => <E0, R0>(self: Stream.Stream<In, E0, R0>) => Stream.Stream<A, E0 | E | JoinError, R | R0 | Self>
   /** See `Blocking.spawn`. */
   readonly spawn: <Args extends ReadonlyArray<unknown>, A, E, R>(
     task: Task<Args, A, E, R>,
@@ -239,6 +270,8 @@ export const Pool = <Self>() => <const Key extends string>(key: Key): PoolClass<
 const operations = <Self>(pool: Context.Key<Self, Pool>): Omit<PoolClass<Self, string>, keyof typeof Blocking> => ({
   run: (task, ...args) => Effect.flatMap(pool, (pool) => pool.run(task, ...args)),
   stream: (task, ...args) => Stream.unwrap(Effect.map(pool, (pool) => pool.stream(task, ...args))),
+  sink: (task, ...args) => Sink.unwrap(Effect.map(pool, (pool) => pool.sink(task, ...args))),
+  pipeThrough: (task, ...args) => (self) => Stream.unwrap(Effect.map(pool, (pool) => pool.pipe(task, ...args)(self))),
   spawn: (task, ...args) => Effect.flatMap(pool, (pool) => pool.spawn(task, ...args)),
   spawnDetached: (task, ...args) => Effect.flatMap(pool, (pool) => pool.spawnDetached(task, ...args)),
   lease: (use) => Effect.flatMap(pool, (pool) => pool.lease(use)),
@@ -322,10 +355,78 @@ export const run: <Args extends ReadonlyArray<unknown>, A, E, R>(
  * @category combinators
  * @since 0.1.0
  */
-export const stream: <Args extends ReadonlyArray<unknown>, A, E>(
-  task: StreamTask<Args, A, E>,
+export const stream: <Args extends ReadonlyArray<unknown>, A, E, R>(
+  task: StreamTask<Args, A, E, R>,
   ...args: { [K in keyof Args]: Args[K] }
-) => Stream.Stream<A, E | JoinError, Blocking> = default_.stream
+) => Stream.Stream<A, E | JoinError, R | Blocking> = default_.stream
+
+/**
+ * Makes a `Sink` of a task of `Task.sink`: its body takes the elements of the stream, on a thread
+ * of the default pool, and the sink gives what the body returns.
+ *
+ * **Details**
+ *
+ * The stream is pulled when the body wants elements, and one chunk ahead. A body that returns
+ * early ends the stream. If the stream fails or is interrupted, the body leaves its loop by a
+ * throw, with its `finally` blocks, and that has happened when the effect ends. Fails with the
+ * task's own error, or with a `JoinError`.
+ *
+ * While the body waits for elements, its thread holds no place in the pool: what produces them
+ * can run tasks on the same pool.
+ *
+ * **Example** (The sum of a stream)
+ *
+ * ```ts
+ * import { Stream } from "effect"
+ * import { Blocking, Task } from "effect-blocking"
+ *
+ * const sum = Task.sink(import.meta.url, "sum", (numbers: Iterable<number>) => {
+ *   let total = 0
+ *   for (const n of numbers) total += n
+ *   return total
+ * })
+ *
+ * export const total = Stream.run(Stream.range(1, 1000), Blocking.sink(sum))
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const sink: <Args extends ReadonlyArray<unknown>, In, A, E, R>(
+  task: SinkTask<Args, In, A, E, R>,
+  ...args: { [K in keyof Args]: Args[K] }
+) => Sink.Sink<A, In, never, E | JoinError, R | Blocking> = default_.sink
+
+/**
+ * Makes one stream of another by a task of `Task.pipe`, on a thread of the default pool.
+ *
+ * **Details**
+ *
+ * Its input is pulled as that of `sink`, and what its body yields as that of `stream`. A failure
+ * of the stream that it takes comes behind what the body has yielded before.
+ *
+ * **Example** (Blocks that are packed)
+ *
+ * ```ts
+ * import type { Stream } from "effect"
+ * import { Blocking, Task } from "effect-blocking"
+ * import { deflateSync } from "node:zlib"
+ *
+ * const pack = Task.pipe(import.meta.url, "pack", function*(blocks: Iterable<Uint8Array>, level: number) {
+ *   for (const block of blocks) yield Task.move(Uint8Array.from(deflateSync(block, { level })))
+ * })
+ *
+ * export const packed = (blocks: Stream.Stream<Uint8Array>) => blocks.pipe(Blocking.pipe(pack, 9))
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const pipe: <Args extends ReadonlyArray<unknown>, In, A, E, R>(
+  task: PipeTask<Args, In, A, E, R>,
+  ...args: { [K in keyof Args]: Args[K] }
+) => <E0, R0>(self: Stream.Stream<In, E0, R0>) => Stream.Stream<A, E0 | E | JoinError, R | R0 | Blocking> =
+  default_.pipeThrough
 
 /**
  * Starts a task on the default pool and returns its handle at once.

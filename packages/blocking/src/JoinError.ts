@@ -293,7 +293,8 @@ export class SpawnFailed
  *
  * Threads that wait hold no place, so that others can be started, up to twice `maxThreads` in
  * all: `threads` says how many wait. A call on a lease whose own thread waits for the caller
- * fails with it as well.
+ * fails with it as well, and so does one whose body could wait there for a stream that is open on
+ * that thread: `detail` says so.
  *
  * @category errors
  * @since 0.1.0
@@ -301,10 +302,12 @@ export class SpawnFailed
 export class WouldDeadlock
   extends Schema.TaggedError<WouldDeadlock>("effect-blocking/JoinError/WouldDeadlock")("WouldDeadlock", {
     threads: Schema.Int,
-    maxThreads: Schema.Int
+    maxThreads: Schema.Int,
+    detail: Schema.optional(Schema.String)
   })
 {
   override get message(): string {
+    if (this.detail !== undefined) return `could hang: ${this.detail}`
     return `would never begin: it was submitted from inside of a callback, and ${
       this.threads === 1 ? "the thread that could run it waits" : `all ${this.threads} threads that could run it wait`
     } for callbacks: raise maxThreads (${this.maxThreads}), or run it on another pool`

@@ -61,6 +61,12 @@ export interface Channel {
   readonly flags: SharedFlags
   /** Sends an array of numbers and of what `encode` gave, by a way that no body can use. Never throws: who sends to a thread that is gone hears of its exit. */
   readonly send: (message: unknown) => void
+  /**
+   * Sends calls of a body, and in the other direction the answers for which it waits, encoded, by a way of
+   * their own that needs no event loop in the thread. What was sent is on its way when it returns.
+   * Without it, and `receiveAnswer`, bodies cannot wait for the program.
+   */
+  readonly sendCall?: ((bytes: Uint8Array) => void) | undefined
   /** Throws for a value that cannot cross. */
   readonly encode: (value: unknown) => Uint8Array
   readonly decode: (bytes: Uint8Array) => unknown
@@ -79,6 +85,8 @@ export interface RemotePlatform
 {
   /** The first message that came. */
   readonly start: unknown
+  /** Blocks until an answer has come. */
+  readonly receiveAnswer?: (() => Uint8Array) | undefined
 }
 
 /**
@@ -91,6 +99,8 @@ export interface RemoteThread extends Pick<Thread, "post"> {
   readonly link: ThreadLink
   /** Takes a message that the thread sent. */
   readonly onMessage: (message: unknown) => void
+  /** Takes what it sent by `sendCall`. */
+  readonly onCall: (bytes: Uint8Array) => void
 }
 
 // -----------------------------------------------------------------------------

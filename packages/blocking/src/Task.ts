@@ -23,24 +23,30 @@ import type * as Schema from "effect/Schema"
 import type { AnyCallback } from "./Callback.ts"
 import type {
   CheckBody,
+  CheckPipeBody,
+  CheckSinkBody,
   CheckStreamBody,
   ElementOf,
   EndOf,
   FailureOf,
+  InputOf,
   Invalid,
+  ParametersAfterInput,
   ParametersOf,
   ReturnOf,
   SuccessOf
 } from "./internal/task/types.ts"
 import { conflict, register, type TaskKind, threadContext, withoutRetry } from "./internal/thread/context.ts"
+import * as stops from "./internal/thread/stops.ts"
 import { compact, describe, isPlain } from "./internal/wire/cloneable.ts"
 import type { TaskSchemas } from "./internal/wire/codec.ts"
-import { isStopRequested } from "./internal/wire/controlBlock.ts"
 import type { ErrorClass } from "./internal/wire/errorClasses.ts"
 import { standIn } from "./internal/wire/moved.ts"
 
 const TypeId = "~effect-blocking/Task"
 const StreamTypeId = "~effect-blocking/StreamTask"
+const SinkTypeId = "~effect-blocking/SinkTask"
+const PipeTypeId = "~effect-blocking/PipeTask"
 
 // -----------------------------------------------------------------------------
 // Models
@@ -84,23 +90,67 @@ export interface Task<in Args extends ReadonlyArray<unknown>, out A, out E = nev
  * **Details**
  *
  * `Args` is the tuple of the body's parameters, `A` what it yields and `E` the domain
- * error of a body that returns `Result.fail(error)`.
+ * error of a body that returns `Result.fail(error)`. `R` are the callbacks that it may call.
  *
  * @category models
  * @since 0.1.0
  */
-export interface StreamTask<in Args extends ReadonlyArray<unknown>, out A, out E = never> {
-  readonly [StreamTypeId]: {
-    readonly _Args: (_: Args) => void
-    readonly _A: () => A
-    readonly _E: () => E
-  }
+export interface StreamTask<in Args extends ReadonlyArray<unknown>, out A, out E = never, out R = never> {
+  readonly [StreamTypeId]: Task<Args, A, E, R>[typeof TypeId]
   /** The url of the module that defines it. */
   readonly module: string
   /** Its name in that module. */
   readonly name: string
   /** The function, to be called without a thread: in place, or in a test. */
   readonly body: (...args: Args) => Generator<A, void | Result.Result<void, E>, undefined>
+  readonly options: StreamOptions
+  readonly schemas: undefined
+}
+
+/**
+ * A function that pool threads can find, which takes the elements of a stream of the program.
+ * Made by `Task.sink`, and run by `Blocking.sink`.
+ *
+ * **Details**
+ *
+ * `In` is what it takes, `Args` the tuple of its other parameters, `A` what it returns, and `E`
+ * the domain error of a body that returns a `Result<A, E>`. `R` are the callbacks that it may call.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SinkTask<in Args extends ReadonlyArray<unknown>, in In, out A, out E = never, out R = never> {
+  readonly [SinkTypeId]: Task<Args, A, E, R>[typeof TypeId] & { readonly _In: (_: In) => void }
+  /** The url of the module that defines it. */
+  readonly module: string
+  /** Its name in that module. */
+  readonly name: string
+  /** The function, to be called without a thread: in place, or in a test. */
+  readonly body: (input: Iterable<In>, ...args: Args) => A | Result.Result<A, E>
+  readonly options: TaskOptions
+  readonly schemas: undefined
+}
+
+/**
+ * A generator function that pool threads can find, which makes one stream of another. Made by
+ * `Task.pipe`, and run by `Blocking.pipe`.
+ *
+ * **Details**
+ *
+ * `In` is what it takes, `Args` the tuple of its other parameters, `A` what it yields, and `E`
+ * the domain error of a body that returns `Result.fail(error)`. `R` are the callbacks that it may call.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PipeTask<in Args extends ReadonlyArray<unknown>, in In, out A, out E = never, out R = never> {
+  readonly [PipeTypeId]: Task<Args, A, E, R>[typeof TypeId] & { readonly _In: (_: In) => void }
+  /** The url of the module that defines it. */
+  readonly module: string
+  /** Its name in that module. */
+  readonly name: string
+  /** The function, to be called without a thread: in place, or in a test. */
+  readonly body: (input: Iterable<In>, ...args: Args) => Generator<A, void | Result.Result<void, E>, undefined>
   readonly options: StreamOptions
   readonly schemas: undefined
 }
@@ -161,12 +211,18 @@ export interface TaskOptions {
  * @category models
  * @since 0.1.0
  */
-export interface StreamOptions extends Omit<TaskOptions, "callbacks"> {
+export interface StreamOptions extends TaskOptions {
   /**
    * How long the stream may be open without a pull. Past it, the body is closed, and the
    * next pull fails with `JoinError` and reason `TimedOut`. No limit by default.
    */
   readonly idleTimeLimit?: Duration.Input | undefined
+  /**
+   * Whether the thread of an open stream serves nothing else: for a body with state of the thread
+   * that no other task may touch. It then holds a place in the pool as long as it is open, like a
+   * lease. Defaults to `false`.
+   */
+  readonly exclusive?: boolean | undefined
 }
 
 /**
@@ -175,7 +231,7 @@ export interface StreamOptions extends Omit<TaskOptions, "callbacks"> {
  * @category models
  * @since 0.1.0
  */
-export interface DerivedStreamOptions extends DerivedOptions, Pick<StreamOptions, "idleTimeLimit"> {}
+export interface DerivedStreamOptions extends DerivedOptions, Pick<StreamOptions, "exclusive" | "idleTimeLimit"> {}
 
 /**
  * The options of `Task.with`: those of a task without `errors` and `callbacks`, which decide
@@ -272,6 +328,24 @@ export const isTask = (u: unknown): u is Task<never, unknown, unknown> =>
 export const isStreamTask = (u: unknown): u is StreamTask<never, unknown, unknown> =>
   typeof u === "object" && u !== null && StreamTypeId in u
 
+/**
+ * Returns whether a value is a `SinkTask`.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isSinkTask = (u: unknown): u is SinkTask<never, never, unknown, unknown> =>
+  typeof u === "object" && u !== null && SinkTypeId in u
+
+/**
+ * Returns whether a value is a `PipeTask`.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isPipeTask = (u: unknown): u is PipeTask<never, never, unknown, unknown> =>
+  typeof u === "object" && u !== null && PipeTypeId in u
+
 // -----------------------------------------------------------------------------
 // Constructors
 // -----------------------------------------------------------------------------
@@ -280,7 +354,8 @@ const variance = {
   _Args: () => {},
   _A: () => undefined as never,
   _E: () => undefined as never,
-  _R: () => undefined as never
+  _R: () => undefined as never,
+  _In: () => {}
 }
 
 const define = <Args extends ReadonlyArray<unknown>, A, E, R>(
@@ -510,29 +585,143 @@ export const schema = <
  */
 export const stream = <
   F extends Function,
-  const Errors extends ReadonlyArray<ErrorClass> = readonly []
+  const Errors extends ReadonlyArray<ErrorClass> = readonly [],
+  const Callbacks extends ReadonlyArray<AnyCallback> = readonly []
 >(
   moduleUrl: string,
   name: string,
   body: F & CheckStreamBody<F>,
-  options?: StreamOptions & { readonly errors?: Errors | undefined }
+  options?: StreamOptions & { readonly errors?: Errors | undefined; readonly callbacks?: Callbacks | undefined }
 ): StreamTask<
   ParametersOf<F>,
   ElementOf<ReturnOf<F>>,
-  FailureOf<EndOf<ReturnOf<F>>, Errors[number]["prototype"]>
-> => {
+  FailureOf<EndOf<ReturnOf<F>>, Errors[number]["prototype"]>,
+  Callbacks[number]["Identifier"]
+> => ({ [StreamTypeId]: variance, ...definition("stream", moduleUrl, name, body, options) })
+
+/**
+ * Defines a sink: a function that takes the elements of a stream of the program, on a pool
+ * thread, and returns what it makes of them.
+ *
+ * **Details**
+ *
+ * The first parameter is the input, an `Iterable` to be gone through once. Where it has no
+ * element yet, the thread waits, and holds no place in its pool meanwhile: another thread can
+ * take it. One chunk is pulled ahead of what the body has taken. A body that returns early stops
+ * the stream. If the stream fails or is interrupted, the loop over the input throws, so that
+ * `finally` blocks run, as by `Task.checkpoint`; each step is one. `timeLimit` counts the waits as well.
+ *
+ * Throws a `TaskDefinitionError` as `Task.make` does.
+ *
+ * **Example** (Rows into a database)
+ *
+ * ```ts
+ * import { Task } from "effect-blocking"
+ * import { DatabaseSync } from "node:sqlite"
+ *
+ * interface Row {
+ *   readonly id: number
+ *   readonly name: string
+ * }
+ *
+ * export const insert = Task.sink(import.meta.url, "insert", (rows: Iterable<Row>, filename: string) => {
+ *   const db = new DatabaseSync(filename)
+ *   const statement = db.prepare("INSERT INTO users (id, name) VALUES (?, ?)")
+ *   let count = 0
+ *   db.exec("BEGIN")
+ *   try {
+ *     for (const { id, name } of rows) {
+ *       statement.run(id, name)
+ *       count++
+ *     }
+ *     db.exec("COMMIT")
+ *     return count
+ *   } finally {
+ *     db.close() // Without a COMMIT nothing of it is kept.
+ *   }
+ * })
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const sink = <
+  F extends Function,
+  const Errors extends ReadonlyArray<ErrorClass> = readonly [],
+  const Callbacks extends ReadonlyArray<AnyCallback> = readonly []
+>(
+  moduleUrl: string,
+  name: string,
+  body: F & CheckSinkBody<F>,
+  options?: TaskOptions & { readonly errors?: Errors | undefined; readonly callbacks?: Callbacks | undefined }
+): SinkTask<
+  ParametersAfterInput<F>,
+  InputOf<F>,
+  SuccessOf<ReturnOf<F>>,
+  FailureOf<ReturnOf<F>, Errors[number]["prototype"]>,
+  Callbacks[number]["Identifier"]
+> => ({ [SinkTypeId]: variance, ...definition("sink", moduleUrl, name, body, options) })
+
+/**
+ * Defines a pipe: a generator function that makes one stream of another, on a pool thread.
+ *
+ * **Details**
+ *
+ * Its input is as that of `Task.sink`, what it yields as that of `Task.stream`. Where it waits
+ * for input, what it has yielded before is sent first.
+ *
+ * Throws a `TaskDefinitionError` as `Task.make` does.
+ *
+ * **Example** (Bytes that are unpacked)
+ *
+ * ```ts
+ * import { Task } from "effect-blocking"
+ * import { inflateSync } from "node:zlib"
+ *
+ * export const unpack = Task.pipe(import.meta.url, "unpack", function*(blocks: Iterable<Uint8Array>) {
+ *   for (const block of blocks) yield Task.move(Uint8Array.from(inflateSync(block)))
+ * })
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const pipe = <
+  F extends Function,
+  const Errors extends ReadonlyArray<ErrorClass> = readonly [],
+  const Callbacks extends ReadonlyArray<AnyCallback> = readonly []
+>(
+  moduleUrl: string,
+  name: string,
+  body: F & CheckPipeBody<F>,
+  options?: StreamOptions & { readonly errors?: Errors | undefined; readonly callbacks?: Callbacks | undefined }
+): PipeTask<
+  ParametersAfterInput<F>,
+  InputOf<F>,
+  ElementOf<ReturnOf<F>>,
+  FailureOf<EndOf<ReturnOf<F>>, Errors[number]["prototype"]>,
+  Callbacks[number]["Identifier"]
+> => ({ [PipeTypeId]: variance, ...definition("pipe", moduleUrl, name, body, options) })
+
+/** What tasks of all kinds but `Task.make` have; what the body takes and gives is what their types were inferred from. */
+const definition = (
+  kind: TaskKind,
+  url: string,
+  name: string,
+  body: Function,
+  options: TaskOptions | undefined
+) => {
   const { called, module } = registered(
-    "stream",
-    moduleUrl,
+    kind,
+    url,
     name,
-    body as Function as (...args: ReadonlyArray<never>) => unknown,
+    body as (...args: ReadonlyArray<never>) => unknown,
     undefined
   )
   return {
-    [StreamTypeId]: variance,
     module,
     name,
-    body: called as (...args: ReadonlyArray<unknown>) => Generator<never, void, undefined>,
+    body: called as (...args: ReadonlyArray<unknown>) => never,
     options: options ?? {},
     schemas: undefined
   }
@@ -559,10 +748,18 @@ const with_: {
     self: Task<Args, A, E, R>,
     options: DerivedOptions
   ): Task<Args, A, E, R>
-  <Args extends ReadonlyArray<unknown>, A, E>(
-    self: StreamTask<Args, A, E>,
+  <Args extends ReadonlyArray<unknown>, A, E, R>(
+    self: StreamTask<Args, A, E, R>,
     options: DerivedStreamOptions
-  ): StreamTask<Args, A, E>
+  ): StreamTask<Args, A, E, R>
+  <Args extends ReadonlyArray<unknown>, In, A, E, R>(
+    self: SinkTask<Args, In, A, E, R>,
+    options: DerivedOptions
+  ): SinkTask<Args, In, A, E, R>
+  <Args extends ReadonlyArray<unknown>, In, A, E, R>(
+    self: PipeTask<Args, In, A, E, R>,
+    options: DerivedStreamOptions
+  ): PipeTask<Args, In, A, E, R>
 } = <Self extends { readonly options: TaskOptions }>(self: Self, options: DerivedStreamOptions): Self => ({
   ...self,
   // What is no object is refused with the other options, when the task is run. The type of
@@ -745,12 +942,7 @@ export const threadData = <T>(): T | undefined => threadContext.threadData as T 
  * @category getters
  * @since 0.1.0
  */
-export const stopRequested = (): boolean => {
-  const { control, current, refresh } = threadContext
-  if (control === undefined || current === 0) return false
-  refresh?.()
-  return isStopRequested(control, current)
-}
+export const stopRequested: () => boolean = stops.stopRequested
 
 /**
  * Leaves the running body if it has been asked to stop.
@@ -765,23 +957,17 @@ export const stopRequested = (): boolean => {
  * @category combinators
  * @since 0.1.0
  */
-export const checkpoint = (): void => {
-  if (stopRequested()) throw new StopRequested()
-}
+export const checkpoint: () => void = stops.checkpoint
 
-/**
- * What `Task.checkpoint` throws to leave a body.
- *
- * @category errors
- * @since 0.1.0
- */
-export class StopRequested extends Error {
-  readonly _tag = "StopRequested"
-  override readonly name = "StopRequested"
-  constructor() {
-    super("The task was asked to stop: let this pass through the body")
-  }
-}
+export {
+  /**
+   * What `Task.checkpoint` throws to leave a body.
+   *
+   * @category errors
+   * @since 0.1.0
+   */
+  StopRequested
+} from "./internal/thread/stops.ts"
 
 /**
  * Returns whether this code runs in a pool thread or pool process: from the first line on, in

@@ -132,6 +132,11 @@ export interface ThreadHost {
    */
   readonly payloads?: PayloadPlatform | undefined
   /**
+   * Whether bodies are given their input whole, before they begin: for threads that cannot wait
+   * for more of it in the middle of a body.
+   */
+  readonly wholeInput?: boolean | undefined
+  /**
    * The most tasks that a thread is sent at once, from 1; as many as the control block
    * holds if it is not given. 1 for threads that do not share the block's memory
    * (`RemoteThread`): nothing that waits behind another could be moved.

@@ -46,8 +46,8 @@ export interface ThreadPlatform {
   /**
    * Takes the next message from the scheduler while a body waits for one, in the middle of what
    * the event loop is in. `undefined`: there is none yet, and the runner waits in the control
-   * block; a platform that does not share its memory waits here. Without it bodies cannot wait
-   * for the program.
+   * block; a platform that does not share its memory waits here, and one that cannot wait for an
+   * answer throws. Without it bodies cannot wait for the program.
    */
   readonly receive?: (() => unknown) | undefined
   /** How many notifications of a body may be on their way, before it waits. 64 if it is not given. */
@@ -127,6 +127,15 @@ export type Body = (...args: ReadonlyArray<never>) => unknown
  * @since 0.1.0
  */
 export const within: <A>(context: BodyContext, sequence: number, f: () => A) => A = context.within
+
+/**
+ * Calls a function in the context of the JavaScript thread, although a body is called `within`
+ * another: what answers the body is of the program.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const without: <A>(f: () => A) => A = context.without
 
 /**
  * What the platform passes on to a running thread.

@@ -11,10 +11,13 @@ import {
   References,
   Schedule,
   Scope,
+  Stream,
   Tracer
 } from "effect"
 import { type Blocking, Callback } from "effect-blocking"
 import * as bodies from "./fixtures/callbacks.ts"
+import * as streams from "./fixtures/streams.ts"
+import * as tasks from "./fixtures/tasks.ts"
 import * as Gate from "./utils/gate.ts"
 import { closeable, reasonOf, withPool } from "./utils/pool.ts"
 
@@ -526,4 +529,60 @@ describe("refusals", () => {
       assert.match(logged.join(), /Nobody caught an error/)
       yield* close
     }))
+})
+
+describe("beside streams", () => {
+  it.live("G10: a callback pulls a stream that is open on the only thread, in which its body does not wait", () =>
+    withPool({ maxThreads: 1 }, (pool) =>
+      Effect.gen(function*() {
+        const pull = yield* Stream.toPull(pool.stream(streams.threads))
+        const [home] = yield* pull
+        const [sum, thread] = yield* pool.run(bodies.whereSummed, 1).pipe(
+          Effect.provideService(bodies.Add, (a, b) => pull.pipe(Effect.orDie, Effect.as(a + b)))
+        )
+        assert.strictEqual(sum, 2)
+        assert.notStrictEqual(thread, home)
+        // The stream goes on where it was, and a task finds a thread.
+        assert.strictEqual((yield* pull)[0], home)
+        assert.strictEqual(yield* pool.run(tasks.add, 1, 1), 2)
+      })))
+
+  it.live("G10: a callback pulls a stream on a pool of one thread; what could only wait behind that fails", () =>
+    withPool({ maxThreads: 1 }, (pool) =>
+      Effect.gen(function*() {
+        const total = pool.run(bodies.sum, 1)
+        const counted = yield* total.pipe(
+          Effect.provideService(bodies.Add, () =>
+            Effect.orDie(Stream.runFold(pool.stream(streams.count, 2000), () => 0, (n) => n + 1)))
+        )
+        assert.strictEqual(counted, 2000)
+        const reason = yield* Deferred.make<string>()
+        yield* total.pipe(
+          Effect.provideService(bodies.Add, () =>
+            pool.stream(streams.threads).pipe(
+              Stream.runForEach(() =>
+                adds(total)
+              ),
+              reasonOf,
+              Effect.flatMap(({ _tag }) => Deferred.succeed(reason, _tag)),
+              Effect.orDie,
+              Effect.as(0)
+            ))
+        )
+        assert.strictEqual(yield* Deferred.await(reason), "WouldDeadlock")
+        assert.deepInclude(yield* pool.stats, { openStreams: 0, threadsStarted: 2 })
+      })))
+
+  it.live("G10: on a lease, a body that can wait runs beside no open stream", () =>
+    withPool({ maxThreads: 1 }, (pool) =>
+      pool.lease((lease) =>
+        Effect.gen(function*() {
+          const reason = yield* lease.stream(streams.count, 2).pipe(
+            Stream.runForEach(() => adds(lease.run(bodies.sum, 1))),
+            reasonOf
+          )
+          assert.strictEqual(reason._tag, "WouldDeadlock")
+          assert.strictEqual(yield* adds(lease.run(bodies.sum, 3)), 6)
+        })
+      )))
 })

@@ -25,7 +25,11 @@ export const send = (socket: Socket, message: unknown): void => {
   socket.write(bytes)
 }
 
-export const receive = (socket: Socket, onMessage: (message: unknown) => void): void => {
+export const receive = (socket: Socket, onMessage: (message: unknown) => void): void =>
+  receiveFrames(socket, (bytes) => onMessage(deserialize(bytes)))
+
+/** Reads what has its length in front. */
+export const receiveFrames = (socket: Socket, onFrame: (bytes: Buffer) => void): void => {
   let chunks: Array<Buffer> = []
   let size = 0
   /** Until so many bytes are there, nothing can be read. */
@@ -46,7 +50,7 @@ export const receive = (socket: Socket, onMessage: (message: unknown) => void): 
       chunks = size === end ? [] : [bytes.subarray(end)]
       size -= end
       wanted = headerBytes
-      onMessage(deserialize(bytes.subarray(headerBytes, end)))
+      onFrame(bytes.subarray(headerBytes, end))
     }
   })
 }

@@ -7,6 +7,7 @@ import { Socket } from "node:net"
 import { getHeapStatistics } from "node:v8"
 import { sharedClock } from "./clock.ts"
 import { load } from "./load.ts"
+import * as Calls from "./processCalls.ts"
 import * as Channel from "./processChannel.ts"
 import { decode, encode } from "./processValues.ts"
 import * as SharedFile from "./sharedFile.ts"
@@ -51,6 +52,8 @@ let onMessage = (start: unknown): void => {
     heapUsed: () => getHeapStatistics().used_heap_size,
     load,
     send: (message) => Channel.send(socket, message),
+    sendCall: Calls.send,
+    receiveAnswer: () => Calls.receive(exit),
     // The event loop ends with the channel, unless a body left something open: then the
     // scheduler kills the process.
     exit: () => {

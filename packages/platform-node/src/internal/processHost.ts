@@ -9,6 +9,7 @@ import { eventLoop } from "./eventLoop.ts"
 import * as Flags from "./flags.ts"
 import { onForceShutdown } from "./forceShutdown.ts"
 import { checkEntry, condition, definedOnly, isSource, type LaunchOptions, type ResourceLimits } from "./launch.ts"
+import * as Calls from "./processCalls.ts"
 import * as Channel from "./processChannel.ts"
 import { decode, encode } from "./processValues.ts"
 import * as SharedFile from "./sharedFile.ts"
@@ -51,7 +52,7 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
     const child = fork(fileURLToPath(entry), [poolThreadMark, name, String(process.pid)], {
       serialization: "advanced",
       execArgv,
-      stdio: ["ignore", "inherit", "inherit", "ipc", flags.fd, "pipe"],
+      stdio: ["ignore", "inherit", "inherit", "ipc", flags.fd, "pipe", "pipe"],
       env: environment()
     })
     // Errors of a start and of a signal: what comes of them is seen by the pid and the exit.
@@ -71,18 +72,23 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
       const flags = SharedFile.make()
       let child: ChildProcess
       let socket: Socket
+      let calls: Socket
       let remote: RemoteThread.RemoteThread
       try {
         child = launch(`${options.threadName}-${ordinal}`, flags)
-        socket = (child.stdio as ReadonlyArray<unknown>)[Channel.channelFd] as Socket
+        const stdio = child.stdio as ReadonlyArray<unknown>
+        socket = stdio[Channel.channelFd] as Socket
+        calls = stdio[Calls.callsFd] as Socket
         // That of a process that is gone, which is told by its exit.
         socket.on("error", ignore)
+        calls.on("error", ignore)
         remote = RemoteThread.connect(start, events, {
           flags,
           encode,
           decode,
           now: loop.now,
-          send: (message) => Channel.send(socket, message)
+          send: (message) => Channel.send(socket, message),
+          sendCall: (bytes) => void calls.write(Calls.frame(bytes))
         })
       } catch (error) {
         flags.close()
@@ -106,6 +112,7 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
         if (isBroken(message)) cause = causeOf(message)
         else remote.onMessage(message)
       })
+      Channel.receiveFrames(calls, (bytes) => remote.onCall(bytes))
       // What a task sends by `process.send` is nobody's, and is not kept either.
       child.on("message", ignore)
       child.once("exit", (exitCode, signal) => {
@@ -121,6 +128,7 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
       child.unref()
       child.channel?.unref()
       socket.unref()
+      calls.unref()
       return {
         threadId: child.pid!,
         post: remote.post,

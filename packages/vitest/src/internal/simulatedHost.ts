@@ -30,6 +30,8 @@ interface Timer {
 export class SimulatedHost implements ThreadHost.ThreadHost {
   /** Nothing waits behind another task: what would move on after a moment would do so only when the test moves the clock. */
   readonly maxTasksPerThread = 1
+  /** Bodies run on the test's own thread, which cannot wait for itself. */
+  readonly wholeInput = true
   private readonly timers = new Set<Timer>()
   /** How far its time is ahead of the clock's. */
   private aheadMillis = originMillis
@@ -126,6 +128,9 @@ export class SimulatedThread implements ThreadHost.Thread {
   /** It is in native code that nothing ends. */
   stuck = false
   private terminated = false
+  /** Answers that came while a body waited. */
+  private readonly answers: Array<unknown> = []
+  private waiting = false
   readonly host: SimulatedHost
   readonly mayBlock: () => boolean
   private readonly events: ThreadHost.ThreadEvents
@@ -145,7 +150,19 @@ export class SimulatedThread implements ThreadHost.Thread {
       start: { ...start as object, threadData: structuredClone(threadData) },
       post: (message, transfer) => {
         const arrived = clone(message, transfer)
-        if (!this.gone) queueMicrotask(() => events.onMessage(arrived))
+        if (this.gone) return
+        // The body does not go on before the program has heard it.
+        if (isCall(arrived)) this.call(arrived)
+        else queueMicrotask(() => events.onMessage(arrived))
+      },
+      receive: () => {
+        const answer = this.answers.shift()
+        if (answer !== undefined) return answer
+        throw new Error(
+          "A body called its program, and was not answered at once. BlockingTest runs bodies on the test's own thread, " +
+            "which cannot wait: give a callback that does not (no sleep, no other fiber), or test it on real threads " +
+            "(NodeBlocking.layer)"
+        )
       },
       // The module of a task is loaded already: it was needed to name the task.
       load: () => Promise.resolve(),
@@ -158,9 +175,21 @@ export class SimulatedThread implements ThreadHost.Thread {
 
   readonly post = (message: unknown, transfer: Array<object> | undefined): void => {
     const arrived = clone(message, transfer)
+    if (this.waiting && isAnswer(arrived)) return void this.answers.push(arrived)
     queueMicrotask(() => {
       if (!this.gone) this.runner.onMessage(arrived)
     })
+  }
+
+  /** A body tells the program something. Not in the context of the body: what the program does about it is its own. */
+  private call(message: unknown): void {
+    this.answers.length = 0
+    this.waiting = true
+    try {
+      ThreadRunner.without(() => this.events.onMessage(message))
+    } finally {
+      this.waiting = false
+    }
   }
 
   readonly terminate = (): void => {
@@ -202,6 +231,11 @@ export class SimulatedThread implements ThreadHost.Thread {
 
 /** A reason that a test has injected is an instance of its class, and stays one. */
 const injected = 6
+
+/** A call whose body waits for the answer, and what it says before. */
+const isCall = (message: unknown): boolean => Array.isArray(message) && message[0] === 4 && (message[2] as number) >= 0
+
+const isAnswer = (message: unknown): boolean => Array.isArray(message) && message[0] === 4
 
 const clone = (message: unknown, transfer: Array<object> | undefined): unknown => {
   if (Array.isArray(message) && message[0] === 1 && message[2] === injected) return message

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
+import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import type { Call, Options } from "../BlockingTest.ts"
 import { resolve } from "./options.ts"
@@ -105,10 +106,28 @@ export class TestedPool {
         const call = this.record(task, args)
         return Stream.onExit(stream(task, ...args), (exit) => call.end(exit))
       }))
+    const sink = (sink: Blocking.Pool["sink"]): Blocking.Pool["sink"] => (task, ...args) =>
+      Sink.unwrap(Effect.sync(() => {
+        const call = this.record(task, args)
+        return Sink.onExit(sink(task, ...args), (exit) => call.end(exit))
+      }))
+    const pipe = (pipe: Blocking.Pool["pipe"]): Blocking.Pool["pipe"] => (task, ...args) => (self) =>
+      Stream.unwrap(Effect.sync(() => {
+        const call = this.record(task, args)
+        return Stream.onExit(pipe(task, ...args)(self), (exit) => call.end(exit))
+      }))
+    const leased = (lease: Blocking.Lease): Blocking.Lease => ({
+      run: run(lease.run),
+      stream: stream(lease.stream),
+      sink: sink(lease.sink),
+      pipe: pipe(lease.pipe)
+    })
     return {
       ...pool,
       run: run(pool.run),
       stream: stream(pool.stream),
+      sink: sink(pool.sink),
+      pipe: pipe(pool.pipe),
       spawn: (task, ...args) =>
         Effect.suspend(() => {
           const call = this.record(task, args)
@@ -119,8 +138,8 @@ export class TestedPool {
           const call = this.record(task, args)
           return Effect.onExit(pool.spawnDetached(task, ...args), (exit) => call.endSpawned(exit))
         }),
-      lease: (use) => pool.lease((lease) => use({ run: run(lease.run), stream: stream(lease.stream) })),
-      leaseScoped: Effect.map(pool.leaseScoped, (lease) => ({ run: run(lease.run), stream: stream(lease.stream) }))
+      lease: (use) => pool.lease((lease) => use(leased(lease))),
+      leaseScoped: Effect.map(pool.leaseScoped, leased)
     }
   }
 

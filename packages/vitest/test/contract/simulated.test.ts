@@ -5,6 +5,8 @@ import { Blocking, Task } from "effect-blocking"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Backend } from "./backend.ts"
+import { callbackContract } from "./callbacks.ts"
+import { inputContract } from "./inputs.ts"
 import { streamContract } from "./streams.ts"
 import { contract } from "./suite.ts"
 import * as tasks from "./tasks.ts"
@@ -44,3 +46,5 @@ const backend: Backend = {
 
 contract(backend)
 streamContract(backend)
+inputContract(backend, { whole: true })
+callbackContract(backend, { waits: false })

@@ -5,6 +5,8 @@ import { type Blocking, Task } from "effect-blocking"
 import { existsSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Backend } from "./backend.ts"
+import { callbackContract } from "./callbacks.ts"
+import { inputContract } from "./inputs.ts"
 import { streamContract } from "./streams.ts"
 import { contract } from "./suite.ts"
 import * as tasks from "./tasks.ts"
@@ -38,4 +40,6 @@ const backend = (isolation: "thread" | "process"): Backend => ({
 for (const isolation of ["thread", "process"] as const) {
   contract(backend(isolation))
   streamContract(backend(isolation))
+  inputContract(backend(isolation), { whole: false })
+  callbackContract(backend(isolation), { waits: true })
 }

@@ -19,6 +19,7 @@ import type { ResolvedTask } from "../task/resolved.ts"
 import * as callbackKeys from "../wire/callbackKeys.ts"
 import * as protocol from "../wire/protocol.ts"
 import { encodeFailure, encodeThrown } from "../wire/thrown.ts"
+import type { Feed } from "./feed.ts"
 import type { TaskSpan } from "./tracing.ts"
 
 // Here is the program: callbacks are keys of its services.
@@ -52,15 +53,26 @@ export const isWaitedForBy = (scheduler: Scheduler, thread: PoolThread): boolean
 export const detailsOf = (
   scheduler: Scheduler,
   task: ResolvedTask,
-  span: TaskSpan | undefined
+  span: TaskSpan | undefined,
+  feed?: Feed
 ): RunDetails | undefined => {
   const nested = waitingRuns(scheduler).length > 0
-  if (span === undefined && task.callbacks === undefined && !nested) return undefined
+  if (span === undefined && !task.mayWait && !nested) return undefined
   const details = new RunDetails()
   details.nested = nested
-  if (task.callbacks !== undefined) details.calls = new Callbacks(scheduler, task.callbacks, span)
+  if (task.mayWait) details.calls = new Callbacks(scheduler, task.callbacks ?? noCallbacks, span, feed)
   return details
 }
+
+const noCallbacks: ReadonlyMap<string, AnyCallback> = new Map()
+
+/** Does for a body what it waits for: what is submitted meanwhile must not wait for that body. */
+export const waitedForBy = <A, E, R>(
+  scheduler: Scheduler,
+  run: Run,
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  Effect.flatMap(Frames, (frames) => Effect.provideService(effect, Frames, [...frames, { scheduler, run }]))
 
 export const callbacksOf = (run: Run): Callbacks | undefined => run.details?.calls as Callbacks | undefined
 
@@ -87,9 +99,16 @@ class Callbacks implements CallTaker {
   private readonly traced: boolean
   private readonly scheduler: Scheduler
   private readonly callbacks: ReadonlyMap<string, AnyCallback>
+  private readonly feed: Feed | undefined
 
-  constructor(scheduler: Scheduler, callbacks: ReadonlyMap<string, AnyCallback>, span: TaskSpan | undefined) {
+  constructor(
+    scheduler: Scheduler,
+    callbacks: ReadonlyMap<string, AnyCallback>,
+    span: TaskSpan | undefined,
+    feed: Feed | undefined
+  ) {
     this.scheduler = scheduler
+    this.feed = feed
     this.callbacks = callbacks
     const context = Fiber.getCurrent()?.context ?? Context.empty()
     this.traced = span !== undefined
@@ -97,6 +116,7 @@ class Callbacks implements CallTaker {
   }
 
   readonly onCall = (call: Call, run: Run): void => {
+    if (call.callback === protocol.inputKey && this.feed !== undefined) return this.feed.ask(call)
     const callback = call.callback === undefined ? undefined : this.callbacks.get(call.callback)
     if (callback === undefined && call.callback !== undefined) {
       return call.answer(protocol.Refused, notNamed(run))

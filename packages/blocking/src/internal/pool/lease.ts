@@ -1,18 +1,16 @@
 /** One thread held for several calls. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type * as Stream from "effect/Stream"
 import type { Lease } from "../../Blocking.ts"
 import { Cancelled, type JoinError, type JoinErrorReason, WorkerExited, WouldDeadlock } from "../../JoinError.ts"
-import type { StreamTask, Task } from "../../Task.ts"
-import { Coroutine } from "../scheduler/coroutine.ts"
+import type { Task } from "../../Task.ts"
 import type { PoolThread } from "../scheduler/poolThread.ts"
 import { type Run, RunDetails, type RunExit, RunList } from "../scheduler/run.ts"
 import type { Scheduler } from "../scheduler/scheduler.ts"
-import { pseudoTask, resolve, resolveStream } from "../task/resolved.ts"
+import { pseudoTask, resolve, type ResolvedTask } from "../task/resolved.ts"
 import { afterCallbacks, detailsOf, isWaitedForBy } from "./callbacks.ts"
 import { stopAndWait } from "./stopping.ts"
-import { fromRun } from "./streams.ts"
+import { pipeOn, sinkOn, streamOn, type Target } from "./streams.ts"
 import { beginSpan, traced } from "./tracing.ts"
 
 const request = pseudoTask("lease")
@@ -34,9 +32,22 @@ class LeaseState implements Lease {
   private readonly key: string
   private readonly scheduler: Scheduler
 
+  readonly stream: Lease["stream"]
+  readonly sink: Lease["sink"]
+  readonly pipe: Lease["pipe"]
+
   constructor(key: string, scheduler: Scheduler) {
     this.key = key
     this.scheduler = scheduler
+    const target: Target = {
+      key,
+      scheduler,
+      submit: (task, args, onEnd, details) => this.submit(task, args, onEnd, details),
+      leaseScoped: undefined
+    }
+    this.stream = streamOn(target)
+    this.sink = sinkOn(target)
+    this.pipe = pipeOn(target)
   }
 
   readonly acquire: Effect.Effect<void, JoinError> = Effect.callback((resume) => {
@@ -80,40 +91,34 @@ class LeaseState implements Lease {
       const resolved = resolve(task)
       const span = beginSpan(this.key, task)
       const details = detailsOf(this.scheduler, resolved, span)
-      const run = this.scheduler.makeLeasedRun(
+      const run = this.submit(
         resolved,
         args as ReadonlyArray<unknown> as Array<unknown>,
         afterCallbacks(details, traced(span, (exit) => resume(exit as Effect.Effect<A, E | JoinError>))),
         details
       )
-      if (run === undefined) return
-      if (this.ended !== undefined) return this.scheduler.fail(run, this.ended)
-      if (isWaitedForBy(this.scheduler, this.thread!)) {
-        const { maxThreads } = this.scheduler.options
-        return this.scheduler.fail(run, () => new WouldDeadlock({ threads: 1, maxThreads }))
-      }
-      this.scheduler.submitTo(this.thread!, run, this.calls)
-      return stopAndWait(this.scheduler, [run], "Interrupt")
+      return run && stopAndWait(this.scheduler, [run], "Interrupt")
     })
 
-  readonly stream = <Args extends ReadonlyArray<unknown>, A, E>(
-    task: StreamTask<Args, A, E>,
-    ...args: Args
-  ): Stream.Stream<A, E | JoinError> =>
-    fromRun(this.scheduler, (onElements, onEnd) => {
-      const details = new RunDetails()
-      details.coroutine = new Coroutine(onElements)
-      const run = this.scheduler.makeLeasedRun(
-        resolveStream(task),
-        args as ReadonlyArray<unknown> as Array<unknown>,
-        traced(beginSpan(this.key, task), onEnd),
-        details
-      )
-      if (run === undefined) return undefined
-      if (this.ended === undefined) this.scheduler.submitTo(this.thread!, run, this.calls)
-      else this.scheduler.fail(run, this.ended)
-      return run
-    })
+  private submit(
+    task: ResolvedTask,
+    args: Array<unknown>,
+    onEnd: (exit: RunExit, run: Run) => void,
+    details: RunDetails | undefined
+  ): Run | undefined {
+    const { scheduler } = this
+    const run = scheduler.makeLeasedRun(task, args, onEnd, details)
+    if (run === undefined) return undefined
+    if (this.ended !== undefined) {
+      scheduler.fail(run, this.ended)
+    } else if (isWaitedForBy(scheduler, this.thread!)) {
+      const { maxThreads } = scheduler.options
+      scheduler.fail(run, () => new WouldDeadlock({ threads: 1, maxThreads }))
+    } else {
+      scheduler.submitTo(this.thread!, run, this.calls)
+    }
+    return run
+  }
 
   private next(): void {
     const run = this.calls.shift()

@@ -3,11 +3,10 @@ import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import type * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
-import type * as Stream from "effect/Stream"
 import type { Pool, PoolStats } from "../../Blocking.ts"
 import { Cancelled, type JoinError, type JoinErrorReason, LoadFailed, ShutDown, SpawnFailed } from "../../JoinError.ts"
 import type { JoinHandle } from "../../JoinHandle.ts"
-import type { StreamTask, Task } from "../../Task.ts"
+import type { Task } from "../../Task.ts"
 import type { ThreadHost } from "../../ThreadHost.ts"
 import type { SchedulerOptions } from "../scheduler/options.ts"
 import { joinError, loadFailure } from "../scheduler/outcome.ts"
@@ -15,14 +14,14 @@ import type { PrewarmFailure } from "../scheduler/prewarm.ts"
 import { Done, type Run, RunDetails, type RunExit } from "../scheduler/run.ts"
 import { Scheduler } from "../scheduler/scheduler.ts"
 import type { ShutdownReport } from "../scheduler/shutdown.ts"
-import { pseudoTask, resolve, resolveStream } from "../task/resolved.ts"
+import { pseudoTask, resolve } from "../task/resolved.ts"
 import { afterCallbacks, detailsOf } from "./callbacks.ts"
 import { JoinHandleImpl } from "./handle.ts"
 import { lease, leaseScoped } from "./lease.ts"
 import { logEvent, logShutdown } from "./log.ts"
 import * as metrics from "./metrics.ts"
 import { stopAndWait, stopUnsafe } from "./stopping.ts"
-import { fromRun } from "./streams.ts"
+import { pipeOn, sinkOn, streamOn, type Target } from "./streams.ts"
 import { beginSpan, traced } from "./tracing.ts"
 
 /** Makes a pool that shuts down with the scope. */
@@ -62,12 +61,24 @@ class PoolImpl implements Pool {
   private readonly scheduler: Scheduler
   readonly lease: Pool["lease"]
   readonly leaseScoped: Pool["leaseScoped"]
+  readonly stream: Pool["stream"]
+  readonly sink: Pool["sink"]
+  readonly pipe: Pool["pipe"]
 
   constructor(key: string, scheduler: Scheduler) {
     this.key = key
     this.scheduler = scheduler
     this.lease = lease(key, scheduler)
     this.leaseScoped = leaseScoped(key, scheduler)
+    const target: Target = {
+      key,
+      scheduler,
+      submit: (task, args, onEnd, details) => scheduler.submit(task, args, onEnd, details),
+      leaseScoped: this.leaseScoped
+    }
+    this.stream = streamOn(target)
+    this.sink = sinkOn(target)
+    this.pipe = pipeOn(target)
   }
 
   readonly run = <Args extends ReadonlyArray<unknown>, A, E, R>(
@@ -86,18 +97,6 @@ class PoolImpl implements Pool {
       )
       return run.state === Done ? undefined : new Interruption(this.scheduler, run)
     })
-
-  readonly stream = <Args extends ReadonlyArray<unknown>, A, E>(
-    task: StreamTask<Args, A, E>,
-    ...args: Args
-  ): Stream.Stream<A, E | JoinError> =>
-    fromRun(this.scheduler, (onElements, onEnd) =>
-      this.scheduler.open(
-        resolveStream(task),
-        args as ReadonlyArray<unknown> as Array<unknown>,
-        onElements,
-        traced(beginSpan(this.key, task), onEnd)
-      ))
 
   readonly spawnDetached = <Args extends ReadonlyArray<unknown>, A, E, R>(
     task: Task<Args, A, E, R>,

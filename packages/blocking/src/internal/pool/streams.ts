@@ -1,56 +1,163 @@
-/** A run as a `Stream`: pulled chunk by chunk, and one chunk ahead. */
+/** Runs as Effect's streams and sinks: pulled chunk by chunk, and one chunk ahead, in both directions. */
 import type * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import * as Pull from "effect/Pull"
 import * as Scope from "effect/Scope"
+import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
+import type { Lease } from "../../Blocking.ts"
 import type { JoinError } from "../../JoinError.ts"
-import { Done, type Run, type RunExit, type StopBy } from "../scheduler/run.ts"
+import type { PipeTask, SinkTask, StreamTask } from "../../Task.ts"
+import { Coroutine } from "../scheduler/coroutine.ts"
+import { Done, type Run, RunDetails, type RunExit, type StopBy } from "../scheduler/run.ts"
 import type { Scheduler } from "../scheduler/scheduler.ts"
-import { isWaitedFor } from "./stopping.ts"
+import { type ResolvedTask, resolvePipe, resolveSink, resolveStream } from "../task/resolved.ts"
+import { afterCallbacks, detailsOf, waitedForBy } from "./callbacks.ts"
+import { collect, Feed } from "./feed.ts"
+import { isWaitedFor, stopAndWait } from "./stopping.ts"
+import { beginSpan, traced } from "./tracing.ts"
 
 type Elements<A> = Arr.NonEmptyReadonlyArray<A>
 type Chunk<A, E> = Effect.Effect<Elements<A>, E | JoinError | Cause.Done>
 
-/** Submits the run of a stream. */
-export type Open = (
-  onElements: (elements: Array<unknown>) => void,
-  onEnd: (exit: RunExit) => void
-) => Run | undefined
+/** Where runs are submitted: a pool, or one of its leases. */
+export interface Target {
+  readonly key: string
+  readonly scheduler: Scheduler
+  /** `undefined`: it has ended. */
+  readonly submit: (
+    task: ResolvedTask,
+    args: Array<unknown>,
+    onEnd: (exit: RunExit, run: Run) => void,
+    details: RunDetails
+  ) => Run | undefined
+  /** One thread for a run that is not to share it; `undefined`: there is no other. */
+  readonly leaseScoped: Effect.Effect<Lease, JoinError, Scope.Scope> | undefined
+}
 
-/** The stream of what a run yields: it is submitted when the stream is run, and closed with it. */
-export const fromRun = <A, E>(scheduler: Scheduler, open: Open): Stream.Stream<A, E | JoinError> =>
+/** Runs a task as a stream of what it yields: submitted when the stream is run, and closed with it. */
+export const streamOn = (target: Target): Lease["stream"] => (task, ...args) =>
+  Stream.suspend(() =>
+    resolveStream(task).exclusive && target.leaseScoped !== undefined
+      ? Stream.unwrap(Effect.map(target.leaseScoped, (lease) => lease.stream(task, ...args)))
+      : sourceOf(target, task, args)
+  )
+
+const sourceOf = <Args extends ReadonlyArray<unknown>, A, E, R>(
+  target: Target,
+  task: StreamTask<Args, A, E, R>,
+  args: ReadonlyArray<unknown>
+): Stream.Stream<A, E | JoinError, R> =>
   Stream.scoped(Stream.fromPull(Effect.uninterruptible(
     Effect.flatMap(Effect.scope, (scope) => {
-      const source = new Source<A, E>(scheduler, open)
+      const source = new Source<A, E>(target, resolveStream(task), task, args, undefined)
       return Effect.as(Scope.addFinalizerExit(scope, source.close), source.pull)
     })
   )))
 
+/** Runs a task as a sink: the stream is pulled in a fiber of its own, which ends with the run, and the run with it. */
+export const sinkOn = (target: Target): Lease["sink"] =>
+<Args extends ReadonlyArray<unknown>, In, A, E, R>(
+  task: SinkTask<Args, In, A, E, R>,
+  ...args: Args
+): Sink.Sink<A, In, never, E | JoinError, R> =>
+  Sink.fromTransform((upstream) =>
+    Effect.gen(function*() {
+      const { scheduler } = target
+      const resolved = resolveSink(task)
+      const whole = scheduler.host.wholeInput === true ? yield* collect(upstream) : undefined
+      const feed = new Feed(whole)
+      const outcome = Effect.callback<A, E | JoinError>((resume) => {
+        const span = beginSpan(target.key, task)
+        const details = detailsOf(scheduler, resolved, span, feed)!
+        const onEnd = traced(span, (exit) => resume(exit as Effect.Effect<A, E | JoinError>))
+        const run = target.submit(resolved, Array.from(args), afterCallbacks(details, onEnd), details)
+        feed.run = run
+        return run && stopAndWait(scheduler, [run], "Interrupt")
+      })
+      const value = yield* (whole === undefined
+        ? Effect.raceFirst(outcome, Effect.andThen(feedFrom(scheduler, feed, upstream), Effect.never))
+        : outcome)
+      return [value] as const
+    })
+  )
+
+/** Runs a task as a pipe: a source whose input is the other stream. */
+export const pipeOn = (target: Target): Lease["pipe"] => (task, ...args) => (self) =>
+  Stream.suspend(() =>
+    resolvePipe(task).exclusive && target.leaseScoped !== undefined
+      ? Stream.unwrap(Effect.map(target.leaseScoped, (lease) => lease.pipe(task, ...args)(self)))
+      : pipeOf(target, task, args, self)
+  )
+
+const pipeOf = <Args extends ReadonlyArray<unknown>, In, A, E, R, E0, R0>(
+  target: Target,
+  task: PipeTask<Args, In, A, E, R>,
+  args: ReadonlyArray<unknown>,
+  self: Stream.Stream<In, E0, R0>
+): Stream.Stream<A, E0 | E | JoinError, R | R0> =>
+  Stream.scoped(Stream.fromPull(Effect.uninterruptible(
+    Effect.gen(function*() {
+      const scope = yield* Effect.scope
+      const upstream = yield* Stream.toPull(self)
+      const isWhole = target.scheduler.host.wholeInput === true
+      const feed = new Feed(isWhole ? yield* Effect.interruptible(collect(upstream)) : undefined)
+      const source = new Source<A, E | E0>(target, resolvePipe(task), task, args, feed)
+      yield* Scope.addFinalizerExit(scope, source.close)
+      if (isWhole) return source.pull
+      const feeding = yield* feedFrom(target.scheduler, feed, upstream).pipe(
+        Effect.onExit((exit) => Effect.sync(() => source.onFed(exit))),
+        Effect.interruptible,
+        Effect.forkIn(scope)
+      )
+      source.feeding = feeding
+      return source.pull
+    })
+  )))
+
+const feedFrom = <In, E, R>(
+  scheduler: Scheduler,
+  feed: Feed,
+  upstream: Pull.Pull<Elements<In>, E, void, R>
+): Effect.Effect<void, E, R> =>
+  Effect.andThen(feed.asked, Effect.suspend(() => waitedForBy(scheduler, feed.run!, feed.from(upstream))))
+
 class Source<A, E> {
-  /** What has come and was not pulled: the chunk ahead. */
-  private ahead: Elements<A> | undefined
+  /** What has come and was not pulled: the chunk ahead, in one part or, if its body has waited, in two. */
+  private readonly ahead: Array<Elements<A>> = []
   private exit: Chunk<A, E> | undefined
   private waiting: ((chunk: Chunk<A, E>) => void) | undefined
   private hasYielded = false
+  /** What pulls its input. */
+  feeding: Fiber.Fiber<void, E> | undefined
+  /** How its input has failed, of which the body is told by a stop. */
+  private upstreamFailure: Exit.Exit<never, E> | undefined
   private readonly scheduler: Scheduler
   private readonly run: Run | undefined
 
-  constructor(scheduler: Scheduler, open: Open) {
-    this.scheduler = scheduler
-    this.run = open(
-      (elements) => this.onElements(elements as unknown as Elements<A>),
-      (exit) => this.onEnd(exit as Exit.Exit<void, E | JoinError>)
-    )
+  constructor(
+    target: Target,
+    resolved: ResolvedTask,
+    task: Parameters<typeof beginSpan>[1],
+    args: ReadonlyArray<unknown>,
+    feed: Feed | undefined
+  ) {
+    this.scheduler = target.scheduler
+    const span = beginSpan(target.key, task)
+    const details = detailsOf(this.scheduler, resolved, span, feed) ?? new RunDetails()
+    details.coroutine = new Coroutine((elements) => this.onElements(elements as unknown as Elements<A>))
+    const onEnd = traced(span, (exit) => this.onEnd(exit as Exit.Exit<void, E | JoinError>))
+    this.run = target.submit(resolved, Array.from(args), afterCallbacks(details, onEnd), details)
+    if (feed !== undefined) feed.run = this.run
   }
 
   readonly pull: Chunk<A, E> = Effect.suspend(() => {
-    const { ahead } = this
+    const ahead = this.ahead.shift()
     if (ahead !== undefined) {
-      this.ahead = undefined
-      this.goOn()
+      if (this.ahead.length === 0) this.goOn()
       return Effect.succeed(ahead)
     }
     return this.exit ?? this.next
@@ -72,7 +179,7 @@ class Source<A, E> {
   private onElements(elements: Elements<A>): void {
     const { hasYielded, waiting } = this
     if (waiting === undefined) {
-      this.ahead = elements
+      this.ahead.push(elements)
       return
     }
     this.waiting = undefined
@@ -80,21 +187,33 @@ class Source<A, E> {
     // Who wants a single element has it before the body goes on; later the body runs while its elements are worked on.
     if (hasYielded) this.goOn()
     waiting(Effect.succeed(elements))
-    if (!hasYielded && this.ahead === undefined) this.goOn()
+    if (!hasYielded && this.ahead.length === 0) this.goOn()
   }
 
   private onEnd(exit: Exit.Exit<void, E | JoinError>): void {
     const { waiting } = this
     this.waiting = undefined
-    this.exit = Exit.isSuccess(exit) ? Cause.done() : Exit.failCause(exit.cause)
+    const end = this.upstreamFailure ?? exit
+    this.exit = Exit.isSuccess(end) ? Cause.done() : Exit.failCause(end.cause)
+    // A body that wants no more ends what it was fed from.
+    this.feeding?.interruptUnsafe()
     waiting?.(this.exit)
+  }
+
+  /** Its input has ended. */
+  onFed(exit: Exit.Exit<void, E>): void {
+    const { run, scheduler } = this
+    if (Exit.isSuccess(exit) || run === undefined || run.state === Done) return
+    this.upstreamFailure = Exit.failCause(exit.cause)
+    scheduler.stop(run, "Interrupt")
+    if (!isWaitedFor(run)) this.onEnd(exit)
   }
 
   /** Ends the body if it has not ended, and waits for that. */
   readonly close = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
     const { run, scheduler } = this
     if (run === undefined || run.state === Done) return Effect.void
-    this.ahead = undefined
+    this.ahead.length = 0
     const by: StopBy = Exit.isSuccess(exit) || Pull.isDoneCause(exit.cause) ? "Close" : "Interrupt"
     return Effect.callback((resume) => {
       scheduler.stop(run, by)

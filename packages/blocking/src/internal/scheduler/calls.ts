@@ -16,9 +16,11 @@ export interface Call {
   /** The key of the callback; `undefined`: only to be answered when all notifications before are handled. */
   readonly callback: string | undefined
   readonly args: ReadonlyArray<unknown>
-  /** Answers it. Does nothing when nobody waits any more. */
-  readonly answer: (status: number, value: unknown) => void
+  /** Answers it. Does nothing when nobody waits any more. `describe` says why a value cannot be cloned; without it the value is looked through. */
+  readonly answer: (status: number, value: unknown, describe?: Describe) => void
 }
+
+export type Describe = () => protocol.NotCloneableValue | undefined
 
 /** Who takes the calls of a run. */
 export interface CallTaker {
@@ -50,6 +52,10 @@ export class Calls {
   onMessage(thread: PoolThread, [, sequence, number, callback, args]: protocol.CallMessage): void {
     const run = thread.assigned.find((run) => run.sequence === sequence)
     if (run === undefined || thread.state !== "Ready") return
+    if (callback === protocol.outputKey) {
+      if (run.state !== Done) run.details?.coroutine?.onElements(args as Array<unknown>)
+      return
+    }
     this.made++
     if (number !== 0) {
       thread.call = number
@@ -59,7 +65,7 @@ export class Calls {
     if (run.stop !== undefined || run.state === Done) return this.answer(thread, number, protocol.Stopped, undefined)
     const taker = run.details?.calls
     if (taker === undefined) return this.answer(thread, number, protocol.Refused, notNamed(run))
-    const answer: Call["answer"] = (status, value) => this.answer(thread, number, status, value)
+    const answer: Call["answer"] = (status, value, describe) => this.answer(thread, number, status, value, describe)
     this.outcomes.call(run.task.name, taker.onCall, { callback, args, answer }, run)
     if (thread.call !== number || number === 0) return
     thread.waits = true
@@ -75,19 +81,25 @@ export class Calls {
     if (thread?.calling === run) this.answer(thread, thread.call, protocol.Stopped, undefined)
   }
 
-  private answer(thread: PoolThread, call: number, status: number, value: unknown): void {
+  private answer(thread: PoolThread, call: number, status: number, value: unknown, describe?: Describe): void {
     // One that comes late is nobody's: the body was left, or its thread is gone.
     if (call === 0 || thread.call !== call || thread.state !== "Ready") return
     thread.call = 0
     thread.calling = undefined
-    this.post(thread, call, status, value)
+    this.post(thread, call, status, value, describe)
     controlBlock.wake(thread.control)
     if (!thread.waits) return
     thread.waits = false
     this.listener.onAnswered(thread)
   }
 
-  private post(thread: PoolThread, call: number, status: number, value: unknown): void {
+  private post(
+    thread: PoolThread,
+    call: number,
+    status: number,
+    value: unknown,
+    describe: Describe | undefined
+  ): void {
     const moved = Array.from(findStandIns(value))
     try {
       const sent = moved.length === 0 ? value : substitute(value, movedValue)
@@ -97,7 +109,7 @@ export class Calls {
       const { pack } = this.host
       const found = findUncloneable(value, "answer", pack && ((part) => pack([part]))) ??
         { path: "answer", detail: explain(error) }
-      const uncloneable: protocol.NotCloneableValue = { side: "success", ...found }
+      const uncloneable: protocol.NotCloneableValue = describe?.() ?? { side: "success", ...found }
       thread.thread.post([protocol.Answer, call, protocol.NotCloneable, uncloneable], undefined)
     }
   }
@@ -105,9 +117,4 @@ export class Calls {
 
 /** What is told a body that calls what its task does not name. */
 export const notNamed = (run: Run): string =>
-  run.details?.coroutine !== undefined
-    ? inStream
-    : `is not among the callbacks of task "${run.task.name}": name it there, Task.make(…, { callbacks: [ … ] })`
-
-const inStream =
-  "was called in the body of a stream, which cannot call the program yet: yield what the program is to know"
+  `is not among the callbacks of task "${run.task.name}": name it there, Task.make(…, { callbacks: [ … ] })`

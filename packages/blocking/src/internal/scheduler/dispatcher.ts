@@ -7,7 +7,8 @@ import { lendMoves, notCloneable, takeOver } from "./arguments.ts"
 import type { Outcome } from "./outcome.ts"
 import { chunkIndex, type Payloads, placeOf } from "./payloads.ts"
 import type { PoolThread } from "./poolThread.ts"
-import { Assigned, Done, Run, type RunList, Suspended } from "./run.ts"
+import type { Queue } from "./queue.ts"
+import { Assigned, Done, Run, Suspended } from "./run.ts"
 import type { Threads } from "./threads.ts"
 
 /**
@@ -32,6 +33,8 @@ interface Batch {
 export interface Dispatched {
   readonly refused: Array<readonly [Run, Outcome]>
   readonly leases: Array<readonly [Run, PoolThread]>
+  /** Whether any thread could have any of what waits. */
+  any: boolean
 }
 
 export interface DispatcherListener {
@@ -45,7 +48,7 @@ export interface DispatcherListener {
 
 export class Dispatcher {
   private readonly host: ThreadHost
-  private readonly queue: RunList
+  private readonly queue: Queue
   private readonly threads: Threads
   /** The most that a thread is sent at once. */
   private readonly maxTasks: number
@@ -54,7 +57,7 @@ export class Dispatcher {
 
   constructor(
     host: ThreadHost,
-    queue: RunList,
+    queue: Queue,
     threads: Threads,
     payloads: Payloads | undefined,
     listener: DispatcherListener
@@ -104,10 +107,10 @@ export class Dispatcher {
    */
   dispatch(): Dispatched {
     const { queue, threads } = this
-    const dispatched: Dispatched = { refused: [], leases: [] }
+    const dispatched: Dispatched = { refused: [], leases: [], any: false }
     const batches: Array<Batch> = []
     while (batches.length < queue.size) {
-      const thread = threads.takeIdle()
+      const thread = threads.takeIdle(queue)
       if (thread === undefined) break
       batches.push({ thread, message: emptyMessage(), transfer: undefined, lease: undefined, millis: 0, full: false })
     }
@@ -115,8 +118,12 @@ export class Dispatcher {
     for (let i = 0; open > 0; i = i + 1 < batches.length ? i + 1 : 0) {
       const batch = batches[i]!
       if (batch.full) continue
-      const run = queue.peek()
-      if (run === undefined) break
+      const run = queue.peek(batch.thread)
+      if (run === undefined) {
+        batch.full = true
+        open--
+        continue
+      }
       // The thread reads all arguments of a batch before it begins with the first.
       const cost = travelsAlone(run) ? Infinity : run.definition.meanMillis + run.copyMillis
       if (batch.thread.assigned.length > 0 && batch.millis + cost > batchMillis) {
@@ -124,7 +131,7 @@ export class Dispatcher {
         open--
         continue
       }
-      queue.shift()
+      run.list!.remove(run)
       if (run.isLease) {
         batch.lease = run
         batch.full = true
@@ -144,6 +151,7 @@ export class Dispatcher {
   }
 
   private send({ lease, message, thread, transfer }: Batch, dispatched: Dispatched): void {
+    if (lease !== undefined || thread.assigned.length > 0) dispatched.any = true
     if (lease !== undefined) {
       dispatched.leases.push([lease, thread])
       return
@@ -249,9 +257,9 @@ export class Dispatcher {
  * Moved buffers cannot be taken back, so nothing may hold up the task that they are
  * for; and who was with a thread that died may have been what killed it.
  */
-const travelsAlone = ({ details }: Run): boolean =>
-  details !== undefined &&
-  (details.onGranted !== undefined || details.transfer !== undefined || details.losses > 0)
+const travelsAlone = ({ details, task }: Run): boolean =>
+  task.mayWait || details !== undefined &&
+    (details.onGranted !== undefined || details.transfer !== undefined || details.losses > 0)
 
 const emptyMessage = (): protocol.RunMessage => [protocol.Run, 0, 0]
 

@@ -109,6 +109,13 @@ export class PoolThread {
     return running?.state === Done && running !== stuckOn ? undefined : running
   }
 
+  /** Whether a body was left in it that can wait there. It is the only one. */
+  get isHeldUp(): boolean {
+    if (this.open.size !== 1) return false
+    const [run] = this.open
+    return run!.task.mayWait
+  }
+
   /** Whether it may be in someone's code, and not in its event loop. */
   get mayBlock(): boolean {
     return this.state !== "Ended" && (this.state !== "Ready" || this.assigned.length > 0)

@@ -26,6 +26,9 @@ class RemoteThreadImpl implements RemoteThread, ThreadLink {
   readonly post = (message: unknown): void => {
     const { channel, control } = this
     const posted = message as protocol.ToThread
+    if (posted[0] === protocol.Answer && posted[1] > 0 && channel.sendCall !== undefined) {
+      return channel.sendCall(channel.encode(posted))
+    }
     if (posted[0] !== protocol.Run) return channel.send(channel.encode(posted))
     // One task at a time (`maxTasksPerThread`): the message has no other.
     const sequence = posted[1]
@@ -70,6 +73,8 @@ class RemoteThreadImpl implements RemoteThread, ThreadLink {
     flags.write(remote.Revoke, claimed ? 0 : -sequence)
     return !claimed && controlBlock.revoke(control, sequence)
   }
+
+  readonly onCall = (bytes: Uint8Array): void => this.onMessage([bytes] satisfies remote.EncodedMessage)
 
   readonly onMessage = (message: unknown): void => {
     const { channel, control, events } = this

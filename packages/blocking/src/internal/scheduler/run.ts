@@ -28,6 +28,13 @@ export const Suspended = 4
 /** Who asked for the stop. Nobody reads the exit of an interrupted run, nor of a stream whose consumer has closed it. */
 export type StopBy = "Abort" | "Interrupt" | "TimeLimit" | "IdleLimit" | "Shutdown" | "Close"
 
+/** What a run asks of its thread (G10): nothing … */
+export const AnyThread = 0
+/** … that no body was left in it that can hold it up … */
+export const NoWaitingBody = 1
+/** … that none was left in it at all. */
+export const NoOpenBody = 2
+
 export type RunExit = Exit.Exit<unknown, unknown>
 
 export class Run {
@@ -78,6 +85,21 @@ export class Run {
   /** Whether it is the request of a lease, which takes a thread and runs nothing on it. */
   get isLease(): boolean {
     return this.details?.onGranted !== undefined
+  }
+
+  /**
+   * A body that can wait in its thread, for the program or for its input, would hold up those that were left there:
+   * what it waits for could wait for them. A lease is for whatever comes.
+   */
+  get needs(): typeof AnyThread | typeof NoWaitingBody | typeof NoOpenBody {
+    if (this.task.mayWait || this.isLease) return NoOpenBody
+    return this.details?.coroutine === undefined ? AnyThread : NoWaitingBody
+  }
+
+  /** Whether what was left in the thread allows it. */
+  fits(thread: PoolThread): boolean {
+    const { needs } = this
+    return needs === AnyThread || thread.open.size === 0 || (needs === NoWaitingBody && !thread.isHeldUp)
   }
 
   /** Whether its body was left and has not ended: it is bound to its thread. */

@@ -49,7 +49,6 @@ import * as protocol from "../wire/protocol.ts"
 import { decode } from "../wire/restored.ts"
 import { ownArguments, releaseArguments, takeOver } from "./arguments.ts"
 import { Calls } from "./calls.ts"
-import { Coroutine } from "./coroutine.ts"
 import { Coroutines } from "./coroutines.ts"
 import { Dispatcher } from "./dispatcher.ts"
 import type { SchedulerEvent } from "./events.ts"
@@ -71,10 +70,12 @@ import { Outcomes } from "./outcomes.ts"
 import { Payloads } from "./payloads.ts"
 import type { PoolThread, ThreadState } from "./poolThread.ts"
 import { Prewarm, type PrewarmFailure } from "./prewarm.ts"
+import { Queue } from "./queue.ts"
 import { QueueTimeLimits } from "./queueTimeLimits.ts"
 import { Recycling } from "./recycling.ts"
 import { Results } from "./results.ts"
 import {
+  AnyThread,
   Assigned,
   Done,
   Queued,
@@ -88,14 +89,14 @@ import {
 } from "./run.ts"
 import { Shutdown, type ShutdownReport } from "./shutdown.ts"
 import { TaskDefinitions } from "./taskDefinitions.ts"
-import { Threads } from "./threads.ts"
+import { Threads, type Work } from "./threads.ts"
 
 /** A task that has lost so many threads before they claimed it is failed: it may be what ends them. */
 const maxLosses = 2
 
 export class Scheduler {
   /** Accepted, and not on a thread. */
-  private readonly queue = new RunList()
+  private readonly queue = new Queue()
   /** Their submitters are suspended, because the queue is full. */
   private readonly waiting = new RunList()
   readonly threads: Threads
@@ -120,7 +121,7 @@ export class Scheduler {
   /** Why no thread could be started, until one was. */
   private lastNoThreads: string | undefined
   private keptAlive = false
-  private readonly host: ThreadHost
+  readonly host: ThreadHost
   readonly options: SchedulerOptions
   private readonly onEvent: (event: SchedulerEvent) => void
 
@@ -256,18 +257,6 @@ export class Scheduler {
     return this.submit(task, [], onEnd, details)
   }
 
-  /** Submits a run whose body can be left: what it yields comes to `onElements`, and it goes on when it is resumed. */
-  open(
-    task: ResolvedTask,
-    args: Array<unknown>,
-    onElements: (elements: Array<unknown>) => void,
-    onEnd: (exit: RunExit, run: Run) => void
-  ): Run {
-    const details = new RunDetails()
-    details.coroutine = new Coroutine(onElements)
-    return this.submit(task, args, onEnd, details)
-  }
-
   private makeRun(
     task: ResolvedTask,
     args: Array<unknown>,
@@ -290,13 +279,13 @@ export class Scheduler {
   }
 
   /** Tasks for which a thread is idle, starting or can be started do not count against the queue's capacity. */
-  private hasRoom(): boolean {
-    return this.threads.idleCount > 0 || this.queue.size < this.options.queueCapacity + this.threads.startable
+  private hasRoom(run: Run): boolean {
+    return this.threads.hasIdle(run) || this.queue.size < this.options.queueCapacity + this.threads.startable
   }
 
   private admit(run: Run): void {
     const { onFull, queueCapacity } = this.options
-    if (this.waiting.size === 0 && this.hasRoom()) {
+    if (this.waiting.size === 0 && this.hasRoom(run)) {
       this.accept(run)
     } else if (onFull === "fail") {
       return this.outcomes.settleWith(run, failure(run, () => new QueueFull({ capacity: queueCapacity })))
@@ -305,12 +294,12 @@ export class Scheduler {
       this.queueTimeLimits.watch(run)
     }
     this.updateKeepAlive()
-    if (run.details?.nested === true && this.threads.isExhausted) this.failNested()
+    if (run.details?.nested === true) this.failNested()
   }
 
   /** Gives the run to an idle thread, or queues it. */
   private accept(run: Run): void {
-    const thread = this.threads.takeIdle()
+    const thread = this.threads.takeIdle(run)
     if (thread !== undefined) {
       if (run.isLease) return this.grant(thread, run)
       const refused = this.dispatcher.assign(thread, run)
@@ -323,12 +312,12 @@ export class Scheduler {
     this.enqueue(run, this.queue)
     if (run.state === Queued) {
       this.outcomes.tellAccepted(run)
-      this.threads.start(this.queue.size)
+      this.start()
     }
   }
 
   /** Lets a run wait, accepted; ends it if what it is to move cannot be had. */
-  private enqueue(run: Run, list: RunList): void {
+  private enqueue(run: Run, list: Queue | RunList): void {
     const refused = takeOver(run)
     if (refused !== undefined) return this.outcomes.settleWith(run, refused)
     run.state = Queued
@@ -344,26 +333,44 @@ export class Scheduler {
   private pump(): void {
     // Again, if a thread got nothing: what was for it was refused, or stopped by who was told before.
     while (this.queue.size > 0 && this.threads.idleCount > 0) {
-      const { leases, refused } = this.dispatcher.dispatch()
+      const { any, leases, refused } = this.dispatcher.dispatch()
       for (const [run, outcome] of refused) this.outcomes.settleWith(run, outcome)
       for (const [run, thread] of leases) this.grant(thread, run)
+      if (!any) break
     }
-    while (this.waiting.size > 0 && this.hasRoom()) {
-      this.accept(this.waiting.shift()!)
+    for (let run = this.nextWaiting(); run !== undefined; run = this.nextWaiting()) {
+      this.waiting.remove(run)
+      this.accept(run)
     }
     if (this.coroutines.open > 0) { for (const thread of this.threads.resumable) this.goOn(thread) }
-    this.threads.start(this.queue.size)
+    this.start()
     this.threads.watchKeepAlive()
     this.updateKeepAlive()
-    if (this.queue.size + this.waiting.size > 0 && this.threads.isExhausted) this.failNested()
+    this.failNested()
+  }
+
+  /** The first of the suspended for which there is room. One that not every thread can have holds up none that any can. */
+  private nextWaiting(): Run | undefined {
+    const first = this.waiting.peek()
+    if (first === undefined || this.hasRoom(first)) return first
+    if (first.needs === AnyThread || this.threads.idleCount === 0) return undefined
+    return this.waiting.toArray().find((run) => this.hasRoom(run))
+  }
+
+  /** Starts threads for what waits in the queue. */
+  private start(): void {
+    this.threads.start(this.queue.size)
+    // All places are taken, but not all threads can have what waits.
+    while (this.threads.startingCount < this.queue.picky && this.threads.park()) this.threads.start(this.queue.size)
   }
 
   /** What only a thread could run that waits for its outcome ends now: it would never begin. */
   private failNested(): void {
+    if (this.queue.size + this.waiting.size === 0 || !this.threads.isExhausted(pickiest)) return
     const { maxThreads } = this.options
     const threads = this.threads.all.size
     for (const run of [...this.queue.toArray(), ...this.waiting.toArray()]) {
-      if (run.list === undefined || run.details?.nested !== true) continue
+      if (run.list === undefined || run.details?.nested !== true || !this.threads.isExhausted(run)) continue
       run.list.remove(run)
       this.fail(run, () => new WouldDeadlock({ threads, maxThreads }))
     }
@@ -373,7 +380,7 @@ export class Scheduler {
   private free(thread: PoolThread): void {
     if (thread.state !== "Ready" || thread.assigned.length > 0) return
     const { lease, open, resumptions } = thread
-    const hasOthers = lease === undefined ? this.queue.size > 0 && !thread.leaving : lease.hasWaiting()
+    const hasOthers = lease === undefined ? this.queue.fits(thread) && !thread.leaving : lease.hasWaiting()
     if (resumptions.size > 0 && !(thread.resumedLast && hasOthers)) return this.dispatcher.resume(thread)
     if (lease !== undefined) return lease.onFree()
     const isLeaving = thread.leaving || (this.shutdown !== undefined && this.queue.size === 0)
@@ -462,6 +469,10 @@ export class Scheduler {
   /** Sends a run to a leased thread if that is free, and otherwise lets it wait in the lease's own queue. */
   submitTo(thread: PoolThread, run: Run, calls: RunList): void {
     if (thread.assigned.length > 0) return this.enqueue(run, calls)
+    if (!run.fits(thread)) {
+      this.fail(run, () => new WouldDeadlock({ threads: 1, maxThreads: this.options.maxThreads, detail: heldUp }))
+      return this.free(thread)
+    }
     const refused = this.dispatcher.assign(thread, run)
     if (refused !== undefined) {
       this.outcomes.settleWith(run, refused)
@@ -644,7 +655,7 @@ export class Scheduler {
       Math.min(count, this.options.maxThreads),
       (failed) => this.outcomes.call("prewarm", onReady, failed)
     )
-    this.threads.start(this.queue.size)
+    this.start()
     this.prewarmed.check()
     this.updateKeepAlive()
     return () => {
@@ -703,5 +714,11 @@ export class Scheduler {
     this.host.keepAlive(active)
   }
 }
+
+/** What fits here, fits anywhere. */
+const pickiest: Work = { fits: ({ open }) => open.size === 0 }
+
+const heldUp =
+  "streams are open on the thread of its lease, and it could wait for them there: end them first, or use another lease"
 
 const ignore = (): void => {}

@@ -1,6 +1,7 @@
 /** How a pool ends: what is queued is cancelled, what runs gets time, then the ladder, and every step has a bound (D2 to D4). */
 import type { ThreadHost } from "../../ThreadHost.ts"
-import type { Run, RunList } from "./run.ts"
+import type { Queue } from "./queue.ts"
+import type { Run } from "./run.ts"
 import type { Threads } from "./threads.ts"
 
 /** What a shutdown had to do, for the log. */
@@ -34,11 +35,11 @@ export class Shutdown {
   over = false
   readonly report: ShutdownReport = { cancelled: 0, terminated: [], abandoned: [] }
   private timers: ReadonlyArray<() => void> = []
-  private readonly queue: RunList
+  private readonly queue: Queue
   private readonly threads: Threads
   private readonly listener: ShutdownListener
 
-  constructor(queue: RunList, threads: Threads, listener: ShutdownListener) {
+  constructor(queue: Queue, threads: Threads, listener: ShutdownListener) {
     this.queue = queue
     this.threads = threads
     this.listener = listener

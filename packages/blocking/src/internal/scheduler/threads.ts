@@ -52,6 +52,11 @@ const exitMillis = 5000
 /** Pause after the last failed start, if no new task comes. Arbitrary. */
 const restMillis = 30_000
 
+/** A run, or some of which a thread is to have one. */
+export interface Work {
+  readonly fits: (thread: PoolThread) => boolean
+}
+
 export class Threads {
   /** The threads that hold a place in the pool, the dying included, the stuck not. */
   readonly all = new Set<PoolThread>()
@@ -115,7 +120,12 @@ export class Threads {
 
   /** Threads that are on their way or could be. */
   get startable(): number {
-    return this.starting + Math.max(0, this.places - this.placesTaken)
+    return this.starting + (this.isExpandable ? Math.max(0, this.places - this.placesTaken) : 0)
+  }
+
+  /** Threads that are on their way. */
+  get startingCount(): number {
+    return this.starting
   }
 
   /**
@@ -150,11 +160,15 @@ export class Threads {
     return Math.max(0, this.options.maxThreads - this.stuck.size)
   }
 
-  /** Whether all threads wait for the program, or are held by who one of them waits for, and no further one can be had. */
-  get isExhausted(): boolean {
-    if (this.waits.threads.size === 0 || this.idleCount + this.startable > 0) return false
+  /**
+   * Whether no thread can be had for it: all of them wait for the program, are held by who one of them waits for, or have
+   * bodies that it must not hold up.
+   */
+  isExhausted(work: Work): boolean {
+    if (this.waits.threads.size === 0 || this.startable > 0 || this.hasIdle(work)) return false
+    if (this.isExpandable && this.idle.some(({ open }) => open.size > 0)) return false
     for (const thread of this.all) {
-      if (!this.waits.threads.has(thread) && thread.lease?.nested !== true) return false
+      if (!this.waits.threads.has(thread) && thread.lease?.nested !== true && work.fits(thread)) return false
     }
     return true
   }
@@ -163,20 +177,35 @@ export class Threads {
   // Idle threads
   // ---------------------------------------------------------------------------
 
-  /** The last that became idle, of those with the fewest open bodies: what runs on it holds these up. */
-  takeIdle(): PoolThread | undefined {
-    const { idle } = this
-    let taken = idle.length - 1
-    for (let i = taken - 1; i >= 0 && idle[taken]!.open.size > 0; i--) {
-      if (idle[i]!.open.size < idle[taken]!.open.size) taken = i
-    }
-    if (taken < 0) return this.recallable > 0 ? this.waits.spare.pop() : undefined
-    return taken === idle.length - 1 ? idle.pop() : idle.splice(taken, 1)[0]
+  /** One for what is to run: the last that became idle, of those with the fewest open bodies, which it holds up. */
+  takeIdle(work: Work): PoolThread | undefined {
+    return takeFrom(this.idle, work) ?? (this.recallable > 0 ? takeFrom(this.waits.spare, work) : undefined)
+  }
+
+  /** Whether there is one. */
+  hasIdle(work: Work): boolean {
+    for (const thread of this.idle) if (work.fits(thread)) return true
+    return this.recallable > 0 && this.waits.spare.some((thread) => work.fits(thread))
   }
 
   /** Takes that thread, if it is idle. */
   take(thread: PoolThread): void {
-    this.takeFromIdle(thread)
+    // Without a place it goes on all the same: what was left in it can go on nowhere else.
+    if (this.waits.recall(thread)) this.waits.surplus++
+    else this.takeFromIdle(thread)
+  }
+
+  /** An idle thread lends its place, because of what was left in it; `false` if none can. */
+  park(): boolean {
+    const parked = this.idle.findIndex(({ open }) => open.size > 0)
+    if (parked < 0 || !this.isExpandable) return false
+    this.waits.spare.push(...this.idle.splice(parked, 1))
+    return true
+  }
+
+  /** Whether a pool that has all its places taken can have one more thread: with those that hold none it has no more than twice `maxThreads`. */
+  private get isExpandable(): boolean {
+    return this.all.size - this.slow.size < this.options.maxThreads + this.lendable
   }
 
   /** Those that are idle and have bodies to go on with. */
@@ -260,7 +289,8 @@ export class Threads {
     this.resting = false
     const wanted = this.closing ? 0 : this.wanted
     while (
-      (this.live < wanted || this.starting < waiting) && this.placesTaken < this.places && this.startOne() !== undefined
+      (this.live < wanted || this.starting < waiting) && this.placesTaken < this.places && this.isExpandable &&
+      this.startOne() !== undefined
     );
     if ((waiting === 0 && !this.awaited) || this.places > 0) return
     // Only with as many in their releases as the pool may have: the longest of them is cut, so that no task waits for ever.
@@ -393,7 +423,10 @@ export class Threads {
   /** Lets a thread retire as soon as it has nothing to do. */
   leave(thread: PoolThread): void {
     thread.leaving = true
-    if (!this.idle.includes(thread) && !this.waits.spare.includes(thread)) return
+    const isSpare = this.waits.spare.includes(thread)
+    // It leaves no place to its replacement, which is one too many.
+    if (isSpare) this.waits.surplus++
+    else if (!this.idle.includes(thread)) return
     // It is idle for nobody any more.
     if (canRetire(thread)) this.retire(thread)
     else this.takeFromIdle(thread)
@@ -490,6 +523,18 @@ export class Threads {
       if (thread.state === "Starting") this.terminate(thread)
     }
   }
+}
+
+const takeFrom = (threads: Array<PoolThread>, work: Work): PoolThread | undefined => {
+  const last = threads.length - 1
+  // Any work fits one without open bodies.
+  if (last < 0 || threads[last]!.open.size === 0) return threads.pop()
+  let taken = -1
+  for (let i = last; i >= 0; i--) {
+    const fewer = taken < 0 || threads[i]!.open.size < threads[taken]!.open.size
+    if (fewer && work.fits(threads[i]!)) taken = i
+  }
+  return taken < 0 ? undefined : threads.splice(taken, 1)[0]
 }
 
 const canRetire = ({ open }: PoolThread): boolean => open.size === 0

@@ -13,6 +13,9 @@
  * A spare thread has no place and gets no task, until a place is free: the next thread waits, or
  * one ends. So a pool that lends places again and again starts no thread each time, and no more
  * bodies run at once than it has places, but for those that had begun when an answer came.
+ *
+ * An idle thread in which bodies were left lends its place in the same way, if what waits for a
+ * thread must not hold those up (`Run.needs`): it becomes spare, and goes on beyond the places.
  */
 import type { PoolThread } from "./poolThread.ts"
 
@@ -31,12 +34,17 @@ export class Waits {
     return Math.min(this.threads.size, lendable) + this.spare.length + this.leaving.size
   }
 
+  /** A spare thread is to go on; `false`: it is none. */
+  recall(thread: PoolThread): boolean {
+    const index = this.spare.indexOf(thread)
+    if (index < 0) return false
+    this.spare.splice(index, 1)
+    return true
+  }
+
   /** A spare thread is no longer to be had. */
   leave(thread: PoolThread): void {
-    const index = this.spare.indexOf(thread)
-    if (index < 0) return
-    this.spare.splice(index, 1)
-    this.leaving.add(thread)
+    if (this.recall(thread)) this.leaving.add(thread)
   }
 
   /** The thread is gone. */

@@ -6,8 +6,12 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { type AnyCallback, isCallback } from "../../Callback.ts"
 import {
+  isPipeTask,
+  isSinkTask,
   isStreamTask,
   isTask,
+  type PipeTask,
+  type SinkTask,
   type StreamOptions,
   type StreamTask,
   type Task,
@@ -30,8 +34,12 @@ export interface ResolvedTask {
   readonly mandatory: boolean
   /** How long a stream may be open without a pull. */
   readonly idleLimitMillis: number | undefined
+  /** Whether a stream has its thread for itself. */
+  readonly exclusive: boolean
   readonly errors: ReadonlyArray<ErrorClass>
   readonly codec: HostCodec | undefined
+  /** Whether its body can wait in its thread, for the program or for its input. */
+  readonly mayWait: boolean
   /** The callbacks that its body may call, by their keys; `undefined`: none. */
   readonly callbacks: ReadonlyMap<string, AnyCallback> | undefined
 }
@@ -54,38 +62,59 @@ const validate = validator(
       Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Number, Schema.Boolean, Schema.Undefined])),
       "an object of strings, numbers and booleans"
     )),
-    idleTimeLimit: Schema.optional(millis())
+    idleTimeLimit: Schema.optional(millis()),
+    exclusive: Schema.optional(described(Schema.Boolean, "true or false"))
   } satisfies Record<keyof StreamOptions | keyof TaskOptions, unknown>
 )
 
-const resolved = new WeakMap<object, ResolvedTask>()
-const resolvedStreams = new WeakMap<object, ResolvedTask>()
-
-/** Throws a `TaskDefinitionError` for options that the types would have refused. */
-export const resolve = <Args extends ReadonlyArray<unknown>, A, E, R>(task: Task<Args, A, E, R>): ResolvedTask => {
-  let found = resolved.get(task)
-  if (found === undefined) {
-    if (!isTask(task)) {
-      const what = isStreamTask(task) ? "a stream, which Blocking.stream runs" : describe(task)
-      throw new TaskDefinitionError(`Only a task made by Task.make can be run, not ${what}`)
-    }
-    resolved.set(task, found = make(task))
-  }
-  return found
+/** One kind of tasks, and those of it that are resolved. */
+interface Kind {
+  readonly isIt: (task: unknown) => boolean
+  /** As in "only …". */
+  readonly what: string
+  /** What one of it is, and how it is run. */
+  readonly use: string
+  readonly hasInput: boolean
+  readonly resolved: WeakMap<object, ResolvedTask>
 }
 
-/** The same for a stream. */
-export const resolveStream = <Args extends ReadonlyArray<unknown>, A, E>(
-  task: StreamTask<Args, A, E>
-): ResolvedTask => {
-  let found = resolvedStreams.get(task)
-  if (found === undefined) {
-    if (!isStreamTask(task)) {
-      throw new TaskDefinitionError(`Only a task made by Task.stream can be streamed, not ${describe(task)}`)
-    }
-    resolvedStreams.set(task, found = make(task))
+const kind = (isIt: Kind["isIt"], what: string, use: string, hasInput: boolean): Kind => ({
+  isIt,
+  what,
+  use,
+  hasInput,
+  resolved: new WeakMap()
+})
+
+const calls = kind(isTask, "a task made by Task.make can be run", "a task, which Blocking.run runs", false)
+const streams = kind(isStreamTask, "a task made by Task.stream can be streamed", "a stream: use Blocking.stream", false)
+const sinks = kind(isSinkTask, "a task made by Task.sink can be a sink", "a sink: use Blocking.sink", true)
+const pipes = kind(isPipeTask, "a task made by Task.pipe can be a pipe", "a pipe: use Blocking.pipe", true)
+
+/** Throws a `TaskDefinitionError` for options that the types would have refused. */
+export const resolve = <Args extends ReadonlyArray<unknown>, A, E, R>(task: Task<Args, A, E, R>): ResolvedTask =>
+  calls.resolved.get(task) ?? resolveAs(calls, task)
+
+export const resolveStream = <Args extends ReadonlyArray<unknown>, A, E, R>(
+  task: StreamTask<Args, A, E, R>
+): ResolvedTask => streams.resolved.get(task) ?? resolveAs(streams, task)
+
+export const resolveSink = <Args extends ReadonlyArray<unknown>, In, A, E, R>(
+  task: SinkTask<Args, In, A, E, R>
+): ResolvedTask => sinks.resolved.get(task) ?? resolveAs(sinks, task)
+
+export const resolvePipe = <Args extends ReadonlyArray<unknown>, In, A, E, R>(
+  task: PipeTask<Args, In, A, E, R>
+): ResolvedTask => pipes.resolved.get(task) ?? resolveAs(pipes, task)
+
+const resolveAs = ({ hasInput, isIt, resolved, what }: Kind, task: AnyTask): ResolvedTask => {
+  if (!isIt(task)) {
+    const other = [calls, streams, sinks, pipes].find((kind) => kind.isIt(task))
+    throw new TaskDefinitionError(`Only ${what}, not ${other?.use ?? describe(task)}`)
   }
-  return found
+  const made = make(task, hasInput)
+  resolved.set(task, made)
+  return made
 }
 
 /** Of whatever kind of task, what is resolved. */
@@ -93,7 +122,7 @@ interface AnyTask extends Pick<Task<ReadonlyArray<never>, unknown, unknown>, "mo
   readonly options: StreamOptions
 }
 
-const make = (task: AnyTask): ResolvedTask => {
+const make = (task: AnyTask, hasInput: boolean): ResolvedTask => {
   const { module, name, options, schemas } = task
   const validated = validate(options)
   if (Result.isFailure(validated)) {
@@ -104,6 +133,7 @@ const make = (task: AnyTask): ResolvedTask => {
   const {
     callbacks = [],
     errors = [],
+    exclusive = false,
     gracePeriod,
     idleTimeLimit,
     mandatory = false,
@@ -125,8 +155,10 @@ const make = (task: AnyTask): ResolvedTask => {
     graceMillis: gracePeriod,
     mandatory,
     idleLimitMillis: idleTimeLimit,
+    exclusive,
     errors,
     codec: schemas === undefined ? undefined : hostCodec(schemas),
+    mayWait: hasInput || byKey.size > 0,
     callbacks: byKey.size === 0 ? undefined : byKey
   }
 }
@@ -158,7 +190,9 @@ export const pseudoTask = (name: string): ResolvedTask => ({
   graceMillis: undefined,
   mandatory: false,
   idleLimitMillis: undefined,
+  exclusive: false,
   errors: [],
   codec: undefined,
+  mayWait: false,
   callbacks: undefined
 })

@@ -301,6 +301,31 @@ type CheckStream<Args, R> = IsAny<R> extends true ? CheckArguments<Args>
     >
   : Invalid<"The body of a stream is a generator function: write function*, and yield its elements">
 
+/** The same for the body of a sink, whose first parameter is its input. */
+export type CheckSinkBody<F> = Function extends F ? unknown
+  : CheckInput<ParametersOf<F>> & Check<ParametersAfterInput<F>, ReturnOf<F>>
+
+/** The same for the body of a pipe. */
+export type CheckPipeBody<F> = Function extends F ? unknown
+  : CheckInput<ParametersOf<F>> & CheckStream<ParametersAfterInput<F>, ReturnOf<F>>
+
+type CheckInput<Args> = Args extends readonly [infer Input, ...infer _Rest] ? IsAny<Input> extends true ? unknown
+  : Input extends Iterable<infer In>
+    ? IterableIterator<In> extends Input ?
+      [In] extends [Cloneable<In>] ? unknown : Invalid<Message<In, "input[number]">>
+    : Invalid<NoInput>
+  : Invalid<NoInput>
+  : Invalid<NoInput>
+
+type NoInput = "The first parameter of the body is its input: write (input: Iterable<…>, …)"
+
+/** The elements that a body takes. */
+export type InputOf<F> = ParametersOf<F> extends readonly [Iterable<infer In>, ...infer _Rest] ? In : never
+
+/** The parameters of a body behind its input. */
+export type ParametersAfterInput<F> = ParametersOf<F> extends
+  readonly [infer _Input, ...infer Rest extends ReadonlyArray<unknown>] ? Rest : []
+
 type CheckElements<A> = [Arrived<A>] extends [Cloneable<Arrived<A>>] ? unknown
   : Invalid<Message<Arrived<A>, "elements[number]">>
 

@@ -19,6 +19,10 @@ const defaultCapacity = 64
 export class Caller {
   /** Notifications of the running body that are not known to be handled. */
   unhandled = 0
+  /** Whether the running body was told, in the place of an answer, that it is to stop. */
+  stopped = false
+  /** Called before the thread is blocked. */
+  beforeWait: (() => void) | undefined
   private last = 0
   /** Takes the answer to what the loop waits for. */
   private onFlushed: ((answer: protocol.AnswerMessage) => void) | undefined
@@ -75,6 +79,7 @@ export class Caller {
     const { receive } = this.platform
     const call = ++this.last
     if (receive === undefined) return [protocol.Answer, call, protocol.Refused, cannotBlock]
+    this.beforeWait?.()
     let wakes = controlBlock.wakes(this.control)
     this.post(call, callback, args)
     while (true) {
@@ -85,8 +90,19 @@ export class Caller {
       } else if (message[0] !== protocol.Answer) {
         this.onOther(message)
       } else if (message[1] === call) {
+        if (message[2] === protocol.Stopped) this.stopped = true
         return message
       }
+    }
+  }
+
+  /** Sends what a body has yielded before it waits. `false`: some of it cannot cross. */
+  sendElements(elements: ReadonlyArray<unknown>): boolean {
+    try {
+      this.post(0, protocol.outputKey, elements)
+      return true
+    } catch {
+      return false
     }
   }
 

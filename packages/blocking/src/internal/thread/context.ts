@@ -92,14 +92,47 @@ export const threadContext: ThreadContext = slot[key] ??= {
 /** Why this copy cannot work in this thread: one of another version has come first. */
 export const conflict: string | undefined = Version.conflict(Version.current, threadContext.version)
 
+type Swapped = Pick<
+  ThreadContext,
+  "caller" | "control" | "current" | "locals" | "moved" | "refresh" | "releases" | "threadData"
+>
+
+/** What belongs to one thread, if several share a JavaScript thread. */
+const swapped = (): Swapped => {
+  const { caller, control, current, locals, moved, refresh, releases, threadData } = threadContext
+  return { caller, control, current, locals, moved, refresh, releases, threadData }
+}
+
+/** Of the JavaScript thread itself, while a function is called `within` one of those that share it. */
+let outer: Swapped | undefined
+
 /** Calls a function in the context of one of several threads that share a JavaScript thread, in the run with that sequence number. */
 export const within = <A>(own: BodyContext, sequence: number, f: () => A): A => {
-  const { caller, control, current, locals, refresh, releases, threadData } = threadContext
+  const before = swapped()
+  const outermost = outer === undefined
+  if (outermost) outer = before
   Object.assign(threadContext, own, { current: sequence })
   try {
     return f()
   } finally {
-    Object.assign(threadContext, { caller, control, current, locals, refresh, releases, threadData })
+    // What a body has marked to be moved, its runner takes.
+    const { moved } = threadContext
+    Object.assign(threadContext, before, { moved })
+    if (outermost) outer = undefined
+  }
+}
+
+/** Calls a function in the context of the JavaScript thread itself, in the middle of one that is called `within` another. */
+export const without = <A>(f: () => A): A => {
+  if (outer === undefined) return f()
+  const [before, within] = [swapped(), outer]
+  outer = undefined
+  Object.assign(threadContext, within)
+  try {
+    return f()
+  } finally {
+    Object.assign(threadContext, before)
+    outer = within
   }
 }
 

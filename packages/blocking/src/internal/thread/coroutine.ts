@@ -2,6 +2,7 @@
 import { compact, explain, findUncloneable, NotCloneableError, refuseLost } from "../wire/cloneable.ts"
 import type { NotCloneableValue } from "../wire/protocol.ts"
 import { threadContext } from "./context.ts"
+import type { Input } from "./input.ts"
 
 /** A chunk is sent when it has so many elements: more gain nothing. Measured. */
 const maxElements = 1024
@@ -42,16 +43,23 @@ export class Coroutine {
   /** How long the next chunk may be, and how many elements were sent before it. */
   private limit = 1
   private sent = 0
+  /** Notifications of it that are not known to be handled. */
+  unhandled = 0
+  /** Whether elements of this advance are on their way already. */
+  private hasFlushed = false
   private readonly generator: Iterator<unknown, unknown>
+  private readonly input: Input | undefined
 
-  constructor(generator: Iterator<unknown, unknown>) {
+  constructor(generator: Iterator<unknown, unknown>, input: Input | undefined) {
     this.generator = generator
+    this.input = input
   }
 
   /** Runs the body until it has a chunk, or ends. Throws what it throws; `elements` is what came before. */
   advance(now: () => number, isStopRequested: () => boolean): Advanced {
     const { generator, limit } = this
-    const elements: Array<unknown> = this.elements = []
+    this.elements = []
+    this.hasFlushed = false
     const end = now() + maxMillis
     let bytes = 0
     let objectBytes = 0
@@ -62,7 +70,8 @@ export class Coroutine {
         return { _tag: "Returned", value: next.value }
       }
       const value = compact(next.value)
-      const count = elements.push(value)
+      // Sent before the body waits, they are others now.
+      const count = this.elements.push(value)
       if (typeof value === "object" && value !== null) {
         // Elements are much alike: not each is measured.
         if (count <= alwaysMeasured || count % measuredEvery === 0 || ArrayBuffer.isView(value)) {
@@ -76,7 +85,7 @@ export class Coroutine {
         this.limit = Math.min(limit * growth, maxElements)
         break
       }
-      if (bytes >= maxBytes || now() >= end) break
+      if (bytes >= maxBytes || this.hasFlushed || now() >= end) break
       if (isStopRequested()) return this.close()
     }
     this.look()
@@ -89,6 +98,21 @@ export class Coroutine {
     let next = generator.return?.()
     while (next !== undefined && next.done !== true) next = generator.next()
     return closed
+  }
+
+  /** The body is about to wait: gives what it has yielded before, once in an advance, so that nobody waits for that as well. */
+  takeBeforeWait(): Array<unknown> | undefined {
+    const { elements } = this
+    if (elements.length === 0 || this.hasFlushed) return undefined
+    this.look()
+    if (this.uncloneable !== undefined) return undefined
+    this.hasFlushed = true
+    return elements
+  }
+
+  /** The body has ended. */
+  end(): void {
+    this.input?.close()
   }
 
   /** The elements are on their way. */

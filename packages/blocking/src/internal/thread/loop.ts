@@ -16,7 +16,8 @@ import { wholeThread } from "./bodies.ts"
 import { Caller } from "./calls.ts"
 import { conflict, type Registration, threadContext } from "./context.ts"
 import { type Advanced, Coroutine } from "./coroutine.ts"
-import { instead, whatReturned, whatThrew } from "./outcome.ts"
+import { Input } from "./input.ts"
+import { instead, type Outcome, whatReturned, whatThrew } from "./outcome.ts"
 import { UncaughtErrors } from "./uncaught.ts"
 
 /** How long a result may wait for the ones behind it before the scheduler is told. Arbitrary: well under a timer tick. */
@@ -187,7 +188,8 @@ class Runner implements ThreadRunner {
       const task = controlBlock.taskOf(this.control, sequence)
       if (task < 0) {
         const [id] = args ?? controlBlock.argumentsOf(this.control, sequence)!
-        this.resume(sequence, this.coroutines.get(id as number)!, task === protocol.Close)
+        const left = this.resume(sequence, this.coroutines.get(id as number)!, task === protocol.Close)
+        if (left !== undefined) return this.serveAfter(left)
         continue
       }
       const entry = this.entries[task]!
@@ -265,15 +267,13 @@ class Runner implements ThreadRunner {
     threadContext.current = sequence
     threadContext.moved = undefined
     this.caller.unhandled = 0
+    this.caller.stopped = false
     let status = protocol.Succeeded
     let value: unknown
     try {
       value = this.bodies.call(sequence, run, args)
       threadContext.current = 0
-      if (value instanceof Coroutine) {
-        this.advance(sequence, value, startedAt, false)
-        return undefined
-      }
+      if (value instanceof Coroutine) return this.advance(sequence, value, startedAt, false)
       const toHandle = this.caller.unhandled > 0
       if (!toHandle && this.keep(sequence, value, startedAt)) return undefined
       const returned = value
@@ -285,7 +285,7 @@ class Runner implements ThreadRunner {
       }
     } catch (thrown) {
       threadContext.current = 0
-      ;[status, value] = whatThrew(thrown, controlBlock.isStopRequested(this.control.int32, sequence))
+      ;[status, value] = whatThrew(thrown, this.isToldToStop(sequence))
     }
     if (this.caller.unhandled > 0) return this.endWhenHandled(sequence, status, value, startedAt)
     this.post(sequence, status, value, startedAt)
@@ -317,37 +317,57 @@ class Runner implements ThreadRunner {
     return true
   }
 
+  private isToldToStop(sequence: number): boolean {
+    return this.caller.stopped || controlBlock.isStopRequested(this.control.int32, sequence)
+  }
+
   /** What a body has told the program is handled before its outcome is told. */
   private async endWhenHandled(sequence: number, status: number, value: unknown, startedAt: number): Promise<void> {
+    this.post(sequence, ...await this.whenHandled(sequence, status, value), startedAt)
+  }
+
+  /** What comes of a body when the program has handled what that has told it. */
+  private async whenHandled(sequence: number, status: number, value: unknown): Promise<Outcome> {
     const { moved } = threadContext
     this.tell()
     const [, , handled, about] = await this.caller.flush(sequence)
     threadContext.moved = moved
-    if (handled === protocol.Stopped) this.post(sequence, handled, undefined, startedAt)
+    if (handled === protocol.Stopped) return [handled, undefined]
     // The body's own panic comes first.
-    else if (handled !== protocol.Succeeded && status !== protocol.Panicked) {
-      this.post(sequence, handled, about, startedAt)
-    } else this.post(sequence, status, value, startedAt)
+    return handled === protocol.Succeeded || status === protocol.Panicked ? [status, value] : [handled, about]
   }
 
   /** Goes on with a body that was left at a `yield`, or ends it there. */
-  private resume(sequence: number, coroutine: Coroutine, close: boolean): void {
+  private resume(sequence: number, coroutine: Coroutine, close: boolean): Promise<void> | undefined {
     const startedAt = this.endedAt || this.platform.now()
     this.endedAt = 0
     controlBlock.enter(this.control, sequence, startedAt)
     this.platform.onEnter?.(sequence, startedAt)
     threadContext.current = sequence
-    this.advance(sequence, coroutine, startedAt, close || controlBlock.isStopRequested(this.control.int32, sequence))
+    const stop = close || controlBlock.isStopRequested(this.control.int32, sequence)
+    return this.advance(sequence, coroutine, startedAt, stop)
   }
 
   /** Lets a body run until it has a chunk of elements or ends, or ends it, and posts what came of it. */
-  private advance(sequence: number, coroutine: Coroutine, startedAt: number, close: boolean): void {
+  private advance(
+    sequence: number,
+    coroutine: Coroutine,
+    startedAt: number,
+    close: boolean
+  ): Promise<void> | undefined {
+    const { caller } = this
     const isStopRequested = (): boolean => {
       this.context.refresh?.()
       return controlBlock.isStopRequested(this.control.int32, sequence)
     }
     threadContext.current = sequence
     threadContext.moved = coroutine.moved
+    caller.unhandled = coroutine.unhandled
+    caller.stopped = false
+    caller.beforeWait = () => {
+      const elements = coroutine.takeBeforeWait()
+      if (elements !== undefined && caller.sendElements(elements)) coroutine.onSent()
+    }
     let status: number | undefined
     let value: unknown
     try {
@@ -361,17 +381,26 @@ class Runner implements ThreadRunner {
       // The value that a body returns without a Result is nobody's.
       if (status === protocol.Succeeded) value = undefined
     } catch (thrown) {
-      ;[status, value] = whatThrew(thrown, controlBlock.isStopRequested(this.control.int32, sequence))
+      ;[status, value] = whatThrew(thrown, close || this.isToldToStop(sequence))
     }
+    caller.beforeWait = undefined
     threadContext.current = 0
     coroutine.moved = threadContext.moved
     if (status === undefined) {
+      coroutine.unhandled = caller.unhandled
       coroutine.id ||= ++this.lastCoroutine
       this.coroutines.set(coroutine.id, coroutine)
     } else {
+      coroutine.end()
       this.coroutines.delete(coroutine.id)
+      if (caller.unhandled > 0) {
+        return this.whenHandled(sequence, status, value).then(([status, value]) =>
+          this.postElements(sequence, coroutine, status, value, startedAt)
+        )
+      }
     }
     this.postElements(sequence, coroutine, status, value, startedAt)
+    return undefined
   }
 
   /** Posts what a body has yielded, with what it has come to if it has ended. */
@@ -514,7 +543,23 @@ const callable = async (
   { kind, schemas }: Registration
 ): Promise<Entry["run"]> => {
   const call = body as (...args: Array<unknown>) => unknown
-  if (kind === "stream") return (args) => new Coroutine(generatorOf(effectBlockingBody(call, args)))
+  if (kind === "stream") return (args) => new Coroutine(generatorOf(effectBlockingBody(call, args)), undefined)
+  if (kind === "pipe") {
+    return (args) => {
+      const input = new Input()
+      return new Coroutine(generatorOf(effectBlockingBody(call, [input, ...args])), input)
+    }
+  }
+  if (kind === "sink") {
+    return (args) => {
+      const input = new Input()
+      try {
+        return effectBlockingBody(call, [input, ...args])
+      } finally {
+        input.close()
+      }
+    }
+  }
   if (schemas === undefined) return (args) => effectBlockingBody(call, args)
   // The task's module has loaded `effect/Schema` already: no other thread pays for it.
   const { threadCodec } = await import("../wire/codec.ts")
@@ -527,7 +572,7 @@ const generatorOf = (returned: unknown): Iterator<unknown, unknown> => {
     return returned as unknown as Iterator<unknown, unknown>
   }
   throw new TypeError(
-    `The body of a stream is a generator function: write function*. It returned ${describe(returned)}`
+    `The body of a stream or pipe is a generator function: write function*. It returned ${describe(returned)}`
   )
 }
 

@@ -4,7 +4,7 @@ import * as protocol from "../wire/protocol.ts"
 import { encodeFailure, encodeThrown } from "../wire/thrown.ts"
 import { threadContext } from "./context.ts"
 
-type Outcome = [status: number, value: unknown]
+export type Outcome = [status: number, value: unknown]
 
 const ResultTypeId = "~effect/Result"
 const EffectTypeId = "~effect/Effect"

@@ -14,7 +14,7 @@ const lookMillis = 0.05
 
 /** Starts the loop in a thread that shares no memory. */
 export const serve = (platform: RemotePlatform): ThreadRunner => {
-  const { flags: flagsOfPlatform, decode, encode, exit, heapUsed, load, now, send } = platform
+  const { flags: flagsOfPlatform, decode, encode, exit, heapUsed, load, now, receiveAnswer, send, sendCall } = platform
   const { measureHeap, preload, threadData, version } = decode(platform.start as Uint8Array) as Omit<
     protocol.ThreadStart,
     "control"
@@ -39,7 +39,12 @@ export const serve = (platform: RemotePlatform): ThreadRunner => {
 
   const post = (message: unknown, transfer: Array<object> | undefined): void => {
     const posted = message as protocol.FromThread
-    if (posted[0] !== protocol.Progress) return send([encode(posted)] satisfies remote.EncodedMessage)
+    if (posted[0] !== protocol.Progress) {
+      if (posted[0] === protocol.Call && sendCall !== undefined) sendCall(encode(posted))
+      else send([encode(posted)] satisfies remote.EncodedMessage)
+      if (transfer !== undefined) detach(transfer)
+      return
+    }
     // Without a result of its own the message says that there is one in the block.
     if (posted.length === 1) return ended(protocol.Succeeded, controlBlock.result(control, current))
     const [, , status, value] = posted
@@ -67,6 +72,7 @@ export const serve = (platform: RemotePlatform): ThreadRunner => {
     heapUsed,
     exit,
     abort: platform.abort,
+    receive: receiveAnswer && (() => decode(receiveAnswer())),
     onEnter: (sequence, startedAt) => {
       flags.writeEntered(sequence, startedAt)
       look()

@@ -66,6 +66,11 @@ export type UncaughtMessage =
   | readonly [tag: typeof Uncaught, error: EncodedValue, task: string | undefined]
   | readonly [tag: typeof Uncaught, more: number]
 
+/** In the place of a callback's key: the body wants more of its input, a chunk or, when there is none, `undefined` … */
+export const inputKey = "effect-blocking/input"
+/** … or is about to wait, and has yielded these elements. */
+export const outputKey = "effect-blocking/output"
+
 /**
  * The body with that sequence number calls the program. `call` counts the calls of the thread
  * that are answered: it is positive if the body waits, with its thread blocked; negative if the

@@ -1,0 +1,66 @@
+/**
+ * What is accepted and not on a thread. Not every thread can have every run (see `Run.needs`),
+ * and one that has to wait for another thread holds up nobody: each kind has its own list, first
+ * come, first served, and a thread gets the oldest of what it can have.
+ */
+import type { PoolThread } from "./poolThread.ts"
+import { AnyThread, NoOpenBody, NoWaitingBody, type Run, RunList } from "./run.ts"
+
+export class Queue {
+  private readonly any = new RunList()
+  private readonly streams = new RunList()
+  private readonly waiting = new RunList()
+
+  get size(): number {
+    return this.any.size + this.picky
+  }
+
+  /** Those that not every thread can have. */
+  get picky(): number {
+    return this.streams.size + this.waiting.size
+  }
+
+  push(run: Run): void {
+    this.listOf(run).push(run)
+  }
+
+  /** Puts a run back before all others of its kind. */
+  unshift(run: Run): void {
+    this.listOf(run).unshift(run)
+  }
+
+  /** The oldest that the thread can have. */
+  peek(thread: PoolThread): Run | undefined {
+    const { any, streams, waiting } = this
+    let next = any.peek()
+    if (streams.size > 0 && !thread.isHeldUp) next = older(next, streams.peek())
+    if (waiting.size > 0 && thread.open.size === 0) next = older(next, waiting.peek())
+    return next
+  }
+
+  /** Whether the thread can have any of it. */
+  fits(thread: PoolThread): boolean {
+    return this.peek(thread) !== undefined
+  }
+
+  /** As they are now, the oldest first; the queue may be changed while they are visited. */
+  toArray(): Array<Run> {
+    const runs = this.any.toArray()
+    if (this.picky === 0) return runs
+    return [...runs, ...this.streams.toArray(), ...this.waiting.toArray()].sort((one, other) => one.id - other.id)
+  }
+
+  private listOf({ needs }: Run): RunList {
+    switch (needs) {
+      case AnyThread:
+        return this.any
+      case NoWaitingBody:
+        return this.streams
+      case NoOpenBody:
+        return this.waiting
+    }
+  }
+}
+
+const older = (one: Run | undefined, other: Run | undefined): Run | undefined =>
+  one === undefined || (other !== undefined && other.id < one.id) ? other : one
