@@ -13,6 +13,8 @@ const guide = [
   { text: "Sizing and back-pressure", link: "/sizing" },
   { text: "Moving data", link: "/moving-data" },
   { text: "Per-thread state", link: "/per-thread-state" },
+  { text: "Streams", link: "/streams" },
+  { text: "Calls to the program", link: "/callbacks" },
   { text: "Process isolation", link: "/process-isolation" },
   { text: "Exit", link: "/exit" },
   { text: "Testing", link: "/testing" },

@@ -440,6 +440,45 @@ describe("Task.stream", () => {
   })
 })
 
+describe("Task.sink and Task.pipe", () => {
+  const sum = Task.sink(url, "sum", (input: Iterable<number>, from: number) => {
+    let total = from
+    for (const n of input) total += n
+    return total < 0 ? Result.fail(new Missing({ id: 1 })) : Result.succeed(total)
+  })
+  const sizes = Task.pipe(url, "sizes", function*(input: Iterable<string>) {
+    for (const text of input) yield text.length
+  })
+
+  it("G8: infers input, other arguments, result and error", () => {
+    expect(sum).type.toBe<Task.SinkTask<[from: number], number, number, Missing>>()
+    expect(Stream.run(Stream.make(1, 2), Blocking.sink(sum, 0))).type.toBe<
+      Effect.Effect<number, Missing | JoinError.JoinError, Blocking.Blocking>
+    >()
+    expect(sizes).type.toBe<Task.PipeTask<[], string, number>>()
+    const lines: Stream.Stream<string, "broken"> = Stream.fail("broken")
+    expect(lines.pipe(Blocking.pipe(sizes))).type.toBe<
+      Stream.Stream<number, "broken" | JoinError.JoinError, Blocking.Blocking>
+    >()
+    class Cpu extends Blocking.Pool<Cpu>()("app/Cpu") {}
+    expect(lines.pipe(Cpu.pipeThrough(sizes))).type.toBe<Stream.Stream<number, "broken" | JoinError.JoinError, Cpu>>()
+    expect(Task.with(sizes, { exclusive: true })).type.toBe<Task.PipeTask<[], string, number>>()
+  })
+
+  it("rejects an input that is none, or that cannot cross", () => {
+    // @ts-expect-error The first parameter of the body is its input
+    Task.sink(url, "none", () => 1)
+    // @ts-expect-error The first parameter of the body is its input
+    Task.sink(url, "array", (input: Array<number>) => input.length)
+    // @ts-expect-error input[number].done is a function, which cannot be sent to another thread
+    Task.sink(url, "functions", (_: Iterable<{ done: () => void }>) => 1)
+    // @ts-expect-error The body of a stream is a generator function
+    Task.pipe(url, "list", (_: Iterable<number>) => [1])
+    // @ts-expect-error arguments[0] is a function, which cannot be sent to another thread
+    Task.sink(url, "argument", (_: Iterable<number>, __: () => void) => 1)
+  })
+})
+
 describe("Callback", () => {
   class Lookup extends Callback.Service<Lookup>()("app/Lookup", Callback.fn<[id: string], number, "NotFound">()) {}
   class Progress extends Callback.Service<Progress>()("app/Progress", Callback.notify<[done: number]>()) {}
