@@ -156,6 +156,18 @@ export interface PipeTask<in Args extends ReadonlyArray<unknown>, in In, out A, 
 }
 
 /**
+ * A task of any kind.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type AnyTask =
+  | Task<never, unknown, unknown, unknown>
+  | StreamTask<never, unknown, unknown, unknown>
+  | SinkTask<never, never, unknown, unknown, unknown>
+  | PipeTask<never, never, unknown, unknown, unknown>
+
+/**
  * How a task is stopped, limited and described. Every option but `errors` and `callbacks` can be given
  * where the task is defined and changed where it is used, by `Task.with`.
  *
@@ -743,24 +755,13 @@ export type PayloadArguments<Payload extends Schema.ConstraintCodec<unknown, unk
 // Combinators
 // -----------------------------------------------------------------------------
 
-const with_: {
-  <Args extends ReadonlyArray<unknown>, A, E, R>(
-    self: Task<Args, A, E, R>,
-    options: DerivedOptions
-  ): Task<Args, A, E, R>
-  <Args extends ReadonlyArray<unknown>, A, E, R>(
-    self: StreamTask<Args, A, E, R>,
-    options: DerivedStreamOptions
-  ): StreamTask<Args, A, E, R>
-  <Args extends ReadonlyArray<unknown>, In, A, E, R>(
-    self: SinkTask<Args, In, A, E, R>,
-    options: DerivedOptions
-  ): SinkTask<Args, In, A, E, R>
-  <Args extends ReadonlyArray<unknown>, In, A, E, R>(
-    self: PipeTask<Args, In, A, E, R>,
-    options: DerivedStreamOptions
-  ): PipeTask<Args, In, A, E, R>
-} = <Self extends { readonly options: TaskOptions }>(self: Self, options: DerivedStreamOptions): Self => ({
+const with_ = <Self extends AnyTask>(
+  self: Self,
+  options: [Self] extends
+    [StreamTask<never, unknown, unknown, unknown> | PipeTask<never, never, unknown, unknown, unknown>]
+    ? DerivedStreamOptions
+    : DerivedOptions
+): Self => ({
   ...self,
   // What is no object is refused with the other options, when the task is run. The type of
   // the domain error follows from the `errors` of the definition.
