@@ -56,7 +56,7 @@ export default defineConfig({
         items: [
           {
             text: "effect-blocking",
-            items: ["Task", "Blocking", "JoinError", "JoinHandle", "JoinSet"].map((name) =>
+            items: ["Task", "Blocking", "Callback", "JoinError", "JoinHandle", "JoinSet"].map((name) =>
               module(`effect-blocking/${name}`, name)
             )
           },
