@@ -5,6 +5,7 @@ import type { PayloadPlatform } from "../../src/internal/wire/payload.ts"
 export const payloadPlatform: PayloadPlatform = {
   isProxy: types.isProxy,
   isOpaque: (value) => ArrayBuffer.isView(value) || Object.prototype.toString.call(value) !== "[object Object]",
+  copyOf: (buffer, start, length) => buffer.slice(start, start + length),
   text: (memory) => {
     const bytes = new Uint8Array(memory)
     const view = new DataView(memory)

@@ -20,6 +20,8 @@ interface Received {
   /** As it was offered; what lies in a chunk is read again when the task has been claimed. */
   args: ReadonlyArray<unknown>
   state: "offered" | "claimed" | "read"
+  /** What came by message. */
+  readonly posted: Array<unknown> | undefined
   /** Of a task its index; `Resume` or `Close` for a body that was left. */
   readonly task: number
 }
@@ -83,11 +85,10 @@ export class SimulatedThread {
     const batch: Array<unknown> = []
     for (let i = 0; i < count; i++) {
       const sequence = controlBlock.plus(first, i)
-      const args = posted[0] === i
-        ? posted.splice(0, 2)[1] as ReadonlyArray<unknown>
-        : this.argumentsOf(sequence)
+      const values = posted[0] === i ? posted.splice(0, 2)[1] as Array<unknown> : undefined
+      const args = this.argumentsOf(sequence, values)
       const task = controlBlock.taskOf(this.control, sequence)
-      this.inbox.push({ sequence, args, task, state: "offered" })
+      this.inbox.push({ sequence, args, posted: values, task, state: "offered" })
       if (task >= 0) batch.push(args[0])
       else if (!this.open.has(args[0] as number)) this.host.violation = "a body is resumed that is not there"
     }
@@ -98,11 +99,12 @@ export class SimulatedThread {
     this.events.onMessage([protocol.Ready, []])
   }
 
-  private argumentsOf(sequence: number): ReadonlyArray<unknown> {
+  /** `posted`: the arguments, or what was moved beside them. */
+  private argumentsOf(sequence: number, posted: Array<unknown> | undefined): ReadonlyArray<unknown> {
     const chunk = controlBlock.chunkOf(this.control, sequence)
-    if (chunk < 0) return controlBlock.argumentsOf(this.control, sequence)!
+    if (chunk < 0) return posted ?? controlBlock.argumentsOf(this.control, sequence)!
     const at = controlBlock.argumentsAt(this.control, sequence)
-    return this.reader.read(this.chunks[chunk]!, at) as ReadonlyArray<unknown>
+    return this.reader.read(this.chunks[chunk]!, at, posted as Array<ArrayBuffer> | undefined) as ReadonlyArray<unknown>
   }
 
   /** Claims the first task that it was sent, whose module it then loads; `false` if that was revoked. */
@@ -121,7 +123,9 @@ export class SimulatedThread {
   /** Reads the arguments of the task that it has claimed. */
   read(): void {
     const first = this.inbox[0]!
-    if (controlBlock.chunkOf(this.control, first.sequence) >= 0) first.args = this.argumentsOf(first.sequence)
+    if (controlBlock.chunkOf(this.control, first.sequence) >= 0) {
+      first.args = this.argumentsOf(first.sequence, first.posted)
+    }
     first.state = "read"
   }
 

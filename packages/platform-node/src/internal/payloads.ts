@@ -8,7 +8,8 @@ import { Buffer } from "node:buffer"
 import { types } from "node:util"
 
 // Taken before a body, which runs in the same thread, can replace them.
-const { byteLength, from } = Buffer
+const { allocUnsafeSlow, byteLength, from } = Buffer
+const { set } = Uint8Array.prototype
 const { toString, write } = Buffer.prototype
 const {
   isAnyArrayBuffer,
@@ -38,6 +39,12 @@ export const payloads: PayloadPlatform = {
     isAnyArrayBuffer(value) ||
     isPromise(value) || isWeakMap(value) || isWeakSet(value) || isGeneratorObject(value) ||
     isMapIterator(value) || isSetIterator(value),
+  // Not by `slice`, which fills the buffer with zeros first: to get fresh memory is most of the cost.
+  copyOf: (buffer, start, length) => {
+    const copy = allocUnsafeSlow(length)
+    set.call(copy, new Uint8Array(buffer, start, length))
+    return copy.buffer as ArrayBuffer
+  },
   text: (memory) => {
     const buffer = from(memory)
     return {

@@ -75,6 +75,7 @@ const readMillis = 1e-5
 
 const keepPayload = (run: Run, address: PayloadAddress, payloads: Payloads): void => {
   run.args = address
+  if (payloads.parts.length > 0) run.detailed().transfer = payloads.parts
   const millis = readMillis * payloads.lengthOf(address)
   if (millis > longCopyMillis) run.detailed().copyMillis = millis
 }

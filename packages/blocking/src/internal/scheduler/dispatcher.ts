@@ -220,6 +220,7 @@ export class Dispatcher {
         thread.chunks[chunk] = true
       }
       controlBlock.offerPayload(thread.control, sequence, index, chunk, placeOf(args))
+      if (run.transfer !== undefined) message.push(message[2], run.transfer)
     } else if (!controlBlock.offer(thread.control, sequence, index, args)) {
       message.push(message[2], args)
     }

@@ -194,7 +194,7 @@ class Runner implements ThreadRunner {
       }
       const entry = this.entries[task]!
       try {
-        args ??= this.argumentsOf(sequence)
+        args = this.argumentsOf(sequence, args)
       } catch (error) {
         this.post(sequence, protocol.NotCloneable, { side: "argument", path: "arguments", detail: explain(error) }, 0)
         continue
@@ -213,11 +213,13 @@ class Runner implements ThreadRunner {
     if (this.retiring) this.retire()
   }
 
-  private argumentsOf(sequence: number): Array<unknown> {
+  /** `posted`: the arguments, or what was moved beside them. */
+  private argumentsOf(sequence: number, posted: Array<unknown> | undefined): Array<unknown> {
     const { control } = this
     const chunk = controlBlock.chunkOf(control, sequence)
-    if (chunk < 0) return controlBlock.argumentsOf(control, sequence)!
-    return this.reader.read(this.chunks[chunk]!, controlBlock.argumentsAt(control, sequence)) as Array<unknown>
+    if (chunk < 0) return posted ?? controlBlock.argumentsOf(control, sequence)!
+    const at = controlBlock.argumentsAt(control, sequence)
+    return this.reader.read(this.chunks[chunk]!, at, posted as Array<ArrayBuffer> | undefined) as Array<unknown>
   }
 
   private serveAfter(admitted: Promise<void> | undefined): void {

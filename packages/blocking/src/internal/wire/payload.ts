@@ -59,6 +59,8 @@ export interface PayloadPlatform {
    * those that have no fields, or elements.
    */
   readonly isOpaque: (value: object) => boolean
+  /** A part of a buffer as a buffer of its own, which is moved. */
+  readonly copyOf: (buffer: ArrayBuffer, start: number, length: number) => ArrayBuffer
   /** Strings in the given memory. */
   readonly text: (memory: SharedArrayBuffer) => TextMemory
 }

@@ -30,7 +30,6 @@ const { isView } = ArrayBuffer
 const { forEach: forEachEntry } = Map.prototype
 const { forEach: forEachValue } = Set.prototype
 const { getTime } = Date.prototype
-const { slice } = ArrayBuffer.prototype
 const { asIntN } = BigInt
 
 /** Where payloads are written to. */
@@ -327,7 +326,7 @@ export class PayloadWriter {
     view.setUint32(this.at + 2, isPart ? this.parts.length : length, true)
     this.at += 6
     if (isPart) {
-      this.parts.push(slice.call(buffer, offset, offset + length))
+      this.parts.push(this.platform.copyOf(buffer, offset, length))
     } else {
       bytes.set(new Uint8Array(buffer, offset, length), this.at)
       this.at += length

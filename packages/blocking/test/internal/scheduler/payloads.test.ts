@@ -6,7 +6,7 @@ import { PayloadReader } from "../../../src/internal/wire/payloadReader.ts"
 import * as protocol from "../../../src/internal/wire/protocol.ts"
 import { payloadPlatform } from "../../utils/payloadPlatform.ts"
 import { random } from "../../utils/random.ts"
-import { setup } from "../../utils/simulatedScheduler.ts"
+import { reasonOf, setup } from "../../utils/simulatedScheduler.ts"
 
 const make = () => {
   const givenUp: Array<number> = []
@@ -15,26 +15,32 @@ const make = () => {
   return {
     payloads,
     givenUp,
-    read: (address: number): unknown =>
-      reader.read(new PayloadMemory(payloads.memoryOf(chunkIndex(address)), payloadPlatform), placeOf(address))
+    read: (address: number, parts?: ReadonlyArray<ArrayBuffer>): unknown =>
+      reader.read(new PayloadMemory(payloads.memoryOf(chunkIndex(address)), payloadPlatform), placeOf(address), parts)
   }
 }
+
+/** So many times 64 kB. */
+const blocks = (count: number, byte = 1): ReadonlyArray<Uint8Array> =>
+  Array.from({ length: count }, () => new Uint8Array(2 ** 16).fill(byte))
 
 describe("payloads", () => {
   it("S4: arguments lie whole in their chunk until they are released, in any order", () => {
     const next = random(2)
     const { payloads, read } = make()
-    const live: Array<{ readonly address: number; readonly value: unknown }> = []
+    const live: Array<{ readonly address: number; readonly value: unknown; readonly parts: Array<ArrayBuffer> }> = []
     const end = (): void => {
       const [one] = live.splice(next(live.length), 1)
-      assert.deepStrictEqual(read(one!.address), one!.value)
+      assert.deepStrictEqual(read(one!.address, one!.parts), one!.value)
       payloads.release(one!.address)
     }
     for (let i = 0; i < 5000; i++) {
-      const value = next(50) === 0 ? [i, new Uint8Array(next(400_000)).fill(i)] : [i, "x".repeat(next(200))]
+      const value = next(500) === 0
+        ? [i, new Uint8Array(next(400_000)).fill(i)]
+        : [i, next(50) === 0 ? blocks(next(6)) : "x".repeat(next(200))]
       const address = payloads.write(value)
       assert.isDefined(address)
-      live.push({ address: address!, value })
+      live.push({ address: address!, value, parts: payloads.parts })
       assert.strictEqual(payloads.live, live.length)
       while (live.length > 100) end()
     }
@@ -68,7 +74,7 @@ describe("payloads", () => {
 
   it("S4: memory without use is kept up to a limit, and given up by trim", () => {
     const { givenUp, payloads } = make()
-    const long = new Uint8Array(2 ** 20)
+    const long = blocks(16)
     for (let i = 0; i < 50; i++) payloads.release(payloads.write(long)!)
     assert.deepStrictEqual(givenUp, [])
     const many = Array.from({ length: 50 }, () => payloads.write(long)!)
@@ -118,6 +124,25 @@ describe("payloads", () => {
     assert.strictEqual(scheduler.payloads!.live, 0)
   })
 
+  it("S4: long bytes are moved with a task that travels alone, and are gone with the thread that was to read them", () => {
+    const { host, scheduler, submit } = setup({ maxThreads: 1 }, payloadPlatform)
+    const long = (byte: number) => new Uint8Array(2 ** 17).fill(byte)
+    const [lost, ...others] = [1, 2, 3].map((n) => submit({ n, bytes: long(n) }))
+    host.threads[0]!.ready()
+    assert.strictEqual(host.threads[0]!.inbox.length, 1)
+    host.threads[0]!.exit(1)
+    assert.deepInclude(reasonOf(lost!), { _tag: "WorkerExited", exitCode: 1 })
+    host.advance(50)
+    host.threads[1]!.ready()
+    for (const n of [2, 3]) {
+      host.threads[1]!.enter()
+      assert.deepStrictEqual(host.threads[1]!.inbox.map(({ args }) => args), [[{ n, bytes: long(n) }]])
+      host.threads[1]!.finish(n)
+    }
+    assert.deepStrictEqual(others.map(({ exit }) => exit), [2, 3].map(Exit.succeed))
+    assert.strictEqual(scheduler.payloads!.live, 0)
+  })
+
   it("S4: memory that was given up is forgotten by the threads, which get other memory under its number", () => {
     const { host, scheduler, submit } = setup({ maxThreads: 1 }, payloadPlatform)
     submit(0)
@@ -128,10 +153,14 @@ describe("payloads", () => {
     for (let round = 0; round < 3; round++) {
       const numbers = [1, 2, 3].map((n) => 3 * round + n)
       // More than is kept.
-      const tasks = numbers.map((n) => submit(new Uint8Array(9 * 2 ** 20).fill(n)))
+      const tasks = numbers.map((n) => submit(blocks(9 * 16, n)))
       for (const n of numbers) {
         thread!.enter()
-        assert.isTrue((thread!.inbox[0]!.args[0] as Uint8Array).every((byte) => byte === n))
+        assert.isTrue(
+          blocks(9 * 16, n).every((block, i) =>
+            Buffer.compare(block, (thread!.inbox[0]!.args[0] as Array<Uint8Array>)[i]!) === 0
+          )
+        )
         thread!.finish(n)
       }
       assert.deepStrictEqual(tasks.map(({ exit }) => exit), numbers.map(Exit.succeed))
