@@ -14,4 +14,4 @@ const [{ measure }, contender] = await Promise.all([
   import(`./rows/${row}.mjs`),
   import(`./contenders/${name}.mjs`)
 ])
-process.send(await measure(contender, settings))
+process.send(await measure(contender, settings, name))

@@ -25,8 +25,8 @@ export const timed = async (count, concurrency, operation) => {
  * task. One pass of about `millis`, after warm-up passes of at least `warmUpMillis` together.
  * `check(count)` throws if the results of a pass are wrong.
  */
-export const throughput = async ({ millis, warmUpMillis = millis, concurrency, operation, check }) => {
-  let count = Math.max(100, Math.min(concurrency, 2000))
+export const throughput = async ({ millis, warmUpMillis = millis, concurrency, atLeast = 100, operation, check }) => {
+  let count = Math.max(atLeast, Math.min(concurrency, 2000))
   let rate = 0
   for (let warm = 0; warm < warmUpMillis;) {
     const seconds = await timed(count, concurrency, operation)

@@ -16,6 +16,7 @@ const labels = {
   "poolifier-queue": "poolifier, tasks queue",
   "effect-rpc": "Effect RPC",
   "effect-rpc-pipelined": "Effect RPC, 500 per thread",
+  "effect-rpc-unacknowledged": "Effect RPC, no acknowledgements",
   "bare": "bare postMessage",
   "effect": "Effect without threads"
 }

@@ -1,5 +1,6 @@
 /** The rows, in the order in which they run and are printed. */
 import * as abort from "./rows/abort.mjs"
+import * as callback from "./rows/callback.mjs"
 import * as coldStart from "./rows/coldStart.mjs"
 import * as concurrency from "./rows/concurrency.mjs"
 import * as idleThread from "./rows/idleThread.mjs"
@@ -11,6 +12,7 @@ import * as payload from "./rows/payload.mjs"
 import * as queued from "./rows/queued.mjs"
 import * as roundTrip from "./rows/roundTrip.mjs"
 import * as scaling from "./rows/scaling.mjs"
+import * as stream from "./rows/stream.mjs"
 import * as stuck from "./rows/stuck.mjs"
 import * as testLayer from "./rows/testLayer.mjs"
 import * as tiny from "./rows/tiny.mjs"
@@ -23,6 +25,8 @@ export const rows = {
   idleThread,
   payload,
   moved,
+  stream,
+  callback,
   scaling,
   queued,
   million,

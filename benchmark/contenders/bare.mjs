@@ -3,7 +3,9 @@
  * What a pool costs beyond this is its own doing; what it wins, too.
  */
 import { Effect } from "effect"
-import { Worker } from "node:worker_threads"
+import { fork } from "node:child_process"
+import { once } from "node:events"
+import { MessageChannel, Worker } from "node:worker_threads"
 
 const entry = new URL("./bare.worker.mjs", import.meta.url)
 
@@ -33,6 +35,16 @@ export const start = async ({ threads }) => {
       workers[id % threads].postMessage([id, task, args], transfer)
     })
   return {
+    sumOfRows: (count) =>
+      Effect.callback((resume) => {
+        const { port1, port2 } = new MessageChannel()
+        let sum = 0
+        port1.on("message", (chunk) => {
+          for (const { id } of chunk) sum += id
+        })
+        port1.once("close", () => resume(Effect.succeed(sum)))
+        workers[0].postMessage([-1, "rows", [count, port2]], [port2])
+      }),
     run: (task, ...args) => post(task, args),
     move: (bytes) => Effect.suspend(() => post("flip", [bytes], [bytes.buffer])),
     close: () => Promise.all(workers.map((worker) => worker.terminate()))
@@ -57,4 +69,19 @@ export const pingPong = async (worker, count) => {
   worker.on("message", onMessage)
   worker.postMessage([0, "add", [0, 1]])
   return promise.finally(() => worker.off("message", onMessage))
+}
+
+/** Lets a thread or a process ask `count` times for `i + 1`, one after the other, and tell the times. */
+export const ask = async (isolation) => {
+  const url = new URL("./bare.ask.mjs", import.meta.url)
+  const other = isolation === "thread" ? new Worker(url) : fork(url, { serialization: "advanced" })
+  const send = (message) => isolation === "thread" ? other.postMessage(message) : other.send(message)
+  await once(other, "message")
+  return (count) => {
+    const { promise, resolve } = Promise.withResolvers()
+    const onMessage = (message) => typeof message === "number" ? send(message + 1) : resolve(message)
+    other.on("message", onMessage)
+    send({ count })
+    return promise.finally(() => other.off("message", onMessage))
+  }
 }

@@ -26,6 +26,11 @@ export const nap = (millis) => {
   return millis
 }
 
+/** Small objects, one after the other. */
+export const rows = function*(count) {
+  for (let id = 0; id < count; id++) yield { id, name: "Ada Lovelace", ok: true }
+}
+
 export const forever = () => {
   for (;;);
 }

@@ -13,9 +13,10 @@ const tasks = { ...module }
 
 export const graceMillis = 100
 
-export const start = async ({ threads }) => {
+export const start = async ({ isolation, threads }) => {
   const scope = Scope.makeUnsafe()
   const pool = await NodeBlocking.make("bench", {
+    isolation,
     maxThreads: threads,
     keepAlive: "1 hour",
     queueCapacity: 2_000_000,
@@ -25,6 +26,8 @@ export const start = async ({ threads }) => {
   return {
     run,
     abortable: run,
+    rows: (count) => pool.stream(tasks.rows, count),
+    calls: (count, answer) => pool.run(tasks.calls, count).pipe(Effect.provideService(module.Increment, answer)),
     move: (bytes) => Effect.suspend(() => pool.run(tasks.flip, Task.move(bytes))),
     close: () => Effect.runPromise(Scope.close(scope, Exit.void))
   }

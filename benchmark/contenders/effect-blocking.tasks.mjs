@@ -1,5 +1,5 @@
 /** What pool threads of effect-blocking load. */
-import { Task } from "effect-blocking"
+import { Callback, Task } from "effect-blocking"
 import * as bodies from "./bodies.mjs"
 
 export const add = Task.make(import.meta.url, "add", bodies.add)
@@ -10,3 +10,18 @@ export const nap = Task.make(import.meta.url, "nap", bodies.nap)
 export const forever = Task.make(import.meta.url, "forever", bodies.forever)
 export const tick = Task.make(import.meta.url, "tick", bodies.tick)
 export const gate = Task.make(import.meta.url, "gate", bodies.gate)
+export const rows = Task.stream(import.meta.url, "rows", bodies.rows)
+
+export class Increment extends Callback.Service()("Increment", Callback.fn()) {}
+
+/** Milliseconds of each of `count` calls to the program, and the sum of the answers. */
+export const calls = Task.make(import.meta.url, "calls", (count) => {
+  const times = new Float64Array(count)
+  let sum = 0
+  for (let i = 0; i < count; i++) {
+    const start = performance.now()
+    sum += Increment.callOrThrow(i)
+    times[i] = performance.now() - start
+  }
+  return { times, sum }
+}, { callbacks: [Increment] })

@@ -13,6 +13,7 @@ export const Calls = RpcGroup.make(
   Rpc.make("flip", { payload: { bytes: Transferable.Uint8Array }, success: Transferable.Uint8Array }),
   Rpc.make("burn", { payload: { rounds: Schema.Finite }, success: Schema.Finite }),
   Rpc.make("nap", { payload: { millis: Schema.Finite }, success: Schema.Finite }),
+  Rpc.make("rows", { payload: { count: Schema.Number }, success: asIs, stream: true }),
   Rpc.make("forever", { success: Schema.Void }),
   Rpc.make("tick", { payload: { value: asIs }, success: Schema.Finite }),
   Rpc.make("gate", { payload: { value: asIs }, success: Schema.Finite })

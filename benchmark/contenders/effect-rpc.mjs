@@ -10,9 +10,9 @@ import * as RpcClient from "effect/rpc/RpcClient"
 import { Worker } from "node:worker_threads"
 import { Calls } from "./effect-rpc.group.mjs"
 
-const entry = new URL("./effect-rpc.worker.mjs", import.meta.url)
+const acknowledging = new URL("./effect-rpc.worker.mjs", import.meta.url)
 
-export const start = async ({ threads, concurrency = 1 }) => {
+export const start = async ({ threads, concurrency = 1, entry = acknowledging }) => {
   const scope = Scope.makeUnsafe()
   const protocol = RpcClient.layerProtocolWorker({ size: threads, concurrency }).pipe(
     Layer.provide(NodeWorker.layer(() => new Worker(entry)))
@@ -35,6 +35,7 @@ export const start = async ({ threads, concurrency = 1 }) => {
   return {
     run,
     abortable: run,
+    rows: (count) => client.rows({ count }),
     move: (bytes) => client.flip({ bytes }),
     close: () => Effect.runPromise(Scope.close(scope, Exit.void))
   }

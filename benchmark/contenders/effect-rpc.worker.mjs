@@ -1,9 +1,13 @@
-/** What threads of the RPC contender run: modules instead of barrels, so that they start sooner. */
+/**
+ * What threads of the RPC contender run: modules instead of barrels, so that they start sooner. With
+ * `?unacknowledged` they wait for no acknowledgement of what they stream.
+ */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeWorkerRunner from "@effect/platform-node/NodeWorkerRunner"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as RpcServer from "effect/rpc/RpcServer"
+import * as Stream from "effect/Stream"
 import * as bodies from "./bodies.mjs"
 import { Calls } from "./effect-rpc.group.mjs"
 
@@ -13,14 +17,22 @@ const handlers = Calls.toLayer({
   flip: ({ bytes }) => Effect.sync(() => bodies.flip(bytes)),
   burn: ({ rounds }) => Effect.sync(() => bodies.burn(rounds)),
   nap: ({ millis }) => Effect.sync(() => bodies.nap(millis)),
+  rows: ({ count }) => Stream.fromIterable(bodies.rows(count), { chunkSize: 1024 }),
   forever: () => Effect.sync(bodies.forever),
   tick: ({ value }) => Effect.sync(() => bodies.tick(value)),
   gate: ({ value }) => Effect.sync(() => bodies.gate(value))
 })
 
+const protocol = new URL(import.meta.url).search === "?unacknowledged"
+  ? Layer.effect(
+    RpcServer.Protocol,
+    Effect.map(RpcServer.makeProtocolWorkerRunner, (made) => ({ ...made, supportsAck: false }))
+  )
+  : RpcServer.layerProtocolWorkerRunner
+
 RpcServer.layer(Calls, { disableTracing: true, concurrency: "unbounded" }).pipe(
   Layer.provide(handlers),
-  Layer.provide(RpcServer.layerProtocolWorkerRunner),
+  Layer.provide(protocol),
   Layer.provide(NodeWorkerRunner.layer),
   Layer.launch,
   NodeRuntime.runMain
