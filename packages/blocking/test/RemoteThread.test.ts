@@ -207,10 +207,10 @@ describe("RemoteThread", { concurrent: false }, () => {
     assert.deepInclude(value, { side: "argument", path: "arguments" })
     assert.isUndefined(errors[0])
     const next = send("next")
-    remote.onMessage([next, 1, 2, 0, protocol.Succeeded, new Uint8Array(3)])
+    remote.onMessage([next, 1, 2, 0, 0, protocol.Succeeded, new Uint8Array(3)])
     assert.strictEqual(errors.length, 1)
     // Of a task that has ended nothing more is told.
-    remote.onMessage([next, 1, 2, 0, protocol.Succeeded, new Uint8Array(3)])
+    remote.onMessage([next, 1, 2, 0, 0, protocol.Succeeded, new Uint8Array(3)])
     assert.strictEqual(errors.length, 1)
   })
 })

@@ -97,7 +97,7 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
 
       let exit: ThreadExit | undefined
       let cause: unknown
-      let closed = false
+      let open = 2
       let ended = false
       const end = (): void => {
         if (exit === undefined || ended) return
@@ -117,14 +117,16 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
       child.on("message", ignore)
       child.once("exit", (exitCode, signal) => {
         exit = { exitCode: exitCode ?? undefined, signal: signal ?? undefined, outOfMemory: false, cause: undefined }
-        if (closed) end()
+        if (open === 0) end()
         // A timer comes before what has arrived, after a pause of this process; the next turn after it.
         else loop.schedule(drainMillis, () => loop.nextTurn(end))
       })
-      socket.once("close", () => {
-        closed = true
-        end()
-      })
+      for (const each of [socket, calls]) {
+        each.once("close", () => {
+          open--
+          if (open === 0) end()
+        })
+      }
       child.unref()
       child.channel?.unref()
       socket.unref()

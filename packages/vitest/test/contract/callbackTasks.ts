@@ -45,6 +45,14 @@ export const added = Task.stream(import.meta.url, "added", function*(to: number)
   }
 }, { callbacks: [Add, Log] })
 
+/** Tells the program before each element, and asks it nothing. */
+export const told = Task.stream(import.meta.url, "told", function*(to: number): Generator<number, void> {
+  for (let n = 1; n <= to; n++) {
+    Log.send(n)
+    yield n
+  }
+}, { callbacks: [Log] })
+
 /** The same of elements that it takes. */
 export const addedTo = Task.pipe(
   import.meta.url,

@@ -59,6 +59,19 @@ export const callbackContract = (backend: Backend, { waits }: { readonly waits: 
           }
         })))
 
+    it.live("H5: all that the body of a stream sends is handled, in order, before the stream ends", () =>
+      withPool({}, (pool) =>
+        Effect.gen(function*() {
+          for (const count of [1, 17, 5000]) {
+            const seen: Array<number> = []
+            const elements = yield* Stream.runCollect(pool.stream(bodies.told, count)).pipe(
+              Effect.provideService(bodies.Log, (n) => Effect.andThen(later, Effect.sync(() => void seen.push(n))))
+            )
+            assert.strictEqual(elements.length, count)
+            assert.deepStrictEqual(seen, arrayTo(count + 1).slice(1))
+          }
+        })))
+
     it.live("H6: the body of a stream calls, and tells, between its elements", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {

@@ -10,6 +10,9 @@ class RemoteThreadImpl implements RemoteThread, ThreadLink {
   /** The task that is out, 0 for none, and when it was sent. */
   private sequence = 0
   private sentAt = 0
+  /** How many calls have come, and what came before a call that was sent earlier. */
+  private calls = 0
+  private early: remote.EndedMessage | undefined
   private readonly control: controlBlock.ControlBlock
   private readonly flags: remote.SharedFlagsView
   private readonly events: ThreadEvents
@@ -74,7 +77,14 @@ class RemoteThreadImpl implements RemoteThread, ThreadLink {
     return !claimed && controlBlock.revoke(control, sequence)
   }
 
-  readonly onCall = (bytes: Uint8Array): void => this.onMessage([bytes] satisfies remote.EncodedMessage)
+  readonly onCall = (bytes: Uint8Array): void => {
+    this.calls++
+    this.onMessage([bytes] satisfies remote.EncodedMessage)
+    const { early } = this
+    if (early === undefined || early[4] > this.calls) return
+    this.early = undefined
+    this.onMessage(early)
+  }
 
   readonly onMessage = (message: unknown): void => {
     const { channel, control, events } = this
@@ -84,9 +94,13 @@ class RemoteThreadImpl implements RemoteThread, ThreadLink {
       if (received.length === 1) {
         passedOn = channel.decode(received[0])
       } else {
-        const [sequence, startTime, endTime, heap, status, value] = received
+        const [sequence, startTime, endTime, heap, calls, status, value] = received
         // A task ends once: what else is told of it is for nobody, least of all for the next.
         if (sequence !== this.sequence) return
+        if (calls > this.calls) {
+          this.early = received
+          return
+        }
         this.sequence = 0
         controlBlock.setHeap(control, heap)
         controlBlock.willPost(control, sequence)

@@ -23,6 +23,8 @@ export const serve = (platform: RemotePlatform): ThreadRunner => {
   const flags = new remote.SharedFlagsView(flagsOfPlatform)
   let current = 0
   let lookedAt = 0
+  /** How many calls were sent. */
+  let calls = 0
 
   const look = (): void => {
     lookedAt = now()
@@ -34,14 +36,19 @@ export const serve = (platform: RemotePlatform): ThreadRunner => {
     const startTime = controlBlock.startTime(control, current)
     const endTime = controlBlock.endTime(control, current)
     const heap = measureHeap ? heapUsed() : 0
-    send([current, startTime, endTime, heap, status, packed] satisfies remote.EndedMessage)
+    send([current, startTime, endTime, heap, calls, status, packed] satisfies remote.EndedMessage)
   }
 
   const post = (message: unknown, transfer: Array<object> | undefined): void => {
     const posted = message as protocol.FromThread
     if (posted[0] !== protocol.Progress) {
-      if (posted[0] === protocol.Call && sendCall !== undefined) sendCall(encode(posted))
-      else send([encode(posted)] satisfies remote.EncodedMessage)
+      const bytes = encode(posted)
+      if (posted[0] === protocol.Call && sendCall !== undefined) {
+        calls++
+        sendCall(bytes)
+      } else {
+        send([bytes] satisfies remote.EncodedMessage)
+      }
       if (transfer !== undefined) detach(transfer)
       return
     }

@@ -17,12 +17,16 @@ export const sharedFlagsBytes = 24
 
 /** To the thread, for each task: its sequence number, its index, its arguments. */
 export type RunMessage = readonly [sequence: number, task: number, args: unknown]
-/** From the thread, for each task: what the control block would have told, and its result. */
+/**
+ * From the thread, for each task: what the control block would have told, how many calls it has ever
+ * sent, which go another way and come before this, and the result of the task.
+ */
 export type EndedMessage = readonly [
   sequence: number,
   startTime: number,
   endTime: number,
   heap: number,
+  calls: number,
   status: number,
   value: unknown
 ]
