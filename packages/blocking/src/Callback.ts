@@ -18,7 +18,10 @@
  * bodies can call back, and so on. Where that goes deeper than there are threads, the run fails
  * at once, with `JoinError` and reason `WouldDeadlock`.
  *
- * Both `call` and `send` are checkpoints: they leave a body that was asked to stop, as
+ * A generator body, of a stream or a pipe, has a third form, `yield* Lookup.ask(id)`: the body is
+ * left until it is answered, and its thread serves others.
+ *
+ * `call`, `ask` and `send` are checkpoints: they leave a body that was asked to stop, as
  * `Task.checkpoint` does. A stop wakes a body that waits.
  *
  * Pool threads load this module: it imports no module of `effect`.
@@ -67,6 +70,7 @@ import * as result from "./internal/wire/result.ts"
 import { checkpoint, inPoolThread, StopRequested, TaskDefinitionError } from "./Task.ts"
 
 const TypeId = "~effect-blocking/Callback"
+const QuestionTypeId = "~effect-blocking/Question"
 
 // -----------------------------------------------------------------------------
 // Models
@@ -108,8 +112,19 @@ export interface AnyCallback {
 }
 
 /**
- * The class of a callback that bodies wait for: a service key of the program, and `call` in
- * bodies.
+ * A call that the body of a stream or a pipe makes with `yield*`, and what it gives.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Question<out A> {
+  readonly [QuestionTypeId]: true
+  readonly [Symbol.iterator]: () => Iterator<never, A, unknown>
+}
+
+/**
+ * The class of a callback that bodies wait for: a service key of the program, `call` in
+ * bodies, and `ask` in those that are generators.
  *
  * @category models
  * @since 0.1.0
@@ -130,6 +145,13 @@ export interface CallClass<
   readonly call: (this: void, ...args: Args) => Result.Result<A, E>
   /** The same for those who cannot go on without: gives the value, and throws the failure. */
   readonly callOrThrow: (this: void, ...args: Args) => A
+  /**
+   * In the body of a stream or a pipe: calls the program, and leaves the body until it has
+   * answered, `yield* Lookup.ask(id)`. The thread serves other tasks meanwhile. Throws as `call`.
+   */
+  readonly ask: (this: void, ...args: Args) => Question<Result.Result<A, E>>
+  /** The same for those who cannot go on without: gives the value, and throws the failure. */
+  readonly askOrThrow: (this: void, ...args: Args) => Question<A>
 }
 
 /**
@@ -269,8 +291,10 @@ const make = (key: string, { errors, kind }: Signature<never, never, never, "cal
   const own = kind === "send"
     ? { send: (...args: ReadonlyArray<unknown>) => send(key, args) }
     : {
-      call: (...args: ReadonlyArray<unknown>) => call(key, errors, args),
-      callOrThrow: (...args: ReadonlyArray<unknown>) => callOrThrow(key, errors, args)
+      call: (...args: ReadonlyArray<unknown>) => toResult(key, errors, callerOf(key).call(key, args)),
+      callOrThrow: (...args: ReadonlyArray<unknown>) => orThrow(key, errors, callerOf(key).call(key, args)),
+      ask: (...args: ReadonlyArray<unknown>) => new QuestionImpl(key, errors, args, toResult),
+      askOrThrow: (...args: ReadonlyArray<unknown>) => new QuestionImpl(key, errors, args, orThrow)
     }
   return keys.make({ ...own, [TypeId]: { kind, errors }, key }) as unknown as AnyCallback
 }
@@ -295,16 +319,53 @@ const outsideOfBody = "was called outside of a body: by a timer or a promise tha
 const onOwnThread = "was called on the program's own thread, which would have to wait for itself: " +
   "run the task on a pool (Blocking.run), or pass the body what it needs"
 
-const call = (key: string, errors: ReadonlyArray<ErrorClass>, args: ReadonlyArray<unknown>) => {
-  const answer = callerOf(key).call(key, args)
-  return answer[2] === protocol.Failed ? result.fail(decode(answer[3], errors)) : result.succeed(valueOf(key, answer))
-}
+type Read = (key: string, errors: ReadonlyArray<ErrorClass>, answer: protocol.AnswerMessage) => unknown
 
-const callOrThrow = (key: string, errors: ReadonlyArray<ErrorClass>, args: ReadonlyArray<unknown>): unknown => {
-  const answer = callerOf(key).call(key, args)
+const toResult: Read = (key, errors, answer) =>
+  answer[2] === protocol.Failed ? result.fail(decode(answer[3], errors)) : result.succeed(valueOf(key, answer))
+
+const orThrow: Read = (key, errors, answer) => {
   if (answer[2] === protocol.Failed) throw decode(answer[3], errors)
   return valueOf(key, answer)
 }
+
+/** Yields what the loop of the thread takes for a call, once, and is given the answer. */
+class QuestionImpl implements Iterable<unknown, unknown, unknown> {
+  readonly [QuestionTypeId] = true
+  private readonly key: string
+  private readonly errors: ReadonlyArray<ErrorClass>
+  private readonly args: ReadonlyArray<unknown>
+  /** Not in the prototype: without its star a `yield` is told that this cannot be sent. */
+  private readonly read: Read
+
+  constructor(key: string, errors: ReadonlyArray<ErrorClass>, args: ReadonlyArray<unknown>, read: Read) {
+    this.key = key
+    this.errors = errors
+    this.args = args
+    this.read = read
+  }
+
+  [Symbol.iterator](): Iterator<unknown, unknown, unknown> {
+    const { args, errors, key, read } = this
+    let asked = false
+    return {
+      next: (answer) => {
+        if (asked) {
+          if (!Array.isArray(answer)) throw new CallbackRefused(key, notYielded)
+          return { done: true, value: read(key, errors, answer as unknown as protocol.AnswerMessage) }
+        }
+        asked = true
+        const question = callerOf(key).prepare(key, args)
+        if (question === undefined) throw new CallbackRefused(key, notInGenerator)
+        return { done: false, value: question }
+      }
+    }
+  }
+}
+
+const notYielded = "was asked by something else than a yield* of the body: write yield* in the body itself"
+
+const notInGenerator = "can be asked with yield* in the body of a stream or a pipe only: use call"
 
 const send = (key: string, args: ReadonlyArray<unknown>): void => {
   const answer = callerOf(key).notify(key, args)

@@ -85,7 +85,7 @@ export interface BodyContext {
  * @category models
  * @since 0.1.0
  */
-export interface BodyCaller extends Pick<Caller, "call" | "notify"> {}
+export interface BodyCaller extends Pick<Caller, "call" | "notify" | "prepare"> {}
 
 /**
  * How a thread finds the bodies of its tasks, admits them and calls them. For platforms

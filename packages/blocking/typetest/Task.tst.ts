@@ -508,4 +508,31 @@ describe("Callback", () => {
     // @ts-expect-error is a function, which cannot be sent to another thread
     Callback.Service<never>()("app/Sort", Callback.fn<[compare: () => number]>())
   })
+
+  it("H6: in a generator body a question gives what it is answered, and is no element", () => {
+    const sizes = Task.stream(url, "sizes", function*(ids: ReadonlyArray<string>) {
+      for (const id of ids) {
+        const size = yield* Lookup.ask(id)
+        expect(size).type.toBe<Result.Result<number, "NotFound">>()
+        expect(yield* Lookup.askOrThrow(id)).type.toBe<number>()
+        if (Result.isFailure(size)) return Result.fail(size.failure)
+        yield `${size.success}`
+      }
+    }, { callbacks: [Lookup] })
+    expect(Blocking.stream(sizes, ["a"])).type.toBe<
+      Stream.Stream<string, "NotFound" | JoinError.JoinError, Blocking.Blocking | Lookup>
+    >()
+    const annotated = Task.pipe(url, "annotated", function*(input: Iterable<string>): Generator<number, void> {
+      for (const id of input) yield yield* Lookup.askOrThrow(id)
+    }, { callbacks: [Lookup] })
+    expect(annotated).type.toBe<Task.PipeTask<[], string, number, never, Lookup>>()
+    // @ts-expect-error is not assignable to parameter of type 'string'
+    Lookup.ask(1)
+    // @ts-expect-error is a question to the program: write yield* in front of it
+    Task.stream(url, "noStar", function*() {
+      yield Lookup.ask("a")
+    }, { callbacks: [Lookup] })
+    // @ts-expect-error 'ask' does not exist
+    Progress.ask(1)
+  })
 })

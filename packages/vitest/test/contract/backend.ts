@@ -12,6 +12,7 @@ export interface PoolOptions {
   readonly queueCapacity?: number
   readonly onFull?: "suspend" | "fail"
   readonly gracePeriod?: number
+  readonly keepAlive?: number
   readonly shutdownTimeout?: number
   readonly terminateTimeout?: number
   readonly threadData?: unknown

@@ -72,3 +72,91 @@ export const waits = Task.make(import.meta.url, "waits", (file: string) => {
 }, { callbacks: [Add] })
 
 export const notNamed = Task.make(import.meta.url, "notNamed", () => Add.callOrThrow(1, 1))
+
+/** Asks the program for each of its elements, and is left meanwhile. */
+export const asked = Task.stream(import.meta.url, "asked", function*(to: number): Generator<number, void> {
+  for (let n = 1; n <= to; n++) yield yield* Add.askOrThrow(n, 1000)
+}, { callbacks: [Add] })
+
+/** Asks for each second element only: the others are in its chunks as well. */
+export const askedFor = Task.pipe(
+  import.meta.url,
+  "askedFor",
+  function*(input: Iterable<number>): Generator<number, void> {
+    for (const n of input) yield n % 2 === 0 ? n : yield* Add.askOrThrow(n, 1000)
+  },
+  { callbacks: [Add] }
+)
+
+/** What the program gives for each id. */
+export const found = Task.stream(
+  import.meta.url,
+  "found",
+  function*(ids: ReadonlyArray<string>): Generator<unknown, void> {
+    for (const id of ids) {
+      const found = yield* Find.ask(id)
+      yield found._tag === "Success" ? found.success : `${found.failure.message}, ${found.failure instanceof Missing}`
+    }
+  },
+  { callbacks: [Find] }
+)
+
+/** Asks, and leaves a file when it is over. */
+export const asksOnce = Task.stream(import.meta.url, "asksOnce", function*(file: string): Generator<number, void> {
+  yield 0
+  try {
+    yield yield* Add.askOrThrow(1, 1)
+  } finally {
+    writeFileSync(file, "")
+  }
+}, { callbacks: [Add] })
+
+/** Asks again where it is closed. */
+export const asksInItsEnd = Task.stream(
+  import.meta.url,
+  "asksInItsEnd",
+  function*(file: string): Generator<number, void> {
+    try {
+      while (true) yield 0
+    } finally {
+      try {
+        yield yield* Add.askOrThrow(1, 1)
+      } finally {
+        writeFileSync(file, "")
+      }
+    }
+  },
+  { callbacks: [Add] }
+)
+
+/** What comes of questions that are not asked with `yield*`, or cannot be. */
+export const misasked = Task.stream(import.meta.url, "misasked", function*(how: string): Generator<unknown, void> {
+  const add = Add.askOrThrow as (...args: ReadonlyArray<unknown>) => Callback.Question<number>
+  yield 1
+  if (how === "no star") yield add(1, 1)
+  if (how === "spread") yield Array.from(add(1, 1) as Iterable<never>)
+  if (how === "inner") {
+    const inner = function*() {
+      yield yield* add(1, 1)
+    }
+    for (const element of inner()) yield element
+  }
+  try {
+    yield yield* add(1, { rows: [() => {}] })
+  } catch (error) {
+    yield `${(error as { readonly path?: string }).path}`
+  }
+}, { callbacks: [Add] })
+
+export const askedInRun = Task.make(import.meta.url, "askedInRun", () => Array.from(Add.ask(1, 1)), {
+  callbacks: [Add]
+})
+
+/** Asks what its task does not name. */
+export const notNamedAsked = Task.stream(
+  import.meta.url,
+  "notNamedAsked",
+  function*(): Generator<number, void> {
+    yield yield* Add.askOrThrow(1, 1)
+  }
+)

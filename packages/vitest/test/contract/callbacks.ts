@@ -1,11 +1,12 @@
 /** The rules of calls from a body to its program, on every backend. */
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Stream } from "effect"
-import { type Blocking, Callback, type JoinError } from "effect-blocking"
+import { type Blocking, Callback, type JoinError, Task } from "effect-blocking"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { type Backend, poolOf, reasonOf } from "./backend.ts"
 import * as bodies from "./callbackTasks.ts"
+import * as tasks from "./tasks.ts"
 
 const adds = Effect.provideService(bodies.Add, (a, b) => Effect.succeed(a + b))
 
@@ -89,6 +90,204 @@ export const callbackContract = (backend: Backend, { waits }: { readonly waits: 
         Effect.gen(function*() {
           const piped = yield* adds(Stream.runCollect(Stream.range(1, 300).pipe(pool.pipe(bodies.addedTo))))
           assert.deepStrictEqual(piped, arrayTo(301).slice(1).map((n) => n + 1000))
+        })))
+
+    it.live("H6: a body that asks with yield* is left until it is answered, and its thread serves other tasks", () =>
+      withPool({ maxThreads: 1 }, (pool) =>
+        Effect.gen(function*() {
+          let calls = 0
+          const elements = yield* Stream.runCollect(pool.stream(bodies.asked, 100)).pipe(
+            Effect.provideService(bodies.Add, (a, b) =>
+              Effect.gen(function*() {
+                // A task on the only thread, in the middle of what that waits for.
+                if (calls++ % 10 === 0) assert.strictEqual(yield* pool.run(tasks.add, 1, 1), 2)
+                yield* Effect.yieldNow
+                return a + b
+              }).pipe(Effect.orDie))
+          )
+          assert.deepStrictEqual(elements, arrayTo(101).slice(1).map((n) => n + 1000))
+          assert.deepInclude(yield* pool.stats, { threadsStarted: 1, waitingThreads: 0, openStreams: 0 })
+        })))
+
+    it.live("H6: so does the body of a pipe; elements and answers keep their order", () =>
+      withPool({}, (pool) =>
+        Effect.gen(function*() {
+          const piped = yield* Stream.range(1, 300).pipe(
+            pool.pipe(bodies.askedFor),
+            Stream.runCollect,
+            Effect.provideService(bodies.Add, (a, b) => Effect.as(Effect.yieldNow, a + b))
+          )
+          assert.deepStrictEqual(piped, arrayTo(301).slice(1).map((n) => n % 2 === 0 ? n : n + 1000))
+        })))
+
+    it.live("H6, H2: a failure is a Result, a defect a panic behind what was yielded", () =>
+      withPool({}, (pool) =>
+        Effect.gen(function*() {
+          const elements: Array<unknown> = []
+          const reason = yield* pool.stream(bodies.found, ["a", "z", "f"]).pipe(
+            Stream.runForEach((element) => Effect.sync(() => void elements.push(element))),
+            Effect.provideService(bodies.Find, (id) =>
+              Effect.andThen(
+                Effect.yieldNow,
+                id === "a"
+                  ? Effect.succeed({ of: [id] })
+                  : id === "z"
+                  ? Effect.fail(new bodies.Missing(id))
+                  : Effect.die(new Error("a defect"))
+              )),
+            reasonOf
+          )
+          assert.deepStrictEqual(elements, [{ of: ["a"] }, "nothing called z, true"])
+          assert.strictEqual(reason._tag, "Panicked")
+          assert.include(String((reason as { readonly thrown: unknown }).thrown), "a defect")
+          const lost = yield* reasonOf(
+            Stream.runDrain(pool.stream(bodies.found, ["f"])).pipe(
+              Effect.provideService(bodies.Find, () => Effect.succeed(() => 1))
+            )
+          )
+          assert.strictEqual(lost._tag, "NotCloneable")
+        })))
+
+    it.live("H6, G1: a body that asks runs no further ahead of its consumer than another", () =>
+      withPool({}, (pool) =>
+        Effect.gen(function*() {
+          let calls = 0
+          const pull = yield* Stream.toPull(pool.stream(bodies.asked, 1_000_000)).pipe(
+            Effect.provideService(bodies.Add, () => Effect.sync(() => calls++))
+          )
+          for (let consumed = 1; consumed <= 5; consumed++) {
+            assert.strictEqual((yield* pull).length, 1)
+            yield* Effect.repeat(pool.run(tasks.add, 1, 1), { times: 5 })
+            // Each call ends a chunk: two are ahead at most, and the one that is asked for.
+            assert.isAtMost(calls, consumed + 3)
+          }
+        })))
+
+    it.live("H6, H3: who closes a stream interrupts what its body asks, and its finally blocks run", () =>
+      withPool({ gracePeriod: 3_600_000, shutdownTimeout: 0 }, (pool, directory) =>
+        Effect.gen(function*() {
+          for (const how of ["interruption", "time limit", "shutdown"] as const) {
+            const file = join(directory, how)
+            const called = yield* Deferred.make<void>()
+            let interrupted = 0
+            const task = how === "time limit" ? Task.with(bodies.asksOnce, { timeLimit: "20 millis" }) : bodies.asksOnce
+            const fiber = yield* Stream.runDrain(pool.stream(task, file)).pipe(
+              Effect.provideService(bodies.Add, () =>
+                Deferred.succeed(called, void 0).pipe(
+                  Effect.andThen(Effect.never),
+                  Effect.onInterrupt(() => Effect.sync(() => interrupted++))
+                )),
+              Effect.forkChild
+            )
+            yield* Deferred.await(called)
+            assert.strictEqual((yield* pool.stats).waitingThreads, 0)
+            if (how === "interruption") {
+              yield* Fiber.interrupt(fiber)
+            } else {
+              if (how === "shutdown") yield* backend.close(pool)
+              const reason = yield* reasonOf(Fiber.join(fiber))
+              assert.deepInclude(
+                reason,
+                how === "shutdown"
+                  ? { _tag: "Cancelled", by: "Shutdown", stopped: "Checkpoint" }
+                  : { _tag: "TimedOut", stopped: "Checkpoint" }
+              )
+            }
+            assert.deepStrictEqual([how, interrupted, existsSync(file)], [how, 1, true])
+          }
+        })))
+
+    it.live("H6: a body that asks while it is closed leaves as by a stop", () =>
+      withPool({}, (pool, directory) =>
+        Effect.gen(function*() {
+          const file = join(directory, "left")
+          const taken = yield* adds(Stream.runCollect(Stream.take(pool.stream(bodies.asksInItsEnd, file), 1)))
+          assert.deepStrictEqual([taken, existsSync(file)], [[0], true])
+          assert.deepInclude((yield* pool.stats).outcomes, { Panicked: 0 })
+        })))
+
+    it.live("H6: a thread that dies while its body is left for an answer fails the stream, and interrupts the callback", () =>
+      withPool({}, (pool, directory) =>
+        Effect.gen(function*() {
+          const called = yield* Deferred.make<void>()
+          let interrupted = 0
+          const fiber = yield* Stream.runDrain(pool.stream(bodies.asksOnce, join(directory, "left"))).pipe(
+            Effect.provideService(bodies.Add, () =>
+              Deferred.succeed(called, void 0).pipe(
+                Effect.andThen(Effect.never),
+                Effect.onInterrupt(() => Effect.sync(() => interrupted++))
+              )),
+            Effect.forkChild
+          )
+          yield* Deferred.await(called)
+          yield* backend.kill(pool)
+          const reason = yield* reasonOf(Fiber.join(fiber))
+          assert.strictEqual(reason._tag, "WorkerExited")
+          assert.strictEqual(interrupted, 1)
+          assert.deepStrictEqual(yield* adds(Stream.runCollect(pool.stream(bodies.asked, 2))), [1001, 1002])
+        })))
+
+    it.live("H6, H4: what bodies ask for nests on a pool of one thread; beyond the bound it fails", () =>
+      // No thread retires to make room for another.
+      withPool({ keepAlive: 3_600_000 }, (pool) =>
+        Effect.gen(function*() {
+          const nested = (depth: number): Effect.Effect<number, unknown> =>
+            Stream.runFold(pool.stream(bodies.asked, 1), () => 0, (sum, n) => sum + n).pipe(
+              Effect.provideService(bodies.Add, (a, b) =>
+                depth === 1
+                  ? Effect.succeed(a + b)
+                  : Effect.map(Effect.orDie(nested(depth - 1)), (below) => a + b + below))
+            )
+          assert.strictEqual(yield* nested(2), 2002)
+          const reason = yield* reasonOf(nested(3))
+          assert.strictEqual(reason._tag, "Panicked")
+          assert.deepInclude((yield* pool.stats).outcomes, { WouldDeadlock: 1, Panicked: 2 })
+          assert.strictEqual(yield* nested(2), 2002)
+        })))
+
+    it.live("H6, H4: the thread that an exclusive stream holds lends its place while the body is left for an answer", () =>
+      withPool({}, (pool) =>
+        Effect.gen(function*() {
+          const exclusive = Task.with(bodies.asked, { exclusive: true })
+          const elements = yield* Stream.runCollect(pool.stream(exclusive, 2)).pipe(
+            Effect.provideService(bodies.Add, (a, b) =>
+              Effect.map(Effect.orDie(adds(Stream.runCollect(pool.stream(bodies.asked, 1)))), ([below]) =>
+                a + b + below!))
+          )
+          assert.deepStrictEqual(elements, [2002, 2003])
+          assert.deepInclude(yield* pool.stats, { waitingThreads: 0, openStreams: 0 })
+          assert.strictEqual(yield* pool.run(tasks.add, 1, 1), 2)
+        })))
+
+    it.live("H6: on a lease, a callback calls the thread that its body was left in", () =>
+      withPool({}, (pool) =>
+        pool.lease((lease) =>
+          Effect.gen(function*() {
+            const elements = yield* Stream.runCollect(lease.stream(bodies.asked, 2)).pipe(
+              Effect.provideService(bodies.Add, (a, b) => Effect.orDie(lease.run(tasks.add, a, b)))
+            )
+            assert.deepStrictEqual(elements, [1001, 1002])
+          })
+        )))
+
+    it.live("H6: a question that cannot be asked, or not in that way, says so", () =>
+      withPool({}, (pool) =>
+        Effect.gen(function*() {
+          const run = (how: string) => adds(Stream.runCollect(pool.stream(bodies.misasked, how)))
+          assert.deepStrictEqual(yield* run(""), [1, "contract/Add.arguments[1].rows[0]"])
+          const noStar = yield* reasonOf(run("no star"))
+          assert.deepInclude(noStar, { _tag: "NotCloneable", side: "success", path: "elements[1].read" })
+          for (const how of ["spread", "inner"]) {
+            const reason = yield* reasonOf(run(how))
+            assert.strictEqual(reason._tag, "Panicked")
+            assert.match(reason.message, /write yield\* in the body itself/)
+          }
+          assert.match((yield* reasonOf(adds(pool.run(bodies.askedInRun)))).message, /use call/)
+          assert.match(
+            (yield* reasonOf(Stream.runDrain(pool.stream(bodies.notNamedAsked)))).message,
+            /is not among the callbacks/
+          )
+          assert.throws(() => Array.from(bodies.notNamedAsked.body()), /on the program's own thread/)
         })))
 
     it.live("H7: what a task does not name, and a call outside of a pool, is refused", () =>

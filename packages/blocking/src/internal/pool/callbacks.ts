@@ -13,7 +13,7 @@ import * as Tracer from "effect/Tracer"
 import type { AnyCallback } from "../../Callback.ts"
 import { type Call, type CallTaker, notNamed } from "../scheduler/calls.ts"
 import type { PoolThread } from "../scheduler/poolThread.ts"
-import { Done, type Run, RunDetails, type RunExit } from "../scheduler/run.ts"
+import { Done, type Run, RunDetails, type RunExit, Suspended } from "../scheduler/run.ts"
 import type { Scheduler } from "../scheduler/scheduler.ts"
 import type { ResolvedTask } from "../task/resolved.ts"
 import * as callbackKeys from "../wire/callbackKeys.ts"
@@ -47,7 +47,7 @@ const noRuns: ReadonlyArray<Run> = []
 
 /** Whether the current fiber is inside of a callback for which that thread waits: it runs nothing meanwhile. */
 export const isWaitedForBy = (scheduler: Scheduler, thread: PoolThread): boolean =>
-  waitingRuns(scheduler).some((run) => run.thread === thread)
+  waitingRuns(scheduler).some((run) => run.thread === thread && run.state !== Suspended)
 
 /** What a run has besides its outcome; `undefined` if that is nothing. */
 export const detailsOf = (

@@ -7,6 +7,7 @@ import { explain, findUncloneable } from "../wire/cloneable.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
 import { findStandIns, forget, movedValue, substitute, transferables } from "../wire/moved.ts"
 import * as protocol from "../wire/protocol.ts"
+import type { Question } from "./coroutine.ts"
 import type { Outcomes } from "./outcomes.ts"
 import type { PoolThread } from "./poolThread.ts"
 import { Done, type Run } from "./run.ts"
@@ -34,6 +35,8 @@ export interface CallsListener {
   readonly onWaiting: (thread: PoolThread) => void
   /** It does no more. */
   readonly onAnswered: (thread: PoolThread) => void
+  /** What the run was left for is answered: it can go on. */
+  readonly onQuestionAnswered: (run: Run) => void
 }
 
 export class Calls {
@@ -57,6 +60,11 @@ export class Calls {
       return
     }
     this.made++
+    if (number < 0 && callback !== undefined) {
+      // Behind it comes what the body has yielded before, which is told first.
+      if (run.details?.coroutine !== undefined) run.details.coroutine.question = { call: number, callback, args }
+      return
+    }
     if (number !== 0) {
       thread.call = number
       thread.calling = run
@@ -70,6 +78,20 @@ export class Calls {
     if (thread.call !== number || number === 0) return
     thread.waits = true
     this.listener.onWaiting(thread)
+  }
+
+  /** The body was left for a call, for which its thread does not wait. */
+  ask(run: Run, question: Question): void {
+    const { args, call, callback } = question
+    const { coroutine, calls } = run.details!
+    const thread = run.thread!
+    const answer: Call["answer"] = (status, value, describe) => {
+      if (coroutine!.question !== question) return
+      this.post(thread, call, status, value, describe)
+      this.listener.onQuestionAnswered(run)
+    }
+    if (calls === undefined) return answer(protocol.Refused, notNamed(run))
+    this.outcomes.call(run.task.name, calls.onCall, { callback, args, answer }, run)
   }
 
   /** The run is asked to stop: a body that waits leaves. */

@@ -17,7 +17,7 @@
 import { NotCloneable } from "../../JoinError.ts"
 import type { ThreadHost } from "../../ThreadHost.ts"
 import type * as protocol from "../wire/protocol.ts"
-import type { Coroutine } from "./coroutine.ts"
+import type { Coroutine, Question } from "./coroutine.ts"
 import { failure, type Outcome } from "./outcome.ts"
 import type { PoolThread } from "./poolThread.ts"
 import { Done, type Run, type StopBy, Suspended } from "./run.ts"
@@ -27,11 +27,17 @@ export interface CoroutinesListener {
   readonly onResumption: (thread: PoolThread) => void
   /** The run is asked to stop, and was not before. */
   readonly onStop: (run: Run, thread: PoolThread, by: StopBy) => void
+  /** The body was left for a call, which is to be answered. */
+  readonly onQuestion: (run: Run, question: Question) => void
+  /** Nobody waits for the answer to the call any more. */
+  readonly onUnasked: (run: Run) => void
 }
 
 export class Coroutines {
   /** Runs whose bodies were left and have not ended. */
   open = 0
+  /** Those of them that wait for an answer of the program. */
+  asking = 0
   private readonly host: ThreadHost
   /** For tasks that have no `gracePeriod` of their own. */
   private readonly graceMillis: number
@@ -65,15 +71,42 @@ export class Coroutines {
       this.close(run, run.stop ?? "Close")
     } else if (run.stop !== undefined) {
       this.close(run, run.stop)
+    } else if (coroutine.question !== undefined) {
+      this.ask(run, coroutine, coroutine.question)
     } else if (run.list === undefined) {
       this.watchIdle(run, coroutine)
     }
+  }
+
+  /** Waits for the answer to a call. That is time in the body, although its thread has others meanwhile. */
+  private ask(run: Run, coroutine: Coroutine, question: Question): void {
+    this.asking++
+    coroutine.askedAt = this.host.now()
+    const limit = this.limitOf(run, coroutine)
+    if (limit !== undefined) {
+      coroutine.cancelLimit = this.host.schedule(Math.max(0, limit), () => this.close(run, "TimeLimit"))
+    }
+    this.listener.onQuestion(run, question)
+  }
+
+  /** The call is answered, or nobody waits for that any more; `false`: nobody did. */
+  endQuestion(coroutine: Coroutine): boolean {
+    const { askedAt } = coroutine
+    coroutine.question = undefined
+    if (askedAt === undefined) return false
+    this.asking--
+    coroutine.askedAt = undefined
+    coroutine.bodyMillis += this.host.now() - askedAt
+    coroutine.cancelLimit?.()
+    coroutine.cancelLimit = undefined
+    return true
   }
 
   /** Lets the body go on, when its thread has time for it. Nothing happens if it is about to, or in it. */
   resume(run: Run): void {
     const coroutine = run.details!.coroutine!
     if (run.state !== Suspended || run.list !== undefined || coroutine.closing) return
+    if (coroutine.question !== undefined) return
     coroutine.cancelIdleLimit?.()
     coroutine.cancelIdleLimit = undefined
     const thread = run.thread!
@@ -91,10 +124,12 @@ export class Coroutines {
     coroutine.closing = true
     coroutine.cancelIdleLimit?.()
     coroutine.cancelIdleLimit = undefined
+    const asked = this.endQuestion(coroutine)
     // Before others: it is short.
     run.list?.remove(run)
     thread.resumptions.unshift(run)
     this.listener.onResumption(thread)
+    if (asked) this.listener.onUnasked(run)
     if (run.state !== Suspended || run.task.onInterrupt !== "stop") return
     // The thread is in a body of someone else, which nobody has asked to stop.
     coroutine.cancelRelease = this.host.schedule(this.graceOf(run), () => {
@@ -134,6 +169,7 @@ export class Coroutines {
     coroutine.cancelIdleLimit = undefined
     coroutine.cancelRelease?.()
     coroutine.cancelRelease = undefined
+    if (this.endQuestion(coroutine)) this.listener.onUnasked(run)
   }
 
   private watchIdle(run: Run, coroutine: Coroutine): void {

@@ -141,7 +141,7 @@ export class Results {
     const { details } = run
     const coroutine = details?.coroutine
     // Of a body that is left and resumed, the first entry is its start, and all of its times its run time.
-    const isFirst = coroutine === undefined || coroutine.bodyMillis === 0
+    const isFirst = coroutine === undefined || details!.startedAt === 0
     if (details !== undefined) {
       if (isFirst) details.startedAt = startedAt
       details.endedAt = endedAt

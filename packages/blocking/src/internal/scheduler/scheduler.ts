@@ -49,6 +49,7 @@ import * as protocol from "../wire/protocol.ts"
 import { decode } from "../wire/restored.ts"
 import { ownArguments, releaseArguments, takeOver } from "./arguments.ts"
 import { Calls } from "./calls.ts"
+import type { Question } from "./coroutine.ts"
 import { Coroutines } from "./coroutines.ts"
 import { Dispatcher } from "./dispatcher.ts"
 import type { SchedulerEvent } from "./events.ts"
@@ -143,7 +144,9 @@ export class Scheduler {
     })
     this.coroutines = new Coroutines(host, options.graceMillis, {
       onResumption: (thread) => this.goOn(thread),
-      onStop: (run, thread, by) => this.ladder.count("Requested", run, thread, by)
+      onStop: (run, thread, by) => this.ladder.count("Requested", run, thread, by),
+      onQuestion: (run, question) => this.onQuestion(run, question),
+      onUnasked: (run) => this.onUnasked(run)
     })
     this.results = new Results(host, this.outcomes, this.coroutines, this.payloads, {
       onEnded: (thread) => {
@@ -175,7 +178,12 @@ export class Scheduler {
         this.takeBack(thread)
         this.pump()
       },
-      onAnswered: (thread) => this.threads.endWait(thread)
+      onAnswered: (thread) => this.threads.endWait(thread),
+      onQuestionAnswered: (run) => {
+        this.coroutines.endQuestion(run.details!.coroutine!)
+        this.takePlaceBack(run)
+        this.coroutines.resume(run)
+      }
     })
     this.monitor = new Monitor(host, this.threads, {
       onTick: (thread) => this.results.collect(thread),
@@ -366,7 +374,9 @@ export class Scheduler {
 
   /** What only a thread could run that waits for its outcome ends now: it would never begin. */
   private failNested(): void {
-    if (this.queue.size + this.waiting.size === 0 || !this.threads.isExhausted(pickiest)) return
+    if (this.queue.size + this.waiting.size === 0) return
+    // Nothing is waited for.
+    if (this.threads.waits.threads.size + this.coroutines.asking === 0 || !this.threads.isExhausted(pickiest)) return
     const { maxThreads } = this.options
     const threads = this.threads.all.size
     for (const run of [...this.queue.toArray(), ...this.waiting.toArray()]) {
@@ -389,6 +399,24 @@ export class Scheduler {
     if (thread.leaving) return
     this.threads.rest(thread)
     this.recycling?.onFree(thread)
+  }
+
+  /** A body was left for a call. A thread that is held for it, and nobody else, lends its place like one that waits. */
+  private onQuestion(run: Run, question: Question): void {
+    const thread = run.thread!
+    if (thread.lease !== undefined) this.threads.beginWait(thread)
+    this.calls.ask(run, question)
+    if (this.threads.waits.threads.has(thread)) this.pump()
+  }
+
+  /** Nobody waits for the answer to the call any more. */
+  private onUnasked(run: Run): void {
+    this.calls.stop(run)
+    this.takePlaceBack(run)
+  }
+
+  private takePlaceBack({ thread }: Run): void {
+    if (thread!.call === 0 && this.threads.waits.threads.has(thread!)) this.threads.endWait(thread!)
   }
 
   /** Lets bodies that were left in a thread go on, if it has nothing to do. */

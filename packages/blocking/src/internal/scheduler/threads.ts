@@ -165,7 +165,7 @@ export class Threads {
    * bodies that it must not hold up.
    */
   isExhausted(work: Work): boolean {
-    if (this.waits.threads.size === 0 || this.startable > 0 || this.hasIdle(work)) return false
+    if (this.startable > 0 || this.hasIdle(work)) return false
     if (this.isExpandable && this.idle.some(({ open }) => open.size > 0)) return false
     for (const thread of this.all) {
       if (!this.waits.threads.has(thread) && thread.lease?.nested !== true && work.fits(thread)) return false
@@ -179,13 +179,22 @@ export class Threads {
 
   /** One for what is to run: the last that became idle, of those with the fewest open bodies, which it holds up. */
   takeIdle(work: Work): PoolThread | undefined {
-    return takeFrom(this.idle, work) ?? (this.recallable > 0 ? takeFrom(this.waits.spare, work) : undefined)
+    return takeFrom(this.idle, work) ?? (this.recallable > 0 ? takeFrom(this.waits.spare, work) : this.exchange(work))
+  }
+
+  /** A spare thread for the place of an idle one, whose open bodies keep it from what is to run. */
+  private exchange(work: Work): PoolThread | undefined {
+    const { idle, waits } = this
+    if (idle.length === 0) return undefined
+    const taken = takeFrom(waits.spare, work)
+    if (taken !== undefined) waits.spare.push(idle.shift()!)
+    return taken
   }
 
   /** Whether there is one. */
   hasIdle(work: Work): boolean {
     for (const thread of this.idle) if (work.fits(thread)) return true
-    return this.recallable > 0 && this.waits.spare.some((thread) => work.fits(thread))
+    return (this.recallable > 0 || this.idle.length > 0) && this.waits.spare.some((thread) => work.fits(thread))
   }
 
   /** Takes that thread, if it is idle. */

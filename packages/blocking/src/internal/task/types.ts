@@ -174,6 +174,8 @@ type Culprit<A, Path extends string, Side, Depth extends ReadonlyArray<1> = []> 
     `${Path} is a function, which cannot be sent to another thread: leave it out, or use Task.schema`
   : A extends symbol ? `${Path} is a symbol, which cannot be sent to another thread`
   : A extends PromiseLike<unknown> ? `${Path} is a Promise: await it before, and pass its value`
+  : A extends { readonly "~effect-blocking/Question": true }
+    ? `${Path} is a question to the program: write yield* in front of it`
   : A extends { readonly href: string; readonly searchParams: unknown }
     ? `${Path} is a URL, which cannot be sent to another thread: send url.href`
   : [EffectName<A>] extends [never] ? CulpritOfObject<A, Path, Side, Depth>

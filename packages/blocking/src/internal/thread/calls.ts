@@ -2,6 +2,9 @@
  * How a body calls the program, from a thread that it blocks: it posts the call, and waits
  * for the answer with the thread's own hands, because the event loop cannot turn under it.
  *
+ * A body that can be left at a `yield` calls without blocking anything: it is left there, and
+ * resumed with the answer.
+ *
  * Notifications wait for nothing, but at most so many of them are on their way: then the body
  * waits until all are handled. Those left at its end are waited for by the loop, so that each
  * is handled before the result is told.
@@ -16,16 +19,24 @@ import { threadContext } from "./context.ts"
 /** Notifications that are not known to be handled, at most. Arbitrary: some milliseconds of quick handlers. */
 const defaultCapacity = 64
 
+/** A call of a body that is left until the program has answered. */
+export interface Question {
+  readonly callback: string
+  readonly args: ReadonlyArray<unknown>
+}
+
 export class Caller {
   /** Notifications of the running body that are not known to be handled. */
   unhandled = 0
   /** Whether the running body was told, in the place of an answer, that it is to stop. */
   stopped = false
-  /** Called before the thread is blocked. */
+  /** Called before the thread is blocked. Only a body that can be left has it. */
   beforeWait: (() => void) | undefined
+  /** What the running body is about to yield, to be left there. */
+  private question: Question | undefined
   private last = 0
-  /** Takes the answer to what the loop waits for. */
-  private onFlushed: ((answer: protocol.AnswerMessage) => void) | undefined
+  /** Who takes the answers that come by the event loop. */
+  private readonly takers = new Map<number, (answer: protocol.AnswerMessage) => void>()
   private readonly capacity: number
   private readonly platform: ThreadPlatform
   private readonly control: controlBlock.ControlBlock
@@ -61,18 +72,43 @@ export class Caller {
   flush(sequence: number): Promise<protocol.AnswerMessage> {
     this.unhandled = 0
     return new Promise((resolve) => {
-      this.onFlushed = resolve
-      this.platform.post(
-        [protocol.Call, sequence, -++this.last, undefined, []] satisfies protocol.CallMessage,
-        undefined
-      )
+      const call = -++this.last
+      this.takers.set(call, resolve)
+      this.platform.post([protocol.Call, sequence, call, undefined, []] satisfies protocol.CallMessage, undefined)
     })
+  }
+
+  /** What the running body has to yield to call the program without blocking the thread. `undefined`: it cannot be left. */
+  prepare(callback: string, args: ReadonlyArray<unknown>): Question | undefined {
+    if (this.beforeWait === undefined) return undefined
+    return this.question = { callback, args }
+  }
+
+  /** Whether the body has yielded its question. There is none any more. */
+  isQuestion(value: unknown): value is Question {
+    const { question } = this
+    this.question = undefined
+    return question !== undefined && question === value
+  }
+
+  /** Calls the program for the running body, which is to be left. Gives the number of the call. Throws for arguments that cannot cross. */
+  ask({ args, callback }: Question, take: (answer: protocol.AnswerMessage) => void): number {
+    const call = -++this.last
+    this.post(call, callback, args)
+    this.takers.set(call, take)
+    return call
+  }
+
+  /** Nobody waits for that answer any more. */
+  forget(call: number): void {
+    this.takers.delete(call)
   }
 
   /** Takes an answer that came by the event loop. */
   onAnswer(answer: protocol.AnswerMessage): void {
-    // One to a body that has been left is nobody's.
-    if (answer[1] === -this.last) this.onFlushed?.(answer)
+    const take = this.takers.get(answer[1])
+    this.takers.delete(answer[1])
+    take?.(answer)
   }
 
   private blocking(callback: string | undefined, args: ReadonlyArray<unknown>): protocol.AnswerMessage {
@@ -87,7 +123,7 @@ export class Caller {
       if (message === undefined) {
         controlBlock.awaitWake(this.control, wakes)
         wakes = controlBlock.wakes(this.control)
-      } else if (message[0] !== protocol.Answer) {
+      } else if (message[0] !== protocol.Answer || message[1] < 0) {
         this.onOther(message)
       } else if (message[1] === call) {
         if (message[2] === protocol.Stopped) this.stopped = true

@@ -1,6 +1,7 @@
 /** A body that is a generator: run until it has a chunk of elements, left at its `yield`, and entered again. */
 import { compact, explain, findUncloneable, NotCloneableError, refuseLost } from "../wire/cloneable.ts"
-import type { NotCloneableValue } from "../wire/protocol.ts"
+import * as protocol from "../wire/protocol.ts"
+import type { Caller } from "./calls.ts"
 import { threadContext } from "./context.ts"
 import type { Input } from "./input.ts"
 
@@ -29,7 +30,17 @@ const yielded: Advanced = { _tag: "Yielded" }
 const closed: Advanced = { _tag: "Closed" }
 
 /** Stacks are cut at its name, as in `loop.ts`. */
-const effectBlockingBody = (generator: Iterator<unknown, unknown>): IteratorResult<unknown, unknown> => generator.next()
+const effectBlockingBody = (
+  generator: Iterator<unknown, unknown>,
+  answer: protocol.AnswerMessage | undefined
+): IteratorResult<unknown, unknown> => generator.next(answer)
+
+/** What a body is advanced with. */
+export interface Advance {
+  readonly now: () => number
+  readonly isStopRequested: () => boolean
+  readonly caller: Caller
+}
 
 export class Coroutine {
   /** The number by which it is resumed, 0 before it was left for the first time. */
@@ -37,7 +48,7 @@ export class Coroutine {
   /** What it has yielded since it was entered. */
   elements: Array<unknown> = []
   /** Why its next element cannot be sent: it is to be closed. */
-  uncloneable: NotCloneableValue | undefined
+  uncloneable: protocol.NotCloneableValue | undefined
   /** What it has marked by `Task.move`, in this advance or one before. */
   moved: WeakSet<object> | undefined
   /** How long the next chunk may be, and how many elements were sent before it. */
@@ -47,6 +58,9 @@ export class Coroutine {
   unhandled = 0
   /** Whether elements of this advance are on their way already. */
   private hasFlushed = false
+  /** The call for whose answer it was left, 0 for none, and the answer when it is there. */
+  asked = 0
+  private answer: protocol.AnswerMessage | undefined
   private readonly generator: Iterator<unknown, unknown>
   private readonly input: Input | undefined
 
@@ -55,19 +69,36 @@ export class Coroutine {
     this.input = input
   }
 
-  /** Runs the body until it has a chunk, or ends. Throws what it throws; `elements` is what came before. */
-  advance(now: () => number, isStopRequested: () => boolean): Advanced {
+  /** Runs the body until it has a chunk, calls the program, or ends. Throws what it throws; `elements` is what came before. */
+  advance({ caller, isStopRequested, now }: Advance): Advanced {
     const { generator, limit } = this
+    let { answer } = this
     this.elements = []
-    this.hasFlushed = false
+    // What it is resumed for by an answer is still what it was pulled for.
+    this.hasFlushed &&= answer !== undefined
+    this.asked = 0
+    this.answer = undefined
     const end = now() + maxMillis
     let bytes = 0
     let objectBytes = 0
     while (true) {
-      const next = effectBlockingBody(generator)
+      const next = effectBlockingBody(generator, answer)
+      answer = undefined
       if (next.done === true) {
         this.look()
         return { _tag: "Returned", value: next.value }
+      }
+      if (caller.isQuestion(next.value)) {
+        try {
+          this.asked = caller.ask(next.value, (answer) => {
+            this.answer = answer
+          })
+        } catch (error) {
+          answer = refusal(error)
+          continue
+        }
+        this.hasFlushed ||= this.elements.length > 0
+        break
       }
       const value = compact(next.value)
       // Sent before the body waits, they are others now.
@@ -86,17 +117,20 @@ export class Coroutine {
         break
       }
       if (bytes >= maxBytes || this.hasFlushed || now() >= end) break
-      if (isStopRequested()) return this.close()
+      if (isStopRequested()) return this.close(caller)
     }
     this.look()
     return yielded
   }
 
-  /** Ends the body where it was left: its `finally` blocks run. What they yield is ignored. */
-  close(): Advanced {
+  /** Ends the body where it was left: its `finally` blocks run. What they yield is ignored, what they ask is answered by a stop. */
+  close(caller: Caller): Advanced {
     const { generator } = this
+    caller.forget(this.asked)
     let next = generator.return?.()
-    while (next !== undefined && next.done !== true) next = generator.next()
+    while (next !== undefined && next.done !== true) {
+      next = effectBlockingBody(generator, caller.isQuestion(next.value) ? stop : undefined)
+    }
     return closed
   }
 
@@ -160,6 +194,16 @@ export class Coroutine {
       return
     }
   }
+}
+
+/** What a body is told that calls the program while it is closed. */
+const stop: protocol.AnswerMessage = [protocol.Answer, 0, protocol.Stopped, undefined]
+
+/** What a body is told whose call cannot be made. */
+const refusal = (error: unknown): protocol.AnswerMessage => {
+  if (!(error instanceof NotCloneableError)) throw error
+  const { message: detail, path, side } = error
+  return [protocol.Answer, 0, protocol.NotCloneable, { side, path, detail } satisfies protocol.NotCloneableValue]
 }
 
 /** Elements of a chunk that are measured in any case; of the others every so many. Arbitrary: a measurement costs about as much as a step. */

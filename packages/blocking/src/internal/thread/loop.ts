@@ -375,7 +375,7 @@ class Runner implements ThreadRunner {
     try {
       const advanced = this.bodies.call(
         sequence,
-        () => close ? coroutine.close() : coroutine.advance(this.platform.now, isStopRequested),
+        () => close ? coroutine.close(caller) : coroutine.advance({ now: this.platform.now, isStopRequested, caller }),
         noArguments
       ) as Advanced
       if (advanced._tag === "Closed") status = protocol.Stopped

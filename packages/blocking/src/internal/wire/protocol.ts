@@ -74,8 +74,10 @@ export const outputKey = "effect-blocking/output"
 /**
  * The body with that sequence number calls the program. `call` counts the calls of the thread
  * that are answered: it is positive if the body waits, with its thread blocked; negative if the
- * loop does, behind the body; 0 for a notification, to which there is no answer. Without a
- * `callback` it only asks to be answered when all notifications before it are handled.
+ * thread goes on; 0 for a notification, to which there is no answer. Without a `callback` it only
+ * asks to be answered when all notifications before it are handled, which the loop does behind a
+ * body. With one, and negative, it is of a body that is about to be left at a `yield`: `Yielded`
+ * comes next, the call is made then, and its answer comes before the body is resumed.
  */
 export type CallMessage = readonly [
   tag: typeof Call,
