@@ -4,8 +4,8 @@
  * Settings: the number of threads, which is all there is. Its `abort` rejects the promise;
  * the task runs on.
  */
-import { Effect, Stream } from "effect"
-import { channel, initRuntime, move, shutdown, spawn } from "multithreading"
+import { Effect } from "effect"
+import { initRuntime, move, shutdown, spawn } from "multithreading"
 import * as module from "./bodies.mjs"
 
 const bodies = { ...module }
@@ -18,17 +18,7 @@ const valueOf = (result) => {
 export const start = async ({ threads }) => {
   initRuntime({ maxWorkers: threads })
   const run = (task, ...args) => Effect.promise(() => spawn(move(...args), bodies[task]).join().then(valueOf))
-  const rows = (count) =>
-    Stream.suspend(() => {
-      const [sender, receiver] = channel(1024)
-      spawn(move(sender, count, String(bodies.rows)), (to, length, text) => {
-        const generator = (0, eval)(`(${text})`)
-        for (const element of generator(length)) to.blockingSend(element)
-      })
-      return Stream.fromAsyncIterable(receiver, (error) => error)
-    })
   return {
-    rows,
     run,
     abortable: (task, ...args) =>
       Effect.callback((resume) => {

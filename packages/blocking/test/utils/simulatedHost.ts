@@ -35,6 +35,8 @@ export interface SimulatedBody {
 
 export class SimulatedThread {
   readonly inbox: Array<Received> = []
+  /** The body that it is in, if that was never left. */
+  private begun: SimulatedBody | undefined
   /** Bodies that were left in it, by their numbers. */
   readonly open = new Map<number, SimulatedBody>()
   private lastOpened = 0
@@ -42,7 +44,7 @@ export class SimulatedThread {
   terminated = false
   /** A message is on its way. */
   untold = false
-  private readonly pending: Array<protocol.ProgressMessage> = []
+  private readonly pending: Array<protocol.ProgressMessage | protocol.CallMessage> = []
   readonly ordinal: number
   readonly mayBlock: () => boolean
   private readonly control: controlBlock.ControlBlock
@@ -161,10 +163,24 @@ export class SimulatedThread {
     return this.inbox[0]!.task === protocol.Close || this.isStopRequested
   }
 
+  /** The body that it is in. */
+  private get body(): SimulatedBody {
+    return this.resumed ?? (this.begun ??= { n: this.inbox[0]!.args[0] as number, yielded: 0 })
+  }
+
+  /** Sends elements from within the body. `more`: a chunk of them, if the scheduler lets it go on. */
+  send(count: number, more: boolean): void {
+    const { sequence } = this.inbox[0]!
+    if (more && !controlBlock.takeGoOn(this.control, sequence)) return
+    this.pending.push([protocol.Call, sequence, 0, protocol.outputKey, elementsOf(this.body, count)])
+    this.untold = true
+  }
+
   /** Leaves the body where it has yielded so many elements, each one more than the one before. */
   leave(count: number, uncloneable: boolean, onItsWay: boolean): void {
     const { args, task } = this.inbox[0]!
-    const body = this.resumed ?? { n: args[0] as number, yielded: 0 }
+    const { body } = this
+    this.begun = undefined
     const id = task < 0 ? args[0] as number : ++this.lastOpened
     this.open.set(id, body)
     const elements = elementsOf(body, count)
@@ -177,7 +193,8 @@ export class SimulatedThread {
   /** Ends a body that can be left, behind so many elements. */
   end(count: number, status: number, value: unknown, onItsWay: boolean): void {
     const { args, task } = this.inbox[0]!
-    const body = this.resumed ?? { n: args[0] as number, yielded: 0 }
+    const { body } = this
+    this.begun = undefined
     if (task < 0) this.open.delete(args[0] as number)
     this.host.ended.set(body.n, body.yielded + count)
     if (count === 0) this.post(status, value, onItsWay)

@@ -166,6 +166,8 @@ class Source<A, E> {
   private readonly next: Chunk<A, E> = Effect.callback((resume) => {
     this.waiting = resume
     this.goOn()
+    // What is waited for is being made, and one chunk may be made ahead. Not behind the first element: it may be all that is wanted.
+    if (this.hasYielded && this.run !== undefined) this.scheduler.coroutines.letGoOn(this.run)
     return Effect.sync(() => {
       this.waiting = undefined
     })

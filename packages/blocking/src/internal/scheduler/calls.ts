@@ -54,11 +54,13 @@ export class Calls {
 
   onMessage(thread: PoolThread, [, sequence, number, callback, args]: protocol.CallMessage): void {
     const run = thread.assigned.find((run) => run.sequence === sequence)
-    if (run === undefined || thread.state !== "Ready") return
+    if (run === undefined) return
     if (callback === protocol.outputKey) {
+      // Also of a thread that is about to be ended: what its body came to is told behind it.
       if (run.state !== Done) run.details?.coroutine?.onElements(args as Array<unknown>)
       return
     }
+    if (thread.state !== "Ready") return
     this.made++
     if (number < 0 && callback !== undefined) {
       // Behind it comes what the body has yielded before, which is told first.

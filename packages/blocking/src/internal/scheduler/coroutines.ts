@@ -16,15 +16,18 @@
  */
 import { NotCloneable } from "../../JoinError.ts"
 import type { ThreadHost } from "../../ThreadHost.ts"
+import * as controlBlock from "../wire/controlBlock.ts"
 import type * as protocol from "../wire/protocol.ts"
 import type { Coroutine, Question } from "./coroutine.ts"
 import { failure, type Outcome } from "./outcome.ts"
 import type { PoolThread } from "./poolThread.ts"
-import { Done, type Run, type StopBy, Suspended } from "./run.ts"
+import { Assigned, Done, type Run, type StopBy, Suspended } from "./run.ts"
 
 export interface CoroutinesListener {
   /** The thread has resumptions that wait, and perhaps nothing to do. */
   readonly onResumption: (thread: PoolThread) => void
+  /** Whether something waits that the thread could run. */
+  readonly hasOthers: (thread: PoolThread) => boolean
   /** The run is asked to stop, and was not before. */
   readonly onStop: (run: Run, thread: PoolThread, by: StopBy) => void
   /** The body was left for a call, which is to be answered. */
@@ -112,6 +115,14 @@ export class Coroutines {
     const thread = run.thread!
     thread.resumptions.push(run)
     this.listener.onResumption(thread)
+  }
+
+  /** Lets the body that its thread is in make a chunk more before it is left, if nothing else is to run there. */
+  letGoOn(run: Run): void {
+    const { stop, thread } = run
+    if (run.state !== Assigned || stop !== undefined || thread === undefined) return
+    if (thread.assigned.length > 1 || thread.resumptions.size > 0 || this.listener.hasOthers(thread)) return
+    controlBlock.letGoOn(thread.control, run.sequence)
   }
 
   /** Ends the body where it was left. */

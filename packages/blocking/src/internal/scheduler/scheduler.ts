@@ -144,6 +144,7 @@ export class Scheduler {
     })
     this.coroutines = new Coroutines(host, options.graceMillis, {
       onResumption: (thread) => this.goOn(thread),
+      hasOthers: (thread) => thread.leaving || (this.queue.size > 0 && this.queue.fits(thread)),
       onStop: (run, thread, by) => this.ladder.count("Requested", run, thread, by),
       onQuestion: (run, question) => this.onQuestion(run, question),
       onUnasked: (run) => this.onUnasked(run)

@@ -135,7 +135,7 @@ export class Caller {
   /** Sends what a body has yielded before it waits. `false`: some of it cannot cross. */
   sendElements(elements: ReadonlyArray<unknown>): boolean {
     try {
-      this.post(0, protocol.outputKey, elements)
+      this.send(0, protocol.outputKey, elements)
       return true
     } catch {
       return false
@@ -145,19 +145,23 @@ export class Caller {
   private post(call: number, callback: string | undefined, args: ReadonlyArray<unknown>): void {
     const path = `${callback}.arguments`
     refuseLost(args, "argument", path)
-    const { current, moved } = threadContext
-    const values = moved && findMoved(args, moved)
     try {
-      this.platform.post(
-        [protocol.Call, current, call, callback, args.map(compact)] satisfies protocol.CallMessage,
-        values && transferables(values)
-      )
+      this.send(call, callback, args.map(compact))
     } catch (error) {
       const found = findUncloneable(args, path, threadContext.clone) ?? { path, detail: explain(error) }
       throw new NotCloneableError("argument", found.path, found.detail)
     }
+  }
+
+  private send(call: number, callback: string | undefined, values: ReadonlyArray<unknown>): void {
+    const { current, moved } = threadContext
+    const found = moved && findMoved(values, moved)
+    this.platform.post(
+      [protocol.Call, current, call, callback, values] satisfies protocol.CallMessage,
+      found && transferables(found)
+    )
     // What is gone must not be moved again with the result.
-    if (values !== undefined) { for (const value of values) moved!.delete(value) }
+    if (found !== undefined) { for (const value of found) moved!.delete(value) }
   }
 }
 

@@ -8,6 +8,9 @@ import type { Input } from "./input.ts"
 /** A chunk is sent when it has so many elements: more gain nothing. Measured. */
 const maxElements = 1024
 
+/** Of a long chunk the first half is sent while the second is made. */
+const halfElements = maxElements / 2
+
 /** The first element travels alone; each chunk that gets full lets the next be so many times as long. */
 const growth = 16
 
@@ -16,6 +19,9 @@ const maxMillis = 1
 
 /** … or take about so many bytes. */
 const maxBytes = 65_536
+
+/** Chunks of one advance at most: then others have their turn, on both sides. Arbitrary: some milliseconds. */
+const maxChunks = 8
 
 /** How an advance of the body ended. */
 export type Advanced =
@@ -39,6 +45,8 @@ const effectBlockingBody = (
 export interface Advance {
   readonly now: () => number
   readonly isStopRequested: () => boolean
+  /** Whether a chunk more is wanted before the body is left. */
+  readonly mayGoOn: () => boolean
   readonly caller: Caller
 }
 
@@ -70,15 +78,17 @@ export class Coroutine {
   }
 
   /** Runs the body until it has a chunk, calls the program, or ends. Throws what it throws; `elements` is what came before. */
-  advance({ caller, isStopRequested, now }: Advance): Advanced {
-    const { generator, limit } = this
-    let { answer } = this
+  advance({ caller, isStopRequested, mayGoOn, now }: Advance): Advanced {
+    const { generator } = this
+    let { answer, limit } = this
+    let chunks = 1
+    let count = 0
     this.elements = []
     // What it is resumed for by an answer is still what it was pulled for.
     this.hasFlushed &&= answer !== undefined
     this.asked = 0
     this.answer = undefined
-    const end = now() + maxMillis
+    let end = now() + maxMillis
     let bytes = 0
     let objectBytes = 0
     while (true) {
@@ -102,7 +112,8 @@ export class Coroutine {
       }
       const value = compact(next.value)
       // Sent before the body waits, they are others now.
-      const count = this.elements.push(value)
+      this.elements.push(value)
+      count++
       if (typeof value === "object" && value !== null) {
         // Elements are much alike: not each is measured.
         if (count <= alwaysMeasured || count % measuredEvery === 0 || ArrayBuffer.isView(value)) {
@@ -112,15 +123,27 @@ export class Coroutine {
       } else {
         bytes += sizeOf(value, 0)
       }
-      if (count >= limit) {
-        this.limit = Math.min(limit * growth, maxElements)
-        break
-      }
-      if (bytes >= maxBytes || this.hasFlushed || now() >= end) break
+      const isFull = count >= limit
+      if (isFull) this.limit = Math.min(limit * growth, maxElements)
+      if (isFull || bytes >= maxBytes || this.hasFlushed || now() >= end) {
+        if (this.hasFlushed || ++chunks > maxChunks || !mayGoOn() || !this.sendElements(caller)) break
+        limit = this.limit
+        end = now() + maxMillis
+        bytes = 0
+        count = 0
+      } else if (count === halfElements && !this.sendElements(caller)) break
       if (isStopRequested()) return this.close(caller)
     }
     this.look()
     return yielded
+  }
+
+  /** Sends what there is from within the body. `false`: it has to be left, because some of that cannot cross. */
+  private sendElements(caller: Caller): boolean {
+    this.look()
+    if (this.uncloneable !== undefined || !caller.sendElements(this.elements)) return false
+    this.onSent()
+    return true
   }
 
   /** Ends the body where it was left: its `finally` blocks run. What they yield is ignored, what they ask is answered by a stop. */

@@ -362,6 +362,7 @@ class Runner implements ThreadRunner {
       this.context.refresh?.()
       return controlBlock.isStopRequested(this.control.int32, sequence)
     }
+    const mayGoOn = (): boolean => controlBlock.takeGoOn(this.control, sequence)
     threadContext.current = sequence
     threadContext.moved = coroutine.moved
     caller.unhandled = coroutine.unhandled
@@ -375,7 +376,10 @@ class Runner implements ThreadRunner {
     try {
       const advanced = this.bodies.call(
         sequence,
-        () => close ? coroutine.close(caller) : coroutine.advance({ now: this.platform.now, isStopRequested, caller }),
+        () =>
+          close
+            ? coroutine.close(caller)
+            : coroutine.advance({ now: this.platform.now, isStopRequested, mayGoOn, caller }),
         noArguments
       ) as Advanced
       if (advanced._tag === "Closed") status = protocol.Stopped

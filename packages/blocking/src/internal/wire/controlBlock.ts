@@ -37,6 +37,8 @@ const Passed = 2
 const RingRead = 3
 /** Counts the messages that a blocked thread was woken for. */
 const Wakes = 4
+/** Sequence number of the body that may make a chunk more than it was entered for. */
+const GoOn = 5
 /** The cells; beside them the kinds of the results, the tasks' indices, and the kinds of their arguments. Even, for the Float64 view. */
 const Cells = 6
 const Kinds = Cells + capacity
@@ -190,6 +192,11 @@ export const requestStop = ({ int32 }: ControlBlock, sequence: number): void => 
   store(int32, Stop, sequence)
 }
 
+/** Lets a body that is left chunk by chunk make one more. */
+export const letGoOn = ({ int32 }: ControlBlock, sequence: number): void => {
+  store(int32, GoOn, sequence)
+}
+
 /** There is a message for the thread, which may be blocked until one comes. */
 export const wake = ({ int32 }: ControlBlock): void => {
   add(int32, Wakes, 1)
@@ -233,6 +240,10 @@ export const endTime = ({ float64 }: ControlBlock, sequence: number): number => 
 // -----------------------------------------------------------------------------
 // The thread's side
 // -----------------------------------------------------------------------------
+
+/** Whether the body may make a chunk more: once each time that it was let. */
+export const takeGoOn = ({ int32 }: ControlBlock, sequence: number): boolean =>
+  compareExchange(int32, GoOn, sequence, 0) === sequence
 
 /** `true`: the task is the thread's to run. */
 export const claim = ({ int32 }: ControlBlock, sequence: number): boolean => {

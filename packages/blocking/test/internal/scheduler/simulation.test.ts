@@ -179,6 +179,7 @@ const simulate = (seed: number): void => {
       const { run } = submission
       if (run === undefined || asked.has(run)) return
       if (chance(0.3)) scheduler.coroutines.resume(run)
+      if (chance(0.5)) scheduler.coroutines.letGoOn(run)
       if (chance(0.1)) stop(run, "Close")
     }
     const onClosed = (exit: RunExit, run: Run): void => {
@@ -312,6 +313,7 @@ const simulate = (seed: number): void => {
     if (thread.untold && chance(0.5)) return thread.tell()
     if (inBody.has(thread)) {
       if (!calm && chance(0.03)) return die(thread, 3)
+      if (arrived.has(thread.task) && chance(0.3)) return thread.send(1 + below(4), chance(0.8))
       inBody.delete(thread)
       if (thread.resumed !== undefined || arrived.has(thread.task)) return advance(thread)
       const end = below(10)
