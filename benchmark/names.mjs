@@ -7,6 +7,14 @@ export const peers = ["piscina", "tinypool", "workerpool", "poolifier", "multith
 /** The peers that can put several tasks on one thread at once, doing so. */
 export const pipelined = ["piscina-pipelined", "tinypool-pipelined", "effect-rpc-pipelined"]
 
+/** The peers that have pools of processes. */
+export const processPeers = [
+  "tinypool-process",
+  "tinypool-process-json",
+  "workerpool-process",
+  "workerpool-process-json"
+]
+
 /** The peers as they are best when tasks wait: poolifier with its queue. */
 export const queueing = peers.map((name) => name === "poolifier" ? "poolifier-queue" : name)
 
@@ -17,6 +25,11 @@ const labels = {
   "effect-rpc": "Effect RPC",
   "effect-rpc-pipelined": "Effect RPC, 500 per thread",
   "effect-rpc-unacknowledged": "Effect RPC, no acknowledgements",
+  "tinypool-process": "tinypool, child_process",
+  "tinypool-process-json": "tinypool, child_process, JSON",
+  "workerpool-process": "workerpool, process",
+  "workerpool-process-json": "workerpool, process, JSON",
+  "bare-process": "bare child_process.fork",
   "bare": "bare postMessage",
   "effect": "Effect without threads"
 }

@@ -9,6 +9,7 @@ import * as mixed from "./rows/mixed.mjs"
 import * as moved from "./rows/moved.mjs"
 import * as observability from "./rows/observability.mjs"
 import * as payload from "./rows/payload.mjs"
+import * as processes from "./rows/processes.mjs"
 import * as queued from "./rows/queued.mjs"
 import * as roundTrip from "./rows/roundTrip.mjs"
 import * as scaling from "./rows/scaling.mjs"
@@ -24,6 +25,7 @@ export const rows = {
   coldStart,
   idleThread,
   payload,
+  processes,
   moved,
   stream,
   callback,

@@ -9,8 +9,9 @@ import * as bodies from "./bodies.mjs"
 
 const named = Object.fromEntries(Object.keys(bodies).map((name) => [name, { name }]))
 
-export const start = async ({ threads, tasksPerThread = 1 }) => {
+export const start = async ({ threads, tasksPerThread = 1, ...options }) => {
   const pool = new Tinypool({
+    ...options,
     filename: new URL("./tinypool.worker.mjs", import.meta.url).href,
     minThreads: threads,
     maxThreads: threads,

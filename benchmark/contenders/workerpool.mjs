@@ -8,9 +8,10 @@ import { Effect } from "effect"
 import { fileURLToPath } from "node:url"
 import workerpool from "workerpool"
 
-export const start = async ({ threads }) => {
+export const start = async ({ threads, ...options }) => {
   const pool = workerpool.pool(fileURLToPath(new URL("./workerpool.worker.mjs", import.meta.url)), {
     workerType: "thread",
+    ...options,
     minWorkers: threads,
     maxWorkers: threads
   })

@@ -21,7 +21,7 @@ export const metrics = [
 const text = "x".repeat(10_000)
 const megabyte = { bytes: new Uint8Array(2 ** 20).fill(7) }
 
-const payloads = {
+export const payloads = {
   object: {
     concurrency: 100,
     value: (i) => ({ id: i, name: "Ada Lovelace", born: 1815, active: true, tags: ["mathematics", "engines"] }),
@@ -35,22 +35,29 @@ const payloads = {
   }
 }
 
+/** Operations that send a payload there and back; it is checked each time. */
+export const echoes = (pool, { isIntact, value }) => {
+  let intact = 0
+  return {
+    operation: (i) =>
+      Effect.map(pool.run("echo", value(i)), (returned) => {
+        if (isIntact(returned, i)) intact++
+      }),
+    check: (count) => {
+      equal(intact, count, "the number of values that came back intact")
+      intact = 0
+    }
+  }
+}
+
 export const measure = async ({ start }, { millis }) => {
   const pool = await start({ threads: 2 })
   const values = {}
-  for (const [key, { concurrency, isIntact, value }] of Object.entries(payloads)) {
-    let intact = 0
+  for (const [key, payload] of Object.entries(payloads)) {
     const { perSecond } = await throughput({
       millis: millis(200),
-      concurrency,
-      operation: (i) =>
-        Effect.map(pool.run("echo", value(i)), (returned) => {
-          if (isIntact(returned, i)) intact++
-        }),
-      check: (count) => {
-        equal(intact, count, "the number of values that came back intact")
-        intact = 0
-      }
+      concurrency: payload.concurrency,
+      ...echoes(pool, payload)
     })
     values[key] = perSecond
   }
