@@ -9,8 +9,8 @@
  * other is in the middle of something: whether a task was claimed and entered, and
  * whether it is to stop.
  *
- * Messages carry values encoded by the platform. One that cannot be decoded then fails
- * its own task, and not the channel.
+ * Messages carry values as payloads, or encoded by the platform. One that cannot be decoded then
+ * fails its own task, and not the channel.
  *
  * Pool threads load this file: it imports no module of `effect`.
  *
@@ -20,6 +20,7 @@
  */
 import * as scheduler from "./internal/scheduler/remoteThread.ts"
 import * as thread from "./internal/thread/remote.ts"
+import type { PayloadPlatform } from "./internal/wire/payload.ts"
 import type { SharedFlags } from "./internal/wire/remote.ts"
 import type { Thread, ThreadEvents, ThreadLink } from "./ThreadHost.ts"
 import type * as ThreadRunner from "./ThreadRunner.ts"
@@ -59,19 +60,32 @@ export {
  */
 export interface Channel {
   readonly flags: SharedFlags
-  /** Sends an array of numbers and of what `encode` gave, by a way that no body can use. Never throws: who sends to a thread that is gone hears of its exit. */
-  readonly send: (message: unknown) => void
   /**
-   * Sends calls of a body, and in the other direction the answers for which it waits, encoded, by a way of
-   * their own that needs no event loop in the thread. What was sent is on its way when it returns.
-   * Without it, and `receiveAnswer`, bodies cannot wait for the program.
+   * Sends a message, by a way that no body can use. Never throws: who sends to a thread that is gone hears of
+   * its exit. The bytes are another message's when it returns; what a thread sends is then on its way, and arrives
+   * although the thread ends.
    */
-  readonly sendCall?: ((bytes: Uint8Array) => void) | undefined
-  /** Throws for a value that cannot cross. */
+  readonly send: (message: Uint8Array) => void
+  /** Throws for a value that cannot cross. Asked for values that have no place in a payload. */
   readonly encode: (value: unknown) => Uint8Array
   readonly decode: (bytes: Uint8Array) => unknown
   /** Monotonic milliseconds, on the same clock on both sides. */
   readonly now: () => number
+  readonly payloads: PayloadPlatform
+}
+
+/**
+ * What the scheduler's half needs besides.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SchedulerChannel extends Channel {
+  /**
+   * Sends answers for which bodies wait, encoded, by a way of their own that needs no event loop in the thread.
+   * Without it, and `receiveAnswer`, bodies cannot wait for the program.
+   */
+  readonly sendAnswer?: ((bytes: Uint8Array) => void) | undefined
 }
 
 /**
@@ -84,7 +98,7 @@ export interface RemotePlatform
   extends Channel, Pick<ThreadRunner.ThreadPlatform, "load" | "heapUsed" | "exit" | "abort">
 {
   /** The first message that came. */
-  readonly start: unknown
+  readonly start: Uint8Array
   /** Blocks until an answer has come. */
   readonly receiveAnswer?: (() => Uint8Array) | undefined
 }
@@ -98,9 +112,7 @@ export interface RemotePlatform
 export interface RemoteThread extends Pick<Thread, "post"> {
   readonly link: ThreadLink
   /** Takes a message that the thread sent. */
-  readonly onMessage: (message: unknown) => void
-  /** Takes what it sent by `sendCall`. */
-  readonly onCall: (bytes: Uint8Array) => void
+  readonly onMessage: (message: Uint8Array) => void
 }
 
 // -----------------------------------------------------------------------------
@@ -113,13 +125,13 @@ export interface RemoteThread extends Pick<Thread, "post"> {
  *
  * **Details**
  *
- * Throws if what the thread is started with cannot cross. The host has to say
- * `maxTasksPerThread: 1`.
+ * Throws if what the thread is started with cannot cross.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const connect: (start: unknown, events: ThreadEvents, channel: Channel) => RemoteThread = scheduler.connect
+export const connect: (start: unknown, events: ThreadEvents, channel: SchedulerChannel) => RemoteThread =
+  scheduler.connect
 
 /**
  * Starts the thread's loop, as `ThreadRunner.start` does in threads that share memory.

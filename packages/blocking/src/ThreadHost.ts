@@ -128,7 +128,7 @@ export interface ThreadHost {
   readonly pack?: (values: ReadonlyArray<unknown>) => Uint8Array
   /**
    * For threads that share memory: lets plain values, bytes and collections lie there instead of
-   * in messages. Its threads need the same of their platform. Without it they are posted.
+   * in messages. Its threads need the same of their platform. Without it they are posted. `RemoteThread` needs it.
    */
   readonly payloads?: PayloadPlatform | undefined
   /**
@@ -138,8 +138,7 @@ export interface ThreadHost {
   readonly wholeInput?: boolean | undefined
   /**
    * The most tasks that a thread is sent at once, from 1; as many as the control block
-   * holds if it is not given. 1 for threads that do not share the block's memory
-   * (`RemoteThread`): nothing that waits behind another could be moved.
+   * holds if it is not given.
    */
   readonly maxTasksPerThread?: number | undefined
 }

@@ -39,8 +39,8 @@ export interface ThreadPlatform {
   readonly exit: () => void
   /** Ends the thread at once, with `error` as the cause of its exit: the loop itself is broken. Without it the error is thrown. */
   readonly abort?: ((error: unknown) => void) | undefined
-  /** Told that a body is about to run, before its stop flag is looked at. */
-  readonly onEnter?: ((sequence: number, startedAt: number) => void) | undefined
+  /** For a thread that shares no memory with its scheduler. All results are then posted, and `post` returns when they are on their way. */
+  readonly remote?: RemoteTasks | undefined
   /** For values in shared memory, as `ThreadHost.payloads`; without it results are posted. */
   readonly payloads?: PayloadPlatform | undefined
   /**
@@ -54,6 +54,21 @@ export interface ThreadPlatform {
   readonly notificationCapacity?: number | undefined
   /** How bodies are found and called. By default as they are registered, at once, with the JavaScript thread for themselves. */
   readonly bodies?: BodyStrategy | undefined
+}
+
+/**
+ * What a thread does about its tasks if it shares no memory with its scheduler.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RemoteTasks {
+  /** Told that a task is about to be claimed: revokes it in the control block if the scheduler has taken it back. */
+  readonly onClaim: (sequence: number) => void
+  /** The arguments of a task that was claimed. Throws if they cannot be read. */
+  readonly argumentsOf: (sequence: number) => Array<unknown>
+  /** Told that a body is about to run, before its stop flag is looked at. */
+  readonly onEnter: (sequence: number, startedAt: number) => void
 }
 
 /**

@@ -6,7 +6,9 @@ import { deserialize, serialize } from "node:v8"
 import { threadContext } from "../src/internal/thread/context.ts"
 import * as controlBlock from "../src/internal/wire/controlBlock.ts"
 import * as protocol from "../src/internal/wire/protocol.ts"
+import * as wire from "../src/internal/wire/remote.ts"
 import * as Version from "../src/internal/wire/version.ts"
+import { payloadPlatform } from "./utils/payloadPlatform.ts"
 
 const ran: Array<string> = []
 const body = Task.make(import.meta.url, "body", (name: string) => {
@@ -19,15 +21,16 @@ afterAll(() => {
 })
 
 /** Where the cells of the flags are. */
-const Revoke = 4
 const Claimed = 8
 const Entered = 12
+/** … that for the task with that sequence number. */
+const revoke = (sequence: number): number => 6 + sequence % controlBlock.capacity
 
 const make = () => {
   const bytes = new Uint8Array(RemoteThread.sharedFlagsBytes)
   const cells = new Int32Array(bytes.buffer)
   /** Called when the thread's half has written there, or is about to read. */
-  const hooks: { claimed?: () => void; entered?: (() => void) | undefined; look?: () => void } = {}
+  const hooks: { claimed?: () => void; entered?: (() => void) | undefined; look?: () => void; sent?: () => void } = {}
   const flags: RemoteThread.SharedFlags = {
     read: (target, position) => target.set(bytes.subarray(position, position + target.length)),
     write: (source, position) => bytes.set(source, position)
@@ -51,10 +54,12 @@ const make = () => {
       return serialize(value)
     },
     decode: (bytes: Uint8Array): unknown => deserialize(bytes),
-    now: () => ++time
+    now: () => ++time,
+    payloads: payloadPlatform
   }
-  const toThread: Array<unknown> = []
+  const toThread: Array<Uint8Array> = []
   const messages: Array<unknown> = []
+  const ended: Array<Uint8Array> = []
   const errors: Array<unknown> = []
   const loaded: Array<string> = []
   const control = controlBlock.make()
@@ -74,13 +79,18 @@ const make = () => {
   const remote = RemoteThread.connect(start, events, {
     ...common,
     flags,
-    send: (message) => void toThread.push(message)
+    // The bytes are another message's when it returns.
+    send: (message) => void toThread.push(message.slice())
   })
   const thread = RemoteThread.serve({
     ...common,
-    start: toThread.shift(),
+    start: toThread.shift()!,
     flags: flagsOfThread,
-    send: (message) => remote.onMessage(message),
+    send: (message) => {
+      hooks.sent?.()
+      if (message[0] === wire.Ended) ended.push(message.slice())
+      remote.onMessage(message.slice())
+    },
     load: (url) => {
       loaded.push(url)
       return Promise.resolve()
@@ -90,12 +100,15 @@ const make = () => {
   })
   let sequence = 0
   remote.post([protocol.Define, 0, body.module, body.name], undefined)
-  /** As the scheduler sends a task. */
-  const send = (name: unknown): number => {
-    controlBlock.offer(control, ++sequence, 0, [name])
-    const args = typeof name === "string" ? [name] : common.encode([name])
-    remote.post([protocol.Run, sequence, 1, 0, args], undefined)
-    return sequence
+  /** As the scheduler sends tasks; answers the number of the first. */
+  const send = (...names: ReadonlyArray<unknown>): number => {
+    const first = sequence + 1
+    const args = names.flatMap((name, i) => {
+      controlBlock.offer(control, ++sequence, 0, [name])
+      return [i, typeof name === "string" ? [name] : common.encode([name])]
+    })
+    remote.post([protocol.Run, first, names.length, ...args], undefined)
+    return first
   }
   const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
   /** Lets the thread take what it was sent. */
@@ -103,7 +116,7 @@ const make = () => {
     for (const message of toThread.splice(0)) thread.onMessage(message)
     await turn()
   }
-  return { cells, control, deliver, errors, hooks, loaded, messages, remote, send, toThread }
+  return { cells, control, deliver, ended, errors, hooks, loaded, messages, remote, send, toThread }
 }
 
 describe("RemoteThread", { concurrent: false }, () => {
@@ -129,7 +142,7 @@ describe("RemoteThread", { concurrent: false }, () => {
   })
 
   it("C1: revoked before the thread has it, the body never runs, and its module is not loaded", async () => {
-    const { deliver, loaded, messages, remote, send } = make()
+    const { control, deliver, loaded, messages, remote, send } = make()
     await deliver()
     messages.length = 0
     const sequence = send("revoked")
@@ -137,7 +150,67 @@ describe("RemoteThread", { concurrent: false }, () => {
     await deliver()
     assert.notInclude(ran, "revoked")
     assert.deepStrictEqual(loaded, [])
-    assert.deepStrictEqual(messages, [[protocol.Progress, sequence, protocol.Stopped, undefined]])
+    assert.deepStrictEqual(messages, [[protocol.Progress]])
+    assert.strictEqual(controlBlock.passed(control), sequence)
+    assert.isFalse(controlBlock.hasEnded(control, sequence))
+  })
+
+  it("S2: what is behind a task that runs can be taken back, and what is behind that still runs", async () => {
+    const { control, deliver, hooks, messages, remote, send } = make()
+    await deliver()
+    messages.length = 0
+    const first = send("runs", "taken", "behind")
+    const revoked: Array<boolean> = []
+    hooks.entered = () => {
+      hooks.entered = undefined
+      revoked.push(...[0, 1].map((i) => remote.link.revoke(first + i)))
+    }
+    await deliver()
+    assert.deepStrictEqual(revoked, [false, true])
+    assert.deepStrictEqual(ran.slice(-2), ["runs", "behind"])
+    assert.deepStrictEqual(messages, [
+      [protocol.Progress, first, protocol.Succeeded, false],
+      [protocol.Progress, first + 2, protocol.Succeeded, false]
+    ])
+    assert.isFalse(controlBlock.hasEnded(control, first + 1))
+  })
+
+  it("S2: the last taken back, the thread says that it has passed it", async () => {
+    const { control, deliver, hooks, messages, remote, send } = make()
+    await deliver()
+    messages.length = 0
+    const first = send("only", "last")
+    hooks.entered = () => void remote.link.revoke(first + 1)
+    await deliver()
+    assert.notInclude(ran, "last")
+    assert.deepStrictEqual(messages, [[protocol.Progress, first, protocol.Succeeded, false], [protocol.Progress]])
+    assert.strictEqual(controlBlock.passed(control), first + 1)
+  })
+
+  it("F1: a result is sent before the next body is entered", async () => {
+    const { deliver, ended, hooks, messages, send } = make()
+    await deliver()
+    messages.length = 0
+    send("one", "two", "three")
+    const entered: Array<number> = []
+    hooks.entered = () => void entered.push(ended.length)
+    await deliver()
+    assert.deepStrictEqual(entered, [0, 1, 2])
+  })
+
+  it("F1: what was claimed before the last has ended, although its message is still on its way", async () => {
+    const { cells, control, deliver, remote, send } = make()
+    await deliver()
+    const first = send("on its way", "entered")
+    cells[Claimed / 4] = cells[Entered / 4] = first + 1
+    new Float64Array(cells.buffer)[2] = 1e6
+    remote.link.refresh()
+    assert.isTrue(controlBlock.hasEnded(control, first))
+    assert.strictEqual(controlBlock.resultKind(control, first), controlBlock.Posted)
+    assert.isTrue(controlBlock.isClaimed(control, first + 1))
+    assert.strictEqual(controlBlock.startedAt(control, first + 1), 1e6)
+    assert.isFalse(remote.link.revoke(first))
+    assert.isFalse(remote.link.revoke(first + 1))
   })
 
   it("C1: wanted back when the thread has claimed it, it stays there and sees no stop", async () => {
@@ -160,16 +233,16 @@ describe("RemoteThread", { concurrent: false }, () => {
     const name = `both ${revoked}`
     const sequence = send(name)
     // The scheduler's half has just written that it wants the task back …
-    cells[Revoke / 4] = sequence
+    cells[revoke(sequence)] = sequence
     let looks = 0
     // … and only now looks whether it was claimed.
     hooks.look = () => {
-      if (++looks === 3) cells[Revoke / 4] = revoked ? -sequence : 0
+      if (++looks === 3) cells[revoke(sequence)] = revoked ? -sequence : 0
     }
     await deliver()
     assert.isAtLeast(looks, 3)
     assert.strictEqual(ran.includes(name), !revoked)
-    assert.strictEqual((messages[0] as ReadonlyArray<unknown>)[2], revoked ? protocol.Stopped : protocol.Succeeded)
+    assert.strictEqual((messages[0] as ReadonlyArray<unknown>)[2], revoked ? undefined : protocol.Succeeded)
   })
 
   it("C3: a stop reaches the body that it is for, and no later one", async () => {
@@ -195,22 +268,29 @@ describe("RemoteThread", { concurrent: false }, () => {
   })
 
   it("S4: what cannot be decoded fails its own task", async () => {
-    const { deliver, errors, messages, remote, send, toThread } = make()
+    const { deliver, ended, errors, messages, remote, send, toThread } = make()
     await deliver()
     messages.length = 0
-    send({ name: "garbled" })
-    const message = toThread[0] as Array<unknown>
-    toThread[0] = message.with(2, new Uint8Array(3))
+    const first = send("intact", { name: "garbled" }, "intact")
+    // In what the platform encoded, behind all that says where it ends.
+    const message = toThread[0]!
+    message[Buffer.from(message).indexOf("garbled") - 10] = 0xff
     await deliver()
-    const [, , status, value] = messages[0] as ReadonlyArray<unknown>
-    assert.strictEqual(status, protocol.NotCloneable)
-    assert.deepInclude(value, { side: "argument", path: "arguments" })
+    const statuses = messages.map((message) => (message as ReadonlyArray<unknown>)[2])
+    assert.deepStrictEqual(statuses, [protocol.Succeeded, protocol.NotCloneable, protocol.Succeeded])
+    assert.deepInclude((messages[1] as ReadonlyArray<unknown>)[3], { side: "argument", path: "arguments" })
     assert.isUndefined(errors[0])
     const next = send("next")
-    remote.onMessage([next, 1, 2, 0, 0, protocol.Succeeded, new Uint8Array(3)])
+    const result = ended[0]!
+    new DataView(result.buffer).setInt32(1, next, true)
+    result[result.length - 1] = 0xff
+    remote.onMessage(result)
     assert.strictEqual(errors.length, 1)
     // Of a task that has ended nothing more is told.
-    remote.onMessage([next, 1, 2, 0, 0, protocol.Succeeded, new Uint8Array(3)])
+    remote.onMessage(result)
+    remote.onMessage(ended[1]!)
     assert.strictEqual(errors.length, 1)
+    assert.strictEqual(messages.length, 3)
+    assert.isAbove(next, first)
   })
 })

@@ -1,29 +1,30 @@
 /**
- * Calls of a body to the program, and the answers that it waits for: by a pipe of their own that
- * a process reads and writes with its own hands, because its event loop does not turn meanwhile.
+ * What a process tells the program, and the answers that its bodies wait for: by a pipe of their
+ * own that the process reads and writes with its own hands, because its event loop does not
+ * turn meanwhile. What is written is in the system's hands, and not lost with the process.
  *
  * Pool processes load this file.
  */
 import { readSync, writeSync } from "node:fs"
+import { frame, headerBytes } from "./processChannel.ts"
 
 /** Where a process has the pipe among its descriptors. */
 export const callsFd = 6
 
-/** The length of the bytes that follow, as a float. */
-const headerBytes = 8
-
-/** The bytes with their length in front. */
-export const frame = (bytes: Uint8Array): Buffer => {
-  const framed = Buffer.allocUnsafe(headerBytes + bytes.length)
-  framed.writeDoubleLE(bytes.length, 0)
-  framed.set(bytes, headerBytes)
-  return framed
-}
+/** More bytes are not copied to be sent with their length, but after it. Arbitrary: about what a call costs. */
+const fewBytes = 2 ** 15
 
 /** In a process: sends all of it. */
 export const send = (bytes: Uint8Array): void => {
-  const framed = frame(bytes)
-  for (let sent = 0; sent < framed.length;) sent += again(() => writeSync(callsFd, framed, sent))
+  if (bytes.length <= fewBytes) return write(frame(bytes))
+  const header = Buffer.allocUnsafe(headerBytes)
+  header.writeDoubleLE(bytes.length, 0)
+  write(header)
+  write(bytes)
+}
+
+const write = (bytes: Uint8Array): void => {
+  for (let sent = 0; sent < bytes.length;) sent += again(() => writeSync(callsFd, bytes, sent))
 }
 
 /** In a process: waits for what comes next. Ends the process with a program that is gone. */

@@ -1,35 +1,30 @@
 /**
- * Messages between the program and one of its processes, by a pipe of their own: the channel
+ * Messages from the program to one of its processes, by a pipe of their own: the channel
  * of `process.send` belongs to the tasks, whose messages would look like ours, and whose
- * listeners could be removed together with ours.
+ * listeners could be removed together with ours. What comes back goes by `processCalls.ts`.
  *
  * Pool processes load this file.
  */
 import type { Socket } from "node:net"
-import { DefaultSerializer, deserialize } from "node:v8"
 
 /** Where a process has the pipe among its descriptors. */
 export const channelFd = 5
 
 /** The length of the message that follows, as a float: it can be more than 4 GB. */
-const headerBytes = 8
+export const headerBytes = 8
 
-export const send = (socket: Socket, message: unknown): void => {
-  const serializer = new DefaultSerializer()
-  // Room for the length, in front of what it is the length of: one buffer, and one write.
-  serializer.writeDouble(0)
-  serializer.writeHeader()
-  serializer.writeValue(message)
-  const bytes = serializer.releaseBuffer()
-  bytes.writeDoubleLE(bytes.length - headerBytes, 0)
-  socket.write(bytes)
+/** The bytes with their length in front, as a copy. */
+export const frame = (bytes: Uint8Array): Buffer => {
+  const framed = Buffer.allocUnsafe(headerBytes + bytes.length)
+  framed.writeDoubleLE(bytes.length, 0)
+  framed.set(bytes, headerBytes)
+  return framed
 }
 
-export const receive = (socket: Socket, onMessage: (message: unknown) => void): void =>
-  receiveFrames(socket, (bytes) => onMessage(deserialize(bytes)))
+export const send = (socket: Socket, bytes: Uint8Array): void => void socket.write(frame(bytes))
 
 /** Reads what has its length in front. */
-export const receiveFrames = (socket: Socket, onFrame: (bytes: Buffer) => void): void => {
+export const receive = (socket: Socket, onMessage: (bytes: Buffer) => void): void => {
   let chunks: Array<Buffer> = []
   let size = 0
   /** Until so many bytes are there, nothing can be read. */
@@ -38,19 +33,19 @@ export const receiveFrames = (socket: Socket, onFrame: (bytes: Buffer) => void):
   socket.on("data", (chunk: Buffer) => {
     chunks.push(chunk)
     size += chunk.length
-    while (size >= wanted) {
-      const bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)
-      const end = headerBytes + bytes.readDoubleLE(0)
-      if (size < end) {
-        chunks = [bytes]
-        wanted = end
-        return
-      }
-      // Nothing of it may be kept that is not needed: it can be large, and the next may be long in coming.
-      chunks = size === end ? [] : [bytes.subarray(end)]
-      size -= end
+    if (size < wanted) return
+    let bytes = chunks.length === 1 ? chunk : Buffer.concat(chunks, size)
+    wanted = headerBytes
+    while (bytes.length >= wanted) {
+      wanted = headerBytes + bytes.readDoubleLE(0)
+      if (bytes.length < wanted) break
+      const message = bytes.subarray(headerBytes, wanted)
+      bytes = bytes.subarray(wanted)
       wanted = headerBytes
-      onFrame(bytes.subarray(headerBytes, end))
+      onMessage(message)
     }
+    // Nothing of it may be kept that is not needed: it can be large, and the next may be long in coming.
+    chunks = bytes.length === 0 ? [] : [bytes]
+    size = bytes.length
   })
 }

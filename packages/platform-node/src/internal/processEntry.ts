@@ -7,6 +7,7 @@ import { Socket } from "node:net"
 import { getHeapStatistics } from "node:v8"
 import { sharedClock } from "./clock.ts"
 import { load } from "./load.ts"
+import { payloads } from "./payloads.ts"
 import * as Calls from "./processCalls.ts"
 import * as Channel from "./processChannel.ts"
 import { decode, encode } from "./processValues.ts"
@@ -36,13 +37,13 @@ let retiring = false
 /** Ends the process; the program hears why. */
 const abort = (error: unknown): void => {
   try {
-    Channel.send(socket, brokenBy(error))
+    Calls.send(encode(brokenBy(error)))
   } finally {
     exit(1)
   }
 }
 
-let onMessage = (start: unknown): void => {
+let onMessage = (start: Uint8Array): void => {
   const runner = RemoteThread.serve({
     start,
     flags: SharedFile.open(flagsFd),
@@ -51,8 +52,8 @@ let onMessage = (start: unknown): void => {
     now: sharedClock(),
     heapUsed: () => getHeapStatistics().used_heap_size,
     load,
-    send: (message) => Channel.send(socket, message),
-    sendCall: Calls.send,
+    payloads,
+    send: Calls.send,
     receiveAnswer: () => Calls.receive(exit),
     // The event loop ends with the channel, unless a body left something open: then the
     // scheduler kills the process.

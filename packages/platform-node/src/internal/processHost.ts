@@ -9,11 +9,12 @@ import { eventLoop } from "./eventLoop.ts"
 import * as Flags from "./flags.ts"
 import { onForceShutdown } from "./forceShutdown.ts"
 import { checkEntry, condition, definedOnly, isSource, type LaunchOptions, type ResourceLimits } from "./launch.ts"
+import { payloads } from "./payloads.ts"
 import * as Calls from "./processCalls.ts"
 import * as Channel from "./processChannel.ts"
 import { decode, encode } from "./processValues.ts"
 import * as SharedFile from "./sharedFile.ts"
-import { causeOf, isBroken } from "./threadData.ts"
+import { type Broken, brokenMark, causeOf } from "./threadData.ts"
 
 const entry = isSource(import.meta.url)
   ? new URL("./processEntry.ts", import.meta.url)
@@ -64,8 +65,8 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
   return {
     ...loop,
     onForceShutdown,
-    maxTasksPerThread: 1,
     pack: encode,
+    payloads,
     spawn: ({ ordinal, start }, events) => {
       checkEntry(entry)
       checkEntry(guard)
@@ -87,8 +88,9 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
           encode,
           decode,
           now: loop.now,
+          payloads,
           send: (message) => Channel.send(socket, message),
-          sendCall: (bytes) => void calls.write(Calls.frame(bytes))
+          sendAnswer: (bytes) => Channel.send(calls, bytes)
         })
       } catch (error) {
         flags.close()
@@ -97,7 +99,7 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
 
       let exit: ThreadExit | undefined
       let cause: unknown
-      let open = 2
+      let closed = false
       let ended = false
       const end = (): void => {
         if (exit === undefined || ended) return
@@ -107,26 +109,23 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
         flags.close()
       }
       let heard = false
-      Channel.receive(socket, (message) => {
+      Channel.receive(calls, (message) => {
         heard = true
-        if (isBroken(message)) cause = causeOf(message)
+        if (message[0] === brokenMark) cause = causeOf(decode(message) as Broken)
         else remote.onMessage(message)
       })
-      Channel.receiveFrames(calls, (bytes) => remote.onCall(bytes))
       // What a task sends by `process.send` is nobody's, and is not kept either.
       child.on("message", ignore)
       child.once("exit", (exitCode, signal) => {
         exit = { exitCode: exitCode ?? undefined, signal: signal ?? undefined, outOfMemory: false, cause: undefined }
-        if (open === 0) end()
+        if (closed) end()
         // A timer comes before what has arrived, after a pause of this process; the next turn after it.
         else loop.schedule(drainMillis, () => loop.nextTurn(end))
       })
-      for (const each of [socket, calls]) {
-        each.once("close", () => {
-          open--
-          if (open === 0) end()
-        })
-      }
+      calls.once("close", () => {
+        closed = true
+        end()
+      })
       child.unref()
       child.channel?.unref()
       socket.unref()

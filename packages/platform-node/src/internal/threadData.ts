@@ -35,6 +35,9 @@ export const brokenBy = (error: unknown): Broken => {
   }
 }
 
+/** The first byte of such a message from a process, as V8 encodes it. Those of the runner begin with others. */
+export const brokenMark = 0xff
+
 /** A message of the runner is an array. */
 export const isBroken = (message: unknown): message is Broken =>
   typeof message === "object" && message !== null && "broken" in message

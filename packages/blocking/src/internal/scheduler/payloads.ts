@@ -73,7 +73,7 @@ export class Payloads {
   }
 
   memoryOf(index: number): SharedArrayBuffer {
-    return this.chunks[index]!.memory.memory
+    return this.chunks[index]!.memory.memory as SharedArrayBuffer
   }
 
   /** Writes a value and answers where it lies; `undefined` if it is none that a payload can be. */

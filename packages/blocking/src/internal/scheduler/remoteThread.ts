@@ -1,64 +1,121 @@
 /** The scheduler's half of a thread that shares no memory: what stands in for the control block. */
-import type { Channel, RemoteThread } from "../../RemoteThread.ts"
+import type { RemoteThread, SchedulerChannel } from "../../RemoteThread.ts"
 import type { ThreadEvents, ThreadLink } from "../../ThreadHost.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
+import { PayloadMemory } from "../wire/payload.ts"
 import * as protocol from "../wire/protocol.ts"
 import * as remote from "../wire/remote.ts"
 
 class RemoteThreadImpl implements RemoteThread, ThreadLink {
   readonly link: ThreadLink = this
-  /** The task that is out, 0 for none, and when it was sent. */
-  private sequence = 0
+  /** The tasks that are out: those behind the first of these two, up to the second; and when the last batch was sent. */
+  private told = 0
+  private last = 0
   private sentAt = 0
-  /** How many calls have come, and what came before a call that was sent earlier. */
-  private calls = 0
-  private early: remote.EndedMessage | undefined
+  /** The memory in which arguments wait. */
+  private readonly chunks: Array<PayloadMemory | undefined> = []
   private readonly control: controlBlock.ControlBlock
   private readonly flags: remote.SharedFlagsView
+  private readonly writer: remote.MessageWriter
+  private readonly reader: remote.MessageReader
   private readonly events: ThreadEvents
-  private readonly channel: Channel
+  private readonly channel: SchedulerChannel
 
-  constructor({ control, ...start }: protocol.ThreadStart, events: ThreadEvents, channel: Channel) {
+  constructor({ control, ...start }: protocol.ThreadStart, events: ThreadEvents, channel: SchedulerChannel) {
     this.control = controlBlock.view(control)
     this.flags = new remote.SharedFlagsView(channel.flags)
+    this.writer = new remote.MessageWriter(channel.payloads, channel.encode)
+    this.reader = new remote.MessageReader(channel.payloads, channel.decode)
     this.events = events
     this.channel = channel
     channel.send(channel.encode(start))
   }
 
   readonly post = (message: unknown): void => {
-    const { channel, control } = this
+    const { channel } = this
     const posted = message as protocol.ToThread
-    if (posted[0] === protocol.Answer && posted[1] > 0 && channel.sendCall !== undefined) {
-      return channel.sendCall(channel.encode(posted))
+    switch (posted[0]) {
+      case protocol.Run:
+        return this.sendBatch(posted)
+      case protocol.Chunk: {
+        const [, index, memory] = posted
+        this.chunks[index] = memory && new PayloadMemory(memory, channel.payloads)
+        return
+      }
+      case protocol.Answer:
+        if (posted[1] > 0 && channel.sendAnswer !== undefined) return channel.sendAnswer(channel.encode(posted))
     }
-    if (posted[0] !== protocol.Run) return channel.send(channel.encode(posted))
-    // One task at a time (`maxTasksPerThread`): the message has no other.
-    const sequence = posted[1]
-    // Packed by the scheduler, unless nobody can change them.
-    const args = posted[4] ?? controlBlock.argumentsOf(control, sequence)
-    this.sequence = sequence
+    this.writer.begin(remote.Protocol)
+    this.writer.bytes(channel.encode(posted))
+    channel.send(this.writer.end())
+  }
+
+  private sendBatch([, first, count, ...posted]: protocol.RunMessage): void {
+    const { channel, control, writer } = this
+    writer.begin(remote.Batch)
+    writer.int32(first)
+    writer.int32(count)
+    let cursor = 0
+    for (let i = 0; i < count; i++) {
+      const sequence = controlBlock.plus(first, i)
+      writer.int32(controlBlock.taskOf(control, sequence))
+      const chunk = controlBlock.chunkOf(control, sequence)
+      if (chunk >= 0) {
+        writer.payload(this.chunks[chunk]!, controlBlock.argumentsAt(control, sequence))
+      } else if (posted[cursor] === i) {
+        const args = posted[cursor + 1]
+        cursor += 2
+        // Packed by the scheduler, unless nobody can change them.
+        if (args instanceof Uint8Array) writer.encoded(args)
+        else writer.value(args)
+      } else {
+        writer.value(controlBlock.argumentsOf(control, sequence))
+      }
+    }
+    this.last = controlBlock.plus(first, count - 1)
     this.sentAt = channel.now()
-    channel.send([sequence, controlBlock.taskOf(control, sequence), args] satisfies remote.RunMessage)
+    channel.send(writer.end())
+  }
+
+  /** Whether the thread has the task, and has not told of its end. */
+  private isOut(sequence: number): boolean {
+    return controlBlock.isUpTo(sequence, this.last) && !controlBlock.isUpTo(sequence, this.told)
   }
 
   readonly refresh = (): void => {
-    const { control, sequence } = this
-    if (sequence === 0 || controlBlock.isEntered(control, sequence)) return
+    const { control, last, told } = this
+    if (told === last || controlBlock.isEntered(control, last)) return
     const { flags } = this
     flags.read()
-    if (flags.int32[remote.Claimed] !== sequence) return
-    // Refused if the scheduler has taken the task back: the thread passes it over.
-    controlBlock.claim(control, sequence)
-    if (flags.int32[remote.Entered] !== sequence || !controlBlock.isClaimed(control, sequence)) return
-    // Flags that are read while it is written can still have the time of the former
-    // task: then the time of sending is the nearest.
-    controlBlock.enter(control, sequence, Math.max(flags.float64[remote.Started]!, this.sentAt))
+    const { claimed } = flags
+    if (!this.isOut(claimed)) return
+    // It claims them in their order, and what is before the last has ended there, or was taken back.
+    for (let sequence = controlBlock.nextSequence(told); sequence !== claimed;) {
+      this.claim(sequence)
+      if (controlBlock.isClaimed(control, sequence)) this.end(sequence, 0, 0)
+      sequence = controlBlock.nextSequence(sequence)
+    }
+    this.claim(claimed)
+    if (flags.entered !== claimed || !controlBlock.isClaimed(control, claimed)) return
+    if (controlBlock.isEntered(control, claimed)) return
+    // The time may have been read just before it was written: the former task's.
+    flags.read()
+    if (flags.entered === claimed) controlBlock.enter(control, claimed, Math.max(flags.startedAt, this.sentAt))
+  }
+
+  /** Refused if the scheduler has taken the task back: the thread passes it over. */
+  private claim(sequence: number): void {
+    controlBlock.claim(this.control, sequence)
+  }
+
+  private end(sequence: number, startTime: number, endTime: number): void {
+    controlBlock.willPost(this.control, sequence)
+    controlBlock.end(this.control, sequence, startTime, endTime)
   }
 
   readonly requestStop = (sequence: number): void => {
-    if (sequence !== this.sequence) return
-    this.flags.write(remote.Stop, sequence)
+    if (!this.isOut(sequence)) return
+    this.flags.writeStop(sequence)
     this.refresh()
   }
 
@@ -69,51 +126,53 @@ class RemoteThreadImpl implements RemoteThread, ThreadLink {
   readonly revoke = (sequence: number): boolean => {
     const { control, flags } = this
     this.refresh()
-    if (sequence !== this.sequence || controlBlock.isClaimed(control, sequence)) return false
-    flags.write(remote.Revoke, sequence)
+    if (!this.isOut(sequence) || !controlBlock.isOffered(control, sequence)) return false
+    flags.writeRevoke(sequence, sequence)
     this.refresh()
-    const claimed = controlBlock.isClaimed(control, sequence)
-    flags.write(remote.Revoke, claimed ? 0 : -sequence)
-    return !claimed && controlBlock.revoke(control, sequence)
+    const offered = controlBlock.isOffered(control, sequence)
+    flags.writeRevoke(sequence, offered ? -sequence : 0)
+    return offered && controlBlock.revoke(control, sequence)
   }
 
-  readonly onCall = (bytes: Uint8Array): void => {
-    this.calls++
-    this.onMessage([bytes] satisfies remote.EncodedMessage)
-    const { early } = this
-    if (early === undefined || early[4] > this.calls) return
-    this.early = undefined
-    this.onMessage(early)
-  }
-
-  readonly onMessage = (message: unknown): void => {
-    const { channel, control, events } = this
-    const received = message as remote.EndedMessage | remote.EncodedMessage
+  readonly onMessage = (message: Uint8Array): void => {
+    const { channel, control, events, reader } = this
     let passedOn: unknown
     try {
-      if (received.length === 1) {
-        passedOn = channel.decode(received[0])
-      } else {
-        const [sequence, startTime, endTime, heap, calls, status, value] = received
-        // A task ends once: what else is told of it is for nobody, least of all for the next.
-        if (sequence !== this.sequence) return
-        if (calls > this.calls) {
-          this.early = received
-          return
+      switch (reader.begin(message)) {
+        case remote.Ended: {
+          const sequence = reader.int32()
+          const status = reader.byte()
+          const startTime = reader.float64()
+          const endTime = reader.float64()
+          const heap = reader.float64()
+          // A task ends once: what else is told of it is for nobody, least of all for the next.
+          if (!this.isOut(sequence)) return
+          this.told = sequence
+          controlBlock.setHeap(control, heap)
+          this.end(sequence, startTime, endTime)
+          passedOn = [protocol.Progress, sequence, status, reader.value()]
+          break
         }
-        this.sequence = 0
-        controlBlock.setHeap(control, heap)
-        controlBlock.willPost(control, sequence)
-        controlBlock.end(control, sequence, startTime, endTime)
-        passedOn = [protocol.Progress, sequence, status, remote.unpack(value, channel.decode)]
+        case remote.Passed: {
+          const sequence = reader.int32()
+          if (!this.isOut(sequence)) return
+          this.told = sequence
+          controlBlock.skip(control, sequence)
+          passedOn = [protocol.Progress]
+          break
+        }
+        default:
+          passedOn = channel.decode(reader.rest())
       }
     } catch (error) {
       return events.onMessageError(error)
+    } finally {
+      reader.forget()
     }
     events.onMessage(passedOn)
   }
 }
 
 /** Connects a thread that shares no memory. */
-export const connect = (start: unknown, events: ThreadEvents, channel: Channel): RemoteThread =>
+export const connect = (start: unknown, events: ThreadEvents, channel: SchedulerChannel): RemoteThread =>
   new RemoteThreadImpl(start as protocol.ThreadStart, events, channel)

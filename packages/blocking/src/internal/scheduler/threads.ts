@@ -334,8 +334,9 @@ export class Threads {
   private startOne(): PoolThread | undefined {
     const thread = new PoolThread(this.started + 1)
     const { preload, recycle, threadData } = this.options
-    const { payloads } = this.host
-    const results = payloads && new SharedArrayBuffer(ringLength)
+    const { pack, payloads } = this.host
+    // Who packs shares no memory.
+    const results = pack === undefined && payloads ? new SharedArrayBuffer(ringLength) : undefined
     if (results !== undefined) {
       thread.results = new ResultReader(results, controlBlock.ringRead(thread.control), payloads!)
     }

@@ -179,6 +179,7 @@ class Runner implements ThreadRunner {
         this.cursor += 2
       }
       this.offset++
+      this.platform.remote?.onClaim(sequence)
       // CLAIM: from here on the task is this thread's, its loading included.
       if (!controlBlock.claim(this.control, sequence)) {
         controlBlock.skip(this.control, sequence)
@@ -187,7 +188,7 @@ class Runner implements ThreadRunner {
       }
       const task = controlBlock.taskOf(this.control, sequence)
       if (task < 0) {
-        const [id] = args ?? controlBlock.argumentsOf(this.control, sequence)!
+        const [id] = args ?? this.argumentsOf(sequence)
         const left = this.resume(sequence, this.coroutines.get(id as number)!, task === protocol.Close)
         if (left !== undefined) return this.serveAfter(left)
         continue
@@ -216,6 +217,8 @@ class Runner implements ThreadRunner {
   /** `posted`: the arguments, or what was moved beside them. */
   private argumentsOf(sequence: number, posted: Array<unknown> | undefined): Array<unknown> {
     const { control } = this
+    const { remote } = this.platform
+    if (remote !== undefined) return remote.argumentsOf(sequence)
     const chunk = controlBlock.chunkOf(control, sequence)
     if (chunk < 0) return posted ?? controlBlock.argumentsOf(control, sequence)!
     const at = controlBlock.argumentsAt(control, sequence)
@@ -238,7 +241,7 @@ class Runner implements ThreadRunner {
     const startedAt = this.endedAt || this.platform.now()
     this.endedAt = 0
     controlBlock.enter(this.control, sequence, startedAt)
-    this.platform.onEnter?.(sequence, startedAt)
+    this.platform.remote?.onEnter(sequence, startedAt)
     // Looked at only now: whoever raises the flag and does not see the body entered can
     // rely on it that it never will be.
     if (controlBlock.isStopRequested(this.control.int32, sequence)) {
@@ -297,6 +300,7 @@ class Runner implements ThreadRunner {
   /** Ends a task and leaves its result in shared memory. `false`: it has to be posted. */
   private keep(sequence: number, value: unknown, startedAt: number): boolean {
     const { control, results } = this
+    if (this.platform.remote !== undefined) return false
     if (!controlBlock.keep(control, sequence, value)) {
       if (results === undefined || threadContext.moved !== undefined) return false
       const at = results.write(value)
@@ -344,7 +348,7 @@ class Runner implements ThreadRunner {
     const startedAt = this.endedAt || this.platform.now()
     this.endedAt = 0
     controlBlock.enter(this.control, sequence, startedAt)
-    this.platform.onEnter?.(sequence, startedAt)
+    this.platform.remote?.onEnter(sequence, startedAt)
     threadContext.current = sequence
     const stop = close || controlBlock.isStopRequested(this.control.int32, sequence)
     return this.advance(sequence, coroutine, startedAt, stop)

@@ -1,9 +1,9 @@
 /** The thread's half of a thread that shares no memory with its scheduler: a control block of its own under the usual loop. */
 import type { RemotePlatform } from "../../RemoteThread.ts"
 import type { ThreadRunner } from "../../ThreadRunner.ts"
-import { describe, isMutable } from "../wire/cloneable.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
 import { detach } from "../wire/moved.ts"
+import type { PayloadMemory } from "../wire/payload.ts"
 import * as protocol from "../wire/protocol.ts"
 import * as remote from "../wire/remote.ts"
 import { threadContext } from "./context.ts"
@@ -14,50 +14,65 @@ const lookMillis = 0.05
 
 /** Starts the loop in a thread that shares no memory. */
 export const serve = (platform: RemotePlatform): ThreadRunner => {
-  const { flags: flagsOfPlatform, decode, encode, exit, heapUsed, load, now, receiveAnswer, send, sendCall } = platform
-  const { measureHeap, preload, threadData, version } = decode(platform.start as Uint8Array) as Omit<
+  const { decode, encode, exit, heapUsed, load, now, payloads, receiveAnswer, send } = platform
+  const { measureHeap, preload, threadData, version } = decode(platform.start) as Omit<
     protocol.ThreadStart,
     "control"
   >
   const control = controlBlock.make()
-  const flags = new remote.SharedFlagsView(flagsOfPlatform)
-  let current = 0
+  const flags = new remote.SharedFlagsView(platform.flags)
+  const writer = new remote.MessageWriter(payloads, encode)
+  const reader = new remote.MessageReader(payloads, decode)
+  /** Where the arguments lie of tasks that were offered, by their cells. */
+  const memories = new Array<PayloadMemory | undefined>(controlBlock.capacity).fill(undefined)
+  const places = new Array<number>(controlBlock.capacity).fill(0)
   let lookedAt = 0
-  /** How many calls were sent. */
-  let calls = 0
 
   const look = (): void => {
     lookedAt = now()
     flags.read()
-    controlBlock.requestStop(control, flags.int32[remote.Stop]!)
+    controlBlock.requestStop(control, flags.stop)
   }
 
-  const ended = (status: number, packed: unknown): void => {
-    const startTime = controlBlock.startTime(control, current)
-    const endTime = controlBlock.endTime(control, current)
-    const heap = measureHeap ? heapUsed() : 0
-    send([current, startTime, endTime, heap, calls, status, packed] satisfies remote.EndedMessage)
-  }
-
+  /** Returns when the message is on its way: what it tells outlives this thread. */
   const post = (message: unknown, transfer: Array<object> | undefined): void => {
     const posted = message as protocol.FromThread
     if (posted[0] !== protocol.Progress) {
-      const bytes = encode(posted)
-      if (posted[0] === protocol.Call && sendCall !== undefined) {
-        calls++
-        sendCall(bytes)
-      } else {
-        send([bytes] satisfies remote.EncodedMessage)
-      }
-      if (transfer !== undefined) detach(transfer)
-      return
+      writer.begin(remote.Protocol)
+      writer.bytes(encode(posted))
+    } else if (posted.length === 1) {
+      writer.begin(remote.Passed)
+      writer.int32(controlBlock.passed(control))
+    } else {
+      const [, sequence, status, value] = posted
+      writer.begin(remote.Ended)
+      writer.int32(sequence)
+      writer.byte(status)
+      writer.float64(controlBlock.startTime(control, sequence))
+      writer.float64(controlBlock.endTime(control, sequence))
+      writer.float64(measureHeap ? heapUsed() : 0)
+      writer.value(value)
     }
-    // Without a result of its own the message says that there is one in the block.
-    if (posted.length === 1) return ended(protocol.Succeeded, controlBlock.result(control, current))
-    const [, , status, value] = posted
-    ended(status, isMutable(value) ? encode(value) : value)
+    send(writer.end())
     // A move is a copy here; the sender is left without all the same.
     if (transfer !== undefined) detach(transfer)
+  }
+
+  const onClaim = (sequence: number): void => {
+    flags.writeClaimed(sequence)
+    // The scheduler may just be taking the task back, and says in a moment whether it has.
+    do look()
+    while (flags.revoke(sequence) === sequence)
+    if (flags.revoke(sequence) !== -sequence) return
+    controlBlock.revoke(control, sequence)
+    memories[sequence % controlBlock.capacity] = undefined
+  }
+
+  const argumentsOf = (sequence: number): Array<unknown> => {
+    const index = sequence % controlBlock.capacity
+    const memory = memories[index]
+    memories[index] = undefined
+    return reader.value(memory, places[index]) as Array<unknown>
   }
 
   threadContext.clone = encode
@@ -80,34 +95,30 @@ export const serve = (platform: RemotePlatform): ThreadRunner => {
     exit,
     abort: platform.abort,
     receive: receiveAnswer && (() => decode(receiveAnswer())),
-    onEnter: (sequence, startedAt) => {
-      flags.writeEntered(sequence, startedAt)
-      look()
+    remote: {
+      onClaim,
+      argumentsOf,
+      onEnter: (sequence, startedAt) => {
+        flags.writeEntered(sequence, startedAt)
+        look()
+      }
     }
   })
 
-  const receive = (message: unknown): void => {
-    if (message instanceof Uint8Array) return runner.onMessage(decode(message))
-    const [sequence, task, packed] = message as remote.RunMessage
-    current = sequence
-    controlBlock.offer(control, sequence, task, noArguments)
-    flags.write(remote.Claimed, sequence)
-    // The scheduler may just be taking the task back, and says in a moment whether it has.
-    do look()
-    while (flags.int32[remote.Revoke] === sequence)
-    if (flags.int32[remote.Revoke] === -sequence) {
-      controlBlock.end(control, sequence, 0, now())
-      return ended(protocol.Stopped, undefined)
+  const receive = (message: Uint8Array): void => {
+    if (reader.begin(message) === remote.Protocol) return runner.onMessage(decode(reader.rest()))
+    const first = reader.int32()
+    const count = reader.int32()
+    for (let i = 0; i < count; i++) {
+      const sequence = controlBlock.plus(first, i)
+      const index = sequence % controlBlock.capacity
+      controlBlock.offer(control, sequence, reader.int32(), noArguments)
+      memories[index] = reader.memory
+      places[index] = reader.at
+      reader.skipValue()
     }
-    let args: unknown
-    try {
-      args = remote.unpack(packed, decode)
-    } catch (error) {
-      const uncloneable: protocol.NotCloneableValue = { side: "argument", path: "arguments", detail: describe(error) }
-      controlBlock.end(control, sequence, 0, now())
-      return ended(protocol.NotCloneable, encode(uncloneable))
-    }
-    runner.onMessage([protocol.Run, sequence, 1, 0, args] satisfies protocol.RunMessage)
+    reader.forget()
+    runner.onMessage([protocol.Run, first, count] satisfies protocol.RunMessage)
   }
 
   return {
@@ -115,7 +126,7 @@ export const serve = (platform: RemotePlatform): ThreadRunner => {
     abort: runner.abort,
     onMessage: (message) => {
       try {
-        receive(message)
+        receive(message as Uint8Array)
       } catch (error) {
         runner.abort(error)
       }

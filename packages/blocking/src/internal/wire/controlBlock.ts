@@ -179,6 +179,10 @@ export const revoke = ({ int32 }: ControlBlock, sequence: number): boolean => {
   return compareExchange(int32, Cells + sequence % capacity, offered, sequence << 2 | Revoked) === offered
 }
 
+/** The thread has not claimed the task, and may. */
+export const isOffered = ({ int32 }: ControlBlock, sequence: number): boolean =>
+  load(int32, Cells + sequence % capacity) === (sequence << 2 | Offered)
+
 /** The thread has the task and is not done with it. */
 export const isClaimed = ({ int32 }: ControlBlock, sequence: number): boolean =>
   load(int32, Cells + sequence % capacity) === (sequence << 2 | Claimed)

@@ -62,7 +62,7 @@ export interface PayloadPlatform {
   /** A part of a buffer as a buffer of its own, which is moved. */
   readonly copyOf: (buffer: ArrayBuffer, start: number, length: number) => ArrayBuffer
   /** Strings in the given memory. */
-  readonly text: (memory: SharedArrayBuffer) => TextMemory
+  readonly text: (memory: ArrayBufferLike) => TextMemory
 }
 
 /** Reads and writes strings in memory, faster than a loop can. */
@@ -79,12 +79,12 @@ export interface TextMemory {
 
 /** Memory that payloads lie in, and the views of it. */
 export class PayloadMemory {
-  readonly memory: SharedArrayBuffer
+  readonly memory: ArrayBufferLike
   readonly bytes: Uint8Array
   readonly view: DataView
   readonly text: TextMemory
 
-  constructor(memory: SharedArrayBuffer, platform: PayloadPlatform) {
+  constructor(memory: ArrayBufferLike, platform: PayloadPlatform) {
     this.memory = memory
     this.bytes = new Uint8Array(memory)
     this.view = new DataView(memory)
