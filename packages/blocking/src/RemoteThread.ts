@@ -61,11 +61,11 @@ export {
 export interface Channel {
   readonly flags: SharedFlags
   /**
-   * Sends a message, by a way that no body can use. Never throws: who sends to a thread that is gone hears of
-   * its exit. The bytes are another message's when it returns; what a thread sends is then on its way, and arrives
+   * Sends a message, whose parts arrive as one, by a way that no body can use. Never throws: who sends to a thread
+   * that is gone hears of its exit. The bytes are another message's when it returns; what a thread sends is then on its way, and arrives
    * although the thread ends.
    */
-  readonly send: (message: Uint8Array) => void
+  readonly send: (message: ReadonlyArray<Uint8Array>) => void
   /** Throws for a value that cannot cross. Asked for values that have no place in a payload. */
   readonly encode: (value: unknown) => Uint8Array
   readonly decode: (bytes: Uint8Array) => unknown
@@ -104,6 +104,17 @@ export interface RemotePlatform
 }
 
 /**
+ * What the platform passes on to a running thread.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RemoteRunner extends Omit<ThreadRunner.ThreadRunner, "onMessage"> {
+  /** Takes a message that the scheduler sent. `false`: its bytes are still to be read, and must stay as they are. */
+  readonly onMessage: (message: Uint8Array) => boolean
+}
+
+/**
  * The scheduler's half of a thread: what the host makes its `Thread` of.
  *
  * @category models
@@ -111,7 +122,7 @@ export interface RemotePlatform
  */
 export interface RemoteThread extends Pick<Thread, "post"> {
   readonly link: ThreadLink
-  /** Takes a message that the thread sent. */
+  /** Takes a message that the thread sent. Its bytes are read when it returns. */
   readonly onMessage: (message: Uint8Array) => void
 }
 
@@ -139,4 +150,4 @@ export const connect: (start: unknown, events: ThreadEvents, channel: SchedulerC
  * @category constructors
  * @since 0.1.0
  */
-export const serve: (platform: RemotePlatform) => ThreadRunner.ThreadRunner = thread.serve
+export const serve: (platform: RemotePlatform) => RemoteRunner = thread.serve

@@ -80,7 +80,7 @@ const make = () => {
     ...common,
     flags,
     // The bytes are another message's when it returns.
-    send: (message) => void toThread.push(message.slice())
+    send: (message) => void toThread.push(Buffer.concat(message))
   })
   const thread = RemoteThread.serve({
     ...common,
@@ -88,8 +88,9 @@ const make = () => {
     flags: flagsOfThread,
     send: (message) => {
       hooks.sent?.()
-      if (message[0] === wire.Ended) ended.push(message.slice())
-      remote.onMessage(message.slice())
+      const bytes = Buffer.concat(message)
+      if (bytes[0] === wire.Ended) ended.push(Uint8Array.from(bytes))
+      remote.onMessage(bytes)
     },
     load: (url) => {
       loaded.push(url)

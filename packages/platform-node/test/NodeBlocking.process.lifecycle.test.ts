@@ -61,6 +61,21 @@ describe("faults", oneByOne, () => {
         assert.strictEqual(FileGate.pids(marked).length, 1)
       })))
 
+  it.live("F1: a process that dies in the middle of a batch costs its own task, and all others run once", () =>
+    withPool({ isolation, maxThreads: 2 }, (pool) =>
+      Effect.gen(function*() {
+        const [warm, marked] = [yield* FileGate.make, yield* FileGate.make]
+        const numbers = Array.from({ length: 200 }, (_, i) => i)
+        const run = (gate: string, one: number) =>
+          Effect.forEach(numbers, (i) => Effect.exit(pool.run(processes.diesAt, gate, i, one)), { concurrency: 200 })
+        yield* run(warm, -1)
+        const exits = yield* run(marked, 77)
+        assert.strictEqual(yield* Effect.map(reasonOf(exits[77]!), ({ _tag }) => _tag), "WorkerExited")
+        exits[77] = Exit.succeed({ i: 77 })
+        assert.deepStrictEqual(exits, numbers.map((i) => Exit.succeed({ i })))
+        assert.strictEqual(FileGate.pids(marked).length, numbers.length)
+      })))
+
   it.live("F1: what a process has sent before its end is not lost", () =>
     withPool({ isolation, maxThreads: 1 }, (pool) =>
       Effect.gen(function*() {

@@ -3,6 +3,7 @@ import { NodeBlocking } from "@effect-blocking/platform-node"
 import { assert, describe, it, vi } from "@effect/vitest"
 import { Effect } from "effect"
 import { Task } from "effect-blocking"
+import { isDeepStrictEqual } from "node:util"
 import { MessageChannel } from "node:worker_threads"
 import * as processes from "./fixtures/processes.ts"
 import * as FileGate from "./utils/fileGate.ts"
@@ -46,7 +47,7 @@ describe("values", oneByOne, () => {
         assert.strictEqual(yield* held.join, 7)
       })))
 
-  it.live("S2: tasks known as tiny are sent one by one", () =>
+  it.live("S2: tasks known as tiny, sent together, each give their own result", () =>
     withPool({ isolation, maxThreads: 2 }, (pool) =>
       Effect.gen(function*() {
         const numbers = Array.from({ length: 500 }, (_, i) => i)
@@ -62,6 +63,24 @@ describe("values", oneByOne, () => {
         const [busy] = yield* FileGate.arrived(gate)
         assert.notStrictEqual(yield* pool.run(processes.pid), busy)
         FileGate.open(gate)
+      })))
+
+  it.live("values of every size arrive as they were sent, both ways", () =>
+    withPool({ isolation, maxThreads: 2 }, (pool) =>
+      Effect.gen(function*() {
+        // Some by the pipe, some by the file, some larger than what has room there.
+        const lengths = [0, 2 ** 13, 2 ** 15 - 100, 2 ** 15, 2 ** 16, 2 ** 20, 2 ** 22]
+        const values = lengths.flatMap((length, i): ReadonlyArray<unknown> => [
+          { i, bytes: new Uint8Array(length).map((_, k) => k + (k >> 8) + i) },
+          { i, text: `${i}`.padEnd(length, "abc\u{e9}") },
+          // Nothing that a payload can be.
+          [i, /x/, new Uint8Array(length).fill(i)]
+        ])
+        for (const concurrency of [1, 8]) {
+          const arrived = yield* Effect.forEach(values, (value) => pool.run(processes.echo, value), { concurrency })
+          // Not by an assertion: to show what differs would take long.
+          arrived.forEach((value, i) => assert.isTrue(isDeepStrictEqual(value, values[i]), `value ${i}`))
+        }
       })))
 
   it.live("S3: a moved buffer is gone on its side, and arrives whole, both ways", () =>

@@ -6,22 +6,14 @@
  * Pool processes load this file.
  */
 import { readSync, writeSync } from "node:fs"
-import { frame, headerBytes } from "./processChannel.ts"
+import { frame, headerBytes, type Message, share } from "./processChannel.ts"
+import type { SharedWriter } from "./sharedMessages.ts"
 
 /** Where a process has the pipe among its descriptors. */
 export const callsFd = 6
 
-/** More bytes are not copied to be sent with their length, but after it. Arbitrary: about what a call costs. */
-const fewBytes = 2 ** 15
-
 /** In a process: sends all of it. */
-export const send = (bytes: Uint8Array): void => {
-  if (bytes.length <= fewBytes) return write(frame(bytes))
-  const header = Buffer.allocUnsafe(headerBytes)
-  header.writeDoubleLE(bytes.length, 0)
-  write(header)
-  write(bytes)
-}
+export const send = (message: Message, shared: SharedWriter): void => write(share(message, shared) ?? frame(message))
 
 const write = (bytes: Uint8Array): void => {
   for (let sent = 0; sent < bytes.length;) sent += again(() => writeSync(callsFd, bytes, sent))

@@ -12,6 +12,7 @@ import * as Calls from "./processCalls.ts"
 import * as Channel from "./processChannel.ts"
 import { decode, encode } from "./processValues.ts"
 import * as SharedFile from "./sharedFile.ts"
+import * as SharedMessages from "./sharedMessages.ts"
 import { brokenBy, dropCondition } from "./threadData.ts"
 
 // The arguments are ours, and no task should take them for its own.
@@ -31,19 +32,21 @@ const flagsFd = 4
 // Taken before a body can replace it.
 const exit = process.exit.bind(process)
 
+const descriptor = (): number => flagsFd
+const shared = new SharedMessages.SharedWriter(descriptor, SharedMessages.ToProgram)
 const socket = new Socket({ fd: Channel.channelFd })
 let retiring = false
 
 /** Ends the process; the program hears why. */
 const abort = (error: unknown): void => {
   try {
-    Calls.send(encode(brokenBy(error)))
+    Calls.send([encode(brokenBy(error))], shared)
   } finally {
     exit(1)
   }
 }
 
-let onMessage = (start: Uint8Array): void => {
+let onMessage = (start: Uint8Array): boolean => {
   const runner = RemoteThread.serve({
     start,
     flags: SharedFile.open(flagsFd),
@@ -53,7 +56,7 @@ let onMessage = (start: Uint8Array): void => {
     heapUsed: () => getHeapStatistics().used_heap_size,
     load,
     payloads,
-    send: Calls.send,
+    send: (message) => Calls.send(message, shared),
     receiveAnswer: () => Calls.receive(exit),
     // The event loop ends with the channel, unless a body left something open: then the
     // scheduler kills the process.
@@ -70,13 +73,15 @@ let onMessage = (start: Uint8Array): void => {
     if (origin === "uncaughtException") runner.onUncaught(error)
   })
   process.on("unhandledRejection", runner.onUncaught)
+  return true
 }
 
-Channel.receive(socket, (message) => {
+Channel.receive(socket, new SharedMessages.SharedReader(descriptor, SharedMessages.ToProcess), (message) => {
   try {
-    onMessage(message)
+    return onMessage(message)
   } catch (error) {
     abort(error)
+    return false
   }
 })
 // An error is that of a parent that is gone, which the close tells as well.

@@ -14,6 +14,7 @@ import * as Calls from "./processCalls.ts"
 import * as Channel from "./processChannel.ts"
 import { decode, encode } from "./processValues.ts"
 import * as SharedFile from "./sharedFile.ts"
+import * as SharedMessages from "./sharedMessages.ts"
 import { type Broken, brokenMark, causeOf } from "./threadData.ts"
 
 const entry = isSource(import.meta.url)
@@ -71,6 +72,7 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
       checkEntry(entry)
       checkEntry(guard)
       const flags = SharedFile.make()
+      const shared = new SharedMessages.SharedWriter(flags.descriptor, SharedMessages.ToProcess)
       let child: ChildProcess
       let socket: Socket
       let calls: Socket
@@ -89,8 +91,8 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
           decode,
           now: loop.now,
           payloads,
-          send: (message) => Channel.send(socket, message),
-          sendAnswer: (bytes) => Channel.send(calls, bytes)
+          send: (message) => void socket.write(Channel.share(message, shared) ?? Channel.frame(message)),
+          sendAnswer: (bytes) => void calls.write(Channel.frame([bytes]))
         })
       } catch (error) {
         flags.close()
@@ -106,13 +108,16 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
         ended = true
         if (!heard && exit.exitCode === invalidArgument) cause = new CannotStart(refused(execArgv))
         events.onExit({ ...exit, cause })
+        // A process of its own may hold the pipe open, and the file is there no longer.
+        calls.destroy()
         flags.close()
       }
       let heard = false
-      Channel.receive(calls, (message) => {
+      Channel.receive(calls, new SharedMessages.SharedReader(flags.descriptor, SharedMessages.ToProgram), (message) => {
         heard = true
         if (message[0] === brokenMark) cause = causeOf(decode(message) as Broken)
         else remote.onMessage(message)
+        return true
       })
       // What a task sends by `process.send` is nobody's, and is not kept either.
       child.on("message", ignore)

@@ -13,6 +13,8 @@ import { join } from "node:path"
 export interface OwnedSharedFile extends SharedFlags {
   /** For the process that is to open it, too. */
   readonly fd: number
+  /** `undefined` when it is closed: by then the number can be that of another file. */
+  readonly descriptor: () => number | undefined
   readonly close: () => void
 }
 
@@ -28,7 +30,16 @@ export const make = (candidates: ReadonlyArray<string> = folders()): OwnedShared
   for (const folder of candidates) {
     try {
       const fd = create(join(folder, `effect-blocking-${randomUUID()}`))
-      return { ...open(fd), fd, close: () => closeSync(fd) }
+      let isOpen = true
+      return {
+        ...open(fd),
+        fd,
+        descriptor: () => isOpen ? fd : undefined,
+        close: () => {
+          isOpen = false
+          closeSync(fd)
+        }
+      }
     } catch (error) {
       failures.push(error)
     }

@@ -28,7 +28,7 @@ class RemoteThreadImpl implements RemoteThread, ThreadLink {
     this.reader = new remote.MessageReader(channel.payloads, channel.decode)
     this.events = events
     this.channel = channel
-    channel.send(channel.encode(start))
+    channel.send([channel.encode(start)])
   }
 
   readonly post = (message: unknown): void => {

@@ -1,6 +1,5 @@
 /** The thread's half of a thread that shares no memory with its scheduler: a control block of its own under the usual loop. */
-import type { RemotePlatform } from "../../RemoteThread.ts"
-import type { ThreadRunner } from "../../ThreadRunner.ts"
+import type { RemotePlatform, RemoteRunner } from "../../RemoteThread.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
 import { detach } from "../wire/moved.ts"
 import type { PayloadMemory } from "../wire/payload.ts"
@@ -13,7 +12,7 @@ import * as loop from "./loop.ts"
 const lookMillis = 0.05
 
 /** Starts the loop in a thread that shares no memory. */
-export const serve = (platform: RemotePlatform): ThreadRunner => {
+export const serve = (platform: RemotePlatform): RemoteRunner => {
   const { decode, encode, exit, heapUsed, load, now, payloads, receiveAnswer, send } = platform
   const { measureHeap, preload, threadData, version } = decode(platform.start) as Omit<
     protocol.ThreadStart,
@@ -26,6 +25,8 @@ export const serve = (platform: RemotePlatform): ThreadRunner => {
   /** Where the arguments lie of tasks that were offered, by their cells. */
   const memories = new Array<PayloadMemory | undefined>(controlBlock.capacity).fill(undefined)
   const places = new Array<number>(controlBlock.capacity).fill(0)
+  /** How many have not been read. */
+  let unread = 0
   let lookedAt = 0
 
   const look = (): void => {
@@ -65,13 +66,18 @@ export const serve = (platform: RemotePlatform): ThreadRunner => {
     while (flags.revoke(sequence) === sequence)
     if (flags.revoke(sequence) !== -sequence) return
     controlBlock.revoke(control, sequence)
-    memories[sequence % controlBlock.capacity] = undefined
+    passOver(sequence % controlBlock.capacity)
+  }
+
+  const passOver = (index: number): void => {
+    memories[index] = undefined
+    unread--
   }
 
   const argumentsOf = (sequence: number): Array<unknown> => {
     const index = sequence % controlBlock.capacity
     const memory = memories[index]
-    memories[index] = undefined
+    passOver(index)
     return reader.value(memory, places[index]) as Array<unknown>
   }
 
@@ -117,6 +123,7 @@ export const serve = (platform: RemotePlatform): ThreadRunner => {
       places[index] = reader.at
       reader.skipValue()
     }
+    unread += count
     reader.forget()
     runner.onMessage([protocol.Run, first, count] satisfies protocol.RunMessage)
   }
@@ -126,10 +133,11 @@ export const serve = (platform: RemotePlatform): ThreadRunner => {
     abort: runner.abort,
     onMessage: (message) => {
       try {
-        receive(message as Uint8Array)
+        receive(message)
       } catch (error) {
         runner.abort(error)
       }
+      return unread === 0
     }
   }
 }

@@ -127,9 +127,15 @@ const Encoded = 1
 const maxKept = 2 ** 22
 const leastLength = 2 ** 16
 
+/** Longer payloads are sent from where they are. Arbitrary: a copy takes longer than a part of its own. */
+const leastPart = 2 ** 14
+
 /** Writes messages, one at a time. */
 export class MessageWriter {
   private memory: PayloadMemory
+  /** What comes before that in the message, and where the rest of it begins in the memory. */
+  private parts: Array<Uint8Array> = []
+  private from = 0
   private at = 0
   private readonly writer: PayloadWriter
   private readonly platform: PayloadPlatform
@@ -147,7 +153,8 @@ export class MessageWriter {
 
   /** Begins a message, and forgets the last. */
   begin(kind: number): void {
-    this.at = 0
+    this.at = this.from = 0
+    if (this.parts.length > 0) this.parts = []
     if (this.memory.bytes.length > maxKept) {
       this.memory = new PayloadMemory(new ArrayBuffer(leastLength), this.platform)
     }
@@ -199,12 +206,21 @@ export class MessageWriter {
   /** A value that is a payload elsewhere. */
   payload(memory: PayloadMemory, start: number): void {
     this.byte(AsPayload)
-    this.bytes(memory.bytes.subarray(start, start + memory.lengthOf(start)))
+    const bytes = memory.bytes.subarray(start, start + memory.lengthOf(start))
+    if (bytes.length < leastPart) return this.bytes(bytes)
+    this.endPart()
+    this.parts.push(bytes)
   }
 
-  /** The message, until the next one begins. */
-  end(): Uint8Array {
-    return this.memory.bytes.subarray(0, this.at)
+  /** The message, one part behind the other, until the next one begins. */
+  end(): ReadonlyArray<Uint8Array> {
+    this.endPart()
+    return this.parts
+  }
+
+  private endPart(): void {
+    if (this.at > this.from) this.parts.push(this.memory.bytes.subarray(this.from, this.at))
+    this.from = this.at
   }
 
   private reserve(length: number): void {
