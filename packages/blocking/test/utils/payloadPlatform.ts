@@ -5,7 +5,7 @@ import type { PayloadPlatform } from "../../src/internal/wire/payload.ts"
 export const payloadPlatform: PayloadPlatform = {
   isProxy: types.isProxy,
   isOpaque: (value) => ArrayBuffer.isView(value) || Object.prototype.toString.call(value) !== "[object Object]",
-  copyOf: (buffer, start, length) => buffer.slice(start, start + length),
+  copyOf: (buffer, start, length) => Uint8Array.from(new Uint8Array(buffer, start, length)).buffer,
   text: (memory) => {
     const bytes = new Uint8Array(memory)
     const view = new DataView(memory)

@@ -56,10 +56,14 @@ export class Payloads {
   /** Told of a chunk that is there no longer. */
   private readonly onGivenUp: (index: number) => void
 
-  constructor(platform: PayloadPlatform, onGivenUp: (index: number) => void) {
+  /** `moves`: what is long is moved to the thread, and not written to a chunk. */
+  constructor(platform: PayloadPlatform, moves: boolean, onGivenUp: (index: number) => void) {
     this.platform = platform
     this.onGivenUp = onGivenUp
-    this.writer = new PayloadWriter({ grow: (_, needed) => this.grow(needed), partLength }, platform)
+    this.writer = new PayloadWriter(
+      { grow: (_, needed) => this.grow(needed), partLength: moves ? partLength : Infinity },
+      platform
+    )
   }
 
   /** How many payloads are needed. */

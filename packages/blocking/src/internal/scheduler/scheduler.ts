@@ -131,7 +131,7 @@ export class Scheduler {
     this.options = options
     this.onEvent = onEvent
     if (host.payloads !== undefined) {
-      this.payloads = new Payloads(host.payloads, (chunk) => this.threads.forgetChunk(chunk))
+      this.payloads = new Payloads(host.payloads, host.pack === undefined, (chunk) => this.threads.forgetChunk(chunk))
     }
     this.outcomes = new Outcomes(host, this.payloads, {
       onSettled: (run) => {

@@ -188,7 +188,7 @@ class Runner implements ThreadRunner {
       }
       const task = controlBlock.taskOf(this.control, sequence)
       if (task < 0) {
-        const [id] = args ?? this.argumentsOf(sequence)
+        const [id] = this.argumentsOf(sequence, args)
         const left = this.resume(sequence, this.coroutines.get(id as number)!, task === protocol.Close)
         if (left !== undefined) return this.serveAfter(left)
         continue

@@ -49,6 +49,9 @@ export const Known = 19
 /** Bytes of the length that a payload begins with. */
 export const headerLength = 4
 
+/** From so many bytes on, the platform's way to copy is the quicker one. Arbitrary. */
+const longLength = 2 ** 15
+
 /** What a platform adds. */
 export interface PayloadPlatform {
   /** Whether the value is a proxy, which looks like what is behind it and which no clone takes. */
@@ -60,7 +63,7 @@ export interface PayloadPlatform {
    */
   readonly isOpaque: (value: object) => boolean
   /** A part of a buffer as a buffer of its own, which is moved. */
-  readonly copyOf: (buffer: ArrayBuffer, start: number, length: number) => ArrayBuffer
+  readonly copyOf: (buffer: ArrayBufferLike, start: number, length: number) => ArrayBuffer
   /** Strings in the given memory. */
   readonly text: (memory: ArrayBufferLike) => TextMemory
 }
@@ -84,11 +87,22 @@ export class PayloadMemory {
   readonly view: DataView
   readonly text: TextMemory
 
+  private readonly platform: PayloadPlatform
+
   constructor(memory: ArrayBufferLike, platform: PayloadPlatform) {
+    this.platform = platform
     this.memory = memory
     this.bytes = new Uint8Array(memory)
     this.view = new DataView(memory)
     this.text = platform.text(memory)
+  }
+
+  /** Bytes that lie there, as a buffer of its own. */
+  copyOf(start: number, length: number): ArrayBuffer {
+    if (length >= longLength) return this.platform.copyOf(this.memory, start, length)
+    const buffer = new ArrayBuffer(length)
+    new Uint8Array(buffer).set(this.bytes.subarray(start, start + length))
+    return buffer
   }
 
   /** Bytes of the payload that begins there. */

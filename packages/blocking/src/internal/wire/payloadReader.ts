@@ -116,8 +116,7 @@ export class PayloadReader {
       case payload.Bytes: {
         const kind = bytes[this.at++]!
         const length = this.takeLength(1)
-        const buffer = new ArrayBuffer(length)
-        new Uint8Array(buffer).set(bytes.subarray(this.at, this.at + length))
+        const buffer = this.memory.copyOf(this.at, length)
         this.at += length
         return this.keep(kind, buffer)
       }

@@ -10,7 +10,7 @@ import { reasonOf, setup } from "../../utils/simulatedScheduler.ts"
 
 const make = () => {
   const givenUp: Array<number> = []
-  const payloads = new Payloads(payloadPlatform, (index) => void givenUp.push(index))
+  const payloads = new Payloads(payloadPlatform, true, (index) => void givenUp.push(index))
   const reader = new PayloadReader()
   return {
     payloads,
