@@ -60,6 +60,7 @@ const make = () => {
   const toThread: Array<Uint8Array> = []
   const messages: Array<unknown> = []
   const ended: Array<Uint8Array> = []
+  const read: Array<boolean> = []
   const errors: Array<unknown> = []
   const loaded: Array<string> = []
   const control = controlBlock.make()
@@ -114,10 +115,10 @@ const make = () => {
   const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
   /** Lets the thread take what it was sent. */
   const deliver = async () => {
-    for (const message of toThread.splice(0)) thread.onMessage(message)
+    for (const message of toThread.splice(0)) read.push(thread.onMessage(message))
     await turn()
   }
-  return { cells, control, deliver, ended, errors, hooks, loaded, messages, remote, send, toThread }
+  return { cells, control, deliver, ended, errors, hooks, loaded, messages, read, remote, send, toThread }
 }
 
 describe("RemoteThread", { concurrent: false }, () => {
@@ -140,6 +141,20 @@ describe("RemoteThread", { concurrent: false }, () => {
     assert.strictEqual(controlBlock.startTime(control, sequence), startedAt)
     assert.isAbove(controlBlock.endTime(control, sequence), startedAt!)
     assert.strictEqual(controlBlock.heap(control), 123)
+  })
+
+  it("the bytes of arguments stay as they are until those are read: not before the module is loaded", async () => {
+    const { deliver, messages, read, send } = make()
+    await deliver()
+    messages.length = 0
+    send("loads", "waits")
+    await deliver()
+    // The definition, the batch that waits for its module, and one that does not.
+    assert.deepStrictEqual(read.splice(0).slice(-2), [true, false])
+    send("loaded")
+    await deliver()
+    assert.deepStrictEqual(read, [true])
+    assert.lengthOf(messages, 3)
   })
 
   it("C1: revoked before the thread has it, the body never runs, and its module is not loaded", async () => {
