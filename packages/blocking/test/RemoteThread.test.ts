@@ -29,11 +29,20 @@ const revoke = (sequence: number): number => 6 + sequence % controlBlock.capacit
 const make = () => {
   const bytes = new Uint8Array(RemoteThread.sharedFlagsBytes)
   const cells = new Int32Array(bytes.buffer)
-  /** Called when the thread's half has written there, or is about to read. */
-  const hooks: { claimed?: () => void; entered?: (() => void) | undefined; look?: () => void; sent?: () => void } = {}
+  /** Called when the thread's half has written there, or is about to read, and when the scheduler's wants a task back. */
+  const hooks: {
+    claimed?: () => void
+    entered?: (() => void) | undefined
+    look?: () => void
+    wanted?: (() => void) | undefined
+    sent?: () => void
+  } = {}
   const flags: RemoteThread.SharedFlags = {
     read: (target, position) => target.set(bytes.subarray(position, position + target.length)),
-    write: (source, position) => bytes.set(source, position)
+    write: (source, position) => {
+      bytes.set(source, position)
+      if (position >= revoke(0) * 4) hooks.wanted?.()
+    }
   }
   const flagsOfThread: RemoteThread.SharedFlags = {
     read: (target, position) => {
@@ -41,7 +50,7 @@ const make = () => {
       flags.read(target, position)
     },
     write: (source, position) => {
-      flags.write(source, position)
+      bytes.set(source, position)
       // As the thread writes it: the claim alone first, then from the claim on.
       if (position === Claimed && source.length === 4) hooks.claimed?.()
       if (position + source.length > Entered) hooks.entered?.()
@@ -240,6 +249,19 @@ describe("RemoteThread", { concurrent: false }, () => {
     assert.deepStrictEqual(revoked, [false])
     assert.include(ran, "kept")
     assert.deepStrictEqual(messages, [[protocol.Progress, sequence, protocol.Succeeded, false]])
+  })
+
+  it("C1: claimed just when it is wanted back, it is the thread's", async () => {
+    const { cells, control, deliver, hooks, remote, send } = make()
+    await deliver()
+    const sequence = send("claimed first")
+    hooks.wanted = () => {
+      hooks.wanted = undefined
+      cells[Claimed / 4] = sequence
+    }
+    assert.isFalse(remote.link.revoke(sequence))
+    assert.strictEqual(cells[revoke(sequence)], 0, "the thread is told that it may go on")
+    assert.isTrue(controlBlock.isClaimed(control, sequence))
   })
 
   it.each([true, false])("C1: if both come at once, the thread waits for the scheduler's word: %s", async (revoked) => {
