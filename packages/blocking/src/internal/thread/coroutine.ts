@@ -35,7 +35,7 @@ export type Advanced =
 const yielded: Advanced = { _tag: "Yielded" }
 const closed: Advanced = { _tag: "Closed" }
 
-/** Stacks are cut at its name, as in `loop.ts`. */
+/** Stacks are cut at its name, as in `definitions.ts`. */
 const effectBlockingBody = (
   generator: Iterator<unknown, unknown>,
   answer: protocol.AnswerMessage | undefined

@@ -3,34 +3,24 @@
  * back what became of them.
  */
 import type { BodyContext, BodyStrategy, ThreadPlatform, ThreadRunner } from "../../ThreadRunner.ts"
-import { compact, describe, explain, refuseLost } from "../wire/cloneable.ts"
+import { compact, explain, refuseLost } from "../wire/cloneable.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
 import { findMoved, transferables, transferring } from "../wire/moved.ts"
 import { PayloadMemory } from "../wire/payload.ts"
 import { PayloadReader } from "../wire/payloadReader.ts"
 import * as protocol from "../wire/protocol.ts"
 import { ResultWriter } from "../wire/resultRing.ts"
-import { encodeThrown } from "../wire/thrown.ts"
 import * as Version from "../wire/version.ts"
 import { wholeThread } from "./bodies.ts"
 import { Caller } from "./calls.ts"
-import { conflict, type Registration, threadContext } from "./context.ts"
+import { conflict, threadContext } from "./context.ts"
 import { type Advanced, Coroutine } from "./coroutine.ts"
-import { Input } from "./input.ts"
+import { type Definition, Definitions } from "./definitions.ts"
 import { instead, type Outcome, whatReturned, whatThrew } from "./outcome.ts"
 import { UncaughtErrors } from "./uncaught.ts"
 
 /** How long a result may wait for the ones behind it before the scheduler is told. Arbitrary: well under a timer tick. */
 const progressMillis = 0.3
-
-/** A task that the scheduler has defined in this thread, and its body once its module is loaded. */
-interface Entry {
-  readonly module: string
-  readonly name: string
-  state: "unknown" | "ready" | "failed"
-  run: (args: Array<unknown>) => unknown
-  failure: protocol.LoadFailure | undefined
-}
 
 /** Starts the loop in a new thread. Throws if the scheduler is another version, or tasks were defined by one. */
 export const start = (platform: ThreadPlatform): ThreadRunner => {
@@ -47,8 +37,7 @@ export const start = (platform: ThreadPlatform): ThreadRunner => {
 }
 
 class Runner implements ThreadRunner {
-  private readonly entries: Array<Entry> = []
-  private readonly modules = new Map<string, Promise<protocol.LoadFailure | undefined>>()
+  private readonly definitions: Definitions
   /** Bodies that were left at a `yield`, by their numbers. */
   private readonly coroutines = new Map<number, Coroutine>()
   private lastCoroutine = 0
@@ -89,6 +78,7 @@ class Runner implements ThreadRunner {
     this.measureHeap = measureHeap
     this.bodies = bodies
     this.context = context
+    this.definitions = new Definitions(platform, bodies)
     if (results !== undefined && platform.payloads !== undefined) {
       this.results = new ResultWriter(results, controlBlock.ringRead(control), platform.payloads)
     }
@@ -99,7 +89,7 @@ class Runner implements ThreadRunner {
   async preload(modules: ReadonlyArray<string>): Promise<void> {
     const failures: Array<protocol.PreloadFailure> = []
     for (const module of modules) {
-      const failure = await this.load(module)
+      const failure = await this.definitions.load(module)
       if (failure !== undefined) failures.push({ module, ...failure })
     }
     this.platform.post([protocol.Ready, failures], undefined)
@@ -134,7 +124,7 @@ class Runner implements ThreadRunner {
     switch (message[0]) {
       case protocol.Define: {
         const [, index, module, name] = message
-        this.entries[index] = { module, name, state: "unknown", run: unloaded, failure: undefined }
+        this.definitions.add(index, module, name)
         break
       }
       case protocol.Run: {
@@ -193,7 +183,7 @@ class Runner implements ThreadRunner {
         if (left !== undefined) return this.serveAfter(left)
         continue
       }
-      const entry = this.entries[task]!
+      const entry = this.definitions.get(task)
       try {
         args = this.argumentsOf(sequence, args)
       } catch (error) {
@@ -202,7 +192,9 @@ class Runner implements ThreadRunner {
       }
       if (entry.state === "unknown") {
         this.tell()
-        this.resolve(entry).then(() => this.serveAfter(this.execute(sequence, entry, args))).catch(this.abort)
+        this.definitions.resolve(entry).then(() => this.serveAfter(this.execute(sequence, entry, args))).catch(
+          this.abort
+        )
         return
       }
       const admitted = this.execute(sequence, entry, args)
@@ -231,7 +223,7 @@ class Runner implements ThreadRunner {
   }
 
   /** Runs a task. A promise: it has not ended before that resolves. */
-  private execute(sequence: number, entry: Entry, args: Array<unknown>): Promise<void> | undefined {
+  private execute(sequence: number, entry: Definition, args: Array<unknown>): Promise<void> | undefined {
     if (entry.state === "failed") {
       // The next task of this module tries again: the failure may have been passing.
       entry.state = "unknown"
@@ -265,7 +257,7 @@ class Runner implements ThreadRunner {
   /** Runs a body. A promise: what it has told the program is not all handled, and it has not ended before that resolves. */
   private call(
     sequence: number,
-    run: Entry["run"],
+    run: Definition["run"],
     args: Array<unknown>,
     startedAt: number
   ): Promise<void> | undefined {
@@ -484,46 +476,6 @@ class Runner implements ThreadRunner {
     this.platform.post(progress, undefined)
   }
 
-  /** Finds the body of an entry, loading its module if this thread has not. */
-  private async resolve(entry: Entry): Promise<void> {
-    const failure = await this.load(entry.module)
-    const registered = threadContext.modules.get(entry.module)
-    const registration = registered?.get(entry.name)
-    if (failure !== undefined || registration === undefined) {
-      entry.failure = failure ?? { cause: undefined, names: Array.from(registered?.keys() ?? []) }
-      entry.state = "failed"
-      return
-    }
-    try {
-      const body = this.bodies.find(entry.module, entry.name, registration.body)
-      entry.run = await callable(body, registration)
-      entry.state = "ready"
-    } catch (error) {
-      entry.failure = { cause: encodeThrown(error, threadContext.clone), names: Array.from(registered!.keys()) }
-      entry.state = "failed"
-    }
-  }
-
-  /** Imports a module once. A failure is not kept: the next task may find the file mended. */
-  private load(module: string): Promise<protocol.LoadFailure | undefined> {
-    let loading = this.modules.get(module)
-    if (loading === undefined) {
-      loading = this.platform.load(module).then(
-        () => undefined,
-        (error: unknown) => {
-          this.modules.delete(module)
-          const names = Array.from(threadContext.modules.get(module)?.keys() ?? [])
-          return {
-            cause: encodeThrown(error ?? new Error(`The module threw ${String(error)}`), threadContext.clone),
-            names
-          }
-        }
-      )
-      this.modules.set(module, loading)
-    }
-    return loading
-  }
-
   private retire(): void {
     const { releases } = this.context
     while (releases.length > 0) {
@@ -538,52 +490,6 @@ class Runner implements ThreadRunner {
     this.platform.post([protocol.Released], undefined)
     this.platform.exit()
   }
-}
-
-const unloaded = (): never => {
-  throw new Error("effect-blocking: a body was run before its module was loaded")
-}
-
-/** Stacks are cut at its name, in `wire/thrown.ts`: from here on they say nothing to the author of the body. */
-const effectBlockingBody = (body: (...args: Array<unknown>) => unknown, args: ReadonlyArray<unknown>): unknown =>
-  body(...args)
-
-const callable = async (
-  body: Registration["body"],
-  { kind, schemas }: Registration
-): Promise<Entry["run"]> => {
-  const call = body as (...args: Array<unknown>) => unknown
-  if (kind === "stream") return (args) => new Coroutine(generatorOf(effectBlockingBody(call, args)), undefined)
-  if (kind === "pipe") {
-    return (args) => {
-      const input = new Input()
-      return new Coroutine(generatorOf(effectBlockingBody(call, [input, ...args])), input)
-    }
-  }
-  if (kind === "sink") {
-    return (args) => {
-      const input = new Input()
-      try {
-        return effectBlockingBody(call, [input, ...args])
-      } finally {
-        input.close()
-      }
-    }
-  }
-  if (schemas === undefined) return (args) => effectBlockingBody(call, args)
-  // The task's module has loaded `effect/Schema` already: no other thread pays for it.
-  const { threadCodec } = await import("../wire/codec.ts")
-  const { decodeArguments, encodeResult } = threadCodec(schemas)
-  return (args) => encodeResult(effectBlockingBody(call, decodeArguments(args)))
-}
-
-const generatorOf = (returned: unknown): Iterator<unknown, unknown> => {
-  if (typeof returned === "object" && returned !== null && "next" in returned && Symbol.iterator in returned) {
-    return returned as unknown as Iterator<unknown, unknown>
-  }
-  throw new TypeError(
-    `The body of a stream or pipe is a generator function: write function*. It returned ${describe(returned)}`
-  )
 }
 
 const noArguments: Array<unknown> = []

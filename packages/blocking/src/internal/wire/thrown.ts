@@ -224,7 +224,7 @@ const flagsOf = (value: object, key: string): number => {
   }
 }
 
-/** The function that calls a body, in `thread/loop.ts`: with source maps its file has another name, or none. */
+/** The function that calls a body, in `thread/definitions.ts`: with source maps its file has another name, or none. */
 const bodyCaller = "effectBlockingBody"
 
 /** The frames of the task: those from the call of its body on say nothing to its author. */

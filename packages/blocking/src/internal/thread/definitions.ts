@@ -1,0 +1,123 @@
+/** The tasks that the scheduler has defined in this thread, and their bodies, which are in modules that are loaded when one is to run. */
+import type { BodyStrategy, ThreadPlatform } from "../../ThreadRunner.ts"
+import { describe } from "../wire/cloneable.ts"
+import type * as protocol from "../wire/protocol.ts"
+import { encodeThrown } from "../wire/thrown.ts"
+import { type Registration, threadContext } from "./context.ts"
+import { Coroutine } from "./coroutine.ts"
+import { Input } from "./input.ts"
+
+/** A task that the scheduler has defined in this thread, and its body once its module is loaded. */
+export interface Definition {
+  readonly module: string
+  readonly name: string
+  state: "unknown" | "ready" | "failed"
+  run: (args: Array<unknown>) => unknown
+  failure: protocol.LoadFailure | undefined
+}
+
+export class Definitions {
+  private readonly definitions: Array<Definition> = []
+  private readonly modules = new Map<string, Promise<protocol.LoadFailure | undefined>>()
+  private readonly platform: ThreadPlatform
+  private readonly bodies: BodyStrategy
+
+  constructor(platform: ThreadPlatform, bodies: BodyStrategy) {
+    this.platform = platform
+    this.bodies = bodies
+  }
+
+  add(index: number, module: string, name: string): void {
+    this.definitions[index] = { module, name, state: "unknown", run: unloaded, failure: undefined }
+  }
+
+  get(index: number): Definition {
+    return this.definitions[index]!
+  }
+
+  /** Finds the body of a task, loading its module if this thread has not. */
+  async resolve(definition: Definition): Promise<void> {
+    const failure = await this.load(definition.module)
+    const registered = threadContext.modules.get(definition.module)
+    const registration = registered?.get(definition.name)
+    if (failure !== undefined || registration === undefined) {
+      definition.failure = failure ?? { cause: undefined, names: Array.from(registered?.keys() ?? []) }
+      definition.state = "failed"
+      return
+    }
+    try {
+      const body = this.bodies.find(definition.module, definition.name, registration.body)
+      definition.run = await callable(body, registration)
+      definition.state = "ready"
+    } catch (error) {
+      definition.failure = { cause: encodeThrown(error, threadContext.clone), names: Array.from(registered!.keys()) }
+      definition.state = "failed"
+    }
+  }
+
+  /** Imports a module once. A failure is not kept: the next task may find the file mended. */
+  load(module: string): Promise<protocol.LoadFailure | undefined> {
+    let loading = this.modules.get(module)
+    if (loading === undefined) {
+      loading = this.platform.load(module).then(
+        () => undefined,
+        (error: unknown) => {
+          this.modules.delete(module)
+          const names = Array.from(threadContext.modules.get(module)?.keys() ?? [])
+          return {
+            cause: encodeThrown(error ?? new Error(`The module threw ${String(error)}`), threadContext.clone),
+            names
+          }
+        }
+      )
+      this.modules.set(module, loading)
+    }
+    return loading
+  }
+}
+
+const unloaded = (): never => {
+  throw new Error("effect-blocking: a body was run before its module was loaded")
+}
+
+/** Stacks are cut at its name, in `wire/thrown.ts`: from here on they say nothing to the author of the body. */
+const effectBlockingBody = (body: (...args: Array<unknown>) => unknown, args: ReadonlyArray<unknown>): unknown =>
+  body(...args)
+
+const callable = async (
+  body: Registration["body"],
+  { kind, schemas }: Registration
+): Promise<Definition["run"]> => {
+  const call = body as (...args: Array<unknown>) => unknown
+  if (kind === "stream") return (args) => new Coroutine(generatorOf(effectBlockingBody(call, args)), undefined)
+  if (kind === "pipe") {
+    return (args) => {
+      const input = new Input()
+      return new Coroutine(generatorOf(effectBlockingBody(call, [input, ...args])), input)
+    }
+  }
+  if (kind === "sink") {
+    return (args) => {
+      const input = new Input()
+      try {
+        return effectBlockingBody(call, [input, ...args])
+      } finally {
+        input.close()
+      }
+    }
+  }
+  if (schemas === undefined) return (args) => effectBlockingBody(call, args)
+  // The task's module has loaded `effect/Schema` already: no other thread pays for it.
+  const { threadCodec } = await import("../wire/codec.ts")
+  const { decodeArguments, encodeResult } = threadCodec(schemas)
+  return (args) => encodeResult(effectBlockingBody(call, decodeArguments(args)))
+}
+
+const generatorOf = (returned: unknown): Iterator<unknown, unknown> => {
+  if (typeof returned === "object" && returned !== null && "next" in returned && Symbol.iterator in returned) {
+    return returned as unknown as Iterator<unknown, unknown>
+  }
+  throw new TypeError(
+    `The body of a stream or pipe is a generator function: write function*. It returned ${describe(returned)}`
+  )
+}
