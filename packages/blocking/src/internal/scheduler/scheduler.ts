@@ -29,47 +29,30 @@
  *
  * Its parts are modules of their own: `threads` (which there are), `dispatcher` (who gets
  * what), `results` (what comes back), `outcomes` (how runs end), `monitor` (time), `ladder`
- * (stops), `calls` (of bodies to the program), `queueTimeLimits`, `prewarm`, `recycling` and
- * `shutdown`.
+ * (stops), `losses` (of threads), `calls` and `nesting` (bodies that call the program),
+ * `queueTimeLimits`, `prewarm`, `recycling` and `shutdown`.
  */
 import * as Exit from "effect/Exit"
-import {
-  type JoinErrorReason,
-  QueueFull,
-  QueueTimedOut,
-  ShutDown,
-  SpawnFailed,
-  WorkerExited,
-  WouldDeadlock
-} from "../../JoinError.ts"
-import type { ThreadExit, ThreadHost } from "../../ThreadHost.ts"
+import { type JoinErrorReason, QueueFull, QueueTimedOut, ShutDown, WouldDeadlock } from "../../JoinError.ts"
+import type { ThreadHost } from "../../ThreadHost.ts"
 import type { ResolvedTask } from "../task/resolved.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
 import * as protocol from "../wire/protocol.ts"
 import { decode } from "../wire/restored.ts"
-import { ownArguments, releaseArguments, takeOver } from "./arguments.ts"
+import { ownArguments, takeOver } from "./arguments.ts"
 import { Calls } from "./calls.ts"
-import type { Question } from "./coroutine.ts"
 import { Coroutines } from "./coroutines.ts"
 import { Dispatcher } from "./dispatcher.ts"
 import type { SchedulerEvent } from "./events.ts"
 import { Ladder } from "./ladder.ts"
+import { Losses } from "./losses.ts"
 import { Monitor } from "./monitor.ts"
+import { Nesting } from "./nesting.ts"
 import type { SchedulerOptions } from "./options.ts"
-import {
-  cancelledInQueue,
-  diedLoading,
-  failure,
-  loadsForever,
-  lostWith,
-  neverTaken,
-  type Outcome,
-  stopped,
-  terminated
-} from "./outcome.ts"
+import { cancelledInQueue, failure } from "./outcome.ts"
 import { Outcomes } from "./outcomes.ts"
 import { Payloads } from "./payloads.ts"
-import type { PoolThread, ThreadState } from "./poolThread.ts"
+import type { PoolThread } from "./poolThread.ts"
 import { Prewarm, type PrewarmFailure } from "./prewarm.ts"
 import { Queue } from "./queue.ts"
 import { QueueTimeLimits } from "./queueTimeLimits.ts"
@@ -90,16 +73,13 @@ import {
 } from "./run.ts"
 import { Shutdown, type ShutdownReport } from "./shutdown.ts"
 import { TaskDefinitions } from "./taskDefinitions.ts"
-import { Threads, type Work } from "./threads.ts"
-
-/** A task that has lost so many threads before they claimed it is failed: it may be what ends them. */
-const maxLosses = 2
+import { Threads } from "./threads.ts"
 
 export class Scheduler {
   /** Accepted, and not on a thread. */
-  private readonly queue = new Queue()
+  readonly queue = new Queue()
   /** Their submitters are suspended, because the queue is full. */
-  private readonly waiting = new RunList()
+  readonly waiting = new RunList()
   readonly threads: Threads
   readonly outcomes: Outcomes
   readonly results: Results
@@ -107,20 +87,20 @@ export class Scheduler {
   readonly payloads: Payloads | undefined
   readonly coroutines: Coroutines
   private readonly definitions = new TaskDefinitions()
-  private readonly dispatcher: Dispatcher
+  readonly dispatcher: Dispatcher
   private readonly monitor: Monitor
-  private readonly queueTimeLimits: QueueTimeLimits
+  readonly queueTimeLimits: QueueTimeLimits
   private readonly prewarmed: Prewarm
   private readonly recycling: Recycling | undefined
   readonly ladder: Ladder
   readonly calls: Calls
+  private readonly losses: Losses
+  private readonly nesting: Nesting
   private shutdown: Shutdown | undefined
   private onClosed: ((report: ShutdownReport) => void) | undefined
   private readonly forgetForceShutdown: (() => void) | undefined
 
   private lastId = 0
-  /** Why no thread could be started, until one was. */
-  private lastNoThreads: string | undefined
   private keptAlive = false
   readonly host: ThreadHost
   readonly options: SchedulerOptions
@@ -146,8 +126,8 @@ export class Scheduler {
       onResumption: (thread) => this.goOn(thread),
       hasOthers: (thread) => thread.leaving || (this.queue.size > 0 && this.queue.fits(thread)),
       onStop: (run, thread, by) => this.ladder.count("Requested", run, thread, by),
-      onQuestion: (run, question) => this.onQuestion(run, question),
-      onUnasked: (run) => this.onUnasked(run)
+      onQuestion: (run, question) => this.nesting.onQuestion(run, question),
+      onUnasked: (run) => this.nesting.onUnasked(run)
     })
     this.results = new Results(host, this.outcomes, this.coroutines, this.payloads, {
       onEnded: (thread) => {
@@ -164,25 +144,29 @@ export class Scheduler {
         else this.results.onMessage(thread, message)
       },
       onMessageError: (thread, error) => this.results.onMessageError(thread, error),
-      onTerminating: (thread, previous) => this.onTerminating(thread, previous),
-      onAbandoned: (thread) => this.onAbandoned(thread),
+      onTerminating: (thread, previous) => this.losses.onTerminating(thread, previous),
+      onAbandoned: (thread) => this.losses.onAbandoned(thread),
       onStuckLimit: (stuck, places) => this.onEvent({ _tag: "StuckLimit", stuck, places }),
-      onEnded: (thread, exit, previous) => this.onEnded(thread, exit, previous),
+      onEnded: (thread, exit, previous) => this.losses.onEnded(thread, exit, previous),
       onStartFailed: (attempt, cause) => this.onEvent({ _tag: "StartFailed", attempt, cause }),
-      onNoThreads: (attempts, cause) => this.onNoThreads(attempts, cause),
+      onNoThreads: (attempts, cause) => {
+        this.losses.onNoThreads(attempts, cause)
+        this.prewarmed.check({ _tag: "SpawnFailed", attempts, cause })
+        this.updateKeepAlive()
+      },
       onRetry: () => this.pump()
     })
     this.calls = new Calls(host, this.outcomes, {
       onWaiting: (thread) => {
         this.threads.beginWait(thread)
         this.results.collect(thread)
-        this.takeBack(thread)
+        this.losses.takeBack(thread)
         this.pump()
       },
       onAnswered: (thread) => this.threads.endWait(thread),
       onQuestionAnswered: (run) => {
         this.coroutines.endQuestion(run.details!.coroutine!)
-        this.takePlaceBack(run)
+        this.nesting.takePlaceBack(run)
         this.coroutines.resume(run)
       }
     })
@@ -191,17 +175,10 @@ export class Scheduler {
       onTimeLimit: (run) => this.ladder.onTimeLimit(run),
       limitOf: (run, coroutine) => this.coroutines.limitOf(run, coroutine),
       onStalled: (thread) => {
-        this.takeBack(thread)
+        this.losses.takeBack(thread)
         this.pump()
       },
-      onWedged: (thread, millis, loading) => {
-        this.onEvent({ _tag: "ThreadWedged", threadId: thread.thread.threadId, millis })
-        if (loading !== undefined && loading.state !== Done) {
-          this.outcomes.settleWith(loading, loadsForever(loading, millis))
-        }
-        if (loading === undefined) thread.wedgedOn = thread.assigned[0]
-        this.threads.terminate(thread)
-      }
+      onWedged: (thread, millis, loading) => this.losses.onWedged(thread, millis, loading)
     })
     this.queueTimeLimits = new QueueTimeLimits(host, (run, limitMillis) => {
       run.list!.remove(run)
@@ -218,11 +195,22 @@ export class Scheduler {
     if (options.recycle !== undefined) this.recycling = new Recycling(host, this.threads, options.recycle)
     this.ladder = new Ladder(host, options.graceMillis, this.threads, this.results, this.outcomes, {
       isNeeded: (thread) => this.isNeeded(thread),
-      takeBack: (thread) => this.takeBack(thread),
+      takeBack: (thread) => this.losses.takeBack(thread),
       onTakenBack: () => this.pump(),
       onStop: (run) => this.calls.stop(run),
       onEvent
     })
+    this.losses = new Losses(this, {
+      shutdown: () => this.shutdown,
+      onTakenBack: () => this.pump(),
+      onGone: (thread) => this.recycling?.onGone(thread),
+      onSettled: () => {
+        this.prewarmed.check()
+        this.shutdown?.check()
+      },
+      onEvent
+    })
+    this.nesting = new Nesting(this, options.maxThreads, () => this.pump())
     this.forgetForceShutdown = host.onForceShutdown?.(() => this.forceShutdown())
     this.threads.start(0)
   }
@@ -303,7 +291,7 @@ export class Scheduler {
       this.queueTimeLimits.watch(run)
     }
     this.updateKeepAlive()
-    if (run.details?.nested === true) this.failNested()
+    if (run.details?.nested === true) this.nesting.failUnreachable()
   }
 
   /** Gives the run to an idle thread, or queues it. */
@@ -355,7 +343,7 @@ export class Scheduler {
     this.start()
     this.threads.watchKeepAlive()
     this.updateKeepAlive()
-    this.failNested()
+    this.nesting.failUnreachable()
   }
 
   /** The first of the suspended for which there is room. One that not every thread can have holds up none that any can. */
@@ -373,20 +361,6 @@ export class Scheduler {
     while (this.threads.startingCount < this.queue.picky && this.threads.park()) this.threads.start(this.queue.size)
   }
 
-  /** What only a thread could run that waits for its outcome ends now: it would never begin. */
-  private failNested(): void {
-    if (this.queue.size + this.waiting.size === 0) return
-    // Nothing is waited for.
-    if (this.threads.waits.threads.size + this.coroutines.asking === 0 || !this.threads.isExhausted(pickiest)) return
-    const { maxThreads } = this.options
-    const threads = this.threads.all.size
-    for (const run of [...this.queue.toArray(), ...this.waiting.toArray()]) {
-      if (run.list === undefined || run.details?.nested !== true || !this.threads.isExhausted(run)) continue
-      run.list.remove(run)
-      this.fail(run, () => new WouldDeadlock({ threads, maxThreads }))
-    }
-  }
-
   /** The thread has nothing more to do. */
   private free(thread: PoolThread): void {
     if (thread.state !== "Ready" || thread.assigned.length > 0) return
@@ -402,24 +376,6 @@ export class Scheduler {
     this.recycling?.onFree(thread)
   }
 
-  /** A body was left for a call. A thread that is held for it, and nobody else, lends its place like one that waits. */
-  private onQuestion(run: Run, question: Question): void {
-    const thread = run.thread!
-    if (thread.lease !== undefined) this.threads.beginWait(thread)
-    this.calls.ask(run, question)
-    if (this.threads.waits.threads.has(thread)) this.pump()
-  }
-
-  /** Nobody waits for the answer to the call any more. */
-  private onUnasked(run: Run): void {
-    this.calls.stop(run)
-    this.takePlaceBack(run)
-  }
-
-  private takePlaceBack({ thread }: Run): void {
-    if (thread!.call === 0 && this.threads.waits.threads.has(thread!)) this.threads.endWait(thread!)
-  }
-
   /** Lets bodies that were left in a thread go on, if it has nothing to do. */
   private goOn(thread: PoolThread): void {
     if (thread.state !== "Ready" || thread.assigned.length > 0 || thread.resumptions.size === 0) return
@@ -431,34 +387,6 @@ export class Scheduler {
   private isNeeded({ lease }: PoolThread): boolean {
     if (lease !== undefined) return lease.hasWaiting()
     return this.queue.size + this.waiting.size > 0 && this.threads.idleCount + this.threads.startable === 0
-  }
-
-  /** Puts what the thread has not claimed back to the head of the queue, in its order. */
-  private takeBack(thread: PoolThread, died?: ThreadExit): void {
-    const outcomes: Array<readonly [Run, Outcome]> = []
-    for (const run of this.dispatcher.takeBack(thread)) {
-      const lost = died ?? (run === thread.wedgedOn ? neverTaken(maxLosses) : undefined)
-      if (lost !== undefined && ++run.detailed().losses >= maxLosses) {
-        outcomes.push([run, lostWith(run, this.options.resourceLimits, lost)])
-      } else if (thread.lease !== undefined || run.transfer !== undefined || run.isOpen) {
-        // The state it was for, the buffers it was sent with, or its body, are gone with the thread.
-        const wasStopped = run.isOpen && run.stop !== undefined
-        outcomes.push([
-          run,
-          wasStopped ? stopped(run, "Terminated") : lostWith(run, this.options.resourceLimits, died ?? terminated)
-        ])
-      } else if (this.shutdown !== undefined && (!run.task.mandatory || this.shutdown.over)) {
-        this.shutdown.markCancelled(run)
-        outcomes.push([run, cancelledInQueue(run)])
-      } else {
-        run.thread = undefined
-        run.state = Queued
-        this.queue.unshift(run)
-        this.queueTimeLimits.watch(run)
-      }
-    }
-    // When all others are back in the queue: who is told can stop one of them.
-    for (const [run, outcome] of outcomes) this.outcomes.settleWith(run, outcome)
   }
 
   // ---------------------------------------------------------------------------
@@ -557,47 +485,12 @@ export class Scheduler {
     }
   }
 
-  /** Second step: the end of the thread. What it has not claimed runs elsewhere (C4). */
-  private onTerminating(thread: PoolThread, previous: ThreadState): void {
-    const { running } = thread
-    if (previous === "Retiring" && !thread.released) {
-      this.onEvent({ _tag: "ReleaseCut", threadId: thread.thread.threadId })
-    }
-    // One that is over already was interrupted, or given up, while its module loaded: nobody stops it now.
-    if (running !== undefined && running.state !== Done) {
-      this.shutdown?.report.terminated.push(running.task.name)
-      this.ladder.count("Terminated", running, thread, running.stop ?? "Shutdown")
-    }
-    this.takeBack(thread)
-    this.pump()
-  }
-
-  /** Third step: the thread sits in native code, and its caller goes on without it. */
-  private onAbandoned(thread: PoolThread): void {
-    this.ladder.stops.Abandoned++
-    this.results.flush()
-    this.results.collect(thread)
-    const { running } = thread
-    thread.stuckOn = running
-    if (running !== undefined) this.shutdown?.markAbandoned(running.task.name)
-    this.onEvent({ _tag: "ThreadAbandoned", threadId: thread.thread.threadId, task: running?.task.name })
-    this.releaseAssigned(thread)
-    const outcomes = thread.endAssigned(
-      (run) => run.stop === undefined ? failure(run, () => new WorkerExited({})) : stopped(run, "Abandoned")
-    )
-    const open = this.coroutines.lost(
-      thread,
-      (run) => run.stop === undefined ? failure(run, () => new WorkerExited({})) : stopped(run, "Abandoned")
-    )
-    this.afterLoss(thread, undefined, [...outcomes, ...open])
-  }
-
   // ---------------------------------------------------------------------------
   // Threads
   // ---------------------------------------------------------------------------
 
   private onReady(thread: PoolThread, preloadFailures: ReadonlyArray<protocol.PreloadFailure>): void {
-    this.lastNoThreads = undefined
+    this.losses.onThread()
     for (const { cause, module } of preloadFailures) {
       this.onEvent({ _tag: "PreloadFailed", module, cause: decode(cause, []) })
     }
@@ -606,68 +499,6 @@ export class Scheduler {
     this.pump()
     this.prewarmed.onReady(preloadFailures)
     this.updateKeepAlive()
-  }
-
-  private onNoThreads(attempts: number, cause: unknown): void {
-    // Each task that comes now fails the same way: it is enough to say so once.
-    if (String(cause) !== this.lastNoThreads) this.onEvent({ _tag: "NoThreads", attempts, cause })
-    this.lastNoThreads = String(cause)
-    if (this.threads.readyCount === 0) {
-      for (const run of [...this.queue.toArray(), ...this.waiting.toArray()]) {
-        if (run.list === undefined) continue
-        run.list.remove(run)
-        this.fail(run, () => new SpawnFailed({ attempts, cause }))
-      }
-    }
-    this.prewarmed.check({ _tag: "SpawnFailed", attempts, cause })
-    this.updateKeepAlive()
-  }
-
-  private onEnded(thread: PoolThread, exit: ThreadExit, previous: ThreadState): void {
-    this.results.flush()
-    this.results.collect(thread)
-    // Before what it was in: once that is settled, its thread is forgotten.
-    this.takeBack(thread, previous === "Terminating" ? undefined : exit)
-    this.releaseAssigned(thread)
-    const outcomes = thread.endAssigned((run, startedAt) => {
-      if (run.stop !== undefined && previous === "Terminating") return stopped(run, "Terminated")
-      const ended = controlBlock.hasEnded(thread.control, run.sequence)
-      if (previous !== "Terminating" && !exit.outOfMemory && !ended && startedAt === undefined && !run.isOpen) {
-        return diedLoading(run, exit)
-      }
-      return lostWith(run, this.options.resourceLimits, exit)
-    })
-    if (previous === "Ready" && outcomes.length === 0) {
-      this.onEvent({ _tag: "ThreadLost", threadId: thread.thread.threadId, exit })
-    }
-    const open = this.coroutines.lost(
-      thread,
-      (run) => run.stop === undefined ? lostWith(run, this.options.resourceLimits, exit) : stopped(run, "Terminated")
-    )
-    this.afterLoss(thread, exit.exitCode, [...outcomes, ...open])
-  }
-
-  /** The thread reads nothing any more. */
-  private releaseAssigned(thread: PoolThread): void {
-    for (const run of thread.assigned) releaseArguments(run, this.payloads)
-    // What is kept for the next long argument is not kept by a pool without threads.
-    if (this.threads.all.size === 0) this.payloads?.trim()
-  }
-
-  private afterLoss(
-    thread: PoolThread,
-    exitCode: number | undefined,
-    outcomes: ReadonlyArray<readonly [Run, Outcome]>
-  ): void {
-    this.recycling?.onGone(thread)
-    const { lease } = thread
-    thread.lease = undefined
-    // First of all: a fiber that is told now must not send the thread another call.
-    lease?.onLost(exitCode)
-    this.pump()
-    for (const [run, outcome] of outcomes) this.outcomes.settleWith(run, outcome)
-    this.prewarmed.check()
-    this.shutdown?.check()
   }
 
   // ---------------------------------------------------------------------------
@@ -723,11 +554,7 @@ export class Scheduler {
       }
     })
     this.updateKeepAlive()
-    for (const run of this.waiting.toArray()) {
-      if (run.list === undefined) continue
-      run.list.remove(run)
-      this.outcomes.settleWith(run, failure(run, () => new ShutDown()))
-    }
+    this.losses.failAll(this.waiting.toArray(), () => new ShutDown())
     shutdown.begin(this.host, this.options)
     this.prewarmed.check({ _tag: "ShutDown" })
     this.pump()
@@ -743,9 +570,6 @@ export class Scheduler {
     this.host.keepAlive(active)
   }
 }
-
-/** What fits here, fits anywhere. */
-const pickiest: Work = { fits: ({ open }) => open.size === 0 }
 
 const heldUp =
   "streams are open on the thread of its lease, and it could wait for them there: end them first, or use another lease"
