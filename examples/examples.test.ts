@@ -28,7 +28,7 @@ interface Output {
 const run = (folder: string, main: string): Promise<Output> =>
   new Promise((resolve) => {
     // Only a hang takes so long. Node 22 warns of `node:sqlite` and of stripped types.
-    const env = { ...process.env, NODE_OPTIONS: "--disable-warning=ExperimentalWarning" }
+    const env = { ...process.env, NODE_OPTIONS: "--disable-warning=ExperimentalWarning", CSV_IMPORT_MEGABYTES: "10" }
     const options = { cwd: folder, env, timeout: 240_000, killSignal: "SIGKILL" } as const
     execFile(process.execPath, [main], options, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : error.code ?? error.signal, stdout, stderr }))

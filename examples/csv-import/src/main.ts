@@ -1,0 +1,74 @@
+/** Imports a CSV file, `node src/main.ts <file> <database>`; without arguments, makes one and tries that. */
+import { NodeBlocking } from "@effect-blocking/platform-node"
+import { NodeServices } from "@effect/platform-node"
+import { Config, Console, Effect, FileSystem, Option, Path, Schema } from "effect"
+import { Blocking } from "effect-blocking"
+import { Argument, Command, Flag } from "effect/cli"
+import { contents } from "./check.ts"
+import { importFile } from "./import.ts"
+import * as Progress from "./progress.ts"
+import { makeSample } from "./sample.ts"
+
+class NotImported extends Schema.TaggedError<NotImported>()("NotImported", { message: Schema.String }) {}
+
+const command = Command.make(
+  "csv-import",
+  {
+    file: Argument.File("file", { mustExist: true }).pipe(Argument.optional),
+    database: Argument.Path("database").pipe(Argument.optional),
+    megabytes: Flag.Int("megabytes").pipe(
+      Flag.withDescription("how large a file to make, if none is given"),
+      Flag.withFallbackConfig(Config.Int("CSV_IMPORT_MEGABYTES").pipe(Config.withDefault(300)))
+    )
+  },
+  Effect.fn("csv-import")(function*(input) {
+    const fs = yield* FileSystem.FileSystem
+    const path = yield* Path.Path
+    const folder = yield* fs.makeTempDirectoryScoped({ prefix: "csv-import-" })
+    const database = Option.getOrElse(input.database, () => path.join(folder, "measurements.db"))
+    let file: string
+    let expected: { readonly rows: number; readonly tenths: number } | undefined
+    if (Option.isSome(input.file)) file = input.file.value
+    else {
+      file = path.join(folder, "measurements.csv")
+      yield* Console.log(`Making a file of ${input.megabytes} MB …`)
+      expected = yield* makeSample(file, input.megabytes)
+    }
+
+    const before = yield* Blocking.run(contents, database)
+    const { size } = yield* fs.stat(file)
+    const progress = yield* Progress.make(Number(size))
+    yield* Console.log(`Importing ${Progress.megabytes(Number(size))} …`)
+    const taken = (rows: number) => `${rows} rows had been written, and were taken back: the database is as it was.`
+    const rows = yield* Effect.andThen(Progress.bar(progress), importFile(file, database, progress)).pipe(
+      Effect.scoped,
+      Effect.catchTag(
+        "BadLine",
+        ({ line, text }) =>
+          Effect.fail(
+            new NotImported({ message: `Line ${line} is no measurement: "${text}". ${taken(progress.written)}` })
+          )
+      ),
+      Effect.onInterrupt(() => Console.log(`Interrupted. ${taken(progress.written)}`))
+    )
+    yield* Console.log(`imported   ${rows} rows`)
+    yield* Console.log(
+      `memory     ${Progress.megabytes(progress.memoryPeak - progress.memoryBefore)} more at the most, for a file of ${
+        Progress.megabytes(Number(size))
+      }`
+    )
+    const after = yield* Blocking.run(contents, database)
+    const added = { rows: after.rows - before.rows, tenths: after.tenths - before.tenths }
+    if (added.rows !== rows || (expected !== undefined && added.tenths !== expected.tenths)) {
+      return yield* new NotImported({ message: `The database has ${added.rows} rows more, not ${rows}` })
+    }
+    yield* Console.log(
+      `checked    ${added.rows} rows, whose temperatures add up to ${(added.tenths / 10).toFixed(1)} degrees`
+    )
+  }, Effect.scoped)
+).pipe(Command.withDescription("Imports a CSV file of measurements into SQLite, all of it or nothing."))
+
+// One thread parses, the other writes.
+const pool = NodeBlocking.layer({ maxThreads: 2 })
+
+NodeBlocking.runMain(Command.run(command, { version: "1.0.0" }).pipe(Effect.provide([pool, NodeServices.layer])))
