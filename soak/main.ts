@@ -10,7 +10,7 @@
  *
  * The time is divided into generations, each with pools of its own, which are closed while
  * tasks are under way. Exits with 1 if a book does not balance, and is killed if it hangs. `.ci/run` runs 20 seconds
- * with a fixed seed. `payloads.ts`, beside this file, does the same for values in shared memory.
+ * with a fixed seed. `payloads.ts` and `flows.ts`, beside this file, do the same for values in shared memory, and for streams and calls.
  */
 import { NodeBlocking } from "@effect-blocking/platform-node"
 import { Array as Arr, Effect, Exit, Fiber, Scope } from "effect"

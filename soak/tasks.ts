@@ -9,7 +9,7 @@ import { appendFileSync, readFileSync } from "node:fs"
 /** Where starts are noted: in memory that threads share, or in a file for processes. */
 export type Runs = Int32Array | string
 
-const start = (runs: Runs, index: number): void => {
+export const start = (runs: Runs, index: number): void => {
   if (typeof runs === "string") appendFileSync(runs, `${index}\n`)
   else Atomics.add(runs, index, 1)
 }
