@@ -201,7 +201,8 @@ const poolOptions = (n: number): ReadonlyArray<NodeBlocking.Options> => [
     gracePeriod: "10 millis",
     shutdownTimeout: "100 millis",
     terminateTimeout: "200 millis",
-    resourceLimits: { maxOldGenerationSizeMb: 32 }
+    // A young generation that is large can pass the limit by so much at once that V8 ends the process.
+    resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4 }
   },
   {
     isolation: "process",

@@ -263,7 +263,8 @@ const poolOptions = (n: number, threadData: tasks.ThreadData): ReadonlyArray<Nod
       minThreads: 1,
       shutdownTimeout: "100 millis",
       recycle: { tasks: 300 },
-      resourceLimits: { maxOldGenerationSizeMb: 64 }
+      // A young generation that is large can pass the limit by so much at once that V8 ends the process.
+      resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 }
     }
   ]
 }
