@@ -229,7 +229,7 @@ const common = { gracePeriod: "10 millis", shutdownTimeout: "100 millis", termin
 
 const poolOptions: ReadonlyArray<NodeBlocking.Options> = [
   { ...common, maxThreads: 2 },
-  { ...common, maxThreads: 1, keepAlive: "20 millis", recycle: { tasks: 500 } },
+  { ...common, maxThreads: 1, keepAlive: "200 millis", recycle: { tasks: 500 } },
   { ...common, maxThreads: 2, isolation: "process" }
 ]
 
