@@ -285,8 +285,12 @@ export const argumentsOf = ({ float64, int32 }: ControlBlock, sequence: number):
 /** How often the thread was woken. */
 export const wakes = ({ int32 }: ControlBlock): number => load(int32, Wakes)
 
+/** Looks at a thread before it sleeps: some 20 µs, in which most programs have answered. Measured: a third of the way there and back is the sleep. */
+const looks = 10_000
+
 /** Blocks the thread, unless it was woken since that number was read. */
 export const awaitWake = ({ int32 }: ControlBlock, seen: number): void => {
+  for (let i = 0; i < looks; i++) if (load(int32, Wakes) !== seen) return
   wait(int32, Wakes, seen)
 }
 
