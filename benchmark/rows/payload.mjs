@@ -55,7 +55,9 @@ export const measure = async ({ start }, { millis }) => {
   const values = {}
   for (const [key, payload] of Object.entries(payloads)) {
     const { perSecond } = await throughput({
-      millis: millis(200),
+      millis: millis(300),
+      // Code for objects takes longer to be compiled than that for numbers.
+      warmUpMillis: millis(700),
       concurrency: payload.concurrency,
       ...echoes(pool, payload)
     })

@@ -22,7 +22,12 @@ export const measure = async ({ isJson = false, start }, { millis }) => {
   const pool = await start({ threads: 2, isolation: "process" })
   const values = {}
   const rate = async (key, concurrency, operations) => {
-    const { perSecond } = await throughput({ millis: millis(200), concurrency, ...operations })
+    const { perSecond } = await throughput({
+      millis: millis(300),
+      warmUpMillis: millis(700),
+      concurrency,
+      ...operations
+    })
     values[key] = perSecond
   }
   await rate("tiny", 1000, additions(pool))
