@@ -8,7 +8,7 @@
  *   --contenders a,b         only these contenders, and this library
  *   --rounds 5               processes per row and contender
  *   --scale 0.1              a tenth of the tasks and times: does it work?
- *   --chart                  draw docs/assets/throughput.svg from row `tiny`
+ *   --chart                  draw docs/assets/throughput.svg from the rows `tiny` and `payload`
  *   --from results/x.json    print (and draw) an earlier run
  *   --packages <folder>      where the staged packages are, if not in packages/
  *

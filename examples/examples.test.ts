@@ -3,8 +3,10 @@
  * something is wrong; here its output is compared with that of its README as well.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { execFile } from "node:child_process"
-import { globSync, readFileSync } from "node:fs"
+import { execFile, spawn } from "node:child_process"
+import { once } from "node:events"
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 
 const examples = globSync("*/package.json", { cwd: import.meta.dirname }).sort().flatMap((file) => {
@@ -25,13 +27,17 @@ interface Output {
   readonly stderr: string
 }
 
-const run = (folder: string, main: string): Promise<Output> =>
+const run = (folder: string, main: string, ...args: ReadonlyArray<string>): Promise<Output> =>
   new Promise((resolve) => {
     // Only a hang takes so long. Node 22 warns of `node:sqlite` and of stripped types.
     const env = { ...process.env, NODE_OPTIONS: "--disable-warning=ExperimentalWarning", CSV_IMPORT_MEGABYTES: "10" }
     const options = { cwd: folder, env, timeout: 240_000, killSignal: "SIGKILL" } as const
-    execFile(process.execPath, [main], options, (error, stdout, stderr) =>
-      resolve({ code: error === null ? 0 : error.code ?? error.signal, stdout, stderr }))
+    execFile(
+      process.execPath,
+      [main, ...args],
+      options,
+      (error, stdout, stderr) => resolve({ code: error === null ? 0 : error.code ?? error.signal, stdout, stderr })
+    )
   })
 
 /** What an example prints is the same each time, but for numbers, the bars of charts, and what aligns them. */
@@ -53,6 +59,32 @@ describe("every example", { concurrent: false }, () => {
     },
     250_000
   )
+})
+
+describe("csv-import", () => {
+  const folder = join(import.meta.dirname, "csv-import")
+
+  it.skipIf(process.platform === "win32")("at Ctrl-C no row is in the database", async () => {
+    const child = spawn(process.execPath, ["src/main.ts", "--megabytes", "20"], { cwd: folder })
+    let output = ""
+    child.stdout.on("data", (data) => {
+      if (!output.includes("Importing") && `${output}${data}`.includes("Importing")) child.kill("SIGINT")
+      output += data
+    })
+    const [code] = await once(child, "close")
+    assert.strictEqual(code, 130, output)
+    assert.match(output, /Interrupted at \d+ rows\. No row of it is in the database\./)
+  }, 60_000)
+
+  it("a line that is no measurement ends the import, and no row is in the database", async () => {
+    const temporary = mkdtempSync(join(tmpdir(), "csv-import-"))
+    const file = join(temporary, "bad.csv")
+    writeFileSync(file, "station,time,celsius\r\na,2020-01-01T00:00:00Z,1\r\nb,2020-01-01T00:00:00Z,\r\n")
+    const { code, stdout } = await run(folder, "src/main.ts", file, join(temporary, "measurements.db"))
+    rmSync(temporary, { recursive: true })
+    assert.strictEqual(code, 1, stdout)
+    assert.match(stdout, /Line 3 is no measurement: "b,2020-01-01T00:00:00Z,\s*"\. No row of it is in the database\./)
+  }, 60_000)
 })
 
 it("quickstart is the first example of the README, word for word", () => {

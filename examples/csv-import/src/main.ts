@@ -39,17 +39,28 @@ const command = Command.make(
     const { size } = yield* fs.stat(file)
     const progress = yield* Progress.make(Number(size))
     yield* Console.log(`Importing ${Progress.megabytes(Number(size))} …`)
-    const taken = (rows: number) => `${rows} rows had been written, and were taken back: the database is as it was.`
+    // Not what was told last: a commit that has begun is not taken back.
+    const outcome = Effect.map(
+      Blocking.run(contents, database),
+      ({ rows }) =>
+        rows === before.rows
+          ? "No row of it is in the database."
+          : `All of its ${rows - before.rows} rows are in the database.`
+    )
     const rows = yield* Effect.andThen(Progress.bar(progress), importFile(file, database, progress)).pipe(
       Effect.scoped,
       Effect.catchTag(
         "BadLine",
         ({ line, text }) =>
-          Effect.fail(
-            new NotImported({ message: `Line ${line} is no measurement: "${text}". ${taken(progress.written)}` })
+          Effect.flatMap(
+            outcome,
+            (outcome) =>
+              Effect.fail(new NotImported({ message: `Line ${line} is no measurement: "${text}". ${outcome}` }))
           )
       ),
-      Effect.onInterrupt(() => Console.log(`Interrupted. ${taken(progress.written)}`))
+      Effect.onInterrupt(() =>
+        Effect.flatMap(outcome, (outcome) => Console.log(`Interrupted at ${progress.written} rows. ${outcome}`))
+      )
     )
     yield* Console.log(`imported   ${rows} rows`)
     yield* Console.log(
@@ -59,8 +70,11 @@ const command = Command.make(
     )
     const after = yield* Blocking.run(contents, database)
     const added = { rows: after.rows - before.rows, tenths: after.tenths - before.tenths }
-    if (added.rows !== rows || (expected !== undefined && added.tenths !== expected.tenths)) {
-      return yield* new NotImported({ message: `The database has ${added.rows} rows more, not ${rows}` })
+    const right = expected ?? { rows, tenths: added.tenths }
+    if (added.rows !== rows || rows !== right.rows || added.tenths !== right.tenths) {
+      return yield* new NotImported({
+        message: `${rows} rows were imported, ${JSON.stringify(added)} were added, ${JSON.stringify(right)} is right`
+      })
     }
     yield* Console.log(
       `checked    ${added.rows} rows, whose temperatures add up to ${(added.tenths / 10).toFixed(1)} degrees`

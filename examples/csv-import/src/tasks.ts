@@ -21,11 +21,10 @@ export class Written extends Callback.Service<Written>()("csv-import/Written", C
 export const heading = "station,time,celsius"
 
 const measurementOf = (text: string): Measurement | undefined => {
-  const [station, time, celsius, ...more] = text.split(",")
-  if (station === "" || time === undefined || celsius === undefined || celsius === "" || more.length > 0) {
-    return undefined
-  }
-  const measurement = { station: station!, time: Date.parse(time), celsius: Number(celsius) }
+  const fields = text.split(",").map((field) => field.trim())
+  if (fields.length !== 3 || fields.includes("")) return undefined
+  const [station, time, celsius] = fields as [string, string, string]
+  const measurement = { station, time: Date.parse(time), celsius: Number(celsius) }
   return Number.isNaN(measurement.time) || Number.isNaN(measurement.celsius) ? undefined : measurement
 }
 
@@ -37,7 +36,7 @@ export const parse = Task.pipe(import.meta.url, "parse", function*(parts: Iterab
   const read = function*(texts: ReadonlyArray<string>): Generator<Measurement, BadLine | undefined> {
     for (const text of texts) {
       line++
-      if (line === 1 && text === heading) continue
+      if (line === 1 && text.trim() === heading) continue
       const measurement = measurementOf(text)
       if (measurement === undefined) return { _tag: "BadLine", line, text: text.slice(0, 100) }
       yield measurement
@@ -50,6 +49,7 @@ export const parse = Task.pipe(import.meta.url, "parse", function*(parts: Iterab
     const bad = yield* read(texts)
     if (bad !== undefined) return Result.fail(bad)
   }
+  rest += decoder.decode()
   const bad = yield* read(rest === "" ? [] : [rest])
   return bad === undefined ? Result.succeed(undefined) : Result.fail(bad)
 })

@@ -22,9 +22,11 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { LazyArg } from "effect/Function"
+import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
+import type { NotifyClass } from "./Callback.ts"
 import { holdEventLoop } from "./internal/pool/inPlace.ts"
 import type { JoinError, JoinErrorReason } from "./JoinError.ts"
 import type { JoinHandle } from "./JoinHandle.ts"
@@ -427,6 +429,48 @@ export const pipe: <Args extends ReadonlyArray<unknown>, In, A, E, R>(
   ...args: { [K in keyof Args]: Args[K] }
 ) => <E0, R0>(self: Stream.Stream<In, E0, R0>) => Stream.Stream<A, E0 | E | JoinError, R | R0 | Blocking> =
   default_.pipeThrough
+
+/**
+ * Runs an effect, and gives what its tasks send by a `Callback.notify` as a `Stream`.
+ *
+ * **Details**
+ *
+ * Each element is the arguments of one `send`, in order. The stream ends behind the last of them, when
+ * the effect has ended, and fails as the effect does; what the effect gives is dropped, keep it with
+ * `Effect.tap`. The effect begins when the stream is run, and is interrupted when the stream ends before. Who takes
+ * elements slowly holds the tasks up, as soon as `bufferSize` of them wait, 64 by default.
+ *
+ * **Example** (The first progress)
+ *
+ * ```ts
+ * import { Stream } from "effect"
+ * import { Blocking, Callback, Task } from "effect-blocking"
+ *
+ * class Progress extends Callback.Service<Progress>()("app/Progress", Callback.notify<[done: number]>()) {}
+ *
+ * const count = Task.make(import.meta.url, "count", (end: number) => {
+ *   for (let n = 1; n <= end; n++) Progress.send(n)
+ * }, { callbacks: [Progress] })
+ *
+ * export const half = Blocking.notifications(Blocking.run(count, 10), Progress).pipe(
+ *   Stream.filter(([done]) => done === 5),
+ *   Stream.runHead
+ * )
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const notifications = <A, E, R, Self, Key extends string, Args extends ReadonlyArray<unknown>>(
+  effect: Effect.Effect<A, E, R>,
+  callback: NotifyClass<Self, Key, Args>,
+  options?: { readonly bufferSize?: number | undefined }
+): Stream.Stream<Args, E, Exclude<R, Self>> =>
+  Stream.callback<Args, E, Exclude<R, Self>>((queue) =>
+    effect.pipe(
+      Effect.provideService(callback, (...args) => Effect.asVoid(Queue.offer(queue, args))),
+      Effect.andThen(Queue.end(queue))
+    ), { bufferSize: options?.bufferSize ?? 64 })
 
 /**
  * Starts a task on the default pool and returns its handle at once.

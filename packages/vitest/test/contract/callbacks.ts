@@ -1,7 +1,7 @@
 /** The rules of calls from a body to its program, on every backend. */
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Stream } from "effect"
-import { type Blocking, Callback, type JoinError, Task } from "effect-blocking"
+import { Blocking, Callback, type JoinError, Task } from "effect-blocking"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { type Backend, poolOf, reasonOf } from "./backend.ts"
@@ -58,6 +58,23 @@ export const callbackContract = (backend: Backend, { waits }: { readonly waits: 
             assert.strictEqual(sent, count)
             assert.deepStrictEqual(seen, arrayTo(count + 1).slice(1))
           }
+        })))
+
+    it.live("H5: what is sent can be had as a stream, which ends and fails as the task does", () =>
+      withPool({}, (pool) =>
+        Effect.gen(function*() {
+          const sent = Blocking.notifications(pool.run(bodies.logs, 50), bodies.Log)
+          assert.deepStrictEqual(yield* Stream.runCollect(sent), arrayTo(51).slice(1).map((n) => [n]))
+          const first = yield* Stream.runCollect(Stream.take(sent, 3))
+          assert.deepStrictEqual(first, [[1], [2], [3]])
+          assert.strictEqual(yield* adds(pool.run(bodies.sum, 10)), 55)
+          const failing = Blocking.notifications(
+            Effect.andThen(pool.run(bodies.logs, 2), Effect.fail("no")),
+            bodies.Log
+          )
+          const seen: Array<number> = []
+          const failure = yield* Effect.flip(Stream.runForEach(failing, ([n]) => Effect.sync(() => void seen.push(n))))
+          assert.deepStrictEqual([failure, seen], ["no", [1, 2]])
         })))
 
     it.live("H5: all that the body of a stream sends is handled, in order, before the stream ends", () =>
