@@ -262,7 +262,13 @@ const generation = Effect.fnUntraced(function*() {
   // Finalizers of a scope run one after the other. The rest is a busy machine.
   if (closeMillis > pools.length * 310 + 2000) books.faults.push(`the shutdown took ${closeMillis} ms`)
   for (const pool of pools) {
-    const { key, outcomes, queueDepth, running, stuckThreads, submitted, suspended, threads } = yield* pool.stats
+    let stats = yield* pool.stats
+    // On a busy machine a thread ends later than the pool waits for it.
+    for (let i = 0; i < 500 && stats.stuckThreads > 0; i++) {
+      yield* Effect.sleep(10)
+      stats = yield* pool.stats
+    }
+    const { key, outcomes, queueDepth, running, stuckThreads, submitted, suspended, threads } = stats
     const ended = Object.values(outcomes).reduce((a, b) => a + b, 0)
     const left = { threads, stuckThreads, queueDepth, suspended, running: running.length, unsettled: submitted - ended }
     if (Object.values(left).some((value) => value !== 0)) books.faults.push(`left in ${key}: ${JSON.stringify(left)}`)
