@@ -2,7 +2,7 @@
  * The books of a soak: what was submitted, what ran, what callers were told.
  */
 import { Cause, Effect, Exit, Fiber, Option } from "effect"
-import { JoinError } from "effect-blocking"
+import { type Blocking, JoinError } from "effect-blocking"
 import { existsSync, readFileSync } from "node:fs"
 import type { Runs } from "./tasks.ts"
 
@@ -71,6 +71,29 @@ export const audit = (books: Books): void => {
     }
   }
 }
+
+/** Looks for what closed pools have left behind. `closeMillis` is how long that took, `boundMillis` what each of them may take. */
+export const auditPools = Effect.fnUntraced(function*(
+  books: Books,
+  pools: ReadonlyArray<Blocking.Pool>,
+  closeMillis: number,
+  boundMillis: number
+) {
+  // Finalizers of a scope run one after the other: as many bounds. The rest is a busy machine.
+  if (closeMillis > pools.length * boundMillis + 2000) books.faults.push(`the shutdown took ${closeMillis} ms`)
+  for (const pool of pools) {
+    let stats = yield* pool.stats
+    // What was stuck has been released; its thread ends when it gets to it.
+    for (let i = 0; i < 500 && stats.stuckThreads > 0; i++) {
+      yield* Effect.sleep(10)
+      stats = yield* pool.stats
+    }
+    const { key, outcomes, queueDepth, running, stuckThreads, submitted, suspended, threads } = stats
+    const ended = Object.values(outcomes).reduce((a, b) => a + b, 0)
+    const left = { threads, stuckThreads, queueDepth, suspended, running: running.length, unsettled: submitted - ended }
+    if (Object.values(left).some((value) => value !== 0)) books.faults.push(`left in ${key}: ${JSON.stringify(left)}`)
+  }
+})
 
 /** Takes the index of the next submission, and enters its exit into the books, told or interrupted. */
 export const recorded = <A, E, R>(

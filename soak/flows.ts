@@ -15,7 +15,7 @@ import { type Blocking, Task } from "effect-blocking"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { audit, type Books, capacity, choose, cut, makeBooks, type Mix, recorded } from "./books.ts"
+import { audit, auditPools, type Books, capacity, choose, cut, makeBooks, type Mix, recorded } from "./books.ts"
 import * as flows from "./flowTasks.ts"
 import { random, run } from "./generations.ts"
 import * as tasks from "./tasks.ts"
@@ -227,6 +227,9 @@ const caller = Effect.fnUntraced(function*(place: Place, isOver: () => boolean) 
 
 const common = { gracePeriod: "10 millis", shutdownTimeout: "100 millis", terminateTimeout: "200 millis" } as const
 
+/** … together. */
+const boundMillis = 310
+
 const poolOptions: ReadonlyArray<NodeBlocking.Options> = [
   { ...common, maxThreads: 2 },
   { ...common, maxThreads: 1, keepAlive: "200 millis", recycle: { tasks: 500 } },
@@ -259,20 +262,7 @@ const generation = Effect.fnUntraced(function*() {
 
   audit(books)
   rmSync(directory, { recursive: true })
-  // Finalizers of a scope run one after the other. The rest is a busy machine.
-  if (closeMillis > pools.length * 310 + 2000) books.faults.push(`the shutdown took ${closeMillis} ms`)
-  for (const pool of pools) {
-    let stats = yield* pool.stats
-    // On a busy machine a thread ends later than the pool waits for it.
-    for (let i = 0; i < 500 && stats.stuckThreads > 0; i++) {
-      yield* Effect.sleep(10)
-      stats = yield* pool.stats
-    }
-    const { key, outcomes, queueDepth, running, stuckThreads, submitted, suspended, threads } = stats
-    const ended = Object.values(outcomes).reduce((a, b) => a + b, 0)
-    const left = { threads, stuckThreads, queueDepth, suspended, running: running.length, unsettled: submitted - ended }
-    if (Object.values(left).some((value) => value !== 0)) books.faults.push(`left in ${key}: ${JSON.stringify(left)}`)
-  }
+  yield* auditPools(books, pools, closeMillis, boundMillis)
   return books
 })
 

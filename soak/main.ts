@@ -19,7 +19,7 @@ import { execFileSync } from "node:child_process"
 import { closeSync, constants, mkdtempSync, openSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { audit, type Books, capacity, choose, cut, makeBooks, type Mix, recorded } from "./books.ts"
+import { audit, auditPools, type Books, capacity, choose, cut, makeBooks, type Mix, recorded } from "./books.ts"
 import { random, run } from "./generations.ts"
 import * as tasks from "./tasks.ts"
 
@@ -245,23 +245,7 @@ const generation = Effect.fnUntraced(function*(n: number) {
 
   audit(books)
   rmSync(directory, { recursive: true })
-  const fault = (text: string): void => {
-    books.faults.push(text)
-  }
-  // Finalizers of a scope run one after the other: as many bounds. The rest is a busy machine.
-  if (closeMillis > pools.length * boundMillis + 2000) fault(`the shutdown took ${closeMillis} ms`)
-  for (const pool of pools) {
-    let stats = yield* pool.stats
-    // What was stuck has been released; its thread ends when it gets to it.
-    for (let i = 0; i < 500 && stats.stuckThreads > 0; i++) {
-      yield* Effect.sleep(10)
-      stats = yield* pool.stats
-    }
-    const { outcomes, queueDepth, running, stuckThreads, submitted, suspended, threads } = stats
-    const ended = Object.values(outcomes).reduce((a, b) => a + b, 0)
-    const left = { threads, stuckThreads, queueDepth, suspended, running: running.length, unsettled: submitted - ended }
-    if (Object.values(left).some((value) => value !== 0)) fault(`left in ${stats.key}: ${JSON.stringify(left)}`)
-  }
+  yield* auditPools(books, pools, closeMillis, boundMillis)
   return books
 })
 

@@ -40,9 +40,12 @@ export const start = async ({ threads }) => {
         const { port1, port2 } = new MessageChannel()
         let sum = 0
         port1.on("message", (chunk) => {
+          if (chunk === undefined) {
+            port1.close()
+            return resume(Effect.succeed(sum))
+          }
           for (const { id } of chunk) sum += id
         })
-        port1.once("close", () => resume(Effect.succeed(sum)))
         workers[0].postMessage([-1, "rows", [count, port2]], [port2])
       }),
     run: (task, ...args) => post(task, args),

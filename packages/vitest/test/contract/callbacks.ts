@@ -10,6 +10,14 @@ import * as tasks from "./tasks.ts"
 
 const adds = Effect.provideService(bodies.Add, (a, b) => Effect.succeed(a + b))
 
+/** Tells that it was called, and does not answer. */
+const neverAdds = (called: Deferred.Deferred<void>, onInterrupt: () => void) =>
+  Effect.provideService(bodies.Add, () =>
+    Deferred.succeed(called, void 0).pipe(
+      Effect.andThen(Effect.never),
+      Effect.onInterrupt(() => Effect.sync(onInterrupt))
+    ))
+
 const arrayTo = (end: number): ReadonlyArray<number> => Array.from({ length: end }, (_, n) => n)
 
 /** `waits`: a body can wait for what does not answer at once. */
@@ -189,11 +197,7 @@ export const callbackContract = (backend: Backend, { waits }: { readonly waits: 
             let interrupted = 0
             const task = how === "time limit" ? Task.with(bodies.asksOnce, { timeLimit: "20 millis" }) : bodies.asksOnce
             const fiber = yield* Stream.runDrain(pool.stream(task, file)).pipe(
-              Effect.provideService(bodies.Add, () =>
-                Deferred.succeed(called, void 0).pipe(
-                  Effect.andThen(Effect.never),
-                  Effect.onInterrupt(() => Effect.sync(() => interrupted++))
-                )),
+              neverAdds(called, () => void interrupted++),
               Effect.forkChild
             )
             yield* Deferred.await(called)
@@ -229,11 +233,7 @@ export const callbackContract = (backend: Backend, { waits }: { readonly waits: 
           const called = yield* Deferred.make<void>()
           let interrupted = 0
           const fiber = yield* Stream.runDrain(pool.stream(bodies.asksOnce, join(directory, "left"))).pipe(
-            Effect.provideService(bodies.Add, () =>
-              Deferred.succeed(called, void 0).pipe(
-                Effect.andThen(Effect.never),
-                Effect.onInterrupt(() => Effect.sync(() => interrupted++))
-              )),
+            neverAdds(called, () => void interrupted++),
             Effect.forkChild
           )
           yield* Deferred.await(called)
@@ -342,11 +342,7 @@ export const callbackContract = (backend: Backend, { waits }: { readonly waits: 
             const called = yield* Deferred.make<void>()
             let interrupted = 0
             const fiber = yield* pool.run(bodies.waits, file).pipe(
-              Effect.provideService(bodies.Add, () =>
-                Deferred.succeed(called, void 0).pipe(
-                  Effect.andThen(Effect.never),
-                  Effect.onInterrupt(() => Effect.sync(() => interrupted++))
-                )),
+              neverAdds(called, () => void interrupted++),
               Effect.forkChild
             )
             yield* Deferred.await(called)

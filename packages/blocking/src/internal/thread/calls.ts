@@ -132,7 +132,7 @@ export class Caller {
     }
   }
 
-  /** Sends what a body has yielded before it waits. `false`: some of it cannot cross. */
+  /** Sends what a body has yielded, from within it. `false`: some of it cannot cross, which is told when the body is left. */
   sendElements(elements: ReadonlyArray<unknown>): boolean {
     try {
       this.send(0, protocol.outputKey, elements)

@@ -68,7 +68,7 @@ export type UncaughtMessage =
 
 /** In the place of a callback's key: the body wants more of its input, a chunk or, when there is none, `undefined` … */
 export const inputKey = "effect-blocking/input"
-/** … or is about to wait, and has yielded these elements. */
+/** … or has yielded these elements, and is not left for that: it is about to wait, or makes more. */
 export const outputKey = "effect-blocking/output"
 
 /**
