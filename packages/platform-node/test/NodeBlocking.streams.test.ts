@@ -118,29 +118,6 @@ describe("streams", () => {
         yield* Gate.arrived(closed)
       })))
 
-  it.live("G5: a thousand open streams on two threads all go on, beside other tasks", () =>
-    withPool({ maxThreads: 2 }, (pool) =>
-      Effect.gen(function*() {
-        const each = 600
-        const pulls = yield* Effect.forEach(Array.from({ length: 1000 }), () =>
-          Effect.gen(function*() {
-            const pull = yield* Stream.toPull(pool.stream(streams.count, each))
-            assert.deepStrictEqual(yield* pull, [0])
-            return pull
-          }), { concurrency: "unbounded" })
-        assert.strictEqual((yield* pool.stats).openStreams, 1000)
-        const sums = yield* Effect.forEach(
-          pulls,
-          (pull) => Stream.runFold(Stream.fromPull(Effect.succeed(pull)), () => 0, (sum, n) => sum + n),
-          { concurrency: "unbounded" }
-        ).pipe(Effect.forkChild({ startImmediately: true }))
-        // Tasks of the queue have their turn as well.
-        assert.strictEqual(yield* pool.run(tasks.add, 1, 1), 2)
-        assert.isAbove((yield* pool.stats).openStreams, 0)
-        for (const sum of yield* Fiber.join(sums)) assert.strictEqual(sum, each * (each - 1) / 2)
-        assert.deepInclude(yield* pool.stats, { openStreams: 0, threadsStarted: 2 })
-      })))
-
   it.live("G5: a stream keeps its thread, and new ones go where there are the fewest", () =>
     withPool({ maxThreads: 2 }, (pool) =>
       Effect.gen(function*() {
@@ -161,47 +138,6 @@ describe("streams", () => {
         for (let i = 0; i < 3; i++) {
           for (const [n, pull] of pulls.entries()) assert.deepStrictEqual(new Set(yield* pull), new Set([homes[n]]))
         }
-      })))
-
-  it.live("G5: a thread with an open stream neither retires nor is replaced", () =>
-    withPool({ maxThreads: 1, keepAlive: "1 millis", recycle: { tasks: 1 } }, (pool) =>
-      Effect.gen(function*() {
-        const closed = Gate.make()
-        yield* Effect.scoped(Effect.gen(function*() {
-          const pull = yield* Stream.toPull(pool.stream(streams.notes, closed))
-          yield* pull
-          for (let i = 0; i < 5; i++) {
-            yield* pool.run(tasks.add, 1, 1)
-            // Longer than `keepAlive`.
-            yield* Effect.sleep("5 millis")
-          }
-          yield* pull
-          assert.strictEqual(Gate.arrivals(closed), 0)
-        }))
-        assert.strictEqual(Gate.arrivals(closed), 1)
-        // Now it may go.
-        yield* Effect.repeat(pool.stats, {
-          until: ({ threads, threadsStarted }) => threads === 0 || threadsStarted > 1
-        })
-      })))
-
-  it.live("G5: a thread that dies in the middle of a chunk loses that chunk, and the body never runs again", () =>
-    withPool({ maxThreads: 1 }, (pool) =>
-      Effect.gen(function*() {
-        const started = Gate.make()
-        const elements: Array<number> = []
-        const reason = yield* pool.stream(streams.exits, started, 10).pipe(
-          Stream.runForEach((n) =>
-            Effect.sync(() => {
-              elements.push(n)
-            })
-          ),
-          reasonOf
-        )
-        assert.deepInclude(reason, { _tag: "WorkerExited", exitCode: 5 })
-        assert.deepStrictEqual(elements, [0])
-        assert.strictEqual(yield* pool.run(tasks.add, 1, 1), 2)
-        assert.strictEqual(Gate.arrivals(started), 1)
       })))
 
   it.live("G5: a thread that is terminated for one stream fails the others on it", () =>

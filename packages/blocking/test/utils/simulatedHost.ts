@@ -40,6 +40,11 @@ export class SimulatedThread {
   /** Bodies that were left in it, by their numbers. */
   readonly open = new Map<number, SimulatedBody>()
   private lastOpened = 0
+  private lastCall = 0
+  /** The number of the call for whose answer it waits in the middle of a body, 0 for none. */
+  waitsFor = 0
+  /** Bodies that were left for an answer, by the number of their call. */
+  private readonly asked = new Map<number, SimulatedBody>()
   retired = false
   terminated = false
   /** A message is on its way. */
@@ -76,6 +81,12 @@ export class SimulatedThread {
       if (this.open.size > 0) this.host.violation = "a thread retires with an open body"
       this.retired = true
     }
+    if (message[0] === protocol.Answer) {
+      const [, number] = message
+      if (number < 0 && !this.asked.delete(number)) this.host.violation = "an answer for nobody"
+      if (number > 0 && number !== this.waitsFor) this.host.violation = "an answer to another call"
+      if (number > 0) this.waitsFor = 0
+    }
     if (message[0] === protocol.Chunk) {
       this.chunks[message[1]] = message[2] && new PayloadMemory(message[2], this.host.payloads!)
     }
@@ -93,6 +104,9 @@ export class SimulatedThread {
       this.inbox.push({ sequence, args, posted: values, task, state: "offered" })
       if (task >= 0) batch.push(args[0])
       else if (!this.open.has(args[0] as number)) this.host.violation = "a body is resumed that is not there"
+      else if (task === protocol.Resume && this.isAsked(args[0] as number)) {
+        this.host.violation = "a body is resumed before it is answered"
+      }
     }
     if (batch.length > 0) this.host.onBatch(batch)
   }
@@ -176,11 +190,27 @@ export class SimulatedThread {
     this.untold = true
   }
 
-  /** Leaves the body where it has yielded so many elements, each one more than the one before. */
-  leave(count: number, uncloneable: boolean, onItsWay: boolean): void {
-    const { args, task } = this.inbox[0]!
+  private isAsked(id: number): boolean {
+    const body = this.open.get(id)!
+    return Array.from(this.asked.values()).includes(body)
+  }
+
+  /** Calls the program, and waits for the answer. */
+  call(): void {
+    this.waitsFor = ++this.lastCall
+    this.pending.push([protocol.Call, this.inbox[0]!.sequence, this.waitsFor, "call", []])
+    this.deliver()
+  }
+
+  /** Leaves the body where it has yielded so many elements, each one more than the one before; `asks`: for an answer. */
+  leave(count: number, uncloneable: boolean, onItsWay: boolean, asks = false): void {
+    const { args, sequence, task } = this.inbox[0]!
     const { body } = this
     this.begun = undefined
+    if (asks) {
+      this.asked.set(-++this.lastCall, body)
+      this.pending.push([protocol.Call, sequence, -this.lastCall, "call", []])
+    }
     const id = task < 0 ? args[0] as number : ++this.lastOpened
     this.open.set(id, body)
     const elements = elementsOf(body, count)
@@ -196,6 +226,7 @@ export class SimulatedThread {
     const { body } = this
     this.begun = undefined
     if (task < 0) this.open.delete(args[0] as number)
+    for (const [number, asked] of this.asked) if (asked === body) this.asked.delete(number)
     this.host.ended.set(body.n, body.yielded + count)
     if (count === 0) this.post(status, value, onItsWay)
     else this.post(protocol.Ended, [elementsOf(body, count), status, value] satisfies protocol.EndedValue, onItsWay)

@@ -1,5 +1,5 @@
 /** Where the contract is held: what has pools. */
-import { assert } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { Effect, type Scope } from "effect"
 import { type Blocking, JoinError, type JoinHandle, type Task } from "effect-blocking"
 import { mkdtempSync, rmSync } from "node:fs"
@@ -16,6 +16,7 @@ export interface PoolOptions {
   readonly shutdownTimeout?: number
   readonly terminateTimeout?: number
   readonly threadData?: unknown
+  readonly recycle?: { readonly tasks?: number }
 }
 
 /** A running task that the test holds. */
@@ -26,7 +27,9 @@ export interface Held {
 }
 
 export interface Backend {
-  readonly name: string
+  readonly name: "threads" | "processes" | "BlockingTest"
+  /** Whether bodies run beside the test: they can wait for what it does next, take their input as it comes, and be cut short. */
+  readonly real: boolean
   readonly makePool: (options: PoolOptions) => Effect.Effect<Blocking.Pool, never, Scope.Scope>
   /** Shuts the pool down, before its scope does. */
   readonly close: (pool: Blocking.Pool) => Effect.Effect<void>
@@ -38,6 +41,11 @@ export interface Backend {
     directory: string,
     options: Task.DerivedOptions & { readonly polite: boolean }
   ) => Effect.Effect<Held, JoinError.JoinError>
+}
+
+/** A test of what does not hold on every backend: on others there is none. */
+export const liveIf = (holds: boolean) => (name: string, test: () => Effect.Effect<unknown, unknown>): void => {
+  if (holds) it.live(name, test)
 }
 
 export const reasonOf = <A, E, R>(effect: Effect.Effect<A, E, R>) =>

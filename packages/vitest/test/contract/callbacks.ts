@@ -1,10 +1,10 @@
 /** The rules of calls from a body to its program, on every backend. */
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Stream } from "effect"
+import { Context, Deferred, Effect, Fiber, Option, Stream } from "effect"
 import { Blocking, Callback, type JoinError, Task } from "effect-blocking"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import { type Backend, poolOf, reasonOf } from "./backend.ts"
+import { type Backend, liveIf, poolOf, reasonOf } from "./backend.ts"
 import * as bodies from "./callbackTasks.ts"
 import * as tasks from "./tasks.ts"
 
@@ -20,13 +20,44 @@ const neverAdds = (called: Deferred.Deferred<void>, onInterrupt: () => void) =>
 
 const arrayTo = (end: number): ReadonlyArray<number> => Array.from({ length: end }, (_, n) => n)
 
-/** `waits`: a body can wait for what does not answer at once. */
-export const callbackContract = (backend: Backend, { waits }: { readonly waits: boolean }): void => {
+export const callbackContract = (backend: Backend): void => {
   const withPool = poolOf(backend)
+  const whenReal = liveIf(backend.real)
+  // On threads only the pool can end one that waits (packages/blocking).
+  const onProcesses = liveIf(backend.name === "processes")
   /** Lets what a callback does take its time, where that can be. */
-  const later = waits ? Effect.yieldNow : Effect.void
+  const later = backend.real ? Effect.yieldNow : Effect.void
 
   describe(`callback contract: ${backend.name}`, () => {
+    it.live("H1: a callback has the services, references and span of the caller, and its interruption", () =>
+      withPool({}, (pool) =>
+        Effect.gen(function*() {
+          class Offset extends Context.Service<Offset, number>()("contract/Offset") {}
+          const Level = Context.Reference("contract/Level", { defaultValue: () => 0 })
+          const seen: Array<unknown> = []
+          const handler = Effect.map(Offset, (offset) => (a: number, b: number) =>
+            Effect.gen(function*() {
+              const span = yield* Effect.currentSpan
+              const parent = Option.getOrUndefined(span.parent)
+              seen.push(yield* Level, span.name, parent?._tag === "Span" ? parent.name : undefined)
+              return a + b + offset
+            }).pipe(Effect.orDie))
+          const add = yield* Effect.provideService(handler, Offset, 100)
+          for (
+            const total of [
+              pool.run(bodies.sum, 1),
+              pool.lease((lease) => lease.run(bodies.sum, 1)),
+              Effect.flatMap(pool.spawn(bodies.sum, 1), (handle) => handle.join),
+              Effect.map(Stream.runCollect(pool.stream(bodies.asked, 1)), ([first]) => first! - 1000)
+            ]
+          ) {
+            const called = Effect.provideService(total, bodies.Add, add)
+            assert.strictEqual(yield* Effect.provideService(Effect.withSpan(called, "caller"), Level, 7), 101)
+          }
+          const span = (task: string) => [7, "callback contract/Add", `task ${task}`]
+          assert.deepStrictEqual(seen, [...span("sum"), ...span("sum"), ...span("sum"), ...span("asked")])
+        })))
+
     it.live("H2: values cross as arguments do, a failure is a Result, a defect a panic", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
@@ -316,8 +347,9 @@ export const callbackContract = (backend: Backend, { waits }: { readonly waits: 
           assert.throws(() => bodies.notNamed.body(), /on the program's own thread/)
         })))
 
-    it.live("H4: a callback runs tasks on the pool of one thread of its own body; beyond the bound they fail", () =>
-      waits ?
+    whenReal(
+      "H4: a callback runs tasks on the pool of one thread of its own body; beyond the bound they fail",
+      () =>
         withPool({}, (pool) =>
           Effect.gen(function*() {
             const nested = (pool: Blocking.Pool, depth: number): Effect.Effect<number, unknown> =>
@@ -331,11 +363,12 @@ export const callbackContract = (backend: Backend, { waits }: { readonly waits: 
             const reason = yield* reasonOf(nested(pool, 3))
             assert.strictEqual(reason._tag, "Panicked")
             assert.deepInclude((yield* pool.stats).outcomes, { WouldDeadlock: 1, Panicked: 2 })
-          })) :
-        Effect.void)
+          }))
+    )
 
-    it.live("H3: an abort wakes a body that waits, which leaves through its finally blocks", () =>
-      waits ?
+    whenReal(
+      "H3: an abort wakes a body that waits, which leaves through its finally blocks",
+      () =>
         withPool({ gracePeriod: 3_600_000 }, (pool, directory) =>
           Effect.gen(function*() {
             const file = join(directory, "left")
@@ -354,11 +387,12 @@ export const callbackContract = (backend: Backend, { waits }: { readonly waits: 
             // Its thread is the only one, and was not ended.
             assert.strictEqual(yield* adds(pool.run(bodies.sum, 3)), 6)
             assert.deepInclude(yield* pool.stats, { threadsStarted: 1, waitingThreads: 0 })
-          })) :
-        Effect.void)
+          }))
+    )
 
-    it.live("H4: a thread that is killed while its body waits fails that, and interrupts the callback", () =>
-      waits ?
+    onProcesses(
+      "H4: a process that is killed while its body waits fails that, and interrupts the callback",
+      () =>
         withPool({ maxThreads: 1 }, (pool, directory) =>
           Effect.gen(function*() {
             const called = yield* Deferred.make<number>()
@@ -372,20 +406,17 @@ export const callbackContract = (backend: Backend, { waits }: { readonly waits: 
               Effect.forkChild
             )
             const threadId = yield* Deferred.await(called)
-            if (backend.name === "processes") {
-              process.kill(threadId, "SIGKILL")
-              const reason = yield* reasonOf(Fiber.join(fiber))
-              assert.strictEqual(reason._tag, "WorkerExited")
-            } else {
-              yield* Fiber.interrupt(fiber)
-            }
+            process.kill(threadId, "SIGKILL")
+            const reason = yield* reasonOf(Fiber.join(fiber))
+            assert.strictEqual(reason._tag, "WorkerExited")
             assert.strictEqual(interrupted, 1)
             assert.strictEqual(yield* adds(pool.run(bodies.sum, 3)), 6)
-          })) :
-        Effect.void)
+          }))
+    )
 
-    it.live("G6, H3: a shutdown wakes a body that waits, within its bound", () =>
-      waits ?
+    whenReal(
+      "G6, H3: a shutdown wakes a body that waits, within its bound",
+      () =>
         withPool({ shutdownTimeout: 1, gracePeriod: 3_600_000 }, (pool, directory) =>
           Effect.gen(function*() {
             const file = join(directory, "left")
@@ -399,23 +430,28 @@ export const callbackContract = (backend: Backend, { waits }: { readonly waits: 
             const reason = yield* reasonOf(Fiber.join(fiber))
             assert.deepInclude(reason, { _tag: "Cancelled", by: "Shutdown", stopped: "Checkpoint" })
             assert.isTrue(existsSync(file))
-          })) :
-        Effect.void)
+          }))
+    )
 
-    it.live("H6: a callback that does not answer at once is refused, and says why", () =>
-      waits ? Effect.void : withPool({}, (pool) =>
-        Effect.gen(function*() {
-          let interrupted = 0
-          const reason = yield* reasonOf(
-            pool.run(bodies.sum, 1).pipe(
-              Effect.provideService(bodies.Add, () =>
-                Effect.onInterrupt(Effect.never, () => Effect.sync(() => interrupted++)))
+    liveIf(!backend.real)(
+      "H6: a callback that does not answer at once is refused, and says why",
+      () =>
+        withPool({}, (pool) =>
+          Effect.gen(function*() {
+            let interrupted = 0
+            const reason = yield* reasonOf(
+              pool.run(bodies.sum, 1).pipe(
+                Effect.provideService(
+                  bodies.Add,
+                  () => Effect.onInterrupt(Effect.never, () => Effect.sync(() => interrupted++))
+                )
+              )
             )
-          )
-          assert.strictEqual(reason._tag, "Panicked")
-          assert.include(String((reason as { readonly thrown: unknown }).thrown), "cannot wait")
-          assert.strictEqual(interrupted, 1)
-          assert.isTrue(Callback.isCallback(bodies.Add))
-        })))
+            assert.strictEqual(reason._tag, "Panicked")
+            assert.include(String((reason as { readonly thrown: unknown }).thrown), "cannot wait")
+            assert.strictEqual(interrupted, 1)
+            assert.isTrue(Callback.isCallback(bodies.Add))
+          }))
+    )
   })
 }

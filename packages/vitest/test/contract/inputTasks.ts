@@ -76,6 +76,15 @@ export const keeps = Task.sink(import.meta.url, "keeps", (input: Iterable<number
   return 0
 })
 
+export const keepsInPipe = Task.pipe(
+  import.meta.url,
+  "keepsInPipe",
+  function*(input: Iterable<number>): Generator<number, void> {
+    kept = input[Symbol.iterator]()
+    yield* input
+  }
+)
+
 export const usesKept = Task.make(import.meta.url, "usesKept", () => {
   try {
     kept!.next()

@@ -1,17 +1,20 @@
 /** The rules of streams into a body, on every backend. */
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Queue, Stream } from "effect"
+import type { JoinError } from "effect-blocking"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import { type Backend, poolOf, reasonOf } from "./backend.ts"
+import { type Backend, liveIf, poolOf, reasonOf } from "./backend.ts"
 import * as inputs from "./inputTasks.ts"
 import * as tasks from "./tasks.ts"
 
 const arrayTo = (end: number): ReadonlyArray<number> => Array.from({ length: end }, (_, n) => n)
 
-/** `whole`: bodies are given their input whole, before they begin. */
-export const inputContract = (backend: Backend, { whole }: { readonly whole: boolean }): void => {
+export const inputContract = (backend: Backend): void => {
+  /** Whether bodies are given their input whole, before they begin. */
+  const whole = !backend.real
   const withPool = poolOf(backend)
+  const whenReal = liveIf(backend.real)
 
   describe(`input contract: ${backend.name}`, () => {
     it.live("G8: a sink takes all elements, in order and in chunks of any size, and gives what the body returns", () =>
@@ -75,27 +78,60 @@ export const inputContract = (backend: Backend, { whole }: { readonly whole: boo
           assert.deepStrictEqual(elements, arrayTo(elements.length + 1).slice(1))
         })))
 
-    it.live("G8: an interruption of the stream ends the body through its finally blocks, before it is over", () =>
-      whole ? Effect.void : withPool({}, (pool, directory) =>
-        Effect.gen(function*() {
-          for (const kind of ["sink", "pipe"] as const) {
-            const file = join(directory, kind)
-            const pulled = yield* Deferred.make<void>()
-            const input = Stream.concat(
-              Stream.make(1),
-              Stream.fromEffect(Effect.andThen(Deferred.succeed(pulled, void 0), Effect.never))
-            )
-            const run: Effect.Effect<unknown, unknown> = kind === "sink"
-              ? Stream.run(input, pool.sink(inputs.cleans, file))
-              : Stream.runDrain(input.pipe(pool.pipe(inputs.cleansPipe, file)))
-            const fiber = yield* Effect.forkChild(run)
-            yield* Deferred.await(pulled)
-            yield* Fiber.interrupt(fiber)
-            assert.isTrue(existsSync(file), kind)
-          }
-          assert.deepInclude((yield* pool.stats).outcomes, { Cancelled: 2 })
-          assert.strictEqual(yield* pool.run(tasks.add, 1, 1), 2)
-        })))
+    whenReal(
+      "G8: an interruption of the stream ends the body through its finally blocks, before it is over",
+      () =>
+        withPool({}, (pool, directory) =>
+          Effect.gen(function*() {
+            for (const kind of ["sink", "pipe"] as const) {
+              const file = join(directory, kind)
+              const pulled = yield* Deferred.make<void>()
+              const input = Stream.concat(
+                Stream.make(1),
+                Stream.fromEffect(Effect.andThen(Deferred.succeed(pulled, void 0), Effect.never))
+              )
+              const run: Effect.Effect<unknown, unknown> = kind === "sink"
+                ? Stream.run(input, pool.sink(inputs.cleans, file))
+                : Stream.runDrain(input.pipe(pool.pipe(inputs.cleansPipe, file)))
+              const fiber = yield* Effect.forkChild(run)
+              yield* Deferred.await(pulled)
+              yield* Fiber.interrupt(fiber)
+              assert.isTrue(existsSync(file), kind)
+            }
+            assert.deepInclude((yield* pool.stats).outcomes, { Cancelled: 2 })
+            assert.strictEqual(yield* pool.run(tasks.add, 1, 1), 2)
+          }))
+    )
+
+    whenReal(
+      "G6, G8: a shutdown wakes a body that waits for its input, and interrupts that",
+      () =>
+        Effect.forEach(
+          ["sink", "pipe"] as const,
+          (kind) =>
+            withPool({ shutdownTimeout: 0, gracePeriod: 3_600_000 }, (pool, directory) =>
+              Effect.gen(function*() {
+                const file = join(directory, kind)
+                const pulled = yield* Deferred.make<void>()
+                let interrupted = 0
+                const input = Stream.fromEffect(
+                  Deferred.succeed(pulled, void 0).pipe(
+                    Effect.andThen(Effect.never),
+                    Effect.onInterrupt(() => Effect.sync(() => interrupted++))
+                  )
+                )
+                const run: Effect.Effect<unknown, JoinError.JoinError> = kind === "sink"
+                  ? Stream.run(input, pool.sink(inputs.cleans, file))
+                  : Stream.runDrain(input.pipe(pool.pipe(inputs.cleansPipe, file)))
+                const fiber = yield* Effect.forkChild(run)
+                yield* Deferred.await(pulled)
+                yield* backend.close(pool)
+                const reason = yield* reasonOf(Fiber.join(fiber))
+                assert.deepInclude(reason, { _tag: "Cancelled", by: "Shutdown", stopped: "Checkpoint" })
+                assert.deepStrictEqual([interrupted, existsSync(file)], [1, true])
+              }))
+        )
+    )
 
     it.live("G8: a body that returns early ends what it takes from", () =>
       withPool({}, (pool) =>
@@ -118,33 +154,39 @@ export const inputContract = (backend: Backend, { whole }: { readonly whole: boo
           if (!whole) assert.isAtMost(pulled, 2 + 0 + 2)
         })))
 
-    it.live("G8: nothing is pulled before the body asks, and one chunk ahead after that", () =>
-      whole ? Effect.void : withPool({}, (pool) =>
-        Effect.gen(function*() {
-          let pulled = 0
-          const input = Stream.iterate(1, (n) => n + 1).pipe(
-            Stream.rechunk(1),
-            Stream.tap(() => Effect.sync(() => pulled++))
-          )
-          // The consumer stops at the first element: the body is left there, and its input as well.
-          const pull = yield* Stream.toPull(input.pipe(pool.pipe(inputs.sums, 5)))
-          assert.strictEqual(pulled, 0)
-          assert.deepStrictEqual(yield* pull, [15])
-          yield* Effect.repeat(pool.run(tasks.add, 1, 1), { times: 3 })
-          // The second chunk of sums is as long as the body may run for it.
-          assert.isAtMost(pulled, 5 + 16 * 5 + 1)
-        })))
+    whenReal(
+      "G8: nothing is pulled before the body asks, and one chunk ahead after that",
+      () =>
+        withPool({}, (pool) =>
+          Effect.gen(function*() {
+            let pulled = 0
+            const input = Stream.iterate(1, (n) => n + 1).pipe(
+              Stream.rechunk(1),
+              Stream.tap(() => Effect.sync(() => pulled++))
+            )
+            // The consumer stops at the first element: the body is left there, and its input as well.
+            const pull = yield* Stream.toPull(input.pipe(pool.pipe(inputs.sums, 5)))
+            assert.strictEqual(pulled, 0)
+            assert.deepStrictEqual(yield* pull, [15])
+            yield* Effect.repeat(pool.run(tasks.add, 1, 1), { times: 3 })
+            // The second chunk of sums is as long as the body may run for it.
+            assert.isAtMost(pulled, 5 + 16 * 5 + 1)
+          }))
+    )
 
-    it.live("G2: what a pipe has yielded does not wait for its next input", () =>
-      whole ? Effect.void : withPool({}, (pool) =>
-        Effect.gen(function*() {
-          const queue = yield* Queue.unbounded<number>()
-          const pull = yield* Stream.toPull(Stream.fromQueue(queue).pipe(pool.pipe(inputs.double)))
-          for (let n = 0; n < 5; n++) {
-            yield* Queue.offer(queue, n)
-            assert.deepStrictEqual(yield* pull, [2 * n])
-          }
-        })))
+    whenReal(
+      "G2: what a pipe has yielded does not wait for its next input",
+      () =>
+        withPool({}, (pool) =>
+          Effect.gen(function*() {
+            const queue = yield* Queue.unbounded<number>()
+            const pull = yield* Stream.toPull(Stream.fromQueue(queue).pipe(pool.pipe(inputs.double)))
+            for (let n = 0; n < 5; n++) {
+              yield* Queue.offer(queue, n)
+              assert.deepStrictEqual(yield* pull, [2 * n])
+            }
+          }))
+    )
 
     it.live("G3: a pipe gives what it makes, with its failure behind", () =>
       withPool({}, (pool) =>
@@ -197,6 +239,11 @@ export const inputContract = (backend: Backend, { whole }: { readonly whole: boo
       withPool({}, (pool) =>
         Effect.gen(function*() {
           yield* Stream.run(Stream.range(1, 3), pool.sink(inputs.keeps))
+          assert.include(yield* pool.run(inputs.usesKept), "used outside of it, or after its end")
+          const piped = Stream.range(1, 3).pipe(pool.pipe(inputs.keepsInPipe))
+          assert.deepStrictEqual(yield* Stream.runCollect(piped), [1, 2, 3])
+          assert.include(yield* pool.run(inputs.usesKept), "used outside of it, or after its end")
+          assert.deepStrictEqual(yield* Stream.runCollect(Stream.take(piped, 1)), [1])
           assert.include(yield* pool.run(inputs.usesKept), "used outside of it, or after its end")
         })))
 

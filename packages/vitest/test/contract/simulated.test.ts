@@ -16,6 +16,7 @@ const controls = new WeakMap<Blocking.Pool, Context.Context<BlockingTest.Blockin
 
 const backend: Backend = {
   name: "BlockingTest",
+  real: false,
   makePool: (options) =>
     Effect.map(Layer.build(BlockingTest.layer(options)), (context) => {
       const pool = Context.get(context, Blocking.Blocking)
@@ -46,5 +47,5 @@ const backend: Backend = {
 
 contract(backend)
 streamContract(backend)
-inputContract(backend, { whole: true })
-callbackContract(backend, { waits: false })
+inputContract(backend)
+callbackContract(backend)

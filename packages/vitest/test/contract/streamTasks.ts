@@ -1,6 +1,7 @@
 /** The streams of the contract. What a body has done is kept in its thread, under a name of the test's own. */
 import { Task } from "effect-blocking"
 import * as Result from "effect/Result"
+import { appendFileSync, writeFileSync } from "node:fs"
 
 const notes = new Map<string, Array<string>>()
 const note = (id: string, what: string): void => {
@@ -132,6 +133,44 @@ export const panicsOnClose = Task.stream(
       throw new Error("cannot close")
     }
   }
+)
+
+/** Ends its thread behind so many elements, in the middle of a chunk. */
+export const exits = Task.stream(
+  import.meta.url,
+  "exits",
+  function*(started: string, end: number): Generator<number, void> {
+    appendFileSync(started, ".")
+    for (let n = 0; n < end; n++) yield n
+    process.exit(5)
+  }
+)
+
+/** Never ends, and yields no second element. */
+export const spins = Task.stream(import.meta.url, "spins", function*(entered: string): Generator<number, void> {
+  yield 0
+  writeFileSync(entered, "")
+  while (true) {}
+})
+
+/** Cannot be closed: it stays in its `finally`. */
+export const stays = Task.stream(import.meta.url, "stays", function*(closing: string): Generator<number, void> {
+  try {
+    while (true) yield 0
+  } finally {
+    writeFileSync(closing, "")
+    while (true) {}
+  }
+})
+
+/** No generator either, whatever was said of its type. */
+export const noSynchronousGenerator = Task.stream(
+  import.meta.url,
+  "noSynchronousGenerator",
+  (() =>
+    async function*() {
+      yield 1
+    }()) as unknown as () => Generator<number, void>
 )
 
 /** No generator, although its type says so. */

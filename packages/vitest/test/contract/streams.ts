@@ -1,8 +1,10 @@
 /** The rules of streams on every backend, as those of tasks in `suite.ts`. */
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Schedule, Stream } from "effect"
+import { Cause, Effect, Exit, Fiber, Schedule, Stream } from "effect"
 import { type Blocking, type JoinError, Task } from "effect-blocking"
-import { type Backend, poolOf, reasonOf } from "./backend.ts"
+import { existsSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { type Backend, liveIf, poolOf, reasonOf } from "./backend.ts"
 import * as streams from "./streamTasks.ts"
 import * as tasks from "./tasks.ts"
 
@@ -28,6 +30,14 @@ const untilFailure = <A, E>(stream: Stream.Stream<A, E>) =>
 
 export const streamContract = (backend: Backend): void => {
   const withPool = poolOf(backend)
+  const whenReal = liveIf(backend.real)
+
+  /** A body tells by a file that it is somewhere. */
+  const noted = (file: string) =>
+    Effect.repeat(Effect.sync(() => existsSync(file)), {
+      until: (exists) => exists,
+      schedule: Schedule.spaced("2 millis")
+    })
 
   /** Lets the threads of the pool do all that they were asked for. */
   const settle = (pool: Blocking.Pool) => Effect.repeat(pool.run(tasks.add, 1, 1), { times: 2 })
@@ -79,10 +89,10 @@ export const streamContract = (backend: Backend): void => {
       withPool({}, (pool) =>
         Effect.gen(function*() {
           for (const stream of [pool.stream(streams.texts, 40_000), pool.stream(streams.pages, 40_000)] as const) {
-            const chunks = yield* Stream.runCollect(
-              Stream.take(Stream.chunks<string | { readonly text: string }, JoinError.JoinError, never>(stream), 5)
-            )
-            assert.deepStrictEqual(chunks.map(({ length }) => length), [1, 2, 2, 2, 2])
+            const chunks = Stream.chunks<string | { readonly text: string }, JoinError.JoinError, never>(stream)
+            const lengths = yield* Stream.map(chunks, ({ length }) => length).pipe(Stream.take(50), Stream.runCollect)
+            // Less on a machine so busy that a chunk's time is over before.
+            assert.deepStrictEqual([lengths[0], Math.max(...lengths)], [1, 2])
           }
         })))
 
@@ -188,6 +198,100 @@ export const streamContract = (backend: Backend): void => {
           assert.include([0, yielded], yield* pool.run(streams.yieldsOf, id))
         })))
 
+    whenReal(
+      "G5: a thread that dies in the middle of a chunk loses that chunk, and the body never runs again",
+      () =>
+        withPool({}, (pool, directory) =>
+          Effect.gen(function*() {
+            const file = join(directory, "started")
+            const { elements, error } = yield* untilFailure(pool.stream(streams.exits, file, 10))
+            assert.deepStrictEqual(elements, [0])
+            assert.deepInclude(error.reason, { _tag: "WorkerExited", exitCode: 5 })
+            assert.strictEqual(yield* pool.run(tasks.add, 1, 1), 2)
+            assert.strictEqual(readFileSync(file, "utf8"), ".")
+          }))
+    )
+
+    it.live("G5: a thousand open streams on two threads all go on, beside other tasks", () =>
+      withPool({ maxThreads: 2 }, (pool) =>
+        Effect.gen(function*() {
+          const each = 300
+          const pulls = yield* Effect.forEach(arrayTo(1000), (n) =>
+            Effect.gen(function*() {
+              const pull = yield* pullOf(pool.stream(streams.count, `many ${n}`, each))
+              assert.deepStrictEqual(yield* pull, [0])
+              return pull
+            }), { concurrency: "unbounded" })
+          assert.strictEqual((yield* pool.stats).openStreams, 1000)
+          const sums = yield* Effect.forEach(
+            pulls,
+            (pull) => Stream.runFold(Stream.fromPull(Effect.succeed(pull)), () => 0, (sum, n) => sum + n),
+            { concurrency: "unbounded" }
+          ).pipe(Effect.forkChild({ startImmediately: true }))
+          // Tasks of the queue have their turn as well.
+          assert.strictEqual(yield* pool.run(tasks.add, 1, 1), 2)
+          if (backend.real) assert.isAbove((yield* pool.stats).openStreams, 0)
+          for (const sum of yield* Fiber.join(sums)) assert.strictEqual(sum, each * (each - 1) / 2)
+          assert.deepInclude(yield* pool.stats, { openStreams: 0, threadsStarted: 2 })
+        })))
+
+    it.live("G5: a thread with an open stream neither retires nor is replaced", () =>
+      withPool({ keepAlive: 1, recycle: { tasks: 1 } }, (pool) =>
+        Effect.gen(function*() {
+          const id = makeId()
+          yield* Effect.scoped(Effect.gen(function*() {
+            const pull = yield* pullOf(pool.stream(streams.count, id, Infinity))
+            yield* pull
+            for (let i = 0; i < 5; i++) {
+              yield* pool.run(tasks.add, 1, 1)
+              // Longer than `keepAlive`.
+              yield* Effect.sleep("5 millis")
+            }
+            yield* pull
+            assert.strictEqual((yield* pool.stats).threadsStarted, 1)
+          }))
+          // Now it may go.
+          yield* Effect.repeat(pool.stats, {
+            until: ({ threads, threadsStarted }) => threads === 0 || threadsStarted > 1,
+            schedule: Schedule.spaced("2 millis")
+          })
+        })))
+
+    whenReal(
+      "G6: timeLimit is that of the body",
+      () =>
+        withPool({ gracePeriod: 1 }, (pool, directory) =>
+          Effect.gen(function*() {
+            const limited = Task.with(streams.spins, { timeLimit: "20 millis" })
+            const reason = yield* reasonOf(Stream.runDrain(pool.stream(limited, join(directory, "entered"))))
+            assert.deepInclude(reason, { _tag: "TimedOut", limitMillis: 20, stopped: "Terminated" })
+            assert.strictEqual(yield* pool.run(tasks.add, 1, 1), 2)
+          }))
+    )
+
+    whenReal(
+      "G6: a shutdown ends within its bound, in the middle of a chunk and while a body is closed",
+      () =>
+        Effect.forEach(
+          ["spins", "stays"] as const,
+          (body) =>
+            withPool({ shutdownTimeout: 0, gracePeriod: 10 }, (pool, directory) =>
+              Effect.gen(function*() {
+                const file = join(directory, "there")
+                const pull = yield* pullOf(pool.stream(body, file))
+                yield* pull
+                if (body === streams.stays) {
+                  yield* settle(pool)
+                }
+                const waiting = yield* Effect.forkChild(reasonOf(Effect.forever(pull)), { startImmediately: true })
+                if (body === streams.spins) yield* noted(file)
+                yield* backend.close(pool)
+                assert.deepInclude(yield* Fiber.join(waiting), { _tag: "Cancelled", by: "Shutdown", stage: "Running" })
+                assert.isTrue(existsSync(file))
+              }))
+        )
+    )
+
     it.live("G6: a stream that nobody pulls is closed when its idle time is over", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
@@ -259,9 +363,11 @@ export const streamContract = (backend: Backend): void => {
     it.live("G9: a body that is no generator says so", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
-          const reason = yield* reasonOf(Stream.runDrain(pool.stream(streams.noGenerator)))
-          assert.strictEqual(reason._tag, "Panicked")
-          assert.match(reason.message, /write function\*/)
+          for (const task of [streams.noGenerator, streams.noSynchronousGenerator]) {
+            const reason = yield* reasonOf(Stream.runDrain(pool.stream(task)))
+            assert.strictEqual(reason._tag, "Panicked")
+            assert.match(reason.message, /write function\*/)
+          }
         })))
 
     it.live("G9: on a lease, streams and calls share its thread, and what is open ends with it", () =>

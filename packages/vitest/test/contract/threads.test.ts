@@ -16,6 +16,7 @@ const scopes = new WeakMap<Blocking.Pool, Scope.Closeable>()
 
 const backend = (isolation: "thread" | "process"): Backend => ({
   name: isolation === "thread" ? "threads" : "processes",
+  real: true,
   makePool: (options) =>
     Effect.gen(function*() {
       const scope = yield* Scope.fork(yield* Effect.scope)
@@ -40,6 +41,6 @@ const backend = (isolation: "thread" | "process"): Backend => ({
 for (const isolation of ["thread", "process"] as const) {
   contract(backend(isolation))
   streamContract(backend(isolation))
-  inputContract(backend(isolation), { whole: false })
-  callbackContract(backend(isolation), { waits: true })
+  inputContract(backend(isolation))
+  callbackContract(backend(isolation))
 }

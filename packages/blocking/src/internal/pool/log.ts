@@ -66,6 +66,12 @@ export const logEvent = (event: SchedulerEvent, host: ThreadHost): Effect.Effect
           ? `Task "${event.task}" on pool thread ${event.threadId} is asked to stop (${event.by})`
           : `Pool thread ${event.threadId} is terminated: task "${event.task}" was asked to stop and did not (${event.by})`
       )
+    case "HeldUp":
+      return Effect.logWarning(
+        `Task "${event.task}" waits, although the pool's threads (${event.threads}) are idle: each of them keeps a stream ` +
+          "open that nobody pulls, and what can wait for callbacks or input needs a thread without one. If the consumer of " +
+          "those streams waits for this task, neither ever goes on: raise maxThreads, or end a stream before"
+      )
     case "StuckLimit":
       return Effect.logError(
         `${event.stuck} threads of the pool are stuck in native code: it goes on with at most ${event.places} ` +

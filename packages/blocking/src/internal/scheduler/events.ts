@@ -22,6 +22,7 @@ export type SchedulerEvent =
   | { readonly _tag: "ThreadLost"; readonly threadId: number; readonly exit: ThreadExit }
   | { readonly _tag: "ThreadAbandoned"; readonly threadId: number; readonly task: string | undefined }
   | { readonly _tag: "StuckLimit"; readonly stuck: number; readonly places: number }
+  | { readonly _tag: "HeldUp"; readonly task: string; readonly threads: number }
   | {
     readonly _tag: "Stop"
     readonly step: StopStep

@@ -1,11 +1,16 @@
 /**
  * Bodies that wait for the program, which may run tasks on the same pool for the answer: a thread
  * that waits lends its place, and what could not begin before it goes on fails at once (G10, H4).
+ *
+ * Whether a consumer that does not pull its stream is slow, or waits itself for what waits in the
+ * queue, nobody can know: the pool tells when that goes on for long.
  */
 import { WouldDeadlock } from "../../JoinError.ts"
+import type { ThreadHost } from "../../ThreadHost.ts"
 import type { Calls } from "./calls.ts"
 import type { Question } from "./coroutine.ts"
 import type { Coroutines } from "./coroutines.ts"
+import type { SchedulerEvent } from "./events.ts"
 import { failure } from "./outcome.ts"
 import type { Outcomes } from "./outcomes.ts"
 import type { Queue } from "./queue.ts"
@@ -15,7 +20,17 @@ import type { Threads, Work } from "./threads.ts"
 /** What fits here, fits anywhere. */
 const pickiest: Work = { fits: ({ open }) => open.size === 0 }
 
+/** How long a task may wait for threads that are idle, before that is told. Arbitrary: long for a consumer, short for who wonders. */
+const heldUpMillis = 5000
+
+export interface NestingListener {
+  /** A thread has lent its place. */
+  readonly onPlace: () => void
+  readonly onEvent: (event: SchedulerEvent) => void
+}
+
 export class Nesting {
+  private readonly host: ThreadHost
   private readonly calls: Calls
   private readonly coroutines: Coroutines
   private readonly outcomes: Outcomes
@@ -23,11 +38,13 @@ export class Nesting {
   private readonly threads: Threads
   private readonly waiting: RunList
   private readonly maxThreads: number
-  /** Told when a thread has lent its place. */
-  private readonly onPlace: () => void
+  private readonly listener: NestingListener
+  /** While something waits for a thread without open bodies. */
+  private cancelHeldUp: (() => void) | undefined
 
   constructor(
-    { calls, coroutines, outcomes, queue, threads, waiting }: {
+    { calls, coroutines, host, outcomes, queue, threads, waiting }: {
+      readonly host: ThreadHost
       readonly calls: Calls
       readonly coroutines: Coroutines
       readonly outcomes: Outcomes
@@ -36,8 +53,9 @@ export class Nesting {
       readonly waiting: RunList
     },
     maxThreads: number,
-    onPlace: () => void
+    listener: NestingListener
   ) {
+    this.host = host
     this.calls = calls
     this.coroutines = coroutines
     this.outcomes = outcomes
@@ -45,11 +63,17 @@ export class Nesting {
     this.threads = threads
     this.waiting = waiting
     this.maxThreads = maxThreads
-    this.onPlace = onPlace
+    this.listener = listener
+  }
+
+  /** Looks at what waits in the queue, after any change. */
+  check(): void {
+    this.failUnreachable()
+    this.watchHeldUp()
   }
 
   /** What only a thread could run that waits for its outcome ends now: it would never begin. */
-  failUnreachable(): void {
+  private failUnreachable(): void {
     if (this.queue.size + this.waiting.size === 0) return
     // Nothing is waited for.
     if (this.threads.waits.threads.size + this.coroutines.asking === 0 || !this.threads.isExhausted(pickiest)) return
@@ -62,12 +86,33 @@ export class Nesting {
     }
   }
 
+  private watchHeldUp(): void {
+    if (this.queue.picky === 0) {
+      this.cancelHeldUp?.()
+      this.cancelHeldUp = undefined
+    } else if (this.cancelHeldUp === undefined && this.heldUp !== undefined) {
+      this.cancelHeldUp = this.host.schedule(heldUpMillis, () => {
+        const { heldUp } = this
+        // Told once, until nothing waits any more.
+        if (heldUp === undefined) this.cancelHeldUp = undefined
+        else this.listener.onEvent({ _tag: "HeldUp", task: heldUp.task.name, threads: this.threads.all.size })
+      })
+    }
+  }
+
+  /** What waits although all threads are idle: each has a body open that it must not hold up. */
+  private get heldUp(): Run | undefined {
+    const { queue, threads } = this
+    for (const { assigned, open } of threads.all) if (assigned.length > 0 || open.size === 0) return undefined
+    return queue.toArray().find((run) => threads.isExhausted(run))
+  }
+
   /** A body was left for a call. A thread that is held for it, and nobody else, lends its place like one that waits. */
   onQuestion(run: Run, question: Question): void {
     const thread = run.thread!
     if (thread.lease !== undefined) this.threads.beginWait(thread)
     this.calls.ask(run, question)
-    if (this.threads.waits.threads.has(thread)) this.onPlace()
+    if (this.threads.waits.threads.has(thread)) this.listener.onPlace()
   }
 
   /** Nobody waits for the answer to the call any more. */

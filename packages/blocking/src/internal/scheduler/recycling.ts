@@ -36,8 +36,9 @@ export class Recycling {
     this.watchAge(thread)
     if (thread !== this.replacement) return
     this.replacement = undefined
-    // Its end can be under way, for other reasons.
     if (this.due?.state === "Ready") this.threads.leave(this.due)
+    // It has ended for other reasons, and may have had no place to leave.
+    else this.threads.claimPlace()
   }
 
   /** An idle thread grows old as well. */

@@ -210,7 +210,7 @@ export class Scheduler {
       },
       onEvent
     })
-    this.nesting = new Nesting(this, options.maxThreads, () => this.pump())
+    this.nesting = new Nesting(this, options.maxThreads, { onPlace: () => this.pump(), onEvent })
     this.forgetForceShutdown = host.onForceShutdown?.(() => this.forceShutdown())
     this.threads.start(0)
   }
@@ -289,9 +289,10 @@ export class Scheduler {
     } else {
       this.waiting.push(run)
       this.queueTimeLimits.watch(run)
+      this.start()
     }
     this.updateKeepAlive()
-    if (run.details?.nested === true) this.nesting.failUnreachable()
+    if (run.details !== undefined) this.nesting.check()
   }
 
   /** Gives the run to an idle thread, or queues it. */
@@ -343,7 +344,7 @@ export class Scheduler {
     this.start()
     this.threads.watchKeepAlive()
     this.updateKeepAlive()
-    this.nesting.failUnreachable()
+    this.nesting.check()
   }
 
   /** The first of the suspended for which there is room. One that not every thread can have holds up none that any can. */
@@ -354,9 +355,9 @@ export class Scheduler {
     return this.waiting.toArray().find((run) => this.hasRoom(run))
   }
 
-  /** Starts threads for what waits in the queue. */
+  /** Starts threads for what waits; ends it, if none can be had. */
   private start(): void {
-    this.threads.start(this.queue.size)
+    this.threads.start(this.queue.size + this.waiting.size)
     // All places are taken, but not all threads can have what waits.
     while (this.threads.startingCount < this.queue.picky && this.threads.park()) this.threads.start(this.queue.size)
   }

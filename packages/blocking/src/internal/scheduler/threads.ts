@@ -101,10 +101,10 @@ export class Threads {
     return this.idle.length + this.recallable
   }
 
-  /** How many of the spare threads can have a place. */
+  /** How many of the spare threads can have a place. Those that are stuck take none from them: that is for threads that would be started. */
   private get recallable(): number {
     const spare = this.waits.spare.length
-    return spare === 0 ? 0 : Math.min(spare, Math.max(0, this.places - this.placesTaken))
+    return spare === 0 ? 0 : Math.min(spare, Math.max(0, this.options.maxThreads - this.placesTaken))
   }
 
   /** Those that have begun with a task. */
@@ -146,18 +146,13 @@ export class Threads {
 
   /** Those that hold a place, and those that began to run on the place of one that goes on. */
   private get claimants(): number {
-    return this.all.size - this.slow.size - this.waits.unplaced(this.lendable)
+    return this.all.size - this.slow.size - this.waits.unplaced
   }
 
   /** How many threads are busy beyond the places, since those whose places they took go on. */
   private get overshoot(): number {
     const { surplus } = this.waits
     return surplus === 0 ? 0 : Math.min(surplus, Math.max(0, this.claimants - this.places))
-  }
-
-  /** How many of those that wait for the program lend their places: with the stuck, a pool has no more than twice `maxThreads`. */
-  private get lendable(): number {
-    return Math.max(0, this.options.maxThreads - this.stuck.size)
   }
 
   /**
@@ -212,9 +207,10 @@ export class Threads {
     return true
   }
 
-  /** Whether a pool that has all its places taken can have one more thread: with those that hold none it has no more than twice `maxThreads`. */
+  /** Whether a pool that has all its places taken can have one more thread: with those that hold none, and the stuck, it has no more than twice `maxThreads`. */
   private get isExpandable(): boolean {
-    return this.all.size - this.slow.size < this.options.maxThreads + this.lendable
+    const { maxThreads } = this.options
+    return this.all.size - this.slow.size < maxThreads + Math.max(0, maxThreads - this.stuck.size)
   }
 
   /** Those that are idle and have bodies to go on with. */
@@ -246,6 +242,11 @@ export class Threads {
   /** It goes on, whether or not its place was taken. */
   endWait(thread: PoolThread): void {
     this.waits.threads.delete(thread)
+    this.claimPlace()
+  }
+
+  /** There is one thread more that needs a place: if there is none, an idle one goes without. */
+  claimPlace(): void {
     if (this.placesTaken <= this.places) return
     const unused = this.idle.shift()
     if (unused === undefined) this.waits.surplus++
@@ -435,8 +436,8 @@ export class Threads {
     thread.leaving = true
     const isSpare = this.waits.spare.includes(thread)
     // It leaves no place to its replacement, which is one too many.
-    if (isSpare) this.waits.surplus++
-    else if (!this.idle.includes(thread)) return
+    if (isSpare || this.waits.threads.has(thread)) this.claimPlace()
+    if (!isSpare && !this.idle.includes(thread)) return
     // It is idle for nobody any more.
     if (canRetire(thread)) this.retire(thread)
     else this.takeFromIdle(thread)

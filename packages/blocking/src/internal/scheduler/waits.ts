@@ -29,9 +29,9 @@ export class Waits {
   /** Busy, without a place: how many at most, not which. */
   surplus = 0
 
-  /** How many threads of a pool hold no place, if so many places can be lent; the busy ones not counted. */
-  unplaced(lendable: number): number {
-    return Math.min(this.threads.size, lendable) + this.spare.length + this.leaving.size
+  /** How many threads of a pool hold no place; the busy ones not counted. */
+  get unplaced(): number {
+    return this.threads.size + this.spare.length + this.leaving.size
   }
 
   /** A spare thread is to go on; `false`: it is none. */

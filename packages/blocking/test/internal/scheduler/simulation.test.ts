@@ -1,6 +1,7 @@
 /**
- * The scheduler against random schedules: submissions, stops, claims, ends, crashes,
- * refused starts, time and shutdown in any order. Whatever the order, no task is lost,
+ * The scheduler against random schedules: submissions, stops, claims, ends, calls from bodies
+ * to the program and tasks run for their answers, crashes, refused starts, time and shutdown in
+ * any order. Whatever the order, no task is lost,
  * none runs twice, each has one outcome, and the bounds hold. Bodies get what was passed,
  * callers what the bodies gave, and the memory of both is free again in the end.
  *
@@ -9,11 +10,13 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Exit } from "effect"
-import { JoinError, Task } from "effect-blocking"
+import { Callback, JoinError, Task } from "effect-blocking"
+import type { Call } from "../../../src/internal/scheduler/calls.ts"
 import { Coroutine } from "../../../src/internal/scheduler/coroutine.ts"
 import type { PoolThread } from "../../../src/internal/scheduler/poolThread.ts"
 import type { PrewarmFailure } from "../../../src/internal/scheduler/prewarm.ts"
 import {
+  AnyThread,
   Assigned,
   Done,
   Queued,
@@ -59,6 +62,29 @@ const streams = [
   Task.with(stream, { onInterrupt: "wait" }),
   Task.with(stream, { onInterrupt: "abandon" }),
   Task.with(stream, { gracePeriod: 3 })
+].map((task) => resolveStream(task))
+
+class Program extends Callback.Service<Program>()("simulation/Program", Callback.fn<[], number>()) {}
+
+const calling = Task.make(import.meta.url, "calling", (n: number) => n, { callbacks: [Program] })
+const callers = [
+  calling,
+  calling,
+  Task.with(calling, { timeLimit: 20 }),
+  Task.with(calling, { queueTimeLimit: 10 }),
+  Task.with(calling, { onInterrupt: "abandon" }),
+  Task.with(calling, { gracePeriod: 3 })
+].map((task) => resolve(task))
+
+const asking = Task.stream(import.meta.url, "asking", function*(n: number): Generator<number, void> {
+  yield n
+}, { callbacks: [Program] })
+const askers = [
+  asking,
+  asking,
+  Task.with(asking, { timeLimit: 20 }),
+  Task.with(asking, { idleTimeLimit: 15 }),
+  Task.with(asking, { onInterrupt: "abandon" })
 ].map((task) => resolveStream(task))
 
 /** mulberry32: small, and the same everywhere. */
@@ -118,6 +144,8 @@ const simulate = (seed: number): void => {
 
   /** Whether there are streams among the tasks. */
   const opens = chance(0.7)
+  /** Whether bodies call the program. */
+  const calls = chance(0.5)
   const submissions: Array<Submission> = []
   /** Bodies that were entered. */
   const entered = new Set<number>()
@@ -162,11 +190,45 @@ const simulate = (seed: number): void => {
     submission.run = withArguments(submission.n, (args) => scheduler.submit(pick(variants), args, onEnd))
   }
 
+  /** Calls that the program has not answered. */
+  const unanswered: Array<Call> = []
+
+  /** Has what it takes to call the program, which may run tasks of this pool for the answer, so many deep. */
+  const callingDetails = (depth: number): RunDetails => {
+    const details = new RunDetails()
+    details.calls = {
+      onCall: (call, run) => {
+        holds(run.state !== Done && run.stop === undefined, "the program is called for nobody")
+        if (chance(0.3)) return call.answer(protocol.Succeeded, depth)
+        if (depth === 3 || chance(0.4)) return void unanswered.push(call)
+        submitCaller(depth + 1, () => call.answer(protocol.Succeeded, depth))
+      },
+      onStop: () => {}
+    }
+    return details
+  }
+
+  /** Submits a task or a stream that may call the program. */
+  const submitCaller = (depth: number, then: () => void = () => {}): void => {
+    const nested = callingDetails(depth)
+    nested.nested = depth > 0
+    if (opens && chance(0.3)) return open(nested, askers, then)
+    const [submission, onEnd] = add()
+    const ended = (exit: RunExit): void => {
+      onEnd(exit)
+      then()
+    }
+    const task = depth > 0 && chance(0.3) ? pick(variants) : pick(callers)
+    submission.run = withArguments(submission.n, (args) => scheduler.submit(task, args, ended, nested))
+  }
+
+  const answerOne = (): void => unanswered.splice(below(unanswered.length), 1)[0]?.answer(protocol.Succeeded, 0)
+
   /** What is pulled from, by its number: how many elements have come. */
   const arrived = new Map<number, number>()
 
   /** Submits a stream. Its consumer pulls at once, later, or never again, and closes it at any time. */
-  const open = (): void => {
+  const open = (details = new RunDetails(), tasks = streams, then: () => void = () => {}): void => {
     const [submission, onEnd] = add()
     const { n } = submission
     arrived.set(n, 0)
@@ -188,10 +250,10 @@ const simulate = (seed: number): void => {
       }
       // In the place of a result.
       onEnd(Exit.isSuccess(exit) ? Exit.succeed(n) : exit)
+      then()
     }
-    const details = new RunDetails()
     details.coroutine = new Coroutine(onElements)
-    submission.run = withArguments(n, (args) => scheduler.submit(pick(streams), args, onClosed, details))
+    submission.run = withArguments(n, (args) => scheduler.submit(pick(tasks), args, onClosed, details))
   }
 
   /** Pulls from a stream that is open, or closes it. */
@@ -293,11 +355,15 @@ const simulate = (seed: number): void => {
   /** No thread dies by itself any more: what is left must end because it is asked to. */
   let calm = false
 
+  /** Whether the body that the thread is in may call the program. */
+  const mayCall = (thread: SimulatedThread): boolean => calls && submissions[thread.task]!.run!.task.mayWait
+
   /** One thing that a body does that can be left. */
   const advance = (thread: SimulatedThread): void => {
     const count = below(4)
     const onItsWay = chance(0.3)
     if (thread.isClosing && chance(0.8)) thread.end(count, protocol.Stopped, undefined, onItsWay)
+    else if (mayCall(thread) && chance(0.3) && !thread.isClosing) thread.leave(count, false, onItsWay, true)
     else if (chance(0.75) && !thread.isClosing) thread.leave(count + 1, chance(0.05), onItsWay)
     else if (chance(0.7)) thread.end(count, protocol.Succeeded, undefined, onItsWay)
     else thread.end(count, protocol.Panicked, "thrown", onItsWay)
@@ -313,6 +379,11 @@ const simulate = (seed: number): void => {
     if (thread.untold && chance(0.5)) return thread.tell()
     if (inBody.has(thread)) {
       if (!calm && chance(0.03)) return die(thread, 3)
+      if (thread.waitsFor !== 0) {
+        if (thread.terminated && !isStuck(thread)) die(thread, 1)
+        return
+      }
+      if (mayCall(thread) && chance(0.4)) return thread.call()
       if (arrived.has(thread.task) && chance(0.3)) return thread.send(1 + below(4), chance(0.8))
       inBody.delete(thread)
       if (thread.resumed !== undefined || arrived.has(thread.task)) return advance(thread)
@@ -359,16 +430,19 @@ const simulate = (seed: number): void => {
   // S2: what is sent for the first time was submitted after all that was sent before. In
   // one step several threads can be dispatched to in turn, each of them in order.
   const sent = new Set<number>()
+  /** Where bodies can wait in their threads, only what every thread can have keeps its order. */
+  const isOrdered = (n: number): boolean =>
+    !leased.has(n) && (!calls || submissions[n]!.run === undefined || submissions[n]!.run.needs === AnyThread)
   let lastSent = -1
   let newlySent: Array<number> = []
   /** Found where an exception would be taken for one of the host's. */
   let violation: string | undefined
   host.onBatch = (batch) => {
-    const fresh = (batch as ReadonlyArray<number>).filter((n) => !sent.has(n) && !leased.has(n))
+    const fresh = (batch as ReadonlyArray<number>).filter((n) => !sent.has(n) && isOrdered(n))
     // What was taken back from a thread was submitted before, and goes first.
     const last = Math.max(...fresh)
     // But a lease waits for a thread without open streams, and holds up nobody meanwhile.
-    const waits = submissions.find(({ n, run }) => n < last && run?.state === Queued && !run.isLease && !leased.has(n))
+    const waits = submissions.find(({ n, run }) => n < last && run?.state === Queued && !run.isLease && isOrdered(n))
     if (waits !== undefined) violation ??= `task ${last} overtook ${waits.n}, which was taken back`
     fresh.forEach((n, i) => {
       if (i > 0 && fresh[i - 1]! > n) violation ??= "a batch is out of order"
@@ -387,6 +461,8 @@ const simulate = (seed: number): void => {
     }
     // One can be there to replace another; those that take long to retire hold no place.
     holds(scheduler.threads.placesTaken <= maxThreads + (recycle === undefined ? 0 : 1), "too many threads")
+    // With those that lend theirs it has no more than twice as many.
+    holds(scheduler.threads.all.size <= 2 * maxThreads + (recycle === undefined ? 0 : 1), "too many threads that wait")
     // What is taken back from threads had been let in before.
     holds(scheduler.queueDepth <= queueCapacity + maxThreads + controlBlock.capacity * maxThreads, "a queue too long")
     if (scheduler.payloads !== undefined) {
@@ -423,6 +499,7 @@ const simulate = (seed: number): void => {
       case 1: {
         for (let i = pick([1, 1, 3, 40]); i > 0; i--) submit()
         if (opens) { for (let i = pick([0, 1, 1, 5]); i > 0; i--) open() }
+        if (calls) { for (let i = pick([0, 1, 1, 5]); i > 0; i--) submitCaller(0) }
         if (chance(0.1)) lease()
         if (chance(0.1)) prewarm()
         break
@@ -442,7 +519,7 @@ const simulate = (seed: number): void => {
             if (since === undefined || host.time - since < 3) continue
             const behind = thread.assigned.slice(thread.assigned.indexOf(running) + 1)
             assert.isFalse(
-              behind.some((run) => run.state === Assigned && !run.isOpen),
+              behind.some((run) => run.state === Assigned && !run.isOpen && (!calls || run.needs === AnyThread)),
               "a task waits although a thread is idle"
             )
           }
@@ -462,6 +539,7 @@ const simulate = (seed: number): void => {
       }
     }
     if (chance(0.5)) pull()
+    if (chance(0.5)) answerOne()
     check()
   }
 
@@ -477,6 +555,7 @@ const simulate = (seed: number): void => {
     calm = true
     for (let i = 0; i < 10_000 && !scheduler.outcomes.isIdle; i++) {
       pull()
+      answerOne()
       goOn(i < 200 ? 0.5 : 5)
     }
     assert.isTrue(scheduler.outcomes.isIdle, "tasks are left although the threads work")

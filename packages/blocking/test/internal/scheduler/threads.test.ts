@@ -47,6 +47,20 @@ describe("threads", () => {
     assert.deepStrictEqual(events.map((event) => event._tag), ["StartFailed", "StartFailed"])
   })
 
+  it("F4: with all threads stuck, who waits for room in a queue of none fails as well", () => {
+    const { host, scheduler, submit } = setup({ maxThreads: 1, queueCapacity: 0 })
+    for (let n = 0; n < 2; n++) {
+      const stuck = submit(n)
+      host.threads[n]!.ready()
+      host.threads[n]!.enter()
+      scheduler.stop(stuck.run, "Abort")
+      host.advance(100)
+      host.advance(50)
+    }
+    assert.strictEqual(scheduler.threads.stuck.size, 2)
+    assert.deepInclude(reasonOf(submit(2)), { _tag: "SpawnFailed" })
+  })
+
   it("P1: surplus threads retire after keepAlive, the one that was idle for longest first", () => {
     const { host, submit } = setup({ minThreads: 1, keepAliveMillis: 100 })
     const [a, b] = [submit(1), submit(2)]
