@@ -273,7 +273,7 @@ export const streamContract = (backend: Backend): void => {
       "G6: a shutdown ends within its bound, in the middle of a chunk and while a body is closed",
       () =>
         Effect.forEach(
-          ["spins", "stays"] as const,
+          [streams.spins, streams.stays],
           (body) =>
             withPool({ shutdownTimeout: 0, gracePeriod: 10 }, (pool, directory) =>
               Effect.gen(function*() {
