@@ -270,26 +270,37 @@ export const streamContract = (backend: Backend): void => {
     )
 
     whenReal(
-      "G6: a shutdown ends within its bound, in the middle of a chunk and while a body is closed",
+      "G6: a shutdown ends within its bound, in the middle of a chunk",
       () =>
-        Effect.forEach(
-          [streams.spins, streams.stays],
-          (body) =>
-            withPool({ shutdownTimeout: 0, gracePeriod: 10 }, (pool, directory) =>
-              Effect.gen(function*() {
-                const file = join(directory, "there")
-                const pull = yield* pullOf(pool.stream(body, file))
-                yield* pull
-                if (body === streams.stays) {
-                  yield* settle(pool)
-                }
-                const waiting = yield* Effect.forkChild(reasonOf(Effect.forever(pull)), { startImmediately: true })
-                if (body === streams.spins) yield* noted(file)
-                yield* backend.close(pool)
-                assert.deepInclude(yield* Fiber.join(waiting), { _tag: "Cancelled", by: "Shutdown", stage: "Running" })
-                assert.isTrue(existsSync(file))
-              }))
-        )
+        withPool({ shutdownTimeout: 0, gracePeriod: 10 }, (pool, directory) =>
+          Effect.gen(function*() {
+            const entered = join(directory, "entered")
+            const pull = yield* pullOf(pool.stream(streams.spins, entered))
+            yield* pull
+            const waiting = yield* Effect.forkChild(reasonOf(Effect.forever(pull)), { startImmediately: true })
+            yield* noted(entered)
+            yield* backend.close(pool)
+            assert.deepInclude(yield* Fiber.join(waiting), { _tag: "Cancelled", by: "Shutdown", stage: "Running" })
+          }))
+    )
+
+    whenReal(
+      "G6: a shutdown ends within its bound, while a body stays in its finally",
+      () =>
+        withPool({ shutdownTimeout: 0, gracePeriod: 10 }, (pool, directory) =>
+          Effect.gen(function*() {
+            const closing = join(directory, "closing")
+            // Its consumer waits for the end of the body as long as it takes; only the shutdown has a bound.
+            const patient = Task.with(streams.stays, { onInterrupt: "wait" })
+            const waiting = yield* Effect.forkChild(
+              Stream.runDrain(Stream.take(pool.stream(patient, closing), 1)),
+              { startImmediately: true }
+            )
+            yield* noted(closing)
+            assert.strictEqual((yield* pool.stats).openStreams, 1)
+            yield* backend.close(pool)
+            yield* Fiber.await(waiting)
+          }))
     )
 
     it.live("G6: a stream that nobody pulls is closed when its idle time is over", () =>
