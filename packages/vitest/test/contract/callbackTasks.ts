@@ -71,7 +71,7 @@ export const waits = Task.make(import.meta.url, "waits", (file: string) => {
   }
 }, { callbacks: [Add] })
 
-export const notNamed = Task.make(import.meta.url, "notNamed", () => Add.callOrThrow(1, 1))
+export const notNamed = Task.make(import.meta.url, "notNamed", () => Add.callOrThrow(1, 1), { callbacks: [Find] })
 
 /** Asks the program for each of its elements, and is left meanwhile. */
 export const asked = Task.stream(import.meta.url, "asked", function*(to: number): Generator<number, void> {

@@ -341,7 +341,12 @@ export const callbackContract = (backend: Backend): void => {
     it.live("H7: what a task does not name, and a call outside of a pool, is refused", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
-          const reason = yield* reasonOf(pool.run(bodies.notNamed))
+          // Although it is provided: a task has what its type says.
+          const reason = yield* pool.run(bodies.notNamed).pipe(
+            Effect.provideService(bodies.Find, () => Effect.succeed("")),
+            adds,
+            reasonOf
+          )
           assert.strictEqual(reason._tag, "Panicked")
           assert.include(String((reason as { readonly thrown: unknown }).thrown), "is not among the callbacks of task")
           assert.throws(() => bodies.notNamed.body(), /on the program's own thread/)

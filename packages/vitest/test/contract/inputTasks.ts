@@ -94,6 +94,17 @@ export const usesKept = Task.make(import.meta.url, "usesKept", () => {
   }
 })
 
+/** Has an input of its own, and takes from that of another run. */
+export const takesFromKept = Task.sink(import.meta.url, "takesFromKept", (input: Iterable<number>) => {
+  let taken: string
+  try {
+    taken = String(kept!.next().value)
+  } catch (error) {
+    taken = String(error)
+  }
+  return { taken, left: Array.from(input) }
+})
+
 export const double = Task.pipe(import.meta.url, "double", function*(input: Iterable<number>): Generator<number, void> {
   for (const n of input) yield n * 2
 })

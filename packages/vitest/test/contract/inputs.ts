@@ -155,6 +155,22 @@ export const inputContract = (backend: Backend): void => {
         })))
 
     whenReal(
+      "G8: so does one whose consumer does not pull again",
+      () =>
+        withPool({}, (pool) =>
+          Effect.gen(function*() {
+            const interrupted = yield* Deferred.make<void>()
+            const input = Stream.concat(
+              Stream.make(1),
+              Stream.fromEffect(Effect.onInterrupt(Effect.never, () => Deferred.succeed(interrupted, void 0)))
+            )
+            const pull = yield* Stream.toPull(input.pipe(pool.pipe(inputs.take, 1)))
+            assert.deepStrictEqual(yield* pull, [1])
+            yield* Deferred.await(interrupted)
+          }))
+    )
+
+    whenReal(
       "G8: nothing is pulled before the body asks, and one chunk ahead after that",
       () =>
         withPool({}, (pool) =>
@@ -235,7 +251,7 @@ export const inputContract = (backend: Backend): void => {
           assert.strictEqual(piped, 4 * 2000 * 2001 / 2)
         })))
 
-    it.live("an input that is kept and used after its body is refused", () =>
+    it.live("G8: an input that is kept and used after its body is refused", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           yield* Stream.run(Stream.range(1, 3), pool.sink(inputs.keeps))
@@ -245,9 +261,13 @@ export const inputContract = (backend: Backend): void => {
           assert.include(yield* pool.run(inputs.usesKept), "used outside of it, or after its end")
           assert.deepStrictEqual(yield* Stream.runCollect(Stream.take(piped, 1)), [1])
           assert.include(yield* pool.run(inputs.usesKept), "used outside of it, or after its end")
+          // Nor does it take from the input of whoever is there now.
+          const { left, taken } = yield* Stream.run(Stream.range(4, 6), pool.sink(inputs.takesFromKept))
+          assert.include(taken, "used outside of it, or after its end")
+          assert.deepStrictEqual(left, [4, 5, 6])
         })))
 
-    it.live("a sink and a pipe on a lease", () =>
+    it.live("G8: a sink and a pipe on a lease", () =>
       withPool({}, (pool) =>
         pool.lease((lease) =>
           Effect.gen(function*() {

@@ -146,12 +146,16 @@ export const exits = Task.stream(
   }
 )
 
-/** Never ends, and yields no second element. */
-export const spins = Task.stream(import.meta.url, "spins", function*(entered: string): Generator<number, void> {
-  yield 0
-  writeFileSync(entered, "")
-  while (true) {}
-})
+/** Never ends, and yields no more than so many elements. */
+export const spins = Task.stream(
+  import.meta.url,
+  "spins",
+  function*(entered: string, elements: number): Generator<number, void> {
+    for (let n = 0; n < elements; n++) yield n
+    writeFileSync(entered, "")
+    while (true) {}
+  }
+)
 
 /** Cannot be closed: it stays in its `finally`. */
 export const stays = Task.stream(import.meta.url, "stays", function*(closing: string): Generator<number, void> {

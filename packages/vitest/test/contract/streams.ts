@@ -235,6 +235,21 @@ export const streamContract = (backend: Backend): void => {
           assert.deepInclude(yield* pool.stats, { openStreams: 0, threadsStarted: 2 })
         })))
 
+    it.live("G5: an exclusive stream has its thread for itself, between its pulls too", () =>
+      withPool({}, (pool) =>
+        Effect.gen(function*() {
+          const alone = Task.with(streams.count, { exclusive: true })
+          const other = yield* Effect.scoped(Effect.gen(function*() {
+            const pull = yield* pullOf(pool.stream(alone, makeId(), Infinity))
+            yield* pull
+            const other = yield* pool.spawnDetached(tasks.add, 1, 1)
+            for (let i = 0; i < 5; i++) yield* pull
+            assert.strictEqual((yield* other.status)._tag, "Queued")
+            return other
+          }))
+          assert.strictEqual(yield* other.join, 2)
+        })))
+
     it.live("G5: a thread with an open stream neither retires nor is replaced", () =>
       withPool({ keepAlive: 1, recycle: { tasks: 1 } }, (pool) =>
         Effect.gen(function*() {
@@ -263,7 +278,7 @@ export const streamContract = (backend: Backend): void => {
         withPool({ gracePeriod: 1 }, (pool, directory) =>
           Effect.gen(function*() {
             const limited = Task.with(streams.spins, { timeLimit: "20 millis" })
-            const reason = yield* reasonOf(Stream.runDrain(pool.stream(limited, join(directory, "entered"))))
+            const reason = yield* reasonOf(Stream.runDrain(pool.stream(limited, join(directory, "entered"), 0)))
             assert.deepInclude(reason, { _tag: "TimedOut", limitMillis: 20, stopped: "Terminated" })
             assert.strictEqual(yield* pool.run(tasks.add, 1, 1), 2)
           }))
@@ -275,7 +290,7 @@ export const streamContract = (backend: Backend): void => {
         withPool({ shutdownTimeout: 0, gracePeriod: 10 }, (pool, directory) =>
           Effect.gen(function*() {
             const entered = join(directory, "entered")
-            const pull = yield* pullOf(pool.stream(streams.spins, entered))
+            const pull = yield* pullOf(pool.stream(streams.spins, entered, 1))
             yield* pull
             const waiting = yield* Effect.forkChild(reasonOf(Effect.forever(pull)), { startImmediately: true })
             yield* noted(entered)
