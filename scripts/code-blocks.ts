@@ -79,7 +79,8 @@ const compile = (): void => {
     references: [
       { path: "../packages/blocking" },
       { path: "../packages/platform-node" },
-      { path: "../packages/vitest" }
+      { path: "../packages/vitest" },
+      { path: "../packages/sqlite" }
     ]
   }
   writeFileSync(join(out, "tsconfig.json"), JSON.stringify(config))

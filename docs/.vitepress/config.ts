@@ -63,6 +63,10 @@ export default defineConfig({
           { text: "@effect-blocking/platform-node", items: [module("platform-node", "NodeBlocking")] },
           { text: "@effect-blocking/vitest", items: [module("vitest", "BlockingTest")] },
           {
+            text: "@effect-blocking/sqlite",
+            items: ["SqliteClient", "SqliteTask", "SqliteMigrator", "SqliteTest"].map((name) => module("sqlite", name))
+          },
+          {
             text: "For hosts of threads",
             collapsed: true,
             items: ["ThreadHost", "ThreadRunner", "RemoteThread"].map((name) => module(`effect-blocking/${name}`, name))

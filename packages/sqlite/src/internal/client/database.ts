@@ -1,0 +1,293 @@
+/** The pools of a database, and how a statement runs on them that is no part of a transaction. */
+import type * as Blocking from "effect-blocking/Blocking"
+import type { JoinError } from "effect-blocking/JoinError"
+import * as Task from "effect-blocking/Task"
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Schedule from "effect/Schedule"
+import * as Semaphore from "effect/Semaphore"
+import { isSqlError, type SqlError } from "effect/sql/SqlError"
+import * as Stream from "effect/Stream"
+import * as commitCells from "../thread/commitCells.ts"
+import {
+  type Answer,
+  Arrays,
+  Failed,
+  type Failure,
+  type Flags,
+  Keep,
+  type Reply,
+  type Rows,
+  type Statement,
+  Succeeded,
+  TooMany,
+  wantMask
+} from "../thread/reply.ts"
+import * as tasks from "../thread/statements.ts"
+import { isBusy, isReadOnly, type Problem, sqlError, streamTimedOut, timedOut, unknownOutcome } from "./errors.ts"
+import type { ResolvedOptions } from "./options.ts"
+import { Router } from "./routing.ts"
+import { arraysOf, isRows, objectsOf, rowsFrom } from "./rows.ts"
+
+export interface Pools {
+  readonly writer: Blocking.Pool
+  /** `undefined`: one connection for all. */
+  readonly readers: Blocking.Pool | undefined
+}
+
+/** Runs tasks: a pool, or a lease of one of its threads. */
+export type Runner = Pick<Blocking.Lease, "run" | "stream">
+
+/** Longest wait between two looks at a lock that another process holds. */
+const maxBusyDelay = "25 millis"
+
+export class Database {
+  readonly pools: Pools
+  readonly options: ResolvedOptions
+  readonly router: Router
+  /** Told of each table that was written, behind its commit. */
+  onWritten: (tables: ReadonlyArray<string>) => Effect.Effect<void> = () => Effect.void
+
+  private readonly tickets: commitCells.Tickets
+  private readonly free = Semaphore.makeUnsafe(commitCells.size - 1)
+  private readonly busy
+  private readonly readTask
+  private readonly streamTask
+
+  constructor(pools: Pools, options: ResolvedOptions, cells: SharedArrayBuffer) {
+    this.pools = pools
+    this.options = options
+    this.router = new Router(pools.readers !== undefined)
+    this.tickets = new commitCells.Tickets(cells)
+    this.busy = Schedule.min([Schedule.exponential("1 millis", 1.5), Schedule.spaced(maxBusyDelay)]).pipe(
+      Schedule.jittered,
+      Schedule.upTo({ duration: options.busyMillis })
+    )
+    // A database in memory is lost with its thread.
+    this.readTask = options.memory ? Task.with(tasks.read, { onInterrupt: "abandon" }) : tasks.read
+    this.streamTask = Task.with(tasks.stream, {
+      idleTimeLimit: options.streamLimitMillis,
+      timeLimit: options.streamLimitMillis
+    })
+  }
+
+  /** Runs a statement where it belongs. */
+  execute(sql: string, params: ReadonlyArray<unknown>, flags: Flags): Effect.Effect<unknown, SqlError> {
+    switch (this.router.routeOf(sql)) {
+      case "read":
+        return this.read(sql, params, flags)
+      case "write":
+        return this.write(sql, params, flags)
+      case "alone": {
+        const { writer } = this.pools
+        const attempt = writer.run(tasks.alone, sql, params, flags | Keep)
+        return this.told(
+          this.whileBusy(Effect.flatMap(attempt, (reply) => this.answerOf(writer, reply, flags))),
+          "execute",
+          sql
+        )
+      }
+    }
+  }
+
+  private read(sql: string, params: ReadonlyArray<unknown>, flags: Flags): Effect.Effect<unknown, SqlError> {
+    const { readers, writer } = this.pools
+    if (readers !== undefined && this.router.isLarge(sql)) return this.readAsStream(sql, params, flags)
+    const pool = readers ?? writer
+    const attempt = Effect.flatMap(
+      pool.run(this.readTask, sql, params, readers === undefined ? flags | Keep : flags),
+      (reply): Effect.Effect<unknown, Problem | SqlError> => {
+        switch (reply[0]) {
+          case TooMany:
+            this.router.isTooLarge(sql)
+            return this.readAsStream(sql, params, flags)
+          case Failed:
+            if (!isReadOnly(reply[2]) || this.options.readonly) return Effect.fail(reply[2])
+            this.router.writes(sql)
+            return this.write(sql, params, flags)
+          default:
+            return this.answerOf(pool, reply, flags)
+        }
+      }
+    )
+    return this.told(this.whileBusy(this.limited(attempt, sql)), "execute", sql)
+  }
+
+  /** Many rows: they are made here piece by piece, so that the event loop is not held for all of them. */
+  private readAsStream(sql: string, params: ReadonlyArray<unknown>, flags: Flags): Effect.Effect<unknown, SqlError> {
+    return Stream.runCollect(this.stream(sql, params, flags))
+  }
+
+  private write(sql: string, params: ReadonlyArray<unknown>, flags: Flags): Effect.Effect<unknown, SqlError> {
+    return Effect.map(this.batch([{ sql, params }], flags), ([answer]) => answer)
+  }
+
+  /** Runs statements in a transaction of their own. */
+  batch(statements: ReadonlyArray<Statement>, flags: Flags): Effect.Effect<ReadonlyArray<unknown>, SqlError> {
+    const { writer } = this.pools
+    const sql = statements.length === 1 ? statements[0]!.sql : undefined
+    const attempt = this.decided(
+      (ticket) =>
+        this.options.isolation === "process"
+          ? this.inProcess(writer.run(tasks.batchInProcess, ticket, statements, flags))
+          : writer.run(tasks.batch, ticket, statements, flags),
+      sql
+    )
+    return this.told(
+      Effect.flatMap(attempt, (answers) => this.all(writer, answers, flags)),
+      "execute",
+      sql
+    )
+  }
+
+  private all(
+    runner: Runner,
+    answers: ReadonlyArray<Answer>,
+    flags: Flags
+  ): Effect.Effect<ReadonlyArray<unknown>, JoinError> {
+    return answers.length === 1
+      ? Effect.map(this.rowsOf(runner, answers[0]!, flags), (rows) => [rows])
+      : Effect.forEach(answers, (answer) => this.rowsOf(runner, answer, flags))
+  }
+
+  /** Gives a process what it asks before it commits. */
+  inProcess<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, Exclude<R, tasks.MayCommit>> {
+    return Effect.provideService(
+      effect,
+      tasks.MayCommit,
+      (ticket) => Effect.sync(() => this.tickets.mayCommit(ticket))
+    )
+  }
+
+  /**
+   * Runs a write that decides with its cell. Whoever gives it up is told at once if it is not
+   * being committed, and otherwise how it has ended (Q4).
+   */
+  decided<A, E>(
+    run: (ticket: number) => Effect.Effect<Reply<A>, E>,
+    sql: string | undefined
+  ): Effect.Effect<A, E | Failure | SqlError> {
+    const { free, tickets } = this
+    const once = Effect.uninterruptibleMask((restore) =>
+      Effect.gen({ self: this }, function*() {
+        yield* restore(free.take(1))
+        const ticket = tickets.take()
+        // On a fiber of its own: its result can still be had when this one was told to end.
+        const fiber = yield* Effect.forkDetach(run(ticket), { startImmediately: true })
+        const exit = yield* Effect.exit(restore(this.limited(Fiber.join(fiber), sql)))
+        const given = Exit.isFailure(exit) && tickets.cancel(ticket)
+        const late = Exit.isFailure(exit) && !given ? yield* Fiber.await(fiber) : undefined
+        if (given) fiber.interruptUnsafe()
+        tickets.giveBack(ticket)
+        yield* free.release(1)
+        if (late === undefined) return yield* this.valueOf(yield* exit)
+        return yield* Exit.isSuccess(late) ? this.valueOf(late.value) : Effect.fail(unknownOutcome(late.cause, sql))
+      })
+    )
+    return this.whileBusy(once)
+  }
+
+  /** The rows of a statement outside of a transaction. */
+  stream(sql: string, params: ReadonlyArray<unknown>, flags: Flags): Stream.Stream<unknown, SqlError> {
+    if (this.router.routeOf(sql) !== "read") {
+      return Stream.unwrap(
+        Effect.map(this.execute(sql, params, flags), (rows) => Stream.fromIterable(rows as ReadonlyArray<unknown>))
+      )
+    }
+    return this.streamOn(this.pools.readers ?? this.pools.writer, sql, params, flags)
+  }
+
+  /** The rows of a statement, on a pool or on the thread of a transaction. */
+  streamOn(
+    runner: Runner,
+    sql: string,
+    params: ReadonlyArray<unknown>,
+    flags: Flags
+  ): Stream.Stream<unknown, SqlError> {
+    return Stream.unwrap(Effect.clockWith((clock) => {
+      const end = clock.currentTimeMillisUnsafe() + this.options.streamLimitMillis
+      const toRow = rowsFrom(flags)
+      return Effect.succeed(
+        runner.stream(this.streamTask, sql, params, flags).pipe(
+          Stream.mapError((problem) => sqlError(problem, "executeStream", sql)),
+          // It keeps the WAL from being emptied, also when it is read slowly.
+          Stream.mapArrayEffect((chunk) =>
+            clock.currentTimeMillisUnsafe() > end
+              ? Effect.fail(streamTimedOut(this.options.streamLimitMillis, sql))
+              : Effect.succeed(Arr.map(chunk, toRow))
+          )
+        )
+      )
+    }))
+  }
+
+  // ---------------------------------------------------------------------------
+  // Replies
+  // ---------------------------------------------------------------------------
+
+  /** What a reply tells, and which tables it has written. */
+  valueOf<A>(reply: Reply<A>): Effect.Effect<A, Failure> {
+    switch (reply[0]) {
+      case Succeeded:
+        return reply[3].length === 0 ? Effect.succeed(reply[2]) : Effect.as(this.onWritten(reply[3]), reply[2])
+      case Failed:
+        return Effect.fail(reply[2])
+      // The program has ended it, and nobody is told; and what is kept is never too much.
+      default:
+        return Effect.interrupt
+    }
+  }
+
+  answerOf(runner: Runner, reply: Reply<Answer>, flags: Flags): Effect.Effect<unknown, Problem> {
+    return Effect.flatMap(this.valueOf(reply), (answer) => this.rowsOf(runner, answer, flags))
+  }
+
+  /** The rows of an answer, those that are kept in the thread included. */
+  rowsOf(runner: Runner, answer: Answer, flags: Flags): Effect.Effect<unknown, JoinError> {
+    if (!isRows(answer)) return Effect.succeed(answer)
+    const shape: (rows: Rows) => Array<unknown> = (flags & wantMask) === Arrays ? arraysOf : objectsOf
+    const rows = shape(answer)
+    if (answer.rest === 0) return Effect.succeed(rows)
+    const number = answer.rest
+    let rest = number
+    return Effect.whileLoop({
+      while: () => rest !== 0,
+      body: () => runner.run(tasks.more, number),
+      step: (next) => {
+        rest = next.rest
+        for (const row of shape(next)) rows.push(row)
+      }
+    }).pipe(
+      Effect.onInterrupt(() => Effect.forkDetach(Effect.ignore(runner.run(tasks.drop, number)))),
+      Effect.as(rows)
+    )
+  }
+
+  /** A lock of another process is waited for here, with no thread held (Q6). */
+  whileBusy<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    return Effect.catch(
+      effect,
+      (problem) => isBusy(problem) ? Effect.retry(effect, { while: isBusy, schedule: this.busy }) : Effect.fail(problem)
+    ) as never
+  }
+
+  /** Fails when it takes longer than a statement may. */
+  limited<A, E, R>(effect: Effect.Effect<A, E, R>, sql: string | undefined): Effect.Effect<A, E | SqlError, R> {
+    const { statementLimitMillis } = this.options
+    return statementLimitMillis === undefined ? effect : Effect.timeoutOrElse(effect, {
+      duration: statementLimitMillis,
+      orElse: () => Effect.fail(timedOut(statementLimitMillis, sql))
+    })
+  }
+
+  /** The error that `effect/sql` has for it. */
+  told<A, R>(
+    effect: Effect.Effect<A, Problem | SqlError, R>,
+    operation: string,
+    sql: string | undefined
+  ): Effect.Effect<A, SqlError, R> {
+    return Effect.mapError(effect, (problem) => isSqlError(problem) ? problem : sqlError(problem, operation, sql))
+  }
+}

@@ -1,0 +1,208 @@
+/** A connection that is held: of a transaction, or of `sql.reserve`. */
+import type * as Blocking from "effect-blocking/Blocking"
+import { isJoinError, type JoinErrorReason } from "effect-blocking/JoinError"
+import * as Task from "effect-blocking/Task"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import { isSqlError, type SqlError } from "effect/sql/SqlError"
+import * as Stream from "effect/Stream"
+import { type Failure, type Flags, Inside, Keep, Objects, type Reply } from "../thread/reply.ts"
+import * as tasks from "../thread/statements.ts"
+import type { Database } from "./database.ts"
+import { isFailure, type Problem, refused, sqlError, unknownOutcome } from "./errors.ts"
+
+const doomed =
+  "A write of this transaction was interrupted, and may have been run or not: nothing is left but to roll it " +
+  "back. Interrupt the transaction, or a savepoint (a nested withTransaction) around the write"
+
+const lost = new Set<JoinErrorReason["_tag"]>(["Cancelled", "OutOfMemory", "ShutDown", "TimedOut", "WorkerExited"])
+
+/** Nobody knows how the call has ended, or that it has: its fiber was interrupted, it took too long, its thread is gone. */
+const isUnknown = (cause: Cause.Cause<unknown>): boolean =>
+  cause.reasons.some((reason) =>
+    Cause.isInterruptReason(reason) ||
+    (Cause.isFailReason(reason) &&
+      (isSqlError(reason.error) || (isJoinError(reason.error) && lost.has(reason.error.reason._tag))))
+  )
+
+export class Session {
+  /** Whether a transaction is open; not known while a statement that was given up still runs. */
+  private inTransaction = false
+  private uncertain = false
+  /** `Inside`, once the transaction has begun. */
+  private inside: Flags = 0
+  /** What has to be run before anything else: cleaning up that nobody waited for. */
+  private owed: Array<string> = []
+  /** How many savepoints are open, and at how many a write was given up. */
+  private depth = 0
+  private doomedAt: number | undefined
+
+  readonly lease: Blocking.Lease
+  private readonly database: Database
+  private readonly task
+
+  constructor(database: Database, lease: Blocking.Lease, kills: boolean) {
+    this.database = database
+    this.lease = lease
+    // What is killed is rolled back: nobody waits for its end.
+    this.task = kills ? Task.with(tasks.held, { onInterrupt: "stop" }) : tasks.held
+  }
+
+  /** Whether it has to be rolled back before its connection serves others. */
+  get isDirty(): boolean {
+    return this.inTransaction || this.uncertain
+  }
+
+  execute(sql: string, params: ReadonlyArray<unknown>, flags: Flags): Effect.Effect<unknown, SqlError> {
+    return Effect.suspend(() => {
+      if (this.doomedAt !== undefined) return Effect.fail(refused(doomed, sql))
+      return this.owed.length === 0
+        ? this.run(sql, params, flags | this.inside)
+        : Effect.andThen(this.settle, this.run(sql, params, flags | this.inside))
+    })
+  }
+
+  stream(sql: string, params: ReadonlyArray<unknown>, flags: Flags): Stream.Stream<unknown, SqlError> {
+    const { database } = this
+    if (this.inside === 0 || database.router.routeOf(sql) !== "read") {
+      return Stream.unwrap(
+        Effect.map(this.execute(sql, params, flags), (rows) => Stream.fromIterable(rows as ReadonlyArray<unknown>))
+      )
+    }
+    return Stream.unwrap(Effect.as(this.settle, database.streamOn(this.lease, sql, params, flags | Inside)))
+  }
+
+  /** Runs what is sent to the thread of this connection, and keeps what is known of it. */
+  track<A extends readonly [unknown, boolean, ...ReadonlyArray<unknown>], E, R>(
+    call: Effect.Effect<A, E, R>,
+    writes: boolean
+  ): Effect.Effect<A, E, R> {
+    return Effect.onExit(call, (exit) => {
+      if (Exit.isSuccess(exit)) {
+        this.inTransaction = exit.value[1]
+        this.uncertain = false
+      } else if (isUnknown(exit.cause)) {
+        this.uncertain = true
+        if (writes) this.doomedAt ??= this.depth
+      }
+      return Effect.void
+    })
+  }
+
+  /** Runs a task of a user on the thread of this connection, as a part of its transaction. */
+  call<A, E>(run: (lease: Blocking.Lease) => Effect.Effect<Reply<A>, E>): Effect.Effect<A, E | Failure | SqlError> {
+    return Effect.suspend(() => {
+      if (this.doomedAt !== undefined) return Effect.fail(refused(doomed, undefined))
+      const call = Effect.suspend(() => this.track(run(this.lease), true))
+      return Effect.andThen(this.settle, Effect.flatMap(call, (reply) => this.database.valueOf(reply)))
+    })
+  }
+
+  private run(sql: string, params: ReadonlyArray<unknown>, flags: Flags): Effect.Effect<unknown, SqlError> {
+    const { database, lease } = this
+    const writes = this.inside !== 0 && database.router.routeOf(sql) !== "read"
+    const call = this.track(database.limited(lease.run(this.task, sql, params, flags | Keep), sql), writes)
+    return database.told(
+      database.whileBusy(Effect.flatMap(call, (reply) => database.answerOf(lease, reply, flags))),
+      "execute",
+      sql
+    )
+  }
+
+  private readonly settle: Effect.Effect<void, SqlError> = Effect.suspend(() => {
+    const owed = this.owed
+    this.owed = []
+    return Effect.forEach(owed, (sql) => this.run(sql, [], this.inside), { discard: true })
+  })
+
+  // ---------------------------------------------------------------------------
+  // Transactions
+  // ---------------------------------------------------------------------------
+
+  begin(sql: string): Effect.Effect<void, SqlError> {
+    return Effect.map(this.run(sql, [], Objects), () => {
+      this.inside = Inside
+    })
+  }
+
+  readonly commit: Effect.Effect<void, SqlError> = Effect.suspend(() => {
+    if (this.doomedAt !== undefined) return Effect.fail(refused(doomed, undefined))
+    const { database, lease } = this
+    const commit = Effect.flatMap(
+      this.track(lease.run(this.task, "COMMIT", [], Inside), false),
+      (reply) => database.valueOf(reply)
+    )
+    return Effect.andThen(this.settle, database.whileBusy(commit)).pipe(
+      Effect.mapError((problem) => {
+        if (isSqlError(problem)) return problem
+        return isFailure(problem) ? sqlError(problem, "commit", "COMMIT") : unknownOutcome(problem, undefined)
+      }),
+      Effect.asVoid
+    )
+  })
+
+  /** If the connection can be asked now; otherwise it is reset when it is given back. */
+  readonly rollback: Effect.Effect<void> = Effect.suspend(() =>
+    this.inTransaction && !this.uncertain ? Effect.ignore(this.run("ROLLBACK", [], Objects)) : Effect.void
+  )
+
+  savepoint(id: number): Effect.Effect<void, SqlError> {
+    return Effect.map(this.execute(`SAVEPOINT effect_sql_${id}`, [], Objects), () => {
+      this.depth = id
+    })
+  }
+
+  /** Nobody waits for a statement that was given up and still runs: the next one does. */
+  rollbackSavepoint(id: number): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.doomedAt !== undefined && this.doomedAt >= id) this.doomedAt = undefined
+      return this.clean(`ROLLBACK TO SAVEPOINT effect_sql_${id}`)
+    })
+  }
+
+  releaseSavepoint(id: number): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.depth = id - 1
+      return this.clean(`RELEASE SAVEPOINT effect_sql_${id}`)
+    })
+  }
+
+  private clean(sql: string): Effect.Effect<void> {
+    if (this.uncertain || this.owed.length > 0) {
+      this.owed.push(sql)
+      return Effect.void
+    }
+    // What is lost is told to the next statement, and to the commit.
+    return this.inTransaction ? Effect.ignore(this.run(sql, [], this.inside)) : Effect.void
+  }
+}
+
+/**
+ * Holds a connection until the scope closes. What is open then is rolled back before it serves
+ * anyone else; nobody waits for that.
+ */
+export const hold = (
+  database: Database,
+  pool: Blocking.Pool,
+  clientScope: Scope.Scope,
+  begin: string | undefined,
+  restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+): Effect.Effect<Session, SqlError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const scope = yield* Scope.make()
+    let session: Session | undefined
+    yield* Effect.addFinalizer((exit) => {
+      const giveBack = Scope.close(scope, exit)
+      if (session === undefined || !session.isDirty) return giveBack
+      const reset = Effect.ignore(session.lease.run(tasks.reset))
+      return Effect.forkIn(Effect.ensuring(reset, giveBack), clientScope)
+    })
+    const lease = yield* restore(Scope.provide(pool.leaseScoped, scope)).pipe(
+      Effect.mapError((problem: Problem) => sqlError(problem, "acquireConnection", undefined))
+    )
+    session = new Session(database, lease, database.options.isolation === "process" || pool !== database.pools.writer)
+    if (begin !== undefined) yield* restore(session.begin(begin))
+    return session
+  })

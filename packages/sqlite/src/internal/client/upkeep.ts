@@ -1,0 +1,53 @@
+/** Keeps the WAL small: readers that never pause let it grow for ever. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import { stat } from "node:fs/promises"
+import { basename } from "node:path"
+import { Objects } from "../thread/reply.ts"
+import type { Database } from "./database.ts"
+
+const walBytesGauge = Metric.gauge("effect_blocking_sqlite_wal_bytes", {
+  description: "Size of the write-ahead log"
+})
+
+const looksEvery = "1 second"
+/** How often a WAL that cannot be emptied is told. */
+const tellsEveryMillis = 60_000
+/** So many times the limit is more than readers of some seconds make of it. */
+const toldAt = 4
+
+export const walBytes = (filename: string): Effect.Effect<number> =>
+  Effect.promise(() => stat(`${filename}-wal`).then(({ size }) => size, () => 0))
+
+/** Empties the WAL when it has grown beyond its limit, and says so if readers keep that from happening. */
+export const upkeep = (database: Database): Effect.Effect<void, never, Scope.Scope> => {
+  const { filename, journalSizeLimit, wal } = database.options
+  if (!wal) return Effect.void
+  const gauge = Metric.withAttributes(walBytesGauge, { database: basename(filename) })
+  let told = -Infinity
+  const look = Effect.gen(function*() {
+    let bytes = yield* walBytes(filename)
+    if (bytes > journalSizeLimit) {
+      yield* database.execute("PRAGMA wal_checkpoint(TRUNCATE)", [], Objects)
+      bytes = yield* walBytes(filename)
+    }
+    yield* Metric.update(gauge, bytes)
+    const now = yield* Clock.currentTimeMillis
+    if (bytes <= toldAt * Math.max(journalSizeLimit, 1024 * 1024) || now - told < tellsEveryMillis) return
+    told = now
+    const { readers, writer } = database.pools
+    const { openStreams } = yield* (readers ?? writer).stats
+    yield* Effect.logWarning(
+      `The WAL of ${filename} holds ${
+        Math.round(bytes / 1e6)
+      } MB and cannot be emptied while reads are open that began ` +
+        `before: ${openStreams} streams are open, and sql.readTransaction counts as well. Read faster, or lower streamTimeLimit`
+    )
+  })
+  return Effect.forkScoped(Effect.repeat(Effect.ignore(look, { log: "Debug" }), Schedule.spaced(looksEvery))).pipe(
+    Effect.asVoid
+  )
+}

@@ -1,0 +1,336 @@
+/** How a database is opened, kept and closed: options, bad files, the WAL, copies, reactive tables. */
+import { SqliteClient, SqliteMigrator } from "@effect-blocking/sqlite"
+import * as SqliteTest from "@effect-blocking/sqlite/SqliteTest"
+import { BlockingTest } from "@effect-blocking/vitest"
+import { assert, describe, it } from "@effect/vitest"
+import {
+  Config,
+  ConfigProvider,
+  Context,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Logger,
+  Metric,
+  Schedule,
+  Scope,
+  Stream
+} from "effect"
+import { Reactivity } from "effect/reactivity"
+import { SqlClient } from "effect/sql"
+import { TestClock } from "effect/testing"
+import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { folder, inFile, init } from "./utils/databases.ts"
+
+const openWith = (options: SqliteClient.Options) =>
+  Effect.scoped(Effect.provide(SqliteClient.make(options), Reactivity.layer))
+
+const refusal = (options: object) =>
+  Effect.map(Effect.flip(openWith(options as SqliteClient.Options)), (error) => error.message)
+
+describe("options", () => {
+  it.live("are checked: each error names the option, and what it should be", () =>
+    Effect.gen(function*() {
+      const cases: ReadonlyArray<readonly [object, RegExp]> = [
+        [{}, /Option filename of pool "SqliteClient" must be a path, or ":memory:", not undefined/],
+        [{ filename: "" + 1, readers: -1 }, /readers .* must be an integer of at least 0, not -1/],
+        [{ filename: "a", readers: 1.5 }, /readers .* not 1\.5/],
+        [{ filename: ":memory:", readers: 1 }, /readers .* must be 0 for a database in memory/],
+        [{ filename: ":memory:", isolation: "process" }, /isolation .* must be "thread" for a database in memory/],
+        [{ filename: "a", isolation: "fork" }, /isolation .* must be "thread" or "process"/],
+        [{ filename: "a", busyTimeout: "soon" }, /busyTimeout .* must be a duration/],
+        [{ filename: "a", busyTimeout: -1 }, /busyTimeout .* must be a duration/],
+        [{ filename: "a", synchronous: "off" }, /synchronous .* must be "normal" or "full"/],
+        [{ filename: "a", init: "./init.ts" }, /init .* must be the url of a module/],
+        [{ filename: "a", autoInvalidate: 1 }, /autoInvalidate .* must be true or false/],
+        [{ filename: "a", timeout: 1 }, /has no option "timeout": it has .*busyTimeout/]
+      ]
+      for (const [options, message] of cases) assert.match(yield* refusal(options), message)
+    }))
+
+  it.live("come through Config", () =>
+    Effect.gen(function*() {
+      const filename = join(yield* folder, "config.db")
+      const layer = SqliteClient.layerConfig({ filename: Config.String("FILENAME"), readers: Config.Int("READERS") })
+        .pipe(
+          Layer.provide(ConfigProvider.layer(ConfigProvider.fromUnknown({ FILENAME: filename, READERS: 1 })))
+        )
+      const rows = yield* Effect.provide(Effect.flatMap(SqlClient.SqlClient, (sql) => sql`SELECT 1 AS n`), layer)
+      assert.deepStrictEqual(rows, [{ n: 1 }])
+    }).pipe(Effect.scoped))
+
+  it.live("init gets each connection: of readers, of streams, of the writer", () =>
+    Effect.gen(function*() {
+      const sql = yield* SqliteClient.SqliteClient
+      assert.deepStrictEqual(yield* sql`SELECT double(21) AS n`, [{ n: 42 }])
+      assert.deepStrictEqual(yield* Stream.runCollect(sql`SELECT double(21) AS n`.stream), [{ n: 42 }])
+      yield* sql`CREATE TABLE t AS SELECT double(4) AS n`
+      assert.deepStrictEqual(yield* sql`SELECT n FROM t`, [{ n: 8 }])
+    }).pipe(Effect.provide(inFile({ readers: 2 })), Effect.scoped))
+})
+
+describe("files", () => {
+  it.live("that cannot be opened: an error that names the file and says what to do", () =>
+    Effect.gen(function*() {
+      const path = yield* folder
+      writeFileSync(join(path, "text.db"), "this is no database".repeat(100))
+      mkdirSync(join(path, "folder.db"))
+      const cases: ReadonlyArray<readonly [Partial<SqliteClient.Options> & { filename: string }, RegExp]> = [
+        [
+          { filename: join(path, "text.db") },
+          /text\.db cannot be opened: file is not a database \(the file is no SQLite/
+        ],
+        [{ filename: join(path, "folder.db") }, /folder\.db cannot be opened: unable to open.*look at the path/],
+        [{ filename: join(path, "no", "folder", "a.db") }, /unable to open database file.*look at the path/],
+        [{ filename: join(path, "none.db"), readonly: true }, /unable to open database file.*look at the path/],
+        [
+          { filename: join(path, "a.db"), init: new URL("./fixtures/badInit.ts", import.meta.url) },
+          /badInit\.ts has no default export that is a function/
+        ],
+        [
+          { filename: join(path, "b.db"), init: new URL("./fixtures/throwingInit.ts", import.meta.url) },
+          /no such extension/
+        ],
+        [{ filename: join(path, "c.db"), init: new URL("./fixtures/none.ts", import.meta.url) }, /none\.ts/]
+      ]
+      for (const [options, message] of cases) {
+        const error = yield* Effect.flip(openWith(options))
+        assert.strictEqual(error._tag, "SqliteOpenError")
+        assert.match(error.message, message)
+      }
+    }).pipe(Effect.scoped))
+
+  it.live("of which nothing may be written", () =>
+    Effect.gen(function*() {
+      const filename = join(yield* folder, "a.db")
+      const create = Effect.flatMap(SqlClient.SqlClient, (sql) => sql`CREATE TABLE t AS SELECT 1 AS n`)
+      yield* Effect.provide(create, SqliteClient.layer({ filename }))
+      chmodSync(filename, 0o444)
+      const found = yield* Effect.gen(function*() {
+        const sql = yield* SqliteClient.SqliteClient
+        const error = yield* Effect.flip(sql`DELETE FROM t`)
+        assert.match(error.message, /readonly database \(nothing is written/)
+        assert.match((yield* Effect.flip(sql`WITH a AS (SELECT 1) DELETE FROM t`)).message, /readonly/)
+        return yield* sql.withTransaction(sql`SELECT n FROM t`)
+      }).pipe(Effect.provide(SqliteClient.layer({ filename, readonly: true, readers: 1 })))
+      assert.deepStrictEqual(found, [{ n: 1 }])
+    }).pipe(Effect.scoped))
+
+  it.live("a full disk is a SqlError, nothing of the statement is written, and the connection goes on", () =>
+    Effect.gen(function*() {
+      const sql = yield* SqliteClient.SqliteClient
+      yield* sql`CREATE TABLE t (bytes BLOB)`
+      yield* sql`PRAGMA max_page_count = 10`
+      const error = yield* Effect.flip(sql`INSERT INTO t VALUES (zeroblob(1000000))`)
+      assert.match(error.message, /full \(the disk is full/)
+      const inside = yield* Effect.flip(sql.withTransaction(Effect.andThen(
+        Effect.ignore(sql`INSERT INTO t VALUES (zeroblob(1000000))`),
+        sql`INSERT INTO t VALUES (x'00')`
+      )))
+      assert.match(inside.message, /has ended before its end/)
+      yield* sql`INSERT INTO t VALUES (x'01')`
+      assert.deepStrictEqual(yield* sql`SELECT count(*) AS n FROM t`, [{ n: 1 }])
+    }).pipe(Effect.provide(inFile({ readers: 1 })), Effect.scoped))
+
+  it.live("the rollback journal instead of the WAL", () =>
+    Effect.gen(function*() {
+      const sql = yield* SqliteClient.SqliteClient
+      assert.deepStrictEqual(yield* sql`PRAGMA journal_mode`, [{ journal_mode: "delete" }])
+      yield* sql`CREATE TABLE t (n)`
+      yield* Effect.forEach(Array.from({ length: 50 }), (_, n) =>
+        Effect.andThen(sql`INSERT INTO t VALUES (${n})`, sql`SELECT * FROM t`), { concurrency: 10 })
+      assert.deepStrictEqual(yield* sql`SELECT count(*) AS n FROM t`, [{ n: 50 }])
+    }).pipe(Effect.provide(inFile({ readers: 2, disableWAL: true })), Effect.scoped))
+
+  it.live("are closed with the layer: no thread and no WAL is left", () =>
+    Effect.gen(function*() {
+      const path = yield* folder
+      const scope = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(
+        SqliteClient.layer({ filename: join(path, "a.db"), readers: 2 }),
+        scope
+      )
+      const sql = Context.get(context, SqliteClient.SqliteClient)
+      yield* sql`CREATE TABLE t AS SELECT 1 AS n`
+      yield* sql`SELECT * FROM t`
+      yield* Scope.close(scope, Exit.void)
+      assert.deepStrictEqual(readdirSync(path), ["a.db"])
+      assert.strictEqual((yield* Effect.flip(sql`SELECT 1`)).reason._tag, "ConnectionError")
+    }).pipe(Effect.scoped))
+})
+
+describe("the WAL", () => {
+  it.live("Q7 is emptied beyond its limit, and measured", () =>
+    Effect.gen(function*() {
+      const sql = yield* SqliteClient.SqliteClient
+      yield* sql`CREATE TABLE t (bytes BLOB)`
+      for (let i = 0; i < 30; i++) yield* sql`INSERT INTO t VALUES (zeroblob(100000))`
+      yield* Effect.repeat(Effect.all([sql.stats, Metric.snapshot]), {
+        until: ([{ walBytes }, metrics]) =>
+          walBytes <= 100_000 && metrics.some(({ id }) => id === "effect_blocking_sqlite_wal_bytes"),
+        schedule: Schedule.spaced("20 millis")
+      })
+    }).pipe(Effect.provide(inFile({ readers: 1, journalSizeLimit: 100_000 })), Effect.scoped))
+
+  it.live("Q7 that readers keep from being emptied is told, with what to do", () => {
+    const told: Array<string> = []
+    const logger = Logger.layer([Logger.make(({ message }) => void told.push(String(message)))])
+    return Effect.gen(function*() {
+      const sql = yield* SqliteClient.SqliteClient
+      yield* sql`CREATE TABLE t (bytes BLOB)`
+      yield* sql.readTransaction(Effect.gen(function*() {
+        yield* sql`SELECT * FROM t`
+        const context = yield* Effect.context<never>()
+        for (let i = 0; i < 60; i++) {
+          yield* Effect.updateContext(
+            sql`INSERT INTO t VALUES (zeroblob(100000))`,
+            (_: Context.Context<never>) => Context.omit(sql.transactionService)(context) as never
+          )
+        }
+        yield* Effect.repeat(Effect.sync(() => told), {
+          until: (told) => told.length > 0,
+          schedule: Schedule.spaced("20 millis")
+        })
+      }))
+      assert.match(told[0]!, /The WAL of .*test\.db holds \d+ MB and cannot be emptied/)
+      assert.isTrue((yield* sql.checkpoint("truncate")).complete)
+      assert.strictEqual((yield* sql.stats).walBytes, 0)
+    }).pipe(Effect.provide(inFile({ readers: 1, journalSizeLimit: 100_000 })), Effect.provide(logger), Effect.scoped)
+  })
+
+  it.live("Q7 a stream is open no longer than its limit, read slowly or not at all", () =>
+    Effect.gen(function*() {
+      const sql = yield* SqliteClient.SqliteClient
+      const endless = sql`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n`.stream
+      const slow = yield* Effect.flip(Stream.runDrain(endless))
+      assert.strictEqual(slow.reason._tag, "StatementTimeoutError")
+      const left = yield* Effect.flip(Effect.scoped(Effect.gen(function*() {
+        const pull = yield* Stream.toPull(endless)
+        yield* pull
+        yield* Effect.repeat(sql.stats, {
+          until: ({ readers }) => readers!.openStreams === 0,
+          schedule: Schedule.spaced("5 millis")
+        })
+        return yield* Effect.forever(pull)
+      })))
+      assert.strictEqual((left as { readonly _tag: string })._tag, "SqlError")
+    }).pipe(Effect.provide(inFile({ readers: 1, streamTimeLimit: "300 millis" })), Effect.scoped))
+})
+
+describe("copies", () => {
+  it.live("are whole, replace what was there, and leave nothing behind when they fail", () =>
+    Effect.gen(function*() {
+      const path = yield* folder
+      const sql = yield* SqliteClient.SqliteClient
+      yield* sql`CREATE TABLE t AS SELECT 1 AS n`
+      const copy = join(path, "copy.db")
+      writeFileSync(copy, "old")
+      yield* sql.backup(copy)
+      const database = new DatabaseSync(copy)
+      assert.deepStrictEqual(database.prepare("SELECT n FROM t").all().map((row) => ({ ...row })), [{ n: 1 }])
+      database.close()
+      mkdirSync(join(path, "full"))
+      writeFileSync(join(path, "full", "file"), "")
+      const error = yield* Effect.flip(sql.backup(join(path, "full")))
+      assert.match(error.message, /cannot be put in place of .*full/)
+      assert.match((yield* Effect.flip(sql.backup(join(path, "no", "copy.db")))).message, /unable to open/)
+      assert.deepStrictEqual(readdirSync(path).sort(), ["copy.db", "full"])
+    }).pipe(Effect.provide(inFile({ readers: 1 })), Effect.scoped))
+})
+
+describe("autoInvalidate", () => {
+  it.live("tells each table that was written, by triggers as well, behind the commit", () =>
+    Effect.gen(function*() {
+      const sql = yield* SqliteClient.SqliteClient
+      yield* sql`CREATE TABLE a (n)`
+      yield* sql`CREATE TABLE log (n)`
+      yield* sql`CREATE TRIGGER logged AFTER INSERT ON a BEGIN INSERT INTO log VALUES (new.n); END`
+      const count = Effect.map(sql<{ readonly n: number }>`SELECT count(*) AS n FROM log`, ([row]) => row!.n)
+      const seen: Array<number> = []
+      yield* sql.reactive(["log"], count).pipe(
+        Stream.tap((n) => {
+          seen.push(n)
+          if (n === 0) return Effect.asVoid(sql`INSERT INTO a VALUES (1)`)
+          if (n === 1) {
+            return Effect.andThen(
+              Effect.ignore(sql.withTransaction(Effect.andThen(sql`INSERT INTO a VALUES (0)`, Effect.fail("no")))),
+              Effect.asVoid(sql.withTransaction(sql`INSERT INTO a VALUES (2)`))
+            )
+          }
+          return n === 2 ? Effect.asVoid(sql.batch([sql`INSERT INTO a VALUES (3)`])) : Effect.void
+        }),
+        Stream.takeUntil((n) => n === 3),
+        Stream.runDrain
+      )
+      assert.deepStrictEqual(seen, [0, 1, 2, 3])
+    }).pipe(
+      Effect.provide(inFile({ readers: 1, autoInvalidate: true })),
+      Effect.scoped,
+      Effect.timeoutOrElse({ duration: "30 seconds", orElse: () => Effect.die("a table was not told") })
+    ))
+})
+
+describe("SqliteMigrator", () => {
+  it.live("Q1 runs each migration once, in order, also if two programs start at once", () =>
+    Effect.gen(function*() {
+      const filename = join(yield* folder, "a.db")
+      const migrate = SqliteMigrator.run({
+        loader: SqliteMigrator.fromRecord({
+          "0002_email": Effect.flatMap(SqlClient.SqlClient, (sql) => sql`ALTER TABLE user ADD COLUMN email TEXT`),
+          "0001_users": Effect.flatMap(SqlClient.SqlClient, (sql) => sql`CREATE TABLE user (name TEXT)`)
+        })
+      })
+      const program = Effect.provide(migrate, SqliteClient.layer({ filename, readers: 1 }))
+      assert.deepStrictEqual(yield* program, [[1, "users"], [2, "email"]])
+      assert.deepStrictEqual(yield* program, [])
+      const other = join(yield* folder, "b.db")
+      const both = yield* Effect.all(
+        [0, 1].map(() => Effect.exit(Effect.provide(migrate, SqliteClient.layer({ filename: other, readers: 1 })))),
+        { concurrency: 2 }
+      )
+      assert.isTrue(both.some(Exit.isSuccess))
+      assert.isTrue(existsSync(other) && statSync(other).size > 0)
+    }).pipe(Effect.scoped))
+})
+
+describe("SqliteTest", () => {
+  it.effect("Q10 waits for locks go by the test's clock", () =>
+    Effect.gen(function*() {
+      const filename = join(yield* folder, "a.db")
+      const database = new DatabaseSync(filename)
+      yield* Effect.addFinalizer(() => Effect.sync(() => database.close()))
+      yield* Effect.gen(function*() {
+        const sql = yield* SqliteClient.SqliteClient
+        yield* sql`CREATE TABLE t (n)`
+        database.exec("BEGIN IMMEDIATE")
+        const fiber = yield* Effect.forkChild(Effect.flip(sql`INSERT INTO t VALUES (1)`))
+        yield* TestClock.adjust("59 minutes")
+        assert.isUndefined(fiber.pollUnsafe())
+        yield* TestClock.adjust("2 minutes")
+        assert.strictEqual((yield* Fiber.join(fiber)).reason._tag, "LockTimeoutError")
+        database.exec("COMMIT")
+      }).pipe(Effect.provide(SqliteTest.layer({ filename, readers: 1, busyTimeout: "1 hour" })))
+    }).pipe(Effect.scoped))
+
+  it.effect("Q10 its pools can be filled and closed, and each layer is a database of its own", () =>
+    Effect.gen(function*() {
+      const sql = yield* SqliteClient.SqliteClient
+      yield* sql`CREATE TABLE t (n)`
+      const none = yield* Effect.flip(
+        Effect.provide(Effect.flatMap(SqliteClient.SqliteClient, (sql) => sql`SELECT * FROM t`), SqliteTest.layer(), {
+          local: true
+        })
+      )
+      assert.match(none.message, /no such table/)
+      yield* BlockingTest.fillQueue(SqliteTest.Writer)
+      const waiting = yield* Effect.forkChild(sql`INSERT INTO t VALUES (1)`, { startImmediately: true })
+      assert.isUndefined(waiting.pollUnsafe())
+      yield* BlockingTest.drainQueue(SqliteTest.Writer)
+      yield* Fiber.join(waiting)
+      yield* BlockingTest.close(SqliteTest.Writer)
+      assert.strictEqual((yield* Effect.flip(sql`SELECT 1`)).reason._tag, "ConnectionError")
+    }).pipe(Effect.provide(SqliteTest.layer({ init }))))
+})
