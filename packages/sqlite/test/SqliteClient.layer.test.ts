@@ -307,12 +307,12 @@ describe("SqliteTest", () => {
         yield* sql`CREATE TABLE t (n)`
         database.exec("BEGIN IMMEDIATE")
         const fiber = yield* Effect.forkChild(Effect.flip(sql`INSERT INTO t VALUES (1)`))
-        yield* TestClock.adjust("59 minutes")
+        yield* TestClock.adjust("9 seconds")
         assert.isUndefined(fiber.pollUnsafe())
-        yield* TestClock.adjust("2 minutes")
+        yield* TestClock.adjust("2 seconds")
         assert.strictEqual((yield* Fiber.join(fiber)).reason._tag, "LockTimeoutError")
         database.exec("COMMIT")
-      }).pipe(Effect.provide(SqliteTest.layer({ filename, readers: 1, busyTimeout: "1 hour" })))
+      }).pipe(Effect.provide(SqliteTest.layer({ filename, readers: 1, busyTimeout: "10 seconds" })))
     }).pipe(Effect.scoped))
 
   it.effect("Q10 its pools can be filled and closed, and each layer is a database of its own", () =>
