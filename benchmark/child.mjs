@@ -10,8 +10,6 @@ const settings = {
   count: (count) => Math.max(1, Math.round(count * Number(scale)))
 }
 
-const [{ measure }, contender] = await Promise.all([
-  import(`./rows/${row}.mjs`),
-  import(`./contenders/${name}.mjs`)
-])
+const { folder = ".", measure } = await import(`./rows/${row}.mjs`)
+const contender = await import(`./contenders/${folder}/${name}.mjs`)
 process.send(await measure(contender, settings, name))

@@ -31,7 +31,12 @@ const labels = {
   "workerpool-process-json": "workerpool, process, JSON",
   "bare-process": "bare child_process.fork",
   "bare": "bare postMessage",
-  "effect": "Effect without threads"
+  "effect": "Effect without threads",
+  "node-sqlite": "node:sqlite in place",
+  "better-sqlite3": "better-sqlite3 in place",
+  "better-sqlite3-piscina": "better-sqlite3 in piscina",
+  "sqlite3": "sqlite3 (libuv)",
+  "libsql": "libsql, promises"
 }
 
 export const label = (name) => labels[name] ?? name

@@ -1,4 +1,4 @@
-/** The rows, in the order in which they run and are printed. */
+/** The rows, in the order in which they run and are printed, and the suites that they belong to. */
 import * as abort from "./rows/abort.mjs"
 import * as callback from "./rows/callback.mjs"
 import * as coldStart from "./rows/coldStart.mjs"
@@ -13,12 +13,16 @@ import * as processes from "./rows/processes.mjs"
 import * as queued from "./rows/queued.mjs"
 import * as roundTrip from "./rows/roundTrip.mjs"
 import * as scaling from "./rows/scaling.mjs"
+import * as sqliteReads from "./rows/sqliteReads.mjs"
+import * as sqliteRows from "./rows/sqliteRows.mjs"
+import * as sqliteScan from "./rows/sqliteScan.mjs"
+import * as sqliteWrites from "./rows/sqliteWrites.mjs"
 import * as stream from "./rows/stream.mjs"
 import * as stuck from "./rows/stuck.mjs"
 import * as testLayer from "./rows/testLayer.mjs"
 import * as tiny from "./rows/tiny.mjs"
 
-export const rows = {
+const core = {
   tiny,
   concurrency,
   roundTrip,
@@ -38,3 +42,9 @@ export const rows = {
   observability,
   testLayer
 }
+
+const sqlite = { sqliteReads, sqliteScan, sqliteWrites, sqliteRows }
+
+export const rows = { ...core, ...sqlite }
+
+export const suites = { core: Object.keys(core), sqlite: Object.keys(sqlite), all: Object.keys(rows) }

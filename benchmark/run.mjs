@@ -4,6 +4,7 @@
  *
  * Start it with `npm run bench`, which builds the library first. Options (after `--`):
  *
+ *   --suite sqlite           the rows of a suite: core (the default), sqlite, all
  *   --only tiny,abort        only these rows
  *   --contenders a,b         only these contenders, and this library
  *   --rounds 5               processes per row and contender
@@ -22,7 +23,7 @@ import { parseArgs } from "node:util"
 import { writeChart } from "./chart.mjs"
 import { self } from "./names.mjs"
 import { brief, report } from "./report.mjs"
-import { rows } from "./rows.mjs"
+import { rows, suites } from "./rows.mjs"
 import { stage } from "./stage.mjs"
 
 const root = join(import.meta.dirname, "..")
@@ -30,6 +31,7 @@ const root = join(import.meta.dirname, "..")
 const { values: options } = parseArgs({
   options: {
     "only": { type: "string" },
+    "suite": { type: "string", default: "core" },
     "contenders": { type: "string" },
     "rounds": { type: "string", default: "5" },
     "scale": { type: "string", default: "1" },
@@ -109,7 +111,9 @@ const git = (...args) => {
 }
 
 const measureAll = async () => {
-  const chosenRows = list("only", Object.keys(rows))
+  const suite = suites[options.suite]
+  if (suite === undefined) refuse(`--suite: no ${options.suite}; there are ${Object.keys(suites).join(", ")}`)
+  const chosenRows = options.only === undefined ? suite : list("only", Object.keys(rows))
   const known = [...new Set(Object.values(rows).flatMap(({ contenders }) => contenders))]
   const chosenContenders = new Set([self, ...list("contenders", known)])
   const [rounds, scale] = [positive("rounds"), positive("scale")]

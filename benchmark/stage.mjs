@@ -10,10 +10,20 @@ import { dirname, join } from "node:path"
 const own = {
   "effect-blocking": "blocking",
   "@effect-blocking/platform-node": "platform-node",
-  "@effect-blocking/vitest": "vitest"
+  "@effect-blocking/vitest": "vitest",
+  "@effect-blocking/sqlite": "sqlite"
 }
 
-const modules = ["best.mjs", "child.mjs", "measure.mjs", "names.mjs", "contenders", "rows", "package.json"]
+const modules = [
+  "best.mjs",
+  "child.mjs",
+  "measure.mjs",
+  "names.mjs",
+  "sqlite.mjs",
+  "contenders",
+  "rows",
+  "package.json"
+]
 
 const installed = (name) => {
   const root = dirname(import.meta.dirname)

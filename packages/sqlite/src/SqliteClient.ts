@@ -124,7 +124,7 @@ export interface Options {
   readonly readonly?: boolean | undefined
   /**
    * Connections that read, each on a thread of its own. 0: one connection does all, as it does for
-   * a database in memory. Defaults to the lesser of 4 and one less than the cores, and at least 1.
+   * a database in memory. Defaults to one less than the cores, but at least 2 and at most 4.
    */
   readonly readers?: number | undefined
   /**

@@ -21,6 +21,7 @@ import {
   type Reply,
   type Rows,
   type Statement,
+  type Statements,
   Succeeded,
   TooMany,
   wantMask
@@ -128,11 +129,12 @@ export class Database {
   batch(statements: ReadonlyArray<Statement>, flags: Flags): Effect.Effect<ReadonlyArray<unknown>, SqlError> {
     const { writer } = this.pools
     const sql = statements.length === 1 ? statements[0]!.sql : undefined
+    const texts = withoutRepetition(statements)
     const attempt = this.decided(
       (ticket) =>
         this.options.isolation === "process"
-          ? this.inProcess(writer.run(tasks.batchInProcess, ticket, statements, flags))
-          : writer.run(tasks.batch, ticket, statements, flags),
+          ? this.inProcess(writer.run(tasks.batchInProcess, ticket, texts, flags))
+          : writer.run(tasks.batch, ticket, texts, flags),
       sql
     )
     return this.told(
@@ -246,6 +248,7 @@ export class Database {
 
   /** The rows of an answer, those that are kept in the thread included. */
   rowsOf(runner: Runner, answer: Answer, flags: Flags): Effect.Effect<unknown, JoinError> {
+    if (answer === null) return Effect.succeed([])
     if (!isRows(answer)) return Effect.succeed(answer)
     const shape: (rows: Rows) => Array<unknown> = (flags & wantMask) === Arrays ? arraysOf : objectsOf
     const rows = shape(answer)
@@ -290,4 +293,14 @@ export class Database {
   ): Effect.Effect<A, SqlError, R> {
     return Effect.mapError(effect, (problem) => isSqlError(problem) ? problem : sqlError(problem, operation, sql))
   }
+}
+
+const withoutRepetition = (statements: ReadonlyArray<Statement>): Statements => {
+  const texts: Array<Statements[number]> = []
+  let last: string | undefined
+  for (const { params, sql } of statements) {
+    if (sql !== last) texts.push(last = sql)
+    texts.push(params)
+  }
+  return texts
 }

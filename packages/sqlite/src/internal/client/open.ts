@@ -33,7 +33,8 @@ export const plan = (options: Options): Effect.Effect<Plan, NodeBlocking.Invalid
     const shared = isolation === "process" ? undefined : cells
     const pool = (threads: number, readOnly: boolean): NodeBlocking.Options => ({
       isolation,
-      minThreads: 1,
+      // A read that finds the others busy does not wait for the start of a thread.
+      minThreads: threads,
       maxThreads: threads,
       threadData: connectionOptions(resolved, shared, readOnly),
       preload: [tasks.read],

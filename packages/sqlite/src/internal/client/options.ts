@@ -126,8 +126,8 @@ const resolved = (options: Options): ResolvedOptions => {
     memory,
     filename: memory ? filename : resolvePath(filename.startsWith("file:") ? fileURLToPath(filename) : filename),
     readonly: options.readonly === true,
-    // Without a WAL, a reader and the writer lock each other out.
-    readers: memory ? 0 : readers ?? Math.max(1, Math.min(4, availableParallelism() - 1)),
+    // Two at least: one may be in a long read.
+    readers: memory ? 0 : readers ?? Math.max(2, Math.min(4, availableParallelism() - 1)),
     isolation,
     cacheSize: integer("prepareCacheSize", options.prepareCacheSize, 0) ?? defaultCacheSize,
     busyMillis: millis("busyTimeout", options.busyTimeout) ?? defaultBusyMillis,

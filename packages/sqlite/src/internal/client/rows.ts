@@ -1,10 +1,10 @@
 /** Rows as they cross, made to what `effect/sql` gives: the objects are made here. */
-import { type Answer, Arrays, type Flags, type Rows, type Value, wantMask } from "../thread/reply.ts"
+import { Arrays, type Changes, type Flags, type Rows, type Value, wantMask } from "../thread/reply.ts"
 import type { First } from "../thread/statements.ts"
 
 export type Row = Record<string, Value>
 
-export const isRows = (answer: Answer): answer is Rows => "rest" in answer
+export const isRows = (answer: Rows | Changes): answer is Rows => "rest" in answer
 
 /** A column can have any name; this one would set the prototype. */
 const put = (row: Row, key: string, value: Value): void => {

@@ -41,8 +41,11 @@ export class Connection {
   readonly cells: Int32Array | undefined
   /** The tables that the statements have written since this was emptied. */
   readonly written = new Set<string>()
-  private readonly prepared = new Map<string, Prepared>()
+  /** Apart from those whose integers are bigints: one statement cannot be both. */
+  private readonly prepared = [new Map<string, Prepared>(), new Map<string, Prepared>()] as const
   private readonly cacheSize: number
+  private beginStatement: StatementSync | undefined
+  private commitStatement: StatementSync | undefined
 
   constructor(options: ConnectionOptions) {
     const { cacheSize, cells, filename, init, pragmas, readOnly, watched } = options
@@ -72,18 +75,17 @@ export class Connection {
 
   /** The statement, from the cache if it is there. */
   prepare(sql: string, safeIntegers: boolean): Prepared {
-    const { prepared } = this
-    const key = safeIntegers ? `i${sql}` : `n${sql}`
-    let found = prepared.get(key)
+    const prepared = this.prepared[safeIntegers ? 1 : 0]
+    let found = prepared.get(sql)
     if (found === undefined) {
       found = this.prepareAlone(sql, safeIntegers)
       const oldest = prepared.size >= this.cacheSize ? prepared.keys().next().value : undefined
       if (oldest !== undefined) prepared.delete(oldest)
     } else {
       // The one that was used last is dropped last.
-      prepared.delete(key)
+      prepared.delete(sql)
     }
-    if (this.cacheSize > 0) prepared.set(key, found)
+    if (this.cacheSize > 0) prepared.set(sql, found)
     return found
   }
 
@@ -112,13 +114,23 @@ export class Connection {
     return this.database.isTransaction
   }
 
+  begin(): void {
+    const begin = this.beginStatement ??= this.database.prepare("BEGIN IMMEDIATE")
+    begin.run()
+  }
+
+  commit(): void {
+    const commit = this.commitStatement ??= this.database.prepare("COMMIT")
+    commit.run()
+  }
+
   /** Ends a transaction that is open, whoever has begun it. */
   rollback(): void {
     if (this.database.isTransaction) this.database.exec("ROLLBACK")
   }
 
   close(): void {
-    this.prepared.clear()
+    for (const prepared of this.prepared) prepared.clear()
     this.database.close()
   }
 }

@@ -39,12 +39,16 @@ export interface Changes {
   readonly lastInsertRowid: number | bigint
 }
 
-export type Answer = Rows | Changes
+/** `null`: no rows, of a statement that has no columns. */
+export type Answer = Rows | Changes | null
 
 export interface Statement {
   readonly sql: string
   readonly params: ReadonlyArray<unknown>
 }
+
+/** Statements as they cross: each text once, and behind it the parameters of each run of it. */
+export type Statements = ReadonlyArray<string | ReadonlyArray<unknown>>
 
 /** No error of a user has it. */
 export const FailureTag = "@effect-blocking/sqlite/Failure"

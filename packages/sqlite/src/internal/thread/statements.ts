@@ -27,7 +27,7 @@ import {
   type Reply,
   type Rows,
   SafeIntegers,
-  type Statement,
+  type Statements,
   Succeeded,
   TooMany,
   Unprepared,
@@ -149,7 +149,7 @@ const execute = (
   for (const table of prepared.writes) connection.written.add(table)
   if (!prepared.hasRows) {
     const changes = prepared.statement.run(...values as ReadonlyArray<never>)
-    return want === Raw ? changes : { keys: [], values: [], count: 0, rest: 0 }
+    return want === Raw ? changes : null
   }
   if (prepared.hadFewRows) {
     const rows = fewOf(prepared, values, want)
@@ -247,19 +247,14 @@ export const held = Task.make(
   { onInterrupt: "abandon" }
 )
 
-const batchBody = (
-  ticket: number,
-  statements: ReadonlyArray<Statement>,
-  flags: Flags
-): Reply<ReadonlyArray<Answer>> => {
-  let sql: string | undefined
+const batchBody = (ticket: number, statements: Statements, flags: Flags): Reply<ReadonlyArray<Answer>> => {
+  let sql = ""
   return transact(ticket, (used) => {
     const answers: Array<Answer> = []
-    for (const statement of statements) {
-      sql = statement.sql
-      answers.push(execute(used, statement.sql, statement.params, flags | Keep)!)
+    for (const textOrParams of statements) {
+      if (typeof textOrParams === "string") sql = textOrParams
+      else answers.push(execute(used, sql, textOrParams, flags | Keep)!)
     }
-    sql = undefined
     return answers
   }, () => sql)
 }
@@ -287,7 +282,7 @@ export const transact = <A>(
     used = connection()
     used.written.clear()
     if (ticket === nested) return [Succeeded, true, inSavepoint(used, body), used.takeWritten()]
-    used.database.exec("BEGIN IMMEDIATE")
+    used.begin()
     const value = body(used)
     // A trigger or `ON CONFLICT ROLLBACK` may have ended it.
     if (!used.inTransaction) throw new Error(endedFromWithin)
@@ -295,7 +290,7 @@ export const transact = <A>(
       used.rollback()
       return [Cancelled, false]
     }
-    used.database.exec("COMMIT")
+    used.commit()
     return [Succeeded, false, value, used.takeWritten()]
   } catch (error) {
     if (ticket !== nested) used?.rollback()
