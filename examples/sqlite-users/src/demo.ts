@@ -4,9 +4,9 @@ import { HttpClient, HttpClientRequest, HttpClientResponse, HttpServer } from "e
 import { HttpApiClient, HttpApiError } from "effect/http-api"
 import { isDeepStrictEqual } from "node:util"
 import { Api, Busy } from "./api.ts"
-import { Database, maxThreads, queueCapacity } from "./database.ts"
+import { queueCapacity, readers } from "./database.ts"
 import { EmailTaken, UserNotFound } from "./domain.ts"
-import { seed } from "./seed.ts"
+import { seed } from "./users.ts"
 
 /** So many that reading all of them takes some time. */
 const users = 400_000
@@ -27,8 +27,8 @@ const check = (request: string, answer: unknown, isRight: boolean) =>
   isRight ? Effect.void : Effect.fail(new WrongAnswer({ request, answer }))
 
 export const program = Effect.gen(function*() {
-  const inserted = yield* Database.run(seed, users)
-  yield* Console.log(`${inserted} users; ${maxThreads} queries run at a time, ${queueCapacity} wait\n`)
+  yield* seed(users)
+  yield* Console.log(`${users} users; ${readers} queries read at a time, ${queueCapacity} wait\n`)
 
   const { address } = yield* HttpServer.HttpServer
   let lastStatus = 0
@@ -79,7 +79,7 @@ export const program = Effect.gen(function*() {
   for (const answer of found) yield* check("a search", answer, isDeepStrictEqual(answer, [foundAda]))
   for (const error of refused) yield* check("a refused search", error, isDeepStrictEqual(error, busy))
   // What runs and what waits is answered, whatever comes after it.
-  yield* check("searches answered", found.length, found.length >= maxThreads + queueCapacity && refused.length > 0)
+  yield* check("searches answered", found.length, found.length >= readers + queueCapacity && refused.length > 0)
   yield* check("GET /health, answered meanwhile", healthy, healthy > 0)
   yield* Console.log(`  200, each with Ada            ${found.length}`)
   yield* Console.log(`  503, each with Retry-After    ${refused.length}`)

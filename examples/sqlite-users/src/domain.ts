@@ -1,8 +1,5 @@
-/**
- * Users, and what can be wrong with them: said once for the tasks, the API and its
- * clients. Pool threads load this module, so it imports `effect/Schema` only.
- */
-import * as Schema from "effect/Schema"
+/** Users, and what can be wrong with them: said once for the queries, the API and its clients. */
+import { Schema } from "effect"
 
 export const User = Schema.Struct({
   id: Schema.Int,

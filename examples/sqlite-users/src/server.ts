@@ -1,25 +1,29 @@
-/** The handlers: each runs a task, whose domain errors are those of its endpoint. */
-import { Effect, Layer } from "effect"
-import { JoinError, type Task } from "effect-blocking"
+/** The handlers: each runs a query, whose domain errors are those of its endpoint. */
+import { Effect, Layer, Schema } from "effect"
+import { JoinError } from "effect-blocking"
 import { HttpApiBuilder, HttpApiMiddleware, HttpApiSwagger } from "effect/http-api"
+import { SqlError } from "effect/sql"
 import { Api, Busy } from "./api.ts"
-import { Database } from "./database.ts"
-import { createUser, findUser, searchUsers } from "./tasks.ts"
+import * as users from "./users.ts"
 
-/** A full queue is for the client to know; anything else that can happen to a thread is a bug: 500, and logged. */
-const run = <Args extends ReadonlyArray<unknown>, A, E>(task: Task.Task<Args, A, E>, ...args: Args) =>
-  Database.run(task, ...args).pipe(
+const isQueueFull = ({ reason }: SqlError.SqlError): boolean =>
+  JoinError.isJoinError(reason.cause) && reason.cause.reason._tag === "QueueFull"
+
+/** A full queue is for the client to know; anything else of the database is a bug: 500, and logged. */
+const answer = <A, E, R>(query: Effect.Effect<A, E | SqlError.SqlError | Schema.SchemaError, R>) =>
+  query.pipe(
     Effect.catchIf(
-      JoinError.isJoinError,
-      (error) => error.reason._tag === "QueueFull" ? Effect.fail(new Busy({ retryAfterSeconds: 1 })) : Effect.die(error)
-    )
+      SqlError.isSqlError,
+      (error) => isQueueFull(error) ? Effect.fail(new Busy({ retryAfterSeconds: 1 })) : Effect.die(error)
+    ),
+    Effect.catchIf(Schema.isSchemaError, Effect.die)
   )
 
 const Users = HttpApiBuilder.group(Api, "users", (handlers) =>
   handlers.handleAll({
-    find: ({ params }) => run(findUser, params.id),
-    search: ({ query }) => run(searchUsers, query.search),
-    create: ({ payload }) => run(createUser, payload)
+    find: ({ params }) => answer(users.find(params.id)),
+    search: ({ query }) => answer(users.search(query.search)),
+    create: ({ payload }) => answer(users.create(payload))
   }))
 
 const System = HttpApiBuilder.group(Api, "system", (handlers) => handlers.handleAll({ health: () => Effect.void }))

@@ -148,6 +148,14 @@ export interface Options {
    * `node:sqlite`), in its thread: for functions, extensions, pragmas and ATTACH.
    */
   readonly init?: string | URL | undefined
+  /** The most statements that wait for the writer, and for a reader. Defaults to 10 000 each. */
+  readonly queueCapacity?: number | undefined
+  /**
+   * What happens to a statement when so many wait: its fiber is suspended until there is room, or it
+   * fails with `ConnectionError`, of which `cause` is a `JoinError` with reason `QueueFull`.
+   * Defaults to `"suspend"`.
+   */
+  readonly onFull?: "suspend" | "fail" | undefined
   /** How long one statement may take, waiting for its thread included. No limit by default. */
   readonly statementTimeLimit?: Duration.Input | undefined
   /** How long a stream may be open, or without a pull: it keeps the WAL from being emptied. Defaults to 10 minutes. */

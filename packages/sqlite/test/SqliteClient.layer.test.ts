@@ -17,6 +17,7 @@ import {
   Scope,
   Stream
 } from "effect"
+import { JoinError } from "effect-blocking"
 import { Reactivity } from "effect/reactivity"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
@@ -44,6 +45,8 @@ describe("options", () => {
         [{ filename: "a", busyTimeout: "soon" }, /busyTimeout .* must be a duration/],
         [{ filename: "a", busyTimeout: -1 }, /busyTimeout .* must be a duration/],
         [{ filename: "a", synchronous: "off" }, /synchronous .* must be "normal" or "full"/],
+        [{ filename: "a", queueCapacity: -1 }, /queueCapacity .* must be an integer of at least 0/],
+        [{ filename: "a", onFull: "drop" }, /onFull .* must be "suspend" or "fail"/],
         [{ filename: "a", init: "./init.ts" }, /init .* must be the url of a module/],
         [{ filename: "a", autoInvalidate: 1 }, /autoInvalidate .* must be true or false/],
         [{ filename: "a", timeout: 1 }, /has no option "timeout": it has .*busyTimeout/]
@@ -61,6 +64,17 @@ describe("options", () => {
       const rows = yield* Effect.provide(Effect.flatMap(SqlClient.SqlClient, (sql) => sql`SELECT 1 AS n`), layer)
       assert.deepStrictEqual(rows, [{ n: 1 }])
     }).pipe(Effect.scoped))
+
+  it.effect("onFull: a statement more than wait is refused, with QueueFull as the cause", () =>
+    Effect.gen(function*() {
+      const sql = yield* SqliteClient.SqliteClient
+      yield* BlockingTest.fillQueue(SqliteTest.Writer)
+      const { reason } = yield* Effect.flip(sql`SELECT 1`)
+      assert.strictEqual(reason._tag, "ConnectionError")
+      assert(JoinError.isJoinError(reason.cause) && reason.cause.reason._tag === "QueueFull")
+      yield* BlockingTest.drainQueue(SqliteTest.Writer)
+      assert.deepStrictEqual(yield* sql`SELECT 1 AS n`, [{ n: 1 }])
+    }).pipe(Effect.provide(SqliteTest.layer({ queueCapacity: 1, onFull: "fail" }))))
 
   it.live("init gets each connection: of readers, of streams, of the writer", () =>
     Effect.gen(function*() {

@@ -33,6 +33,8 @@ export const plan = (options: Options): Effect.Effect<Plan, NodeBlocking.Invalid
     const shared = isolation === "process" ? undefined : cells
     const pool = (threads: number, readOnly: boolean): NodeBlocking.Options => ({
       isolation,
+      queueCapacity: resolved.queueCapacity,
+      onFull: resolved.onFull,
       // A read that finds the others busy does not wait for the start of a thread.
       minThreads: threads,
       maxThreads: threads,

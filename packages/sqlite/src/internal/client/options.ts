@@ -20,6 +20,8 @@ export interface ResolvedOptions {
   readonly readers: number
   readonly isolation: "thread" | "process"
   readonly cacheSize: number
+  readonly queueCapacity: number | undefined
+  readonly onFull: "suspend" | "fail" | undefined
   readonly busyMillis: number
   readonly wal: boolean
   readonly synchronous: "normal" | "full"
@@ -38,7 +40,9 @@ const names: ReadonlySet<string> = new Set<keyof Options>([
   "init",
   "isolation",
   "journalSizeLimit",
+  "onFull",
   "prepareCacheSize",
+  "queueCapacity",
   "readers",
   "readonly",
   "spanAttributes",
@@ -117,6 +121,10 @@ const resolved = (options: Options): ResolvedOptions => {
   if (memory && readers !== undefined && readers > 0) {
     throw new Problem("readers", "0 for a database in memory, which one connection has", readers)
   }
+  const { onFull } = options
+  if (onFull !== undefined && onFull !== "suspend" && onFull !== "fail") {
+    throw new Problem("onFull", "\"suspend\" or \"fail\"", onFull)
+  }
   const synchronous = options.synchronous ?? "full"
   if (synchronous !== "normal" && synchronous !== "full") {
     throw new Problem("synchronous", "\"normal\" or \"full\"", synchronous)
@@ -130,6 +138,8 @@ const resolved = (options: Options): ResolvedOptions => {
     readers: memory ? 0 : readers ?? Math.max(2, Math.min(4, availableParallelism() - 1)),
     isolation,
     cacheSize: integer("prepareCacheSize", options.prepareCacheSize, 0) ?? defaultCacheSize,
+    queueCapacity: integer("queueCapacity", options.queueCapacity, 0),
+    onFull,
     busyMillis: millis("busyTimeout", options.busyTimeout) ?? defaultBusyMillis,
     wal,
     synchronous,
