@@ -30,7 +30,12 @@ interface Output {
 const run = (folder: string, main: string, ...args: ReadonlyArray<string>): Promise<Output> =>
   new Promise((resolve) => {
     // Only a hang takes so long. Node 22 warns of `node:sqlite` and of stripped types.
-    const env = { ...process.env, NODE_OPTIONS: "--disable-warning=ExperimentalWarning", CSV_IMPORT_MEGABYTES: "10" }
+    const env = {
+      ...process.env,
+      NODE_OPTIONS: "--disable-warning=ExperimentalWarning",
+      CSV_IMPORT_MEGABYTES: "10",
+      SQLITE_REPORT_LINES: "100000"
+    }
     const options = { cwd: folder, env, timeout: 240_000, killSignal: "SIGKILL" } as const
     execFile(
       process.execPath,

@@ -60,7 +60,12 @@ export const open = Effect.fnUntraced(function*(
 ): Effect.fn.Return<SqliteClient, SqliteOpenError, Scope.Scope | Reactivity> {
   const database = new Database(pools, resolved, cells)
   const opened = Effect.flatMap(pools.writer.run(tasks.open), (reply) => database.valueOf(reply))
-  yield* Effect.mapError(database.whileBusy(opened), (problem) => openError(resolved.filename, problem))
+  // A first read would wait for its thread; and all of them, if the first one is long.
+  const started = pools.readers === undefined ? Effect.void : pools.readers.prewarm(resolved.readers)
+  yield* Effect.mapError(
+    Effect.all([database.whileBusy(opened), started], { concurrency: "unbounded" }),
+    (problem) => openError(resolved.filename, problem)
+  )
   return yield* make(database, options)
 })
 
