@@ -15,6 +15,8 @@ const guide = [
   { text: "Per-thread state", link: "/per-thread-state" },
   { text: "Streams", link: "/streams" },
   { text: "Calls to the program", link: "/callbacks" },
+  { text: "SQLite", link: "/sqlite" },
+  { text: "From other SQLite drivers", link: "/from-sqlite-drivers" },
   { text: "Process isolation", link: "/process-isolation" },
   { text: "Exit", link: "/exit" },
   { text: "Testing", link: "/testing" },

@@ -1,6 +1,6 @@
 /** This library, from its staged packages. */
 import { SqliteClient } from "@effect-blocking/sqlite"
-import { Effect, Exit, Layer, Scope, Stream } from "effect"
+import { Effect, Exit, Scope, Stream } from "effect"
 import { Reactivity } from "effect/reactivity"
 import { insertFive } from "./effect-blocking.bodies.mjs"
 import * as files from "./files.mjs"

@@ -1,12 +1,12 @@
 /** node-sqlite3's design, one connection on the threads of libuv, in its kept fork. */
-import sqlite3 from "@appthreat/sqlite3"
+import { Database } from "@appthreat/sqlite3"
 import { Effect } from "effect"
 import { promisify } from "node:util"
 import * as files from "./files.mjs"
 
 export const open = async (filename) => {
   const database = await new Promise((resolve, reject) => {
-    const database = new sqlite3.Database(filename, (error) => error ? reject(error) : resolve(database))
+    const database = new Database(filename, (error) => error ? reject(error) : resolve(database))
   })
   const exec = promisify(database.exec.bind(database))
   for (const pragma of files.pragmas) await exec(`PRAGMA ${pragma}`)

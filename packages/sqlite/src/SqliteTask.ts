@@ -33,6 +33,11 @@ export interface SqliteTask<in Args extends ReadonlyArray<unknown>, out A, out E
   readonly taskInProcess: Task.Task<[ticket: number, ...args: Args], Reply<{ readonly value: A }>, E, MayCommit>
 }
 
+/** What a body that returns a promise does not fit: its transaction would be over before it. */
+type Synchronous<A> = [A] extends [never] ? unknown
+  : A extends PromiseLike<unknown> ? "The body of a transaction is synchronous: it cannot be async"
+  : unknown
+
 /** Ends the transaction of a body that has returned a failure. */
 class DomainFailure {
   readonly failure: unknown
@@ -83,7 +88,7 @@ class DomainFailure {
 export const make = <const Args extends ReadonlyArray<unknown>, A, E = never>(
   moduleUrl: string,
   name: string,
-  body: (database: DatabaseSync, ...args: Args) => A | Result.Result<A, E>,
+  body: ((database: DatabaseSync, ...args: Args) => A | Result.Result<A, E>) & Synchronous<A>,
   options?: Omit<Task.TaskOptions, "callbacks">
 ): SqliteTask<Args, A, E> => {
   const inTransaction = (ticket: number, ...args: Args): unknown => {
