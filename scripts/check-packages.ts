@@ -142,7 +142,15 @@ try {
   check("TypeScript accepts the consumer, with skipLibCheck off", () => {
     const options = "--noEmit --strict --exactOptionalPropertyTypes --module nodenext --target es2023 --types node " +
       "--allowImportingTsExtensions --erasableSyntaxOnly --verbatimModuleSyntax"
-    run(join(bin, "tsc"), [...options.split(" "), "main.ts", "stuck.ts", "testing.ts", "password.ts"])
+    run(join(bin, "tsc"), [
+      ...options.split(" "),
+      "main.ts",
+      "sqlite.ts",
+      "notes.ts",
+      "stuck.ts",
+      "testing.ts",
+      "password.ts"
+    ])
   })
   const guide = join(folder, "guide")
   mkdirSync(guide)
@@ -175,6 +183,13 @@ try {
     check(`the tests of getting started on ${name}`, () => {
       writeFileSync(join(guide, "vitest.config.mjs"), "export default { test: { include: [\"*-test.ts\"] } }\n")
       run(nodeOf(name), [join(folder, "node_modules/vitest/vitest.mjs"), "run", "--root", guide])
+    })
+    check(`sqlite.ts on ${name}`, () => {
+      const printed = new Set(
+        run(nodeOf(name), ["--disable-warning=ExperimentalWarning", "sqlite.ts"]).trim().split("\n")
+      )
+      const expected = "2 one,two no such column: missing, in: SELECT missing"
+      if (printed.size !== 1 || !printed.has(expected)) throw new Error(`printed ${[...printed].join("\n")}`)
     })
     check(`testing.ts on ${name}`, () => {
       const printed = run(nodeOf(name), ["testing.ts"]).trim()

@@ -66,7 +66,9 @@ export default defineConfig({
           { text: "@effect-blocking/vitest", items: [module("vitest", "BlockingTest")] },
           {
             text: "@effect-blocking/sqlite",
-            items: ["SqliteClient", "SqliteTask", "SqliteMigrator", "SqliteTest"].map((name) => module("sqlite", name))
+            items: ["SqliteClient", "SqliteTask", "SqliteMigrator", "SqliteTest"].map((name) =>
+              module(`sqlite/${name}`, name)
+            )
           },
           {
             text: "For hosts of threads",

@@ -1,5 +1,7 @@
 /** A library that exports what inference makes of every public function. */
 import { NodeBlocking } from "@effect-blocking/platform-node"
+import { SqliteClient, SqliteTask } from "@effect-blocking/sqlite"
+import * as SqliteTest from "@effect-blocking/sqlite/SqliteTest"
 import { BlockingTest } from "@effect-blocking/vitest"
 import { Data, Effect, Result, Schema } from "effect"
 import { Blocking, JoinSet, Task } from "effect-blocking"
@@ -53,3 +55,15 @@ export const layers = [NodeBlocking.layer(), NodeBlocking.layer({}), NodeBlockin
 export const pool = NodeBlocking.make("pool", { maxThreads: 1 })
 export const calls = BlockingTest.callsOf(boom)
 export const held = BlockingTest.hold(boom)
+
+export const move = SqliteTask.make(
+  url,
+  "move",
+  (db, amount: number) => amount > 0 ? Result.succeed(db.isOpen) : Result.fail("nothing" as const)
+)
+export const moved = Effect.flatMap(SqliteClient.SqliteClient, (sql) => sql.transact(move, 1))
+export const batch = Effect.flatMap(
+  SqliteClient.SqliteClient,
+  (sql) => sql.batch([sql<{ readonly n: number }>`SELECT 1 AS n`])
+)
+export const databases = [SqliteClient.layer({ filename: "a.db" }), SqliteTest.layer()] as const

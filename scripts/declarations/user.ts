@@ -1,6 +1,8 @@
 /** A user of the library, who sees its declarations alone. */
+import type { SqliteClient, SqliteTask } from "@effect-blocking/sqlite"
 import type { Effect } from "effect"
 import type { Blocking, JoinError, Task } from "effect-blocking"
+import type { SqlError } from "effect/sql"
 import * as library from "./lib/library.js"
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true : false
@@ -17,3 +19,5 @@ same<typeof library.errors>()<ReadonlyArray<Task.ErrorClass> | undefined>(true)
 same<typeof library.schemas>()<Task.TaskSchemas | undefined>(true)
 // @ts-expect-error It is no `any`.
 export const text: Effect.Effect<string, unknown, Blocking.Blocking> = library.failed
+same<typeof library.move>()<SqliteTask.SqliteTask<readonly [amount: number], boolean, "nothing">>(true)
+same<typeof library.moved>()<Effect.Effect<boolean, "nothing" | SqlError.SqlError, SqliteClient.SqliteClient>>(true)

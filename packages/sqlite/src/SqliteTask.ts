@@ -11,9 +11,11 @@ import * as Task from "effect-blocking/Task"
 import type * as Result from "effect/Result"
 import type { DatabaseSync } from "node:sqlite"
 import { connection } from "./internal/thread/connection.ts"
-import type { Reply } from "./internal/thread/reply.ts"
+import type { Definition } from "./internal/thread/definition.ts"
 import { isFailure, isSuccess } from "./internal/thread/result.ts"
 import { MayCommit, transact } from "./internal/thread/statements.ts"
+
+const TypeId = "~effect-blocking/sqlite/SqliteTask"
 
 // -----------------------------------------------------------------------------
 // Models
@@ -26,11 +28,15 @@ import { MayCommit, transact } from "./internal/thread/statements.ts"
  * @since 0.1.0
  */
 export interface SqliteTask<in Args extends ReadonlyArray<unknown>, out A, out E = never> {
+  readonly [TypeId]: {
+    readonly _Args: (_: Args) => void
+    readonly _A: () => A
+    readonly _E: () => E
+  }
+  /** The url of the module that defines it. */
+  readonly module: string
+  /** Its name in that module. */
   readonly name: string
-  /** The task that runs it; its first argument is a number that the client gives. */
-  readonly task: Task.Task<[ticket: number, ...args: Args], Reply<{ readonly value: A }>, E>
-  /** The same in a process, which asks the program before it commits. */
-  readonly taskInProcess: Task.Task<[ticket: number, ...args: Args], Reply<{ readonly value: A }>, E, MayCommit>
 }
 
 /** What a body that returns a promise does not fit: its transaction would be over before it. */
@@ -103,7 +109,8 @@ export const make = <const Args extends ReadonlyArray<unknown>, A, E = never>(
       throw error
     }
   }
-  return {
+  const definition: Definition = {
+    module: moduleUrl,
     name,
     // Whoever gives it up has decided that with its cell, and need not wait.
     task: Task.make(moduleUrl, name, inTransaction as never, { onInterrupt: "abandon", ...options }) as never,
@@ -112,6 +119,7 @@ export const make = <const Args extends ReadonlyArray<unknown>, A, E = never>(
       callbacks: [MayCommit]
     }) as never
   }
+  return definition as object as SqliteTask<Args, A, E>
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type NodeBlocking } from "@effect-blocking/platform-node"
+import type { NodeBlocking } from "@effect-blocking/platform-node"
 import { SqliteClient, SqliteTask } from "@effect-blocking/sqlite"
 import { type Effect, type Layer, Result, type Stream } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"

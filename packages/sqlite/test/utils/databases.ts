@@ -38,7 +38,8 @@ export const inFile = (options: Options): DatabaseLayer =>
 
 const file = (name: string, own: { readonly readers: number; readonly isolation: "thread" | "process" }): Backend => ({
   name,
-  layer: (options) => inFile({ ...own, ...options }),
+  // Not what is tested, and many times slower.
+  layer: (options) => inFile({ ...own, synchronous: "normal", ...options }),
   memory: false,
   threads: true,
   ...own

@@ -15,6 +15,7 @@ import { rename, rm } from "node:fs/promises"
 import { resolve as resolvePath } from "node:path"
 import type { Checkpoint, CheckpointMode, Options, SqliteClient } from "../../SqliteClient.ts"
 import type { SqliteTask } from "../../SqliteTask.ts"
+import type { Definition } from "../thread/definition.ts"
 import { Arrays, type Flags, Objects, Raw, SafeIntegers, Unprepared } from "../thread/reply.ts"
 import * as tasks from "../thread/statements.ts"
 import type { Database } from "./database.ts"
@@ -168,20 +169,25 @@ export const make = Effect.fnUntraced(function*(
         : Effect.map(results, (results) => results.map((rows) => transform(rows as ReadonlyArray<object>)))
     })
 
-  const transact = <Args extends ReadonlyArray<unknown>, A, E>(
-    { name, task, taskInProcess }: SqliteTask<Args, A, E>,
-    ...args: Args
-  ): Effect.Effect<A, E | SqlError> =>
+  const transact = (
+    sqliteTask: SqliteTask<never, unknown, unknown>,
+    ...args: ReadonlyArray<unknown>
+  ): Effect.Effect<unknown, unknown> =>
     Effect.flatMap(session, (session) => {
+      const { name, task, taskInProcess } = sqliteTask as object as Definition
+      const place = `task "${name}"`
       const result = Option.isSome(session)
         ? session.value.call((lease) => lease.run(task, tasks.nested, ...args))
-        : database.decided((ticket) =>
-          resolved.isolation === "process"
-            ? database.inProcess(pools.writer.run(taskInProcess, ticket, ...args))
-            : pools.writer.run(task, ticket, ...args), `task "${name}"`)
+        : database.decided(
+          (ticket) =>
+            resolved.isolation === "process"
+              ? database.inProcess(pools.writer.run(taskInProcess, ticket, ...args))
+              : pools.writer.run(task, ticket, ...args),
+          place
+        )
       return Effect.mapError(
         Effect.map(result, ({ value }) => value),
-        (error) => isJoinError(error) || isFailure(error) ? sqlError(error, "transact", `task "${name}"`) : error
+        (error) => isJoinError(error) || isFailure(error) ? sqlError(error, "transact", place) : error
       )
     })
 
