@@ -234,6 +234,35 @@ describe("the WAL", () => {
     }).pipe(Effect.provide(inFile({ readers: 1, streamTimeLimit: "300 millis" })), Effect.scoped))
 })
 
+describe("large results", () => {
+  const rows = (sql: SqlClient.SqlClient, count: number) =>
+    sql`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count}) SELECT i FROM n`
+
+  it.live("Q7 are read as a stream, and from the second time on at once so", () =>
+    Effect.gen(function*() {
+      const sql = yield* SqliteClient.SqliteClient
+      const submitted = Effect.map(sql.stats, ({ readers }) => readers!.submitted)
+      const trips = Effect.fnUntraced(function*(count: number) {
+        const before = yield* submitted
+        assert.lengthOf(yield* rows(sql, count), count)
+        return (yield* submitted) - before
+      })
+      assert.deepStrictEqual([yield* trips(1000), yield* trips(5000), yield* trips(5000)], [1, 2, 1])
+    }).pipe(Effect.provide(inFile({ readers: 1 })), Effect.scoped))
+
+  it.effect("Q7 of the writer come in pieces of 1024 rows", () =>
+    Effect.gen(function*() {
+      const sql = yield* SqliteClient.SqliteClient
+      yield* sql`CREATE TABLE t (n)`
+      const insert = sql`INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
+        SELECT i FROM n RETURNING n`
+      assert.lengthOf(yield* insert, 5000)
+      assert.lengthOf(yield* sql.withTransaction(sql`SELECT * FROM t`), 5000)
+      const calls = yield* BlockingTest.calls
+      assert.lengthOf(calls.filter(({ task }) => task === "more"), 8)
+    }).pipe(Effect.provide(SqliteTest.layer())))
+})
+
 describe("copies", () => {
   it.live("are whole, replace what was there, and leave nothing behind when they fail", () =>
     Effect.gen(function*() {
