@@ -2,7 +2,7 @@
 import { SqliteClient } from "@effect-blocking/sqlite"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Schedule, type Scope, Stream } from "effect"
-import type { SqlClient } from "effect/sql"
+import { type SqlClient, SqlError } from "effect/sql"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import * as bodies from "./fixtures/bodies.ts"
@@ -257,6 +257,25 @@ describe("locks of other processes", () => {
         yield* sql.withTransaction(sql`SELECT 1`)
       })))
 
+  it.live("Q6 are waited for by reads and streams as well, where readers wait for writers", () =>
+    withFile({ readers: 1, disableWAL: true }, (filename) =>
+      Effect.gen(function*() {
+        const sql = yield* table
+        const database = yield* other(filename)
+        const reads = [ids, Stream.runCollect(sql`SELECT id FROM account`.stream), sql.readTransaction(ids)]
+        for (const read of reads) {
+          database.exec("BEGIN EXCLUSIVE")
+          const fiber = yield* Effect.forkChild(read, { startImmediately: true })
+          const tried = (yield* sql.stats).readers!.submitted
+          yield* Effect.repeat(sql.stats, {
+            until: ({ readers }) => readers!.submitted > tried + 2,
+            schedule: Schedule.spaced("1 millis")
+          })
+          database.exec("COMMIT")
+          assert.lengthOf(yield* Fiber.join(fiber), 1)
+        }
+      })))
+
   it.live("Q6 nobody waits who is interrupted", () =>
     withFile({ readers: 1, busyTimeout: "1 hour" }, (filename) =>
       Effect.gen(function*() {
@@ -321,7 +340,10 @@ describe("a thread that is lost", () => {
       const inside = yield* Effect.exit(sql.withTransaction(
         Effect.andThen(sql`INSERT INTO account VALUES ('b', 1)`, Effect.ignore(sql.transact(bodies.exits)))
       ))
-      assert.isTrue(Exit.isFailure(inside) && Cause.hasFails(inside.cause))
+      assert(Exit.isFailure(inside))
+      const told = inside.cause.reasons.find(Cause.isFailReason)
+      assert(SqlError.isSqlError(told?.error))
+      assert.strictEqual(told.error.reason._tag, "ConnectionError")
       yield* writerIsFree
       assert.deepStrictEqual(yield* ids, ["a"])
     }).pipe(Effect.provide(inFile({ readers: 1 })), Effect.scoped))

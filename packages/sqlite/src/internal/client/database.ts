@@ -95,7 +95,9 @@ export class Database {
 
   private read(sql: string, params: ReadonlyArray<unknown>, flags: Flags): Effect.Effect<unknown, SqlError> {
     const { readers, writer } = this.pools
-    if (readers !== undefined && this.router.isLarge(sql)) return this.readAsStream(sql, params, flags)
+    if (readers !== undefined && this.router.isLarge(sql)) {
+      return this.limited(this.readAsStream(sql, params, flags), sql)
+    }
     const pool = readers ?? writer
     const attempt = Effect.flatMap(
       pool.run(this.readTask, sql, params, readers === undefined ? flags | Keep : flags),
@@ -211,8 +213,11 @@ export class Database {
     return Stream.unwrap(Effect.clockWith((clock) => {
       const end = clock.currentTimeMillisUnsafe() + this.options.streamLimitMillis
       const toRow = rowsFrom(flags)
+      // Once there are rows, nothing of it can be locked any more.
+      const retries = Schedule.while(this.busy, ({ input }: { readonly input: Problem }) => isBusy(input))
       return Effect.succeed(
         runner.stream(this.streamTask, sql, params, flags).pipe(
+          Stream.retry(retries),
           Stream.mapError((problem) => sqlError(problem, "executeStream", sql)),
           // It keeps the WAL from being emptied, also when it is read slowly.
           Stream.mapArrayEffect((chunk) =>

@@ -13,19 +13,22 @@ import * as tasks from "../thread/statements.ts"
 import type { Database } from "./database.ts"
 import { isFailure, type Problem, refused, sqlError, unknownOutcome } from "./errors.ts"
 
-const doomed =
+const interrupted =
   "A write of this transaction was interrupted, and may have been run or not: nothing is left but to roll it " +
   "back. Interrupt the transaction, or a savepoint (a nested withTransaction) around the write"
 
 const lost = new Set<JoinErrorReason["_tag"]>(["Cancelled", "OutOfMemory", "ShutDown", "TimedOut", "WorkerExited"])
 
-/** Nobody knows how the call has ended, or that it has: its fiber was interrupted, it took too long, its thread is gone. */
-const isUnknown = (cause: Cause.Cause<unknown>): boolean =>
-  cause.reasons.some((reason) =>
-    Cause.isInterruptReason(reason) ||
-    (Cause.isFailReason(reason) &&
-      (isSqlError(reason.error) || (isJoinError(reason.error) && lost.has(reason.error.reason._tag))))
-  )
+/** Why nobody knows how a call has ended: its fiber was interrupted, it took too long, its thread is gone. */
+const whyUnknown = (cause: Cause.Cause<unknown>, sql: string | undefined): SqlError | undefined => {
+  for (const reason of cause.reasons) {
+    if (Cause.isInterruptReason(reason)) return refused(interrupted, sql)
+    if (!Cause.isFailReason(reason)) continue
+    if (isSqlError(reason.error)) return reason.error
+    if (isJoinError(reason.error) && lost.has(reason.error.reason._tag)) return sqlError(reason.error, "execute", sql)
+  }
+  return undefined
+}
 
 export class Session {
   /** Whether a transaction is open; not known while a statement that was given up still runs. */
@@ -35,9 +38,10 @@ export class Session {
   private inside: Flags = 0
   /** What has to be run before anything else: cleaning up that nobody waited for. */
   private owed: Array<string> = []
-  /** How many savepoints are open, and at how many a write was given up. */
+  /** How many savepoints are open. */
   private depth = 0
-  private doomedAt: number | undefined
+  /** Why nothing is left but to roll it back, to a savepoint below this depth. */
+  private doom: { readonly depth: number; readonly why: SqlError } | undefined
 
   readonly lease: Blocking.Lease
   private readonly database: Database
@@ -57,7 +61,7 @@ export class Session {
 
   execute(sql: string, params: ReadonlyArray<unknown>, flags: Flags): Effect.Effect<unknown, SqlError> {
     return Effect.suspend(() => {
-      if (this.doomedAt !== undefined) return Effect.fail(refused(doomed, sql))
+      if (this.doom !== undefined) return Effect.fail(this.doom.why)
       return this.owed.length === 0
         ? this.run(sql, params, flags | this.inside)
         : Effect.andThen(this.settle, this.run(sql, params, flags | this.inside))
@@ -77,15 +81,19 @@ export class Session {
   /** Runs what is sent to the thread of this connection, and keeps what is known of it. */
   track<A extends readonly [unknown, boolean, ...ReadonlyArray<unknown>], E, R>(
     call: Effect.Effect<A, E, R>,
-    writes: boolean
+    writes: boolean,
+    sql: string | undefined
   ): Effect.Effect<A, E, R> {
     return Effect.onExit(call, (exit) => {
       if (Exit.isSuccess(exit)) {
         this.inTransaction = exit.value[1]
         this.uncertain = false
-      } else if (isUnknown(exit.cause)) {
+        return Effect.void
+      }
+      const why = whyUnknown(exit.cause, sql)
+      if (why !== undefined) {
         this.uncertain = true
-        if (writes) this.doomedAt ??= this.depth
+        if (writes) this.doom ??= { depth: this.depth, why }
       }
       return Effect.void
     })
@@ -94,8 +102,8 @@ export class Session {
   /** Runs a task of a user on the thread of this connection, as a part of its transaction. */
   call<A, E>(run: (lease: Blocking.Lease) => Effect.Effect<Reply<A>, E>): Effect.Effect<A, E | Failure | SqlError> {
     return Effect.suspend(() => {
-      if (this.doomedAt !== undefined) return Effect.fail(refused(doomed, undefined))
-      const call = Effect.suspend(() => this.track(run(this.lease), true))
+      if (this.doom !== undefined) return Effect.fail(this.doom.why)
+      const call = Effect.suspend(() => this.track(run(this.lease), true, undefined))
       return Effect.andThen(this.settle, Effect.flatMap(call, (reply) => this.database.valueOf(reply)))
     })
   }
@@ -103,7 +111,7 @@ export class Session {
   private run(sql: string, params: ReadonlyArray<unknown>, flags: Flags): Effect.Effect<unknown, SqlError> {
     const { database, lease } = this
     const writes = this.inside !== 0 && database.router.routeOf(sql) !== "read"
-    const call = this.track(database.limited(lease.run(this.task, sql, params, flags | Keep), sql), writes)
+    const call = this.track(database.limited(lease.run(this.task, sql, params, flags | Keep), sql), writes, sql)
     return database.told(
       database.whileBusy(Effect.flatMap(call, (reply) => database.answerOf(lease, reply, flags))),
       "execute",
@@ -114,8 +122,18 @@ export class Session {
   private readonly settle: Effect.Effect<void, SqlError> = Effect.suspend(() => {
     const owed = this.owed
     this.owed = []
-    return Effect.forEach(owed, (sql) => this.run(sql, [], this.inside), { discard: true })
+    return Effect.tapError(
+      Effect.forEach(owed, (sql) => this.run(sql, [], this.inside), { discard: true }),
+      (why) => this.doomed(why)
+    )
   })
+
+  /** A savepoint was not rolled back: what is in it must not be committed. */
+  private doomed(why: SqlError): Effect.Effect<void> {
+    return Effect.sync(() => {
+      this.doom = { depth: 0, why }
+    })
+  }
 
   // ---------------------------------------------------------------------------
   // Transactions
@@ -128,10 +146,10 @@ export class Session {
   }
 
   readonly commit: Effect.Effect<void, SqlError> = Effect.suspend(() => {
-    if (this.doomedAt !== undefined) return Effect.fail(refused(doomed, undefined))
+    if (this.doom !== undefined) return Effect.fail(this.doom.why)
     const { database, lease } = this
     const commit = Effect.flatMap(
-      this.track(lease.run(this.task, "COMMIT", [], Inside), false),
+      this.track(lease.run(this.task, "COMMIT", [], Inside), false, "COMMIT"),
       (reply) => database.valueOf(reply)
     )
     return Effect.andThen(this.settle, database.whileBusy(commit)).pipe(
@@ -157,7 +175,7 @@ export class Session {
   /** Nobody waits for a statement that was given up and still runs: the next one does. */
   rollbackSavepoint(id: number): Effect.Effect<void> {
     return Effect.suspend(() => {
-      if (this.doomedAt !== undefined && this.doomedAt >= id) this.doomedAt = undefined
+      if (this.doom !== undefined && this.doom.depth >= id) this.doom = undefined
       return this.clean(`ROLLBACK TO SAVEPOINT effect_sql_${id}`)
     })
   }
@@ -174,8 +192,8 @@ export class Session {
       this.owed.push(sql)
       return Effect.void
     }
-    // What is lost is told to the next statement, and to the commit.
-    return this.inTransaction ? Effect.ignore(this.run(sql, [], this.inside)) : Effect.void
+    if (!this.inTransaction) return Effect.void
+    return Effect.catch(this.run(sql, [], this.inside), (why) => this.doomed(why)).pipe(Effect.asVoid)
   }
 }
 
