@@ -219,8 +219,12 @@ describe("the WAL", () => {
     Effect.gen(function*() {
       const sql = yield* SqliteClient.SqliteClient
       const endless = sql`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n`.stream
-      const slow = yield* Effect.flip(Stream.runDrain(endless))
-      assert.strictEqual(slow.reason._tag, "StatementTimeoutError")
+      const sum = sql`SELECT count(*) FROM (
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000000) SELECT i FROM n)`
+      const computing = yield* Effect.flip(Stream.runDrain(sum.stream))
+      assert.strictEqual(computing.reason._tag, "StatementTimeoutError")
+      const slow = yield* Effect.flip(Stream.runForEachArray(endless, () => Effect.sleep("20 millis")))
+      assert.match(slow.message, /was open for longer than its streamTimeLimit of 300 ms/)
       const left = yield* Effect.flip(Effect.scoped(Effect.gen(function*() {
         const pull = yield* Stream.toPull(endless)
         yield* pull

@@ -143,7 +143,7 @@ export const make = Effect.fnUntraced(function*(
     savepoint: ({ target }, id) => target.savepoint(id),
     releaseSavepoint: ({ target }, id) => target.releaseSavepoint(id),
     commit: ({ target }) => target.commit,
-    onCommitFailure: ({ target }) => target.rollback,
+    // One that has failed leaves the transaction open, and that is rolled back when the connection is given back.
     rollback: ({ target }) => target.rollback,
     rollbackSavepoint: ({ target }, id) => target.rollbackSavepoint(id)
   })
