@@ -156,7 +156,10 @@ export interface Options {
    * Defaults to `"suspend"`.
    */
   readonly onFull?: "suspend" | "fail" | undefined
-  /** How long one statement may take, waiting for its thread included. No limit by default. */
+  /**
+   * How long one statement may take, waiting for its thread included. No limit by default, nor
+   * ever for those that cannot be taken back, such as VACUUM and PRAGMA.
+   */
   readonly statementTimeLimit?: Duration.Input | undefined
   /** How long a stream may be open, or without a pull: it keeps the WAL from being emptied. Defaults to 10 minutes. */
   readonly streamTimeLimit?: Duration.Input | undefined
@@ -241,7 +244,8 @@ export const make: (
  *
  * **Gotchas**
  *
- * ATTACH and pragmas concern the connection that runs them, which is the writer: use `init`.
+ * ATTACH, pragmas and temporary tables concern the connection that runs them, which is the writer:
+ * use `init`, or a transaction.
  *
  * **Example** (A table, a row, and what is in it)
  *

@@ -44,6 +44,8 @@ type Synchronous<A> = [A] extends [never] ? unknown
   : A extends PromiseLike<unknown> ? "The body of a transaction is synchronous: it cannot be async"
   : unknown
 
+const asynchronous = "The body of a transaction has returned a promise, behind which its transaction would be over"
+
 /** Ends the transaction of a body that has returned a failure. */
 class DomainFailure {
   readonly failure: unknown
@@ -69,6 +71,7 @@ class DomainFailure {
  * **Gotchas**
  *
  * Neither close the connection nor begin or end a transaction in the body; savepoints are fine.
+ * Read each iterator to its end. With `autoInvalidate`, prepare statements in the body.
  *
  * **Example** (A transfer)
  *
@@ -102,7 +105,9 @@ export const make = <const Args extends ReadonlyArray<unknown>, A, E = never>(
       return transact(ticket, ({ database }) => {
         const returned = body(database, ...args)
         if (isFailure(returned)) throw new DomainFailure(returned)
-        return { value: isSuccess(returned) ? returned.success : returned }
+        const value: unknown = isSuccess(returned) ? returned.success : returned
+        if (typeof value === "object" && value !== null && "then" in value) throw new TypeError(asynchronous)
+        return { value }
       })
     } catch (error) {
       if (error instanceof DomainFailure) return error.failure

@@ -36,7 +36,13 @@ describe("options", () => {
   it.live("are checked: each error names the option, and what it should be", () =>
     Effect.gen(function*() {
       const cases: ReadonlyArray<readonly [object, RegExp]> = [
-        [{}, /Option filename of pool "SqliteClient" must be a path, or ":memory:", not undefined/],
+        [{}, /Option filename of pool "SqliteClient" must be a path, .* or ":memory:", not undefined/],
+        [{ filename: "file:a.db" }, /filename .* must be a path/],
+        [{ filename: "file:///a.db?mode=ro" }, /filename .* must be a path/],
+        [{ filename: "a", readonly: "yes" }, /readonly .* must be true or false/],
+        [{ filename: "a", disableWAL: 1 }, /disableWAL .* must be true or false/],
+        [{ filename: "a", transformQueryNames: "x" }, /transformQueryNames .* must be a function/],
+        [{ filename: "a", spanAttributes: 5 }, /spanAttributes .* must be an object/],
         [{ filename: "" + 1, readers: -1 }, /readers .* must be an integer of at least 0, not -1/],
         [{ filename: "a", readers: 1.5 }, /readers .* not 1\.5/],
         [{ filename: ":memory:", readers: 1 }, /readers .* must be 0 for a database in memory/],
@@ -108,7 +114,16 @@ describe("files", () => {
           { filename: join(path, "b.db"), init: new URL("./fixtures/throwingInit.ts", import.meta.url) },
           /no such extension/
         ],
-        [{ filename: join(path, "c.db"), init: new URL("./fixtures/none.ts", import.meta.url) }, /none\.ts/]
+        [{ filename: join(path, "c.db"), init: new URL("./fixtures/none.ts", import.meta.url) }, /none\.ts/],
+        [
+          { filename: join(path, "d.db"), init: new URL("./fixtures/asyncInit.ts", import.meta.url) },
+          /the default export of .*asyncInit\.ts is async/
+        ],
+        // What a reader cannot do is no reason to read with the writer.
+        [
+          { filename: join(path, "e.db"), init: new URL("./fixtures/writingInit.ts", import.meta.url) },
+          /attempt to write a readonly database/
+        ]
       ]
       for (const [options, message] of cases) {
         const error = yield* Effect.flip(openWith(options))
@@ -279,6 +294,16 @@ describe("copies", () => {
       const database = new DatabaseSync(copy)
       assert.deepStrictEqual(database.prepare("SELECT n FROM t").all().map((row) => ({ ...row })), [{ n: 1 }])
       database.close()
+      // A log of what was there would be taken for one of the copy.
+      writeFileSync(`${copy}-wal`, "old")
+      yield* sql.backup(copy)
+      assert.isFalse(existsSync(`${copy}-wal`))
+      const [{ file }] = (yield* sql`PRAGMA database_list`) as unknown as [{ readonly file: string }]
+      assert.match((yield* Effect.flip(sql.backup(file))).message, /it is the database itself/)
+      assert.match(
+        (yield* Effect.flip(sql.withTransaction(sql.backup(copy)))).message,
+        /sql\.backup is no part of a transaction/
+      )
       mkdirSync(join(path, "full"))
       writeFileSync(join(path, "full", "file"), "")
       const error = yield* Effect.flip(sql.backup(join(path, "full")))
@@ -313,6 +338,21 @@ describe("autoInvalidate", () => {
         Stream.runDrain
       )
       assert.deepStrictEqual(seen, [0, 1, 2, 3])
+      // A trigger that is newer than the statement, told at each run of it.
+      const insert = sql`INSERT INTO b VALUES (1)`
+      yield* sql`CREATE TABLE b (n)`
+      yield* insert
+      yield* sql`CREATE TRIGGER logged2 AFTER INSERT ON b BEGIN INSERT INTO log VALUES (new.n); END`
+      const told: Array<number> = []
+      yield* sql.reactive(["log"], count).pipe(
+        Stream.tap((n) => {
+          told.push(n)
+          return Effect.asVoid(insert)
+        }),
+        Stream.takeUntil((n) => n === 6),
+        Stream.runDrain
+      )
+      assert.deepStrictEqual(told, [3, 4, 5, 6])
     }).pipe(
       Effect.provide(inFile({ readers: 1, autoInvalidate: true })),
       Effect.scoped,

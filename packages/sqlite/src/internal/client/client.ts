@@ -11,7 +11,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
 import * as Stream from "effect/Stream"
 import { randomUUID } from "node:crypto"
-import { rename, rm } from "node:fs/promises"
+import { rename, rm, stat } from "node:fs/promises"
 import { resolve as resolvePath } from "node:path"
 import type { Checkpoint, CheckpointMode, Options, SqliteClient } from "../../SqliteClient.ts"
 import type { SqliteTask } from "../../SqliteTask.ts"
@@ -19,7 +19,8 @@ import type { Definition } from "../thread/definition.ts"
 import { Arrays, type Flags, Objects, Raw, SafeIntegers, Unprepared } from "../thread/reply.ts"
 import * as tasks from "../thread/statements.ts"
 import type { Database } from "./database.ts"
-import { backupFailed, isFailure, sqlError } from "./errors.ts"
+import { backupFailed, isFailure, refused, sqlError } from "./errors.ts"
+import { isControl } from "./routing.ts"
 import { hold, type Session } from "./session.ts"
 import { upkeep, walBytes } from "./upkeep.ts"
 
@@ -110,7 +111,10 @@ export const make = Effect.fnUntraced(function*(
 
   const anyConnection = new TargetConnection(database)
   const reserve = Effect.uninterruptibleMask((restore) =>
-    Effect.map(hold(database, pools.writer, scope, undefined, restore), (session) => new TargetConnection(session))
+    Effect.map(
+      hold(database, pools.writer, scope, { begin: undefined, onlyReads: false }, restore),
+      (session) => new TargetConnection(session)
+    )
   )
 
   const client = yield* SqlClient.make({
@@ -137,7 +141,8 @@ export const make = Effect.fnUntraced(function*(
         const begin = fiber.getRef(SqlClient.BeginTransaction) ??
           (reads || resolved.readonly ? "BEGIN" : "BEGIN IMMEDIATE")
         const pool = reads ? pools.readers ?? pools.writer : pools.writer
-        return Effect.map(hold(database, pool, scope, begin, restore), (session) => new TargetConnection(session))
+        return Effect.map(hold(database, pool, scope, { begin, onlyReads: reads }, restore), (session) =>
+          new TargetConnection(session))
       }),
     begin: () => Effect.void,
     savepoint: ({ target }, id) => target.savepoint(id),
@@ -156,14 +161,17 @@ export const make = Effect.fnUntraced(function*(
   const session = Effect.map(Effect.serviceOption(transactionService), Option.map(([{ target }]) => target))
 
   const batch = (transform: Transform) => (statements: ReadonlyArray<Statement.Statement<unknown>>) =>
-    Effect.flatMap(session, (session) => {
+    Effect.flatMap(Effect.zip(session, SqlClient.SafeIntegers), ([session, safeIntegers]) => {
+      const flags = safeIntegers ? Objects | SafeIntegers : Objects
       const compiled = statements.map((statement) => {
         const [sql, params] = statement.compile()
         return { sql, params }
       })
+      const control = compiled.find(({ sql }) => isControl(sql))
+      if (control !== undefined) return Effect.fail(refused(controlInBatch, control.sql))
       const results = Option.isSome(session)
-        ? Effect.forEach(compiled, ({ params, sql }) => session.value.execute(sql, params, Objects))
-        : database.batch(compiled, Objects)
+        ? Effect.forEach(compiled, ({ params, sql }) => session.value.execute(sql, params, flags))
+        : database.batch(compiled, flags)
       return transform === undefined
         ? results
         : Effect.map(results, (results) => results.map((rows) => transform(rows as ReadonlyArray<object>)))
@@ -191,33 +199,47 @@ export const make = Effect.fnUntraced(function*(
       )
     })
 
+  /** What asks the pools would wait for ever for the connection that its own transaction holds. */
+  const outside = (name: string) => <A, E>(effect: Effect.Effect<A, E | SqlError>): Effect.Effect<A, E | SqlError> =>
+    Effect.flatMap(
+      session,
+      (session) =>
+        Option.isSome(session)
+          ? Effect.fail(refused(`sql.${name} is no part of a transaction: call it outside`, undefined))
+          : effect
+    )
+
   const backup = (destination: string): Effect.Effect<void, SqlError> =>
     Effect.suspend(() => {
       const path = resolvePath(destination)
       // Whoever opens the destination finds a whole copy or none.
       const unfinished = `${path}.${randomUUID()}.unfinished`
-      const failed = (cause: unknown) => backupFailed(path, cause)
-      const copy = Effect.flatMap((pools.readers ?? pools.writer).run(tasks.copy, unfinished), (reply) =>
+      const files = <A>(use: () => Promise<A>) =>
+        Effect.tryPromise({ try: use, catch: (cause) => backupFailed(path, cause) })
+      const copy = Effect.flatMap((pools.readers ?? pools.writer).run(database.copyTask, unfinished), (reply) =>
         database.valueOf(reply))
-      return database.told(database.whileBusy(copy), "backup", "VACUUM INTO").pipe(
-        Effect.andThen(Effect.tryPromise({
-          try: () =>
-            rename(unfinished, path),
-          catch: failed
-        })),
-        Effect.onError(() => Effect.promise(() => rm(unfinished, { force: true }).catch(() => {})))
+      return Effect.andThen(
+        files(() =>
+          notTheSame(path, resolved.filename)
+        ),
+        database.told(database.whileBusy(copy), "backup", "VACUUM INTO")
+      ).pipe(
+        // A log of what was there before would be taken for one of the copy.
+        Effect.andThen(files(() => remove(path, ["-wal", "-shm", "-journal"]))),
+        Effect.andThen(files(() => rename(unfinished, path))),
+        Effect.onError(() => Effect.promise(() => remove(unfinished, ["", "-journal"]).catch(() => {})))
       )
     })
 
   const extras = {
     batch: batch(transform),
     transact,
-    backup,
+    backup: (destination: string) => outside("backup")(backup(destination)),
     withTransaction,
     readTransaction: <A, E, R>(self: Effect.Effect<A, E, R>) =>
       Effect.provideService(withTransaction(self), onlyReads, true),
     checkpoint: (mode: CheckpointMode = "passive") =>
-      Effect.map(database.execute(`PRAGMA wal_checkpoint(${mode.toUpperCase()})`, [], Objects), (rows) => {
+      Effect.map(outside("checkpoint")(database.execute(`PRAGMA wal_checkpoint(${mode})`, [], Objects)), (rows) => {
         const [{ busy, checkpointed, log }] = rows as [{ busy: number; log: number; checkpointed: number }]
         return {
           complete: busy === 0 && checkpointed === log,
@@ -238,3 +260,16 @@ export const make = Effect.fnUntraced(function*(
     }
   }) as unknown as SqliteClient
 })
+
+const controlInBatch = "A batch is one transaction, and neither begins nor ends another: use sql.withTransaction"
+
+const remove = async (path: string, endings: ReadonlyArray<string>): Promise<void> => {
+  for (const ending of endings) await rm(`${path}${ending}`, { force: true })
+}
+
+const notTheSame = async (path: string, filename: string): Promise<void> => {
+  const [there, own] = await Promise.all([path, filename].map((path) => stat(path).catch(() => undefined)))
+  if (there !== undefined && own !== undefined && there.ino === own.ino && there.dev === own.dev) {
+    throw new Error("it is the database itself")
+  }
+}

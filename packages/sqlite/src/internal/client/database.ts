@@ -1,8 +1,9 @@
 /** The pools of a database, and how a statement runs on them that is no part of a transaction. */
 import type * as Blocking from "effect-blocking/Blocking"
-import type { JoinError } from "effect-blocking/JoinError"
+import { isJoinError } from "effect-blocking/JoinError"
 import * as Task from "effect-blocking/Task"
 import * as Arr from "effect/Array"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -18,6 +19,7 @@ import {
   type Failure,
   type Flags,
   Keep,
+  maxBytes,
   type Reply,
   type Rows,
   type Statement,
@@ -27,7 +29,16 @@ import {
   wantMask
 } from "../thread/reply.ts"
 import * as tasks from "../thread/statements.ts"
-import { isBusy, isReadOnly, type Problem, sqlError, streamTimedOut, timedOut, unknownOutcome } from "./errors.ts"
+import {
+  committedWithoutResult,
+  isBusy,
+  type Problem,
+  rowsLost,
+  sqlError,
+  streamTimedOut,
+  timedOut,
+  unknownOutcome
+} from "./errors.ts"
 import type { ResolvedOptions } from "./options.ts"
 import { Router } from "./routing.ts"
 import { arraysOf, isRows, objectsOf, rowsFrom } from "./rows.ts"
@@ -44,10 +55,25 @@ export type Runner = Pick<Blocking.Lease, "run" | "stream">
 /** Longest wait between two looks at a lock that another process holds. */
 const maxBusyDelay = "25 millis"
 
+/**
+ * A result that was large once is asked for as a small one again when it has no more rows than that,
+ * and their values are so short that they fit a message. Arbitrary.
+ */
+const fewRows = 64
+const narrow = maxBytes / fewRows / 4
+
+const isNarrow = (row: unknown): boolean => {
+  let length = 0
+  for (const value of Object.values(row as object)) {
+    length += typeof value === "string" || value instanceof Uint8Array ? value.length : 8
+  }
+  return length <= narrow
+}
+
 export class Database {
   readonly pools: Pools
   readonly options: ResolvedOptions
-  readonly router: Router
+  readonly router = new Router()
   /** Told of each table that was written, behind its commit. */
   onWritten: (tables: ReadonlyArray<string>) => Effect.Effect<void> = () => Effect.void
 
@@ -56,63 +82,67 @@ export class Database {
   private readonly busy
   private readonly readTask
   private readonly streamTask
+  /** For a connection that must not be lost. */
+  private readonly keptStreamTask
+  readonly copyTask
 
   constructor(pools: Pools, options: ResolvedOptions, cells: SharedArrayBuffer) {
     this.pools = pools
     this.options = options
-    this.router = new Router(pools.readers !== undefined)
     this.tickets = new commitCells.Tickets(cells)
     this.busy = Schedule.min([Schedule.exponential("1 millis", 1.5), Schedule.spaced(maxBusyDelay)]).pipe(
       Schedule.jittered,
       Schedule.upTo({ duration: options.busyMillis })
     )
+    const limits = { idleTimeLimit: options.streamLimitMillis, timeLimit: options.streamLimitMillis }
+    this.streamTask = Task.with(tasks.stream, limits)
+    this.keptStreamTask = Task.with(tasks.stream, { ...limits, onInterrupt: "abandon" })
     // A database in memory is lost with its thread.
     this.readTask = options.memory ? Task.with(tasks.read, { onInterrupt: "abandon" }) : tasks.read
-    this.streamTask = Task.with(tasks.stream, {
-      idleTimeLimit: options.streamLimitMillis,
-      timeLimit: options.streamLimitMillis
-    })
+    this.copyTask = options.memory ? Task.with(tasks.copy, { onInterrupt: "wait" }) : tasks.copy
   }
 
   /** Runs a statement where it belongs. */
   execute(sql: string, params: ReadonlyArray<unknown>, flags: Flags): Effect.Effect<unknown, SqlError> {
+    const { readers, writer } = this.pools
     switch (this.router.routeOf(sql)) {
       case "read":
-        return this.read(sql, params, flags)
+        return readers === undefined
+          ? this.readOn(writer, sql, params, flags | Keep)
+          : this.router.isLarge(sql)
+          ? this.limited(this.readAsStream(sql, params, flags), sql)
+          : this.readOn(readers, sql, params, flags)
+      case "readOnWriter":
+        return this.readOn(writer, sql, params, flags | Keep)
       case "write":
-        return this.write(sql, params, flags)
-      case "alone": {
-        const { writer } = this.pools
-        const attempt = writer.run(tasks.alone, sql, params, flags | Keep)
+        return Effect.map(this.batch([{ sql, params }], flags), ([answer]) => answer)
+      case "alone":
+        // Without a time limit: what it does is not taken back.
         return this.told(
-          this.whileBusy(Effect.flatMap(attempt, (reply) => this.answerOf(writer, reply, flags))),
+          this.whileBusy(
+            Effect.flatMap(
+              writer.run(tasks.alone, sql, params, flags | Keep),
+              (reply) => this.answerOf(writer, reply, flags, sql)
+            )
+          ),
           "execute",
           sql
         )
-      }
     }
   }
 
-  private read(sql: string, params: ReadonlyArray<unknown>, flags: Flags): Effect.Effect<unknown, SqlError> {
-    const { readers, writer } = this.pools
-    if (readers !== undefined && this.router.isLarge(sql)) {
-      return this.limited(this.readAsStream(sql, params, flags), sql)
-    }
-    const pool = readers ?? writer
+  private readOn(
+    pool: Blocking.Pool,
+    sql: string,
+    params: ReadonlyArray<unknown>,
+    flags: Flags
+  ): Effect.Effect<unknown, SqlError> {
     const attempt = Effect.flatMap(
-      pool.run(this.readTask, sql, params, readers === undefined ? flags | Keep : flags),
+      pool.run(this.readTask, sql, params, flags),
       (reply): Effect.Effect<unknown, Problem | SqlError> => {
-        switch (reply[0]) {
-          case TooMany:
-            this.router.isTooLarge(sql)
-            return this.readAsStream(sql, params, flags)
-          case Failed:
-            if (!isReadOnly(reply[2]) || this.options.readonly) return Effect.fail(reply[2])
-            this.router.writes(sql)
-            return this.write(sql, params, flags)
-          default:
-            return this.answerOf(pool, reply, flags)
-        }
+        if (reply[0] !== TooMany) return this.answerOf(pool, reply, flags, sql)
+        this.router.wasLarge(sql, true)
+        return this.readAsStream(sql, params, flags)
       }
     )
     return this.told(this.whileBusy(this.limited(attempt, sql)), "execute", sql)
@@ -120,11 +150,10 @@ export class Database {
 
   /** Many rows: they are made here piece by piece, so that the event loop is not held for all of them. */
   private readAsStream(sql: string, params: ReadonlyArray<unknown>, flags: Flags): Effect.Effect<unknown, SqlError> {
-    return Stream.runCollect(this.stream(sql, params, flags))
-  }
-
-  private write(sql: string, params: ReadonlyArray<unknown>, flags: Flags): Effect.Effect<unknown, SqlError> {
-    return Effect.map(this.batch([{ sql, params }], flags), ([answer]) => answer)
+    return Effect.tap(Stream.runCollect(this.stream(sql, params, flags)), (rows) =>
+      Effect.sync(() => {
+        if (rows.length <= fewRows && rows.every(isNarrow)) this.router.wasLarge(sql, false)
+      }))
   }
 
   /** Runs statements in a transaction of their own. */
@@ -140,7 +169,7 @@ export class Database {
       sql
     )
     return this.told(
-      Effect.flatMap(attempt, (answers) => this.all(writer, answers, flags)),
+      Effect.flatMap(attempt, (answers) => this.all(writer, answers, flags, sql)),
       "execute",
       sql
     )
@@ -149,11 +178,12 @@ export class Database {
   private all(
     runner: Runner,
     answers: ReadonlyArray<Answer>,
-    flags: Flags
-  ): Effect.Effect<ReadonlyArray<unknown>, JoinError> {
+    flags: Flags,
+    sql: string | undefined
+  ): Effect.Effect<ReadonlyArray<unknown>, SqlError> {
     return answers.length === 1
-      ? Effect.map(this.rowsOf(runner, answers[0]!, flags), (rows) => [rows])
-      : Effect.forEach(answers, (answer) => this.rowsOf(runner, answer, flags))
+      ? Effect.map(this.rowsOf(runner, answers[0]!, flags, sql), (rows) => [rows])
+      : Effect.forEach(answers, (answer) => this.rowsOf(runner, answer, flags, sql))
   }
 
   /** Gives a process what it asks before it commits. */
@@ -187,7 +217,11 @@ export class Database {
         tickets.giveBack(ticket)
         yield* free.release(1)
         if (late === undefined) return yield* this.valueOf(yield* exit)
-        return yield* Exit.isSuccess(late) ? this.valueOf(late.value) : Effect.fail(unknownOutcome(late.cause, sql))
+        if (Exit.isSuccess(late)) return yield* this.valueOf(late.value)
+        const told = late.cause.reasons.find(Cause.isFailReason)?.error
+        // The thread is alive, and behind its COMMIT.
+        const lostOnTheWay = isJoinError(told) && told.reason._tag === "NotCloneable"
+        return yield* Effect.fail(lostOnTheWay ? committedWithoutResult(told, sql) : unknownOutcome(late.cause, sql))
       })
     )
     return this.whileBusy(once)
@@ -200,15 +234,16 @@ export class Database {
         Effect.map(this.execute(sql, params, flags), (rows) => Stream.fromIterable(rows as ReadonlyArray<unknown>))
       )
     }
-    return this.streamOn(this.pools.readers ?? this.pools.writer, sql, params, flags)
+    return this.streamOn(this.pools.readers ?? this.pools.writer, sql, params, flags, this.options.memory)
   }
 
-  /** The rows of a statement, on a pool or on the thread of a transaction. */
+  /** The rows of a statement, on a pool or on the thread of a transaction, which `keeps` its thread whatever happens. */
   streamOn(
     runner: Runner,
     sql: string,
     params: ReadonlyArray<unknown>,
-    flags: Flags
+    flags: Flags,
+    keeps: boolean
   ): Stream.Stream<unknown, SqlError> {
     return Stream.unwrap(Effect.clockWith((clock) => {
       const end = clock.currentTimeMillisUnsafe() + this.options.streamLimitMillis
@@ -216,7 +251,7 @@ export class Database {
       // Once there are rows, nothing of it can be locked any more.
       const retries = Schedule.while(this.busy, ({ input }: { readonly input: Problem }) => isBusy(input))
       return Effect.succeed(
-        runner.stream(this.streamTask, sql, params, flags).pipe(
+        runner.stream(keeps ? this.keptStreamTask : this.streamTask, sql, params, flags).pipe(
           Stream.retry(retries),
           Stream.mapError((problem) => sqlError(problem, "executeStream", sql)),
           // It keeps the WAL from being emptied, also when it is read slowly.
@@ -247,12 +282,22 @@ export class Database {
     }
   }
 
-  answerOf(runner: Runner, reply: Reply<Answer>, flags: Flags): Effect.Effect<unknown, Problem> {
-    return Effect.flatMap(this.valueOf(reply), (answer) => this.rowsOf(runner, answer, flags))
+  answerOf(
+    runner: Runner,
+    reply: Reply<Answer>,
+    flags: Flags,
+    sql: string | undefined
+  ): Effect.Effect<unknown, Failure | SqlError> {
+    return Effect.flatMap(this.valueOf(reply), (answer) => this.rowsOf(runner, answer, flags, sql))
   }
 
   /** The rows of an answer, those that are kept in the thread included. */
-  rowsOf(runner: Runner, answer: Answer, flags: Flags): Effect.Effect<unknown, JoinError> {
+  rowsOf(
+    runner: Runner,
+    answer: Answer,
+    flags: Flags,
+    sql: string | undefined
+  ): Effect.Effect<unknown, SqlError> {
     if (answer === null) return Effect.succeed([])
     if (!isRows(answer)) return Effect.succeed(answer)
     const shape: (rows: Rows) => Array<unknown> = (flags & wantMask) === Arrays ? arraysOf : objectsOf
@@ -269,6 +314,7 @@ export class Database {
       }
     }).pipe(
       Effect.onInterrupt(() => Effect.forkDetach(Effect.ignore(runner.run(tasks.drop, number)))),
+      Effect.mapError((problem) => rowsLost(problem, sql)),
       Effect.as(rows)
     )
   }

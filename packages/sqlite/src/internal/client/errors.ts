@@ -1,5 +1,5 @@
 /** From what a thread tells, or what has become of it, to the errors of `effect/sql`. */
-import type { JoinError } from "effect-blocking/JoinError"
+import { isJoinError, type JoinError } from "effect-blocking/JoinError"
 import {
   classifySqliteError,
   ConnectionError,
@@ -35,13 +35,18 @@ export const isFailure = (problem: unknown): problem is Failure =>
 
 const primary = (errcode: number | undefined): number => (errcode ?? 0) & 0xff
 
-/** Whether another connection is in the way, so that the same can be tried again. */
+/** A statement that was left open in the same connection, which no waiting ends. */
+const leftOpen = /statements in progress/
+
+/**
+ * Whether others are in the way, so that the same can be tried again: the lock of a connection, or
+ * threads that are stuck in statements nobody waits for any more.
+ */
 export const isBusy = (problem: unknown): boolean => {
-  if (!isFailure(problem)) return false
+  if (isJoinError(problem)) return problem.reason._tag === "SpawnFailed"
+  if (!isFailure(problem) || leftOpen.test(problem.message)) return false
   return primary(problem.errcode) === Busy && problem.errcode !== BusySnapshot
 }
-
-export const isReadOnly = ({ errcode }: Failure): boolean => primary(errcode) === ReadOnly
 
 /** The error of SQLite, as its driver throws it, with the code where `effect/sql` looks for it. */
 export const causeOf = ({ code, errcode, message, stack }: Failure): Error => {
@@ -60,7 +65,9 @@ const inStatement = (sql: string | undefined): string =>
   sql === undefined ? "" : `, in: ${sql.length > maxShown ? `${sql.slice(0, maxShown)} …` : sql}`
 
 export const describe = (failure: Failure, sql: string | undefined): string => {
-  const hint = advice[primary(failure.errcode)]
+  const hint = leftOpen.test(failure.message)
+    ? "a body has left a statement open: read its iterator to the end, or call its return()"
+    : advice[primary(failure.errcode)]
   return `${failure.message}${hint === undefined ? "" : ` (${hint})`}${inStatement(failure.sql ?? sql)}`
 }
 
@@ -97,6 +104,28 @@ export const unknownOutcome = (cause: unknown, sql: string | undefined): SqlErro
       message:
         "The thread was lost while it committed, so that the outcome is not known: look at the data before it is " +
         `tried again${inStatement(sql)}`
+    })
+  })
+
+/** It has committed, and then its result could not be sent. */
+export const committedWithoutResult = (cause: JoinError, sql: string | undefined): SqlError =>
+  new SqlError({
+    reason: new UnknownError({
+      cause,
+      operation: "commit",
+      message: `It is committed, but its result is lost: ${cause.message}${inStatement(sql)}`
+    })
+  })
+
+/** The rows behind those that were told are gone with their thread. */
+export const rowsLost = (cause: JoinError, sql: string | undefined): SqlError =>
+  new SqlError({
+    reason: new ConnectionError({
+      cause,
+      operation: "execute",
+      message:
+        "The thread was lost before all rows were fetched from it. Outside of a transaction, what the statement " +
+        `has written is committed${inStatement(sql)}`
     })
   })
 

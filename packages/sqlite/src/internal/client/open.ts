@@ -1,5 +1,6 @@
 /** Opens a database: the options of its pools, then its connections, then the client on them. */
 import type * as NodeBlocking from "@effect-blocking/platform-node/NodeBlocking"
+import type * as Blocking from "effect-blocking/Blocking"
 import * as Effect from "effect/Effect"
 import type { Reactivity } from "effect/reactivity/Reactivity"
 import type * as Scope from "effect/Scope"
@@ -59,13 +60,15 @@ export const open = Effect.fnUntraced(function*(
   pools: Pools
 ): Effect.fn.Return<SqliteClient, SqliteOpenError, Scope.Scope | Reactivity> {
   const database = new Database(pools, resolved, cells)
-  const opened = Effect.flatMap(pools.writer.run(tasks.open), (reply) => database.valueOf(reply))
-  // A first read would wait for its thread; and all of them, if the first one is long.
-  const started = pools.readers === undefined ? Effect.void : pools.readers.prewarm(resolved.readers)
-  yield* Effect.mapError(
-    Effect.all([database.whileBusy(opened), started], { concurrency: "unbounded" }),
-    (problem) => openError(resolved.filename, problem)
-  )
+  const opened = (pool: Blocking.Pool) =>
+    database.whileBusy(Effect.flatMap(pool.run(tasks.open), (reply) => database.valueOf(reply)))
+  const { readers, writer } = pools
+  // The writer first: it makes the file.
+  yield* Effect.andThen(
+    opened(writer),
+    // A first read would wait for its thread; and all of them, if the first one is long.
+    readers === undefined ? Effect.void : Effect.andThen(readers.prewarm(resolved.readers), opened(readers))
+  ).pipe(Effect.mapError((problem) => openError(resolved.filename, problem)))
   return yield* make(database, options)
 })
 

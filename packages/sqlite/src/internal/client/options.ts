@@ -103,9 +103,20 @@ const resolved = (options: Options): ResolvedOptions => {
       `has no option ${JSON.stringify(name)}: it has ${[...names].join(", ")}`
     )
   }
-  const { filename } = options
-  if (typeof filename !== "string") throw new Problem("filename", "a path, or \":memory:\"", filename)
+  const filename = pathOf(options.filename)
   const memory = isMemory(filename)
+  for (const name of ["readonly", "disableWAL"] as const) {
+    const value: unknown = options[name]
+    if (value !== undefined && typeof value !== "boolean") throw new Problem(name, "true or false", value)
+  }
+  for (const name of ["transformQueryNames", "transformResultNames"] as const) {
+    const value: unknown = options[name]
+    if (value !== undefined && typeof value !== "function") throw new Problem(name, "a function of a name", value)
+  }
+  const attributes: unknown = options.spanAttributes
+  if (attributes !== undefined && (typeof attributes !== "object" || attributes === null)) {
+    throw new Problem("spanAttributes", "an object", attributes)
+  }
   const isolation = options.isolation ?? "thread"
   if (isolation !== "thread" && isolation !== "process") {
     throw new Problem("isolation", "\"thread\" or \"process\"", isolation)
@@ -132,7 +143,7 @@ const resolved = (options: Options): ResolvedOptions => {
   const wal = options.disableWAL !== true && !memory && options.readonly !== true
   return {
     memory,
-    filename: memory ? filename : resolvePath(filename.startsWith("file:") ? fileURLToPath(filename) : filename),
+    filename: memory ? filename : resolvePath(filename),
     readonly: options.readonly === true,
     // Two at least: one may be in a long read.
     readers: memory ? 0 : readers ?? Math.max(2, Math.min(4, availableParallelism() - 1)),
@@ -149,6 +160,15 @@ const resolved = (options: Options): ResolvedOptions => {
     journalSizeLimit: integer("journalSizeLimit", options.journalSizeLimit, 0) ?? defaultJournalSizeLimit,
     autoInvalidate: autoInvalidate(options.autoInvalidate)
   }
+}
+
+const pathOf = (filename: unknown): string => {
+  const expected = "a path, a file:// url of one, or \":memory:\""
+  if (typeof filename !== "string") throw new Problem("filename", expected, filename)
+  if (!filename.startsWith("file:")) return filename
+  // SQLite's own urls, with parameters, are not there: each of them has an option.
+  if (!filename.startsWith("file:///") || filename.includes("?")) throw new Problem("filename", expected, filename)
+  return fileURLToPath(filename)
 }
 
 const integer = (option: string, value: unknown, least: number): number | undefined => {

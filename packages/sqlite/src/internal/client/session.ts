@@ -5,13 +5,14 @@ import * as Task from "effect-blocking/Task"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import * as Stream from "effect/Stream"
 import { type Failure, type Flags, Inside, Keep, Objects, type Reply } from "../thread/reply.ts"
 import * as tasks from "../thread/statements.ts"
 import type { Database } from "./database.ts"
-import { isFailure, type Problem, refused, sqlError, unknownOutcome } from "./errors.ts"
+import { type Problem, refused, sqlError } from "./errors.ts"
 
 const interrupted =
   "A write of this transaction was interrupted, and may have been run or not: nothing is left but to roll it " +
@@ -38,6 +39,7 @@ export class Session {
   private inside: Flags = 0
   /** What has to be run before anything else: cleaning up that nobody waited for. */
   private owed: Array<string> = []
+  private settling: Fiber.Fiber<void, SqlError> | undefined
   /** How many savepoints are open. */
   private depth = 0
   /** Why nothing is left but to roll it back, to a savepoint below this depth. */
@@ -45,24 +47,29 @@ export class Session {
 
   readonly lease: Blocking.Lease
   private readonly database: Database
+  /** Whether its thread may be ended for what runs in it. */
+  private readonly kills: boolean
+  private readonly onlyReads: boolean
   private readonly task
 
-  constructor(database: Database, lease: Blocking.Lease, kills: boolean) {
+  constructor(database: Database, lease: Blocking.Lease, kills: boolean, onlyReads: boolean) {
     this.database = database
     this.lease = lease
+    this.kills = kills
+    this.onlyReads = onlyReads
     // What is killed is rolled back: nobody waits for its end.
     this.task = kills ? Task.with(tasks.held, { onInterrupt: "stop" }) : tasks.held
   }
 
-  /** Whether it has to be rolled back before its connection serves others. */
+  /** Whether it has to be reset before its connection serves others. */
   get isDirty(): boolean {
-    return this.inTransaction || this.uncertain
+    return this.inTransaction || this.uncertain || this.onlyReads
   }
 
   execute(sql: string, params: ReadonlyArray<unknown>, flags: Flags): Effect.Effect<unknown, SqlError> {
     return Effect.suspend(() => {
       if (this.doom !== undefined) return Effect.fail(this.doom.why)
-      return this.owed.length === 0
+      return this.owed.length === 0 && this.settling === undefined
         ? this.run(sql, params, flags | this.inside)
         : Effect.andThen(this.settle, this.run(sql, params, flags | this.inside))
     })
@@ -75,22 +82,25 @@ export class Session {
         Effect.map(this.execute(sql, params, flags), (rows) => Stream.fromIterable(rows as ReadonlyArray<unknown>))
       )
     }
-    return Stream.unwrap(Effect.as(this.settle, database.streamOn(this.lease, sql, params, flags | Inside)))
+    return Stream.unwrap(
+      Effect.map(this.settle, () => database.streamOn(this.lease, sql, params, flags | Inside, !this.kills))
+    )
   }
 
-  /** Runs what is sent to the thread of this connection, and keeps what is known of it. */
-  track<A extends readonly [unknown, boolean, ...ReadonlyArray<unknown>], E, R>(
+  /** Keeps what is known of the connection, by what a call of it has told or that nobody knows. */
+  private track<A extends readonly [unknown, boolean, ...ReadonlyArray<unknown>], E, R, B, E2>(
     call: Effect.Effect<A, E, R>,
+    complete: (reply: A) => Effect.Effect<B, E2>,
     writes: boolean,
     sql: string | undefined
-  ): Effect.Effect<A, E, R> {
-    return Effect.onExit(call, (exit) => {
-      if (Exit.isSuccess(exit)) {
-        this.inTransaction = exit.value[1]
-        this.uncertain = false
-        return Effect.void
-      }
-      const why = whyUnknown(exit.cause, sql)
+  ): Effect.Effect<B, E | E2, R> {
+    const told = Effect.flatMap(call, (reply) => {
+      this.inTransaction = reply[1]
+      this.uncertain = false
+      return complete(reply)
+    })
+    return Effect.onExit(told, (exit) => {
+      const why = Exit.isFailure(exit) ? whyUnknown(exit.cause, sql) : undefined
       if (why !== undefined) {
         this.uncertain = true
         if (writes) this.doom ??= { depth: this.depth, why }
@@ -103,29 +113,41 @@ export class Session {
   call<A, E>(run: (lease: Blocking.Lease) => Effect.Effect<Reply<A>, E>): Effect.Effect<A, E | Failure | SqlError> {
     return Effect.suspend(() => {
       if (this.doom !== undefined) return Effect.fail(this.doom.why)
-      const call = Effect.suspend(() => this.track(run(this.lease), true, undefined))
-      return Effect.andThen(this.settle, Effect.flatMap(call, (reply) => this.database.valueOf(reply)))
+      const call = Effect.suspend(() =>
+        this.track(run(this.lease), (reply) => this.database.valueOf(reply), true, undefined)
+      )
+      return Effect.andThen(this.settle, call)
     })
   }
 
   private run(sql: string, params: ReadonlyArray<unknown>, flags: Flags): Effect.Effect<unknown, SqlError> {
     const { database, lease } = this
     const writes = this.inside !== 0 && database.router.routeOf(sql) !== "read"
-    const call = this.track(database.limited(lease.run(this.task, sql, params, flags | Keep), sql), writes, sql)
-    return database.told(
-      database.whileBusy(Effect.flatMap(call, (reply) => database.answerOf(lease, reply, flags))),
-      "execute",
+    const call = this.track(
+      database.limited(lease.run(this.task, sql, params, flags | Keep), sql),
+      (reply) => database.answerOf(lease, reply, flags, sql),
+      writes,
       sql
     )
+    return database.told(database.whileBusy(call), "execute", sql)
   }
 
+  /** Runs what is owed, on a fiber of its own: whoever waits for it can be interrupted, and the next one goes on to wait. */
   private readonly settle: Effect.Effect<void, SqlError> = Effect.suspend(() => {
+    if (this.owed.length === 0 && this.settling === undefined) return Effect.void
     const owed = this.owed
     this.owed = []
-    return Effect.tapError(
-      Effect.forEach(owed, (sql) => this.run(sql, [], this.inside), { discard: true }),
-      (why) => this.doomed(why)
+    const before = this.settling === undefined ? Effect.void : Fiber.join(this.settling)
+    const settled = Effect.andThen(
+      before,
+      Effect.forEach(owed, (sql) => this.run(sql, [], this.inside), { discard: true })
     )
+    return Effect.flatMap(Effect.forkDetach(Effect.tapError(settled, (why) => this.doomed(why))), (fiber) => {
+      this.settling = fiber
+      return Effect.map(Fiber.join(fiber), () => {
+        if (this.settling === fiber) this.settling = undefined
+      })
+    })
   })
 
   /** A savepoint was not rolled back: what is in it must not be committed. */
@@ -140,26 +162,32 @@ export class Session {
   // ---------------------------------------------------------------------------
 
   begin(sql: string): Effect.Effect<void, SqlError> {
-    return Effect.map(this.run(sql, [], Objects), () => {
+    const begun = Effect.map(this.run(sql, [], Objects), () => {
       this.inside = Inside
     })
+    if (!this.onlyReads) return begun
+    const onlyRead = Effect.mapError(this.lease.run(tasks.onlyRead), (problem) => sqlError(problem, "execute", sql))
+    return Effect.andThen(onlyRead, begun)
   }
 
   readonly commit: Effect.Effect<void, SqlError> = Effect.suspend(() => {
     if (this.doom !== undefined) return Effect.fail(this.doom.why)
     const { database, lease } = this
-    const commit = Effect.flatMap(
-      this.track(lease.run(this.task, "COMMIT", [], Inside), false, "COMMIT"),
-      (reply) => database.valueOf(reply)
+    const commit = database.decided(
+      (ticket) =>
+        this.tracked(
+          database.options.isolation === "process"
+            ? database.inProcess(lease.run(tasks.commitInProcess, ticket))
+            : lease.run(tasks.commit, ticket)
+        ),
+      "COMMIT"
     )
-    return Effect.andThen(this.settle, database.whileBusy(commit)).pipe(
-      Effect.mapError((problem) => {
-        if (isSqlError(problem)) return problem
-        return isFailure(problem) ? sqlError(problem, "commit", "COMMIT") : unknownOutcome(problem, undefined)
-      }),
-      Effect.asVoid
-    )
+    return Effect.asVoid(Effect.andThen(this.settle, database.told(commit, "commit", "COMMIT")))
   })
+
+  private tracked<A, E>(call: Effect.Effect<Reply<A>, E>): Effect.Effect<Reply<A>, E> {
+    return this.track(call, (reply) => Effect.succeed(reply), false, "COMMIT")
+  }
 
   /** If the connection can be asked now; otherwise it is reset when it is given back. */
   readonly rollback: Effect.Effect<void> = Effect.suspend(() =>
@@ -188,7 +216,7 @@ export class Session {
   }
 
   private clean(sql: string): Effect.Effect<void> {
-    if (this.uncertain || this.owed.length > 0) {
+    if (this.uncertain || this.owed.length > 0 || this.settling !== undefined) {
       this.owed.push(sql)
       return Effect.void
     }
@@ -205,7 +233,7 @@ export const hold = (
   database: Database,
   pool: Blocking.Pool,
   clientScope: Scope.Scope,
-  begin: string | undefined,
+  { begin, onlyReads }: { readonly begin: string | undefined; readonly onlyReads: boolean },
   restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 ): Effect.Effect<Session, SqlError, Scope.Scope> =>
   Effect.gen(function*() {
@@ -220,7 +248,9 @@ export const hold = (
     const lease = yield* restore(Scope.provide(pool.leaseScoped, scope)).pipe(
       Effect.mapError((problem: Problem) => sqlError(problem, "acquireConnection", undefined))
     )
-    session = new Session(database, lease, database.options.isolation === "process" || pool !== database.pools.writer)
+    const isReader = pool !== database.pools.writer
+    // A reader's connection cannot write anyway, and nothing is lost with it.
+    session = new Session(database, lease, database.options.isolation === "process" || isReader, onlyReads && !isReader)
     if (begin !== undefined) yield* restore(session.begin(begin))
     return session
   })

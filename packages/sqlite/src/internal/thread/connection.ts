@@ -28,7 +28,7 @@ export interface Prepared {
   /** Whether it has columns, and so rows. */
   readonly hasRows: boolean
   /** The tables that it writes, by itself or by triggers; empty if nobody wants to know. */
-  readonly writes: ReadonlyArray<string>
+  writes: ReadonlyArray<string>
   /** It had few rows the last time: it is read at once and not row by row, which takes twice as long. */
   hadFewRows: boolean
 }
@@ -37,37 +37,45 @@ const none: ReadonlyArray<string> = []
 
 export class Connection {
   readonly filename: string
-  readonly database: DatabaseSync
+  database: DatabaseSync
   readonly cells: Int32Array | undefined
   /** The tables that the statements have written since this was emptied. */
   readonly written = new Set<string>()
   /** Apart from those whose integers are bigints: one statement cannot be both. */
   private readonly prepared = [new Map<string, Prepared>(), new Map<string, Prepared>()] as const
-  private readonly cacheSize: number
+  private readonly options: ConnectionOptions
   private beginStatement: StatementSync | undefined
   private commitStatement: StatementSync | undefined
 
   constructor(options: ConnectionOptions) {
-    const { cacheSize, cells, filename, init, pragmas, readOnly, watched } = options
-    this.filename = filename
-    this.cacheSize = cacheSize
-    this.cells = cells && new Int32Array(cells)
+    this.options = options
+    this.filename = options.filename
+    this.cells = options.cells && new Int32Array(options.cells)
+    this.database = this.open()
+  }
+
+  /** Opens the database, again if a body has closed it. */
+  open(): DatabaseSync {
+    const { filename, init, pragmas, readOnly, watched } = this.options
     // Nobody waits for a lock here: the program does, without a thread.
-    this.database = new DatabaseSync(filename, { readOnly, timeout: 0 })
+    const database = new DatabaseSync(filename, { readOnly, timeout: 0 })
     try {
-      for (const pragma of pragmas) this.database.exec(`PRAGMA ${pragma}`)
-      if (init !== undefined) initOf(init)(this.database)
-      if (watched) this.watch()
+      for (const pragma of pragmas) database.exec(`PRAGMA ${pragma}`)
+      if (init !== undefined) runInit(init, database)
+      if (watched) this.watch(database)
     } catch (error) {
-      this.database.close()
+      database.close()
       throw error
     }
+    for (const prepared of this.prepared) prepared.clear()
+    this.beginStatement = this.commitStatement = undefined
+    return this.database = database
   }
 
   /** Notes each table that a statement is going to write, when it is prepared. */
-  private watch(): void {
+  private watch(database: DatabaseSync): void {
     const writes = new Set<number>([constants.SQLITE_INSERT, constants.SQLITE_UPDATE, constants.SQLITE_DELETE])
-    this.database.setAuthorizer((action, table) => {
+    database.setAuthorizer((action, table) => {
       if (writes.has(action) && table !== null && !table.startsWith("sqlite_")) this.written.add(table)
       return constants.SQLITE_OK
     })
@@ -79,13 +87,13 @@ export class Connection {
     let found = prepared.get(sql)
     if (found === undefined) {
       found = this.prepareAlone(sql, safeIntegers)
-      const oldest = prepared.size >= this.cacheSize ? prepared.keys().next().value : undefined
+      const oldest = prepared.size >= this.options.cacheSize ? prepared.keys().next().value : undefined
       if (oldest !== undefined) prepared.delete(oldest)
     } else {
       // The one that was used last is dropped last.
       prepared.delete(sql)
     }
-    if (this.cacheSize > 0) prepared.set(sql, found)
+    if (this.options.cacheSize > 0) prepared.set(sql, found)
     return found
   }
 
@@ -100,6 +108,16 @@ export class Connection {
     if (hasStatement(rest)) throw new RangeError(`${manyStatements}: ${rest.trim().slice(0, 100)}`)
     if (safeIntegers) statement.setReadBigInts(true)
     return { statement, hasRows: statement.columns().length > 0, writes, hadFewRows: false }
+  }
+
+  /** Runs a statement, and notes the tables that it writes: a trigger may be newer than the statement. */
+  watching<A>(prepared: Prepared, run: () => A): A {
+    if (!this.options.watched) return run()
+    for (const table of prepared.writes) this.written.add(table)
+    const known = this.written.size
+    const result = run()
+    if (this.written.size > known) prepared.writes = [...prepared.writes, ...[...this.written].slice(known)]
+    return result
   }
 
   /** The tables that were written since the last call. */
@@ -177,12 +195,15 @@ const kindOf = (value: unknown): string => {
 
 const require = createRequire(import.meta.url)
 
-const initOf = (url: string): (database: DatabaseSync) => void => {
+const runInit = (url: string, database: DatabaseSync): void => {
   const module = require(fileURLToPath(url)) as { readonly default?: unknown }
   if (typeof module.default !== "function") {
     throw new TypeError(`init: ${url} has no default export that is a function of the connection`)
   }
-  return module.default as (database: DatabaseSync) => void
+  const returned: unknown = module.default(database)
+  if (typeof returned === "object" && returned !== null && "then" in returned) {
+    throw new TypeError(`init: the default export of ${url} is async, and the connection does not wait for it`)
+  }
 }
 
 const optionsOfThread = (): ConnectionOptions => {
@@ -219,7 +240,8 @@ const maxIdle = 2
  * A connection for a stream: while it reads, a connection sees the database as it was, which the
  * other reads of its thread must not.
  */
-export const lend = (): Connection => idle().pop() ?? new Connection({ ...optionsOfThread(), readOnly: true })
+export const lend = (): Connection =>
+  idle().pop() ?? new Connection({ ...optionsOfThread(), readOnly: true, pragmas: [] })
 
 export const giveBack = (connection: Connection): void => {
   if (idle().length < maxIdle) idle().push(connection)

@@ -21,8 +21,10 @@ export const Inside = 16
 /** All rows are read, however many they are; what is behind `maxRows` is kept for `more`. */
 export const Keep = 32
 
-/** The most rows of one message: the event loop reads so many in some 3 ms. */
+/** The most rows, values, and bytes of one message: the event loop reads so many in a few milliseconds. */
 export const maxRows = 1024
+export const maxValues = 8 * maxRows
+export const maxBytes = 256 * 1024
 
 /** Rows as they cross: each key once, and the values of all rows in one list. */
 export interface Rows {

@@ -22,7 +22,9 @@ import {
   type Flags,
   Inside,
   Keep,
+  maxBytes,
   maxRows,
+  maxValues,
   Raw,
   type Reply,
   type Rows,
@@ -60,13 +62,28 @@ interface ReadRows {
 
 /** Rows that were read and not fetched. Few at once: one client fetches its own before it does anything else. */
 const kept = new Map<number, { readonly read: ReadRows; readonly from: number }>()
-let lastKept = 0
+/** No number of another thread, which this one may have replaced. */
+let lastKept = Math.floor(Math.random() * 2 ** 50)
+
+/** About how much of a message a row takes. */
+const bytesOf = (row: ReadonlyArray<Value>): number => {
+  let bytes = 0
+  for (const value of row) {
+    bytes += typeof value === "string" ? value.length : value instanceof Uint8Array ? value.byteLength : 8
+  }
+  return bytes
+}
 
 const packed = (read: ReadRows, from: number, number = 0): Rows => {
   const { keys, rows } = read
-  const end = Math.min(from + maxRows, rows.length)
+  const most = Math.min(from + maxRows, rows.length)
   const values: Array<Value> = []
-  for (let i = from; i < end; i++) values.push(...rows[i]!)
+  let end = from
+  for (let bytes = 0; end < most && values.length < maxValues && bytes < maxBytes; end++) {
+    const row = rows[end]!
+    bytes += bytesOf(row)
+    values.push(...row)
+  }
   if (end === rows.length) return { keys, values, count: end - from, rest: 0 }
   const rest = number === 0 ? ++lastKept : number
   kept.set(rest, { read, from: end })
@@ -87,19 +104,13 @@ export const drop = Task.make(import.meta.url, "drop", (rest: number): void => {
 })
 
 /** Rows in one call: twice as fast as row by row, and nothing looks at the stop flag. */
-const fewOf = ({ statement }: Prepared, params: ReadonlyArray<Value>, want: number): Rows => {
+const fewOf = ({ statement }: Prepared, params: ReadonlyArray<Value>, want: number): ReadRows => {
   statement.setReturnArrays(want === Arrays)
   const rows = statement.all(...params as ReadonlyArray<never>) as ReadonlyArray<unknown>
-  const first = rows[0] as Record<string, Value> | undefined
-  const values: Array<Value> = []
-  if (first === undefined) return { keys: [], values, count: 0, rest: 0 }
-  if (want === Arrays) {
-    for (const row of rows as ReadonlyArray<ReadonlyArray<Value>>) values.push(...row)
-    return { keys: [], values, count: rows.length, rest: 0 }
-  }
-  const keys = Object.keys(first)
-  for (const row of rows as ReadonlyArray<Record<string, Value>>) for (const key of keys) values.push(row[key]!)
-  return { keys, values, count: rows.length, rest: 0 }
+  if (want === Arrays || rows.length === 0) return { keys: [], rows: rows as ReadRows["rows"] }
+  const keys = Object.keys(rows[0] as object)
+  const values = (rows as ReadonlyArray<Record<string, Value>>).map((row) => keys.map((key) => row[key]!))
+  return { keys, rows: values }
 }
 
 const keysOf = ({ statement }: Prepared): ReadonlyArray<string> => statement.columns().map(({ name }) => name)
@@ -121,13 +132,23 @@ function* iterate({ statement }: Prepared, params: ReadonlyArray<Value>): Genera
   }
 }
 
-/** Rows one by one, until there are more than `most`. */
-const manyOf = (prepared: Prepared, params: ReadonlyArray<Value>, want: number, most: number): ReadRows => {
+/** Rows one by one; `undefined` if there are more than one message carries, and they are not to be kept. */
+const manyOf = (
+  prepared: Prepared,
+  params: ReadonlyArray<Value>,
+  want: number,
+  keep: boolean
+): ReadRows | undefined => {
   const rows: Array<ReadonlyArray<Value>> = []
+  let bytes = 0
+  let values = 0
   for (const row of iterate(prepared, params)) {
     rows.push(row)
     if (rows.length % looksEvery === 0) Task.checkpoint()
-    if (rows.length > most) break
+    if (keep) continue
+    bytes += bytesOf(row)
+    values += row.length
+    if (rows.length > maxRows || values > maxValues || bytes > maxBytes) return undefined
   }
   return { keys: want === Arrays || rows.length === 0 ? [] : keysOf(prepared), rows }
 }
@@ -146,20 +167,18 @@ const execute = (
   const prepared = (flags & Unprepared) === 0
     ? connection.prepare(sql, safeIntegers)
     : connection.prepareAlone(sql, safeIntegers)
-  for (const table of prepared.writes) connection.written.add(table)
-  if (!prepared.hasRows) {
-    const changes = prepared.statement.run(...values as ReadonlyArray<never>)
-    return want === Raw ? changes : null
-  }
-  if (prepared.hadFewRows) {
-    const rows = fewOf(prepared, values, want)
-    prepared.hadFewRows = rows.count <= fewRows
-    if (rows.count <= maxRows) return rows
-  }
-  const most = (flags & Keep) === 0 ? maxRows : Infinity
-  const read = manyOf(prepared, values, want, most)
-  prepared.hadFewRows = read.rows.length <= fewRows
-  return read.rows.length > most ? undefined : packed(read, 0)
+  return connection.watching(prepared, () => {
+    if (!prepared.hasRows) {
+      const changes = prepared.statement.run(...values as ReadonlyArray<never>)
+      return want === Raw ? changes : null
+    }
+    const read = prepared.hadFewRows
+      ? fewOf(prepared, values, want)
+      : manyOf(prepared, values, want, (flags & Keep) !== 0)
+    prepared.hadFewRows = read !== undefined && read.rows.length <= fewRows
+    // What was read is told: to run it again would write again.
+    return read === undefined ? undefined : packed(read, 0)
+  })
 }
 
 const endedFromWithin =
@@ -248,12 +267,12 @@ export const held = Task.make(
 )
 
 const batchBody = (ticket: number, statements: Statements, flags: Flags): Reply<ReadonlyArray<Answer>> => {
-  let sql = ""
+  let sql: string | undefined
   return transact(ticket, (used) => {
     const answers: Array<Answer> = []
     for (const textOrParams of statements) {
       if (typeof textOrParams === "string") sql = textOrParams
-      else answers.push(execute(used, sql, textOrParams, flags | Keep)!)
+      else answers.push(execute(used, sql!, textOrParams, flags | Keep | Inside)!)
     }
     return answers
   }, () => sql)
@@ -284,6 +303,10 @@ export const transact = <A>(
     if (ticket === nested) return [Succeeded, true, inSavepoint(used, body), used.takeWritten()]
     used.begin()
     const value = body(used)
+    if (!used.database.isOpen) {
+      used.open()
+      throw new Error("The body has closed the connection, and with it its transaction")
+    }
     // A trigger or `ON CONFLICT ROLLBACK` may have ended it.
     if (!used.inTransaction) throw new Error(endedFromWithin)
     if (!mayCommit(used, ticket)) {
@@ -317,9 +340,33 @@ const inSavepoint = <A>(used: Connection, body: (connection: Connection) => A): 
 const mayCommit = (connection: Connection, ticket: number): boolean =>
   connection.cells === undefined ? MayCommit.callOrThrow(ticket) : commitCells.mayCommit(connection.cells, ticket)
 
+const commitBody = (ticket: number): Reply<null> =>
+  reply((used) => {
+    if (!used.inTransaction) throw new Error(endedFromWithin)
+    if (!mayCommit(used, ticket)) {
+      used.rollback()
+      return null
+    }
+    used.commit()
+    return null
+  })
+
+/** Commits the transaction of the connection that is held, if the program has not given that up. */
+export const commit = Task.make(import.meta.url, "commit", commitBody, { onInterrupt: "abandon" })
+
+/** The same in a process, which has to ask. */
+export const commitInProcess = Task.make(import.meta.url, "commitInProcess", commitBody, { callbacks: [MayCommit] })
+
+/** The connection that is held only reads, until it is reset. */
+export const onlyRead = Task.make(import.meta.url, "onlyRead", (): void => {
+  connection().database.exec("PRAGMA query_only = ON")
+})
+
 /** Before the connection serves anyone else: whatever was begun is rolled back. */
 export const reset = Task.make(import.meta.url, "reset", (): void => {
-  connection().rollback()
+  const used = connection()
+  used.rollback()
+  used.database.exec("PRAGMA query_only = OFF")
 }, { onInterrupt: "wait" })
 
 /** The first element of a stream of objects: their keys, and the first row. */
@@ -346,9 +393,11 @@ export const stream = Task.stream(
       if ((flags & Inside) !== 0 && !used.inTransaction) throw new Error(endedFromWithin)
       const values = checkedParameters(params)
       const prepared = used.prepareAlone(sql, (flags & SafeIntegers) !== 0)
-      const rows = iterate(prepared, values)
+      const rows = own === undefined && (flags & Inside) === 0
+        ? manyOf(prepared, values, Arrays, true)!.rows
+        : iterate(prepared, values)
       let isFirst = (flags & wantMask) !== Arrays
-      for (const row of own === undefined && (flags & Inside) === 0 ? Array.from(rows) : rows) {
+      for (const row of rows) {
         yield isFirst ? [keysOf(prepared), row] : row
         isFirst = false
       }
