@@ -7,6 +7,7 @@ import { join } from "node:path"
 import type { Backend } from "./backend.ts"
 import { callbackContract } from "./callbacks.ts"
 import { inputContract } from "./inputs.ts"
+import { parallelContract } from "./parallel.ts"
 import { streamContract } from "./streams.ts"
 import { contract } from "./suite.ts"
 import * as tasks from "./tasks.ts"
@@ -49,3 +50,4 @@ contract(backend)
 streamContract(backend)
 inputContract(backend)
 callbackContract(backend)
+parallelContract(backend)
