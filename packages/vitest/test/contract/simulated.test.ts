@@ -8,6 +8,7 @@ import type { Backend } from "./backend.ts"
 import { callbackContract } from "./callbacks.ts"
 import { inputContract } from "./inputs.ts"
 import { parallelContract } from "./parallel.ts"
+import { parallelProperty } from "./parallelProperty.ts"
 import { streamContract } from "./streams.ts"
 import { contract } from "./suite.ts"
 import * as tasks from "./tasks.ts"
@@ -51,3 +52,4 @@ streamContract(backend)
 inputContract(backend)
 callbackContract(backend)
 parallelContract(backend)
+parallelProperty(backend)

@@ -8,6 +8,7 @@ import type { Backend } from "./backend.ts"
 import { callbackContract } from "./callbacks.ts"
 import { inputContract } from "./inputs.ts"
 import { parallelContract } from "./parallel.ts"
+import { parallelProperty } from "./parallelProperty.ts"
 import { streamContract } from "./streams.ts"
 import { contract } from "./suite.ts"
 import * as tasks from "./tasks.ts"
@@ -45,4 +46,5 @@ for (const isolation of ["thread", "process"] as const) {
   inputContract(backend(isolation))
   callbackContract(backend(isolation))
   parallelContract(backend(isolation))
+  parallelProperty(backend(isolation))
 }

@@ -1,5 +1,7 @@
 /** Tasks that are run over many items at once: what they are for the scheduler. */
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
+import * as Exit from "effect/Exit"
 import type { Task } from "../../Task.ts"
 import { NotCloneableError } from "../wire/cloneable.ts"
 import type { HostCodec } from "../wire/codec.ts"
@@ -70,5 +72,51 @@ const within = <A>(place: string, path: string, convert: () => A): A => {
   } catch (error) {
     if (!(error instanceof NotCloneableError)) throw error
     throw new NotCloneableError(error.side, place + error.path.slice(path.length), error.message)
+  }
+}
+
+/** The calls of a body that one run stands for. */
+export interface Calls {
+  readonly args: ReadonlyArray<ReadonlyArray<unknown>>
+  /** What became of each, `undefined` where that is not known; those that were not begun are left out. */
+  readonly exitsOf: (exit: Exit.Exit<unknown, unknown>) => ReadonlyArray<Exit.Exit<unknown, unknown> | undefined>
+}
+
+/** What of a loop a record shows: each item of a chunk, each range; nothing of a fold, whose values stay in the thread. */
+export const callsOf = (task: object, given: ReadonlyArray<unknown>): Calls | undefined => {
+  const kind = loopOf(task)
+  if (kind === undefined) return undefined
+  const [first, items, , extra] = given as ChunkArguments
+  if (kind === "fold") return { args: [], exitsOf: () => [] }
+  if (typeof items === "number") {
+    return {
+      args: [[first, first + items, ...extra]],
+      exitsOf: (exit) => [Exit.map(exit, (value) => ((value as LoopValue)[2] as ReadonlyArray<unknown>)[0])]
+    }
+  }
+  return {
+    args: items.map((item) => [item]),
+    exitsOf: (exit) => {
+      if (Exit.isSuccess(exit)) {
+        const [, done, value] = exit.value as LoopValue
+        return items.slice(0, done).map((_, i) => Exit.succeed(resultOf(kind, value, first, i)))
+      }
+      const failed = Context.getOrUndefined(Cause.annotations(exit.cause), FailedItem)
+      // Nobody heard of what came before.
+      return failed === undefined ? [exit] : [...items.slice(0, failed.index - first).map(() => undefined), exit]
+    }
+  }
+}
+
+const resultOf = (kind: LoopKind, value: unknown, first: number, i: number): unknown => {
+  switch (kind) {
+    case "map":
+      return (value as ReadonlyArray<unknown>)[i]
+    case "filter":
+      return (value as Uint8Array)[i] === 1
+    case "find":
+      return first + i === value
+    default:
+      return undefined
   }
 }

@@ -81,6 +81,11 @@ class Runner implements ThreadRunner {
     this.definitions = new Definitions(platform, bodies, {
       control,
       now: platform.now,
+      isStopRequested: () => {
+        // Elsewhere the flag is looked at where it is: what `refresh` does besides is for bodies.
+        if (platform.remote !== undefined) context.refresh?.()
+        return controlBlock.isStopRequested(control.int32, threadContext.current)
+      },
       onItem: (now) => {
         controlBlock.enter(control, threadContext.current, now)
         platform.remote?.onEnter(threadContext.current, now)

@@ -9,7 +9,7 @@ import type { ThreadCodec } from "../wire/codec.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
 import * as wire from "../wire/loops.ts"
 import { ItemEnded } from "./outcome.ts"
-import { StopRequested, stopRequested } from "./stops.ts"
+import { StopRequested } from "./stops.ts"
 
 // Taken before a body, which runs in the same thread, can replace them.
 const { add, load, store } = Atomics
@@ -17,6 +17,8 @@ const { add, load, store } = Atomics
 export interface LoopEnvironment {
   readonly now: () => number
   readonly control: controlBlock.ControlBlock
+  /** Whether the run is asked to stop: looked at before each item. */
+  readonly isStopRequested: () => boolean
   /** The time limit begins anew. */
   readonly onItem: (now: number) => void
 }
@@ -279,7 +281,7 @@ class Loop {
 
   /** Whoever looks at the thread finds it in that item. */
   private enter(index: number): void {
-    if (stopRequested()) throw new StopRequested()
+    if (this.environment.isStopRequested()) throw new StopRequested()
     controlBlock.setItem(this.environment.control, index)
     const { slicing } = this
     if (slicing !== undefined) store(slicing.state, wire.FirstLane + slicing.lane, index)
@@ -343,7 +345,9 @@ class Loop {
 
   /** Ends the loop at an item: none behind it counts any more. */
   private ended(index: number, end: ItemEnded["end"]): ItemEnded {
-    if (this.slicing !== undefined && !("thrown" in end && stopRequested())) wire.lowerBound(this.slicing.state, index)
+    if (this.slicing !== undefined && !("thrown" in end && this.environment.isStopRequested())) {
+      wire.lowerBound(this.slicing.state, index)
+    }
     return new ItemEnded(index, end, this.keeps ? this.values : undefined)
   }
 
