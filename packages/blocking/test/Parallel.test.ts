@@ -110,24 +110,24 @@ describe("Parallel", () => {
       assert.strictEqual(Math.max(...asked.map(({ count }) => count)), 1024)
     }))
 
-  const warningsOf = (options: Parameters<typeof poolOf>[0]) => {
+  const warningsOf = (options: Parameters<typeof poolOf>[0], concurrency = 2) => {
     const lines: Array<string> = []
     const logger = Logger.make<unknown, void>(({ message }) => void lines.push(String(message)))
     return Effect.gen(function*() {
       const { pool } = poolOf(options)
       const begin = yield* Clock.currentTimeMillis
-      yield* onPool(pool)(Parallel.map(work, itemsTo(10), { chunkSize: 1, concurrency: 1 }))
+      yield* onPool(pool)(Parallel.map(work, itemsTo(10), { chunkSize: 1, concurrency }))
       return { lines, millis: (yield* Clock.currentTimeMillis) - begin }
     }).pipe(Effect.provide(Logger.layer([logger])))
   }
 
-  it.effect("R4 it tells where it cost more than a tenth, and five milliseconds", () =>
+  it.effect("R4 it tells where it took more than a tenth, and five milliseconds, beyond its items", () =>
     Effect.gen(function*() {
-      // 100 ms of items.
-      const paid = yield* warningsOf({ threads: 2, millisOf: () => 10, costMillis: 1 })
-      assert.deepStrictEqual(paid, { lines: [], millis: 110 })
-      const slow = yield* warningsOf({ threads: 2, millisOf: () => 10, costMillis: 2 })
-      assert.strictEqual(slow.millis, 120)
+      // 100 ms of items, two at a time; the first is there before the time counts.
+      const paid = yield* warningsOf({ threads: 4, millisOf: () => 10, costMillis: 13 })
+      assert.deepStrictEqual(paid, { lines: [], millis: 115 })
+      const slow = yield* warningsOf({ threads: 4, millisOf: () => 10, costMillis: 17 })
+      assert.strictEqual(slow.millis, 135)
       assert.strictEqual(slow.lines.length, 1)
       assert.match(
         slow.lines[0]!,
@@ -135,10 +135,16 @@ describe("Parallel", () => {
       )
     }))
 
+  it.effect("R4 one thread gains nothing: it tells what is out of proportion", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual((yield* warningsOf({ threads: 4, millisOf: () => 10, costMillis: 9 }, 1)).lines, [])
+      assert.strictEqual((yield* warningsOf({ threads: 4, millisOf: () => 10, costMillis: 13 }, 1)).lines.length, 1)
+    }))
+
   it.effect("R4 it says nothing of a pool that others used meanwhile", () =>
     Effect.gen(function*() {
       let others = 0
-      const { lines } = yield* warningsOf({ threads: 2, millisOf: () => 1, costMillis: 20, others: () => others++ })
+      const { lines } = yield* warningsOf({ threads: 4, millisOf: () => 1, costMillis: 20, others: () => others++ })
       assert.deepStrictEqual(lines, [])
     }))
 })

@@ -29,6 +29,9 @@ export interface Job<Args extends ReadonlyArray<unknown>, A, E, R, Self> {
   readonly site: Error
 }
 
+/** Results that are taken in at once. Measured: about a millisecond. */
+const takenAtOnce = 2 ** 16
+
 /** What the items gave, each in its place. */
 export class Gathered implements Collector {
   /** Of a map. */
@@ -62,23 +65,27 @@ export class Gathered implements Collector {
     return undefined
   }
 
-  /** What lies in shared memory, and what came along. */
-  take({ indices, kinds, results: numbers, values }: Slices): void {
-    const { kept, kind, parts, results } = this
-    if (kind === "filter") {
-      for (let i = 0; i < kept.length; i++) kept[i] = kinds![i] === wire.TrueKind ? 1 : 0
-    } else if (kind === "map") {
-      for (let i = 0; i < results.length; i++) {
-        const found = kinds![i]!
-        results[i] = found === wire.NumberKind ? numbers![i] : wire.constantOf(found)
+  /** What lies in shared memory, and what came along. The event loop has its turn in between. */
+  readonly take = Effect.fnUntraced(
+    { self: this },
+    function*(this: Gathered, { indices, kinds, results: numbers, values }: Slices) {
+      const { kept, kind, parts, results } = this
+      const length = Math.max(kept.length, results.length)
+      for (let start = 0; start < length; start += takenAtOnce) {
+        if (start > 0) yield* Effect.yieldNow
+        const end = Math.min(start + takenAtOnce, length)
+        for (let i = start; i < end; i++) {
+          const found = kinds![i]!
+          if (kind === "filter") kept[i] = found === wire.TrueKind ? 1 : 0
+          else results[i] = found === wire.NumberKind ? numbers![i] : wire.constantOf(found)
+        }
       }
-      indices.forEach((index, i) => {
-        results[index] = values[i]
-      })
-    } else {
-      indices.forEach((start, i) => parts.push([start, values[i]]))
+      for (let i = 0; i < indices.length; i++) {
+        if (kind === "map") results[indices[i]!] = values[i]
+        else parts.push([indices[i]!, values[i]])
+      }
     }
-  }
+  )
 
   /** The values of the parts, in order. */
   get inOrder(): Array<unknown> {
@@ -98,9 +105,11 @@ export const gather = <Args extends ReadonlyArray<unknown>, A, E, R, Self = Bloc
       const lanes = lanesOf(job.called, job.options, stats)
       const chunkSize = chunkSizeOf(job.called, job.options)
       const report = makeReport()
+      // On a machine that has no core for it, a plain loop waits as well. Of other processes nothing is known.
+      const cpu = stats.sharesMemory ? cpuMillis() : -Infinity
       return Effect.tap(
         gatherOn(pool, stats, job, lanes, chunkSize, report),
-        () => warnIfSlower(job, pool, stats, report)
+        () => warnIfSlower(job, pool, stats, lanes, report, cpu)
       )
     }))
 
@@ -121,10 +130,9 @@ const gatherOn = <Args extends ReadonlyArray<unknown>, A, E, R, Self>(
     const numbers = isShared && typeof items !== "number" ? numbersOf(items) : undefined
     if (isShared && (typeof items === "number" || numbers !== undefined)) {
       const slices = new Slices({ kind, length, numbers, lanes, chunkSize, timed, extra })
-      return Effect.map(drive(pool, loop, slices, lanes, any, report), (found) => {
+      return Effect.flatMap(drive(pool, loop, slices, lanes, any, report), (found) => {
         gathered.found = found
-        gathered.take(slices)
-        return gathered
+        return Effect.as(gathered.take(slices), gathered)
       })
     }
     const pace = new Pace(lanes, chunkSize)
@@ -204,9 +212,19 @@ const numbersOf = (items: ReadonlyArray<unknown>): Float64Array | undefined => {
 // Whether it paid
 // -----------------------------------------------------------------------------
 
-/** What it may cost beside its items, before that is told: a part of their time, and some milliseconds. */
-const costFactor = 1.1
+/** What it may take, times the time of its items and some milliseconds, before that is told. One thread gains nothing, and is told only of what is out of all proportion. */
+const mostTimes = (lanes: number): number => lanes === 1 ? 2 : 1.1
 const costMillis = 5
+
+declare const process: { readonly cpuUsage?: () => { readonly user: number; readonly system: number } } | undefined
+
+/** CPU time of this process and its threads, as far as the platform tells. */
+const cpuMillis = (): number => {
+  const { system, user } = (typeof process === "undefined" ? undefined : process.cpuUsage?.()) ?? allOfIt
+  return (system + user) / 1000
+}
+
+const allOfIt = { system: Infinity, user: 0 }
 
 /** Where it was told already, of each pool. */
 const told = new WeakMap<Pool, Set<string>>()
@@ -215,15 +233,19 @@ const warnIfSlower = <Args extends ReadonlyArray<unknown>, A, E, R, Self>(
   { called, site, task }: Job<Args, A, E, R, Self>,
   pool: Pool,
   before: PoolStats,
-  { beganAt, itemMillis, runs }: Report
+  lanes: number,
+  { beganAt, itemMillis, runs }: Report,
+  cpuBefore: number
 ): Effect.Effect<void> => {
   if (beganAt === undefined) return Effect.void
   return Effect.flatMap(Clock.clockWith((clock) => Effect.sync(() => nowOf(clock) - beganAt)), (millis) => {
-    if (millis <= costFactor * itemMillis + costMillis) return Effect.void
-    return Effect.flatMap(pool.stats, ({ submitted }) => {
+    const used = Math.min(millis, cpuMillis() - cpuBefore)
+    // Without a figure it is not known, and the time counts.
+    if ((Number.isNaN(used) ? millis : used) <= mostTimes(lanes) * itemMillis + costMillis) return Effect.void
+    return Effect.flatMap(pool.stats, ({ submitted, threadsStarted }) => {
       const place = callSite(site)
-      // Who shares the pool with others waits for them.
-      if (submitted - before.submitted > runs) return Effect.void
+      // Who shares the pool with others waits for them, and the first for its threads.
+      if (submitted - before.submitted > runs || threadsStarted > before.threadsStarted) return Effect.void
       const places = told.get(pool) ?? new Set()
       if (places.has(place)) return Effect.void
       told.set(pool, places.add(place))
