@@ -240,15 +240,17 @@ export const parallelContract = (backend: Backend): void => {
       () =>
         withPool({ maxThreads: 2 }, (pool, directory) =>
           Effect.gen(function*() {
-            const failed = join(directory, "failed")
-            const { index } = yield* failureOf(
+            const go = join(directory, "go")
+            const failing = yield* Effect.forkChild(failureOf(
               on(pool)(Parallel.map(
                 tasks.step,
-                stepsTo(40, undefined, { 0: { does: "panic", after: failed }, 1: { does: "fail", tells: failed } }),
+                stepsTo(40, undefined, { 0: { does: "panic", after: go }, 1: { does: "fail" } }),
                 { chunkSize: 1, concurrency: 2 }
               ))
-            )
-            assert.strictEqual(index, 0)
+            ))
+            yield* Effect.repeat(pool.stats, { until: ({ outcomes }) => outcomes.Failed === 1 })
+            yield* Effect.sync(() => tasks.tell(go))
+            assert.strictEqual((yield* Fiber.join(failing)).index, 0)
           }))
     )
 
@@ -268,7 +270,7 @@ export const parallelContract = (backend: Backend): void => {
             assert.strictEqual(died.error.item, 17)
             const slow = yield* joinErrorOf(
               on(pool)(Parallel.map(
-                Task.with(tasks.step, { timeLimit: "100 millis" }),
+                Task.with(tasks.step, { timeLimit: "2 seconds" }),
                 stepsTo(40, undefined, { 17: { does: "endless" } }),
                 sharesMemory ? {} : { chunkSize: 1 }
               ))
