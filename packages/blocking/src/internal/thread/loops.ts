@@ -12,7 +12,7 @@ import { ItemEnded } from "./outcome.ts"
 import { StopRequested } from "./stops.ts"
 
 // Taken before a body, which runs in the same thread, can replace them.
-const { add, load, store } = Atomics
+const { add, load } = Atomics
 
 export interface LoopEnvironment {
   readonly now: () => number
@@ -88,9 +88,6 @@ const maxOthers = 1024
 
 /** The first part is one item; the next may be so many times as long as the last. */
 const growth = 16
-
-/** A part that takes so many times as long as it was meant to is left to others. Arbitrary. */
-const patience = 4
 
 class Loop {
   /** What was given for the items that are done, and for which: not of every kind of loop. */
@@ -212,7 +209,7 @@ class Loop {
       if (start >= partEnd) break
       const from = now
       if (slice.timed && kind === "range") environment.onItem(now)
-      const reached = this.part(start, partEnd, extra, chunkSize > 0 ? Infinity : from + patience * chunkMillis)
+      const reached = this.part(start, partEnd, extra, chunkSize > 0 ? Infinity : from + limitMillis)
       now = environment.now()
       done += reached - start
       millis += now - from
@@ -284,7 +281,8 @@ class Loop {
     if (this.environment.isStopRequested()) throw new StopRequested()
     controlBlock.setItem(this.environment.control, index)
     const { slicing } = this
-    if (slicing !== undefined) store(slicing.state, wire.FirstLane + slicing.lane, index)
+    // Not atomic, which would cost more than the rest: it is looked at when the thread has failed, or long after.
+    if (slicing !== undefined) slicing.state[wire.FirstLane + slicing.lane] = index
   }
 
   private startFold(initial: unknown): void {
