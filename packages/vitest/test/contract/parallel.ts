@@ -5,6 +5,7 @@ import { Blocking, JoinError, Parallel, Task } from "effect-blocking"
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { type Backend, liveIf, poolOf } from "./backend.ts"
+import * as schemas from "./parallelSchemaTasks.ts"
 import * as tasks from "./parallelTasks.ts"
 import * as others from "./tasks.ts"
 
@@ -108,6 +109,47 @@ export const parallelContract = (backend: Backend): void => {
             yield* on(pool)(Parallel.reduce(tasks.add, [], { initial: 7, combine: tasks.add })),
             7
           )
+        })))
+
+    it.live("R1 values cross through their schemas, and those that do not fit are told by their item", () =>
+      withPool({ maxThreads: 2 }, (pool) =>
+        Effect.gen(function*() {
+          const dates = numbersTo(40).map((n) => new Date(Date.UTC(1990 + n, 0, 1 + n % 3)))
+          const years = dates.map((date) =>
+            date.getUTCDate() % 2 === 0 ? Option.some(date.getUTCFullYear()) : Option.none()
+          )
+          assert.deepStrictEqual(yield* on(pool)(Parallel.map(schemas.yearOf, dates)), years)
+          assert.deepStrictEqual(
+            yield* on(pool)(Parallel.filter(schemas.isLate, dates)),
+            dates.filter((date) => date.getUTCFullYear() > 2000)
+          )
+          assert.deepStrictEqual(yield* on(pool)(Parallel.find(schemas.isLate, dates)), Option.some(dates[11]!))
+          assert.deepStrictEqual(
+            yield* on(pool)(Stream.runCollect(Parallel.stream(schemas.yearOf, Stream.fromIterable(dates)))),
+            years
+          )
+          const old = dates.map((date, i) => i === 30 ? new Date("1850-01-01") : date)
+          const { error, index } = yield* failureOf(on(pool)(Parallel.map(schemas.yearOf, old)))
+          assert.instanceOf(error, schemas.TooOld)
+          assert.deepInclude(error, { year: 1850 })
+          assert.strictEqual(index, 30)
+          const streamed: Array<unknown> = []
+          const failed = yield* failureOf(
+            on(pool)(
+              Stream.runForEach(
+                Parallel.stream(schemas.yearOf, Stream.fromIterable(old)),
+                (year) => Effect.sync(() => void streamed.push(year))
+              )
+            )
+          )
+          assert.instanceOf(failed.error, schemas.TooOld)
+          assert.deepStrictEqual(streamed, years.slice(0, 30))
+          assert.deepStrictEqual(yield* on(pool)(Parallel.map(schemas.half, [2, 4, 6])), [1, 2, 3])
+          const given = yield* joinErrorOf(on(pool)(Parallel.map(schemas.half, [2, 4, 0.5])))
+          assert.deepInclude(given.reason, { _tag: "NotCloneable", side: "argument", path: "items[2]" })
+          const back = yield* joinErrorOf(on(pool)(Parallel.map(schemas.half, [2, 4, 5, 6])))
+          assert.deepInclude(back.reason, { _tag: "NotCloneable", side: "success", path: "results[2]" })
+          assert.strictEqual(back.index, 2)
         })))
 
     it.live("R1 many items are few runs", () =>
