@@ -31,6 +31,8 @@ const labels = {
   "workerpool-process-json": "workerpool, process, JSON",
   "bare-process": "bare child_process.fork",
   "bare": "bare postMessage",
+  "loop": "a plain loop, one thread",
+  "effect-blocking-each": "effect-blocking, a run per item",
   "effect": "Effect without threads",
   "node-sqlite": "node:sqlite in place",
   "better-sqlite3": "better-sqlite3 in place",

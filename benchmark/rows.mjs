@@ -8,6 +8,14 @@ import * as million from "./rows/million.mjs"
 import * as mixed from "./rows/mixed.mjs"
 import * as moved from "./rows/moved.mjs"
 import * as observability from "./rows/observability.mjs"
+import * as parallel1 from "./rows/parallel1.mjs"
+import * as parallel10 from "./rows/parallel10.mjs"
+import * as parallel100 from "./rows/parallel100.mjs"
+import * as parallel10000 from "./rows/parallel10000.mjs"
+import * as parallelMillion from "./rows/parallelMillion.mjs"
+import * as parallelObjects from "./rows/parallelObjects.mjs"
+import * as parallelStop from "./rows/parallelStop.mjs"
+import * as parallelUneven from "./rows/parallelUneven.mjs"
 import * as payload from "./rows/payload.mjs"
 import * as processes from "./rows/processes.mjs"
 import * as queued from "./rows/queued.mjs"
@@ -43,8 +51,24 @@ const core = {
   testLayer
 }
 
+const parallel = {
+  parallel1,
+  parallel10,
+  parallel100,
+  parallel10000,
+  parallelUneven,
+  parallelObjects,
+  parallelStop,
+  parallelMillion
+}
+
 const sqlite = { sqliteReads, sqliteScan, sqliteWrites, sqliteRows }
 
-export const rows = { ...core, ...sqlite }
+export const rows = { ...core, ...parallel, ...sqlite }
 
-export const suites = { core: Object.keys(core), sqlite: Object.keys(sqlite), all: Object.keys(rows) }
+export const suites = {
+  core: Object.keys(core),
+  parallel: Object.keys(parallel),
+  sqlite: Object.keys(sqlite),
+  all: Object.keys(rows)
+}

@@ -6,7 +6,7 @@
  */
 import { NodeBlocking } from "@effect-blocking/platform-node"
 import { Effect, Exit, Scope } from "effect"
-import { Task } from "effect-blocking"
+import { Blocking, Parallel, Task } from "effect-blocking"
 import * as module from "./effect-blocking.tasks.mjs"
 
 const tasks = { ...module }
@@ -23,8 +23,10 @@ export const start = async ({ isolation, threads }) => {
     gracePeriod: graceMillis
   }).pipe(Scope.provide(scope), Effect.runPromise)
   const run = (task, ...args) => pool.run(tasks[task], ...args)
+  const onPool = Effect.provideService(Blocking.Blocking, pool)
   return {
     run,
+    map: (task, items) => onPool(Parallel.map(tasks[task], items)),
     abortable: run,
     rows: (count) => pool.stream(tasks.rows, count),
     calls: (count, answer) => pool.run(tasks.calls, count).pipe(Effect.provideService(module.Increment, answer)),

@@ -12,6 +12,7 @@ export const Calls = RpcGroup.make(
   Rpc.make("echo", { payload: { value: asIs }, success: asIs }),
   Rpc.make("flip", { payload: { bytes: Transferable.Uint8Array }, success: Transferable.Uint8Array }),
   Rpc.make("burn", { payload: { rounds: Schema.Finite }, success: Schema.Finite }),
+  Rpc.make("waves", { payload: { rounds: Schema.Finite }, success: Schema.Finite }),
   Rpc.make("nap", { payload: { millis: Schema.Finite }, success: Schema.Finite }),
   Rpc.make("rows", { payload: { count: Schema.Number }, success: asIs, stream: true }),
   Rpc.make("forever", { success: Schema.Void }),

@@ -26,6 +26,7 @@ export const start = async ({ threads, concurrency = 1, entry = acknowledging })
     add: (a, b) => client.add({ a, b }),
     echo: (value) => client.echo({ value }),
     burn: (rounds) => client.burn({ rounds }),
+    waves: (rounds) => client.waves({ rounds }),
     nap: (millis) => client.nap({ millis }),
     forever: () => client.forever(),
     tick: (value) => client.tick({ value }),

@@ -16,6 +16,7 @@ const handlers = Calls.toLayer({
   echo: ({ value }) => Effect.sync(() => bodies.echo(value)),
   flip: ({ bytes }) => Effect.sync(() => bodies.flip(bytes)),
   burn: ({ rounds }) => Effect.sync(() => bodies.burn(rounds)),
+  waves: ({ rounds }) => Effect.sync(() => bodies.waves(rounds)),
   nap: ({ millis }) => Effect.sync(() => bodies.nap(millis)),
   rows: ({ count }) => Stream.fromIterable(bodies.rows(count), { chunkSize: 1024 }),
   forever: () => Effect.sync(bodies.forever),

@@ -16,6 +16,8 @@ const entry = fileURLToPath(new URL("./poolifier.worker.mjs", import.meta.url))
 export const start = async ({ threads, enableTasksQueue = false }) => {
   const pool = new FixedThreadPool(threads, entry, { enableEvents: false, enableTasksQueue })
   return {
+    // Its own way; one message for each.
+    map: (task, items) => Effect.promise(() => pool.mapExecute(items.map((item) => [item]), task)),
     run: (task, ...args) => Effect.promise(() => pool.execute(args, task)),
     abortable: (task, ...args) => Effect.promise((signal) => pool.execute(args, task, signal)),
     move: (bytes) => Effect.promise(() => pool.execute([bytes], "flip", undefined, [bytes.buffer])),

@@ -13,6 +13,7 @@ const guide = [
   { text: "Sizing and back-pressure", link: "/sizing" },
   { text: "Moving data", link: "/moving-data" },
   { text: "Per-thread state", link: "/per-thread-state" },
+  { text: "Many items", link: "/parallel" },
   { text: "Streams", link: "/streams" },
   { text: "Calls to the program", link: "/callbacks" },
   { text: "SQLite", link: "/sqlite" },
@@ -58,7 +59,7 @@ export default defineConfig({
         items: [
           {
             text: "effect-blocking",
-            items: ["Task", "Blocking", "Callback", "JoinError", "JoinHandle", "JoinSet"].map((name) =>
+            items: ["Task", "Blocking", "Callback", "JoinError", "JoinHandle", "JoinSet", "Parallel"].map((name) =>
               module(`effect-blocking/${name}`, name)
             )
           },

@@ -3,8 +3,8 @@ import { NodeBlocking } from "@effect-blocking/platform-node"
 import { SqliteClient, SqliteTask } from "@effect-blocking/sqlite"
 import * as SqliteTest from "@effect-blocking/sqlite/SqliteTest"
 import { BlockingTest } from "@effect-blocking/vitest"
-import { Data, Effect, Result, Schema } from "effect"
-import { Blocking, JoinSet, Task } from "effect-blocking"
+import { Data, Effect, Result, Schema, Stream } from "effect"
+import { Blocking, JoinSet, Parallel, Task } from "effect-blocking"
 
 const url = import.meta.url
 
@@ -49,6 +49,15 @@ export const set = Effect.flatMap(
   JoinSet.make<number, Effect.Error<typeof run>>(),
   (set) => JoinSet.spawn(set, boom, 1)
 )
+export const predicate = Task.make(url, "predicate", (n: number) => n > 0)
+export const step = Task.make(url, "step", (sum: number, n: number) => sum + n)
+export const area = Task.make(url, "area", (start: number, end: number, _: Float64Array) => end - start)
+export const mapped = Parallel.map(bytes, ["text"])
+export const filtered = Parallel.filter(predicate, [1], { pool: Cpu })
+export const first = Parallel.find(predicate, [1], { which: "any" })
+export const reduced = Parallel.reduce(step, [1], { initial: 0, combine: step })
+export const ranged = Parallel.range(area, 9, new Float64Array(9))
+export const streamed = Parallel.stream(bytes, Stream.make("text"))
 export const stats = Blocking.stats
 export const failed = Effect.flip(run)
 export const layers = [NodeBlocking.layer(), NodeBlocking.layer({}), NodeBlocking.layerPool(Cpu)] as const

@@ -26,11 +26,13 @@ const command = Command.make(
       `  one per core    ${ms(all.millis)}: with ${cores}, ${(one.millis / all.millis).toFixed(1)} times as fast`
     )
     yield* Console.log("A short task, while all cores render …")
-    const { behind, beside } = yield* meanwhile
+    const { among, beside } = yield* meanwhile
     yield* Console.log(
       `  default pool    ${ms(beside.median)}: the median of ${beside.count}, at most ${ms(beside.max)}`
     )
-    yield* Console.log(`  the same pool   ${ms(behind)}: behind all bands`)
+    yield* Console.log(
+      `  the same pool   ${ms(among.median)}: the median of ${among.count}, at most ${ms(among.max)}`
+    )
 
     const png = yield* Cpu.run(encodePng, all.pixels)
     yield* check({ one: one.pixels, all: all.pixels, png })

@@ -21,20 +21,19 @@ export const compare = Effect.gen(function*() {
   }
 }).pipe(Effect.scoped)
 
-/** How long a short task takes while all threads render: on the default pool, again and again, and on theirs. */
+/** How long a short task takes while all threads render: on the default pool, and on theirs, again and again. */
 export const meanwhile = Effect.gen(function*() {
   yield* Blocking.prewarm(1)
-  const rendering = yield* Effect.forkChild(
-    Effect.all([picture, Effect.timed(Cpu.run(fingerprint, "behind the bands"))], { concurrency: "unbounded" })
-  )
-  const beside = yield* Stream.fromEffectSchedule(
-    Effect.timed(Blocking.run(fingerprint, "beside them")),
-    Schedule.spaced("5 millis")
-  ).pipe(
-    Stream.map(([took]) => took),
-    Stream.interruptWhen(Fiber.join(rendering)),
-    Stream.runCollect
-  )
-  const [, [behind]] = yield* Fiber.join(rendering)
-  return { beside: summarize(beside), behind: Duration.toMillis(behind) }
+  const rendering = yield* Effect.forkChild(picture)
+  const again = <E, R>(task: Effect.Effect<string, E, R>) =>
+    Stream.fromEffectSchedule(Effect.timed(task), Schedule.spaced("5 millis")).pipe(
+      Stream.map(([took]) => took),
+      Stream.interruptWhen(Fiber.join(rendering)),
+      Stream.runCollect,
+      Effect.map(summarize)
+    )
+  return yield* Effect.all({
+    beside: again(Blocking.run(fingerprint, "beside them")),
+    among: again(Cpu.run(fingerprint, "among the rows"))
+  }, { concurrency: "unbounded" })
 })

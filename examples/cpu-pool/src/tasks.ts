@@ -3,14 +3,12 @@ import { Task } from "effect-blocking"
 import { encode } from "fast-png"
 import { channels, height, renderRow, width } from "./mandelbrot.ts"
 
-/** Renders a band of the picture; its pixels are moved to the program's thread, not copied. */
-export const renderBand = Task.make(import.meta.url, "renderBand", (top: number, rows: number) => {
-  const pixels = new Uint8Array(rows * width * channels)
-  for (let row = 0; row < rows; row++) {
-    Task.checkpoint() // Ctrl-C ends the band here.
-    pixels.set(renderRow(top + row), row * width * channels)
+/** Renders some rows of the picture, where they belong. */
+export const renderRows = Task.make(import.meta.url, "renderRows", (start: number, end: number, pixels: Uint8Array) => {
+  for (let row = start; row < end; row++) {
+    Task.checkpoint() // Ctrl-C ends it here.
+    pixels.set(renderRow(row), row * width * channels)
   }
-  return Task.move(pixels)
 })
 
 /** Makes a PNG of the pixels. */

@@ -137,6 +137,8 @@ export interface PoolStats {
   /** Threads whose body waits for an answer of the program; they hold no place in the pool, up to `maxThreads` of them. */
   readonly waitingThreads: number
   readonly maxThreads: number
+  /** Whether its threads share memory with the program: those of processes and of a test do not. */
+  readonly sharesMemory: boolean
   /** Since the pool started. */
   readonly threadsStarted: number
   /** The bodies that run now, or whose module a thread is loading; those on stuck threads included. */

@@ -384,7 +384,11 @@ export class JoinError extends Schema.TaggedError<JoinError>("effect-blocking/Jo
   task: Schema.String,
   module: Schema.String,
   id: Schema.Int,
-  reason: JoinErrorReason
+  reason: JoinErrorReason,
+  /** Of a task that `Parallel` runs over many items: the index of the one that failed. */
+  item: Schema.optional(Schema.Int),
+  /** Given if it is only known that the item was one from `item` to this one. */
+  lastItem: Schema.optional(Schema.Int)
 }) {
   declare readonly [TypeId]: typeof TypeId
 
@@ -396,7 +400,9 @@ export class JoinError extends Schema.TaggedError<JoinError>("effect-blocking/Jo
   }
 
   override get message(): string {
-    return `Task "${this.task}" (#${this.id}, ${this.module}) ${this.reason.message}`
+    const last = this.lastItem === undefined ? "" : ` to items[${this.lastItem}]`
+    const item = this.item === undefined ? "" : ` at items[${this.item}]${last}`
+    return `Task "${this.task}"${item} (#${this.id}, ${this.module}) ${this.reason.message}`
   }
 
   override get cause(): unknown {

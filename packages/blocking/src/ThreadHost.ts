@@ -16,6 +16,7 @@ import type { Pool } from "./Blocking.ts"
 import * as handle from "./internal/pool/handle.ts"
 import * as pool from "./internal/pool/pool.ts"
 import type { SchedulerOptions } from "./internal/scheduler/options.ts"
+import * as loops from "./internal/task/loops.ts"
 import { conflict } from "./internal/thread/context.ts"
 import type { PayloadPlatform } from "./internal/wire/payload.ts"
 import { packageConflict } from "./internal/wire/version.ts"
@@ -260,6 +261,32 @@ export const makePool: (
  * @since 0.1.0
  */
 export const exitOf: <A, E>(handle: JoinHandle<A, E>) => Effect.Effect<Exit.Exit<A, E | JoinError>> = handle.exitOf
+
+/**
+ * The calls of a body that one run stands for.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface BodyCalls {
+  /** The arguments of each. */
+  readonly args: ReadonlyArray<ReadonlyArray<unknown>>
+  /** What became of each, given the exit of the run; `undefined` where that is not known, and shorter by those that were not begun. */
+  readonly exitsOf: (exit: Exit.Exit<unknown, unknown>) => ReadonlyArray<Exit.Exit<unknown, unknown> | undefined>
+}
+
+/**
+ * Returns the calls that a run of `Parallel` stands for, one for each item; `undefined` for any
+ * other run, which is one call.
+ *
+ * **When to use**
+ *
+ * Use to record calls of tasks as their authors know them.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const bodyCalls: (task: object, args: ReadonlyArray<unknown>) => BodyCalls | undefined = loops.callsOf
 
 /**
  * Returns why no pool can be made here; `undefined` if one can: the package of the platform,

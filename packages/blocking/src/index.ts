@@ -26,4 +26,9 @@ export * as JoinSet from "./JoinSet.ts"
 /**
  * @since 0.1.0
  */
+export * as Parallel from "./Parallel.ts"
+
+/**
+ * @since 0.1.0
+ */
 export * as Task from "./Task.ts"

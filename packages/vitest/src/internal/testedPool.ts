@@ -148,16 +148,22 @@ export class TestedPool {
     args: ReadonlyArray<unknown>
   ) {
     const { module, name } = task
-    const call: Recorded = {
+    const chunk = ThreadHost.bodyCalls(task, args)
+    const calls = (chunk?.args ?? [args]).map((args): Recorded => ({
       task: name,
       module,
       args: task.schemas === undefined ? copyOf(args) : args,
       exit: undefined
-    }
-    this.shared.calls.push(call)
+    }))
+    this.shared.calls.push(...calls)
     const end = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
       Effect.sync(() => {
-        call.exit = exit
+        const exits = chunk === undefined ? [exit] : chunk.exitsOf(exit)
+        calls.forEach((call, i) => {
+          if (i < exits.length) call.exit = exits[i]
+          // Its item was not begun.
+          else this.shared.calls.splice(this.shared.calls.indexOf(call), 1)
+        })
       })
     return {
       end,

@@ -7,6 +7,8 @@ import { join } from "node:path"
 import type { Backend } from "./backend.ts"
 import { callbackContract } from "./callbacks.ts"
 import { inputContract } from "./inputs.ts"
+import { parallelContract } from "./parallel.ts"
+import { parallelProperty } from "./parallelProperty.ts"
 import { streamContract } from "./streams.ts"
 import { contract } from "./suite.ts"
 import * as tasks from "./tasks.ts"
@@ -49,3 +51,5 @@ contract(backend)
 streamContract(backend)
 inputContract(backend)
 callbackContract(backend)
+parallelContract(backend)
+parallelProperty(backend)

@@ -179,6 +179,7 @@ class PoolImpl implements Pool {
       stuckThreads: threads.stuck.size,
       waitingThreads: threads.waits.threads.size,
       maxThreads: options.maxThreads,
+      sharesMemory: this.scheduler.host.pack === undefined && this.scheduler.host.wholeInput !== true,
       threadsStarted: threads.started,
       running,
       queueDepth: this.scheduler.queueDepth,

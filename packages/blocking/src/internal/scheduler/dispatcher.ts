@@ -193,7 +193,8 @@ export class Dispatcher {
     const { args, definition } = run
     const { index } = definition
     if (thread.defined[index] === undefined) {
-      thread.thread.post([protocol.Define, index, definition.module, definition.name], undefined)
+      const { loop, module, name } = definition
+      thread.thread.post([protocol.Define, index, module, name, loop], undefined)
       thread.defined[index] = true
     }
     this.listener.onTaken(run)

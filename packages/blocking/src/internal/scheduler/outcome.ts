@@ -1,4 +1,6 @@
 /** From what a thread reports to the exit that the caller gets. */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Exit from "effect/Exit"
 import {
@@ -14,7 +16,10 @@ import {
   WorkerExited
 } from "../../JoinError.ts"
 import type { ThreadExit } from "../../ThreadHost.ts"
+import { FailedItem } from "../task/loops.ts"
 import { describe, NotCloneableError } from "../wire/cloneable.ts"
+import * as controlBlock from "../wire/controlBlock.ts"
+import { isItemEnd, type ItemEnd } from "../wire/loops.ts"
 import * as protocol from "../wire/protocol.ts"
 import { decode } from "../wire/restored.ts"
 import type { Run, RunExit } from "./run.ts"
@@ -33,21 +38,38 @@ const V8Error = Error as ErrorConstructor & { stackTraceLimit: number }
 export const joinError = (
   task: { readonly name: string; readonly module: string },
   id: number,
-  makeReason: () => JoinErrorReason
+  makeReason: () => JoinErrorReason,
+  item?: number
 ): JoinError => {
   const limit = V8Error.stackTraceLimit
   V8Error.stackTraceLimit = 0
   try {
-    return new JoinError({ task: task.name, module: task.module, id, reason: makeReason() })
+    const reason = makeReason()
+    return new JoinError({ task: task.name, module: task.module, id, reason, ...(item === undefined ? {} : { item }) })
   } finally {
     V8Error.stackTraceLimit = limit
   }
 }
 
-export const failure = (run: Run, makeReason: () => JoinErrorReason): Outcome => {
-  const error = joinError(run.task, run.id, makeReason)
+export const failure = (run: Run, makeReason: () => JoinErrorReason, item = itemOf(run)): Outcome => {
+  const error = joinError(run.task, run.id, makeReason, item)
   return { kind: error.reason._tag, exit: Exit.fail(error) }
 }
+
+/** The item that a loop is in, where its thread shares memory. */
+const itemOf = (run: Run): number | undefined => {
+  if (run.task.loop === undefined || run.thread === undefined) return undefined
+  const { control } = run.thread
+  return controlBlock.isEntered(control, run.sequence) ? controlBlock.item(control) : undefined
+}
+
+/** An item has ended a loop with that outcome: tells which, and what came before. */
+const withItem = ({ exit, kind }: Outcome, [index, , before]: ItemEnd): Outcome => ({
+  kind,
+  exit: Exit.isSuccess(exit)
+    ? exit
+    : Exit.failCause(Cause.annotate(exit.cause, Context.make(FailedItem, { index, before })))
+})
 
 /** Nobody reads the exit of a run whose caller was interrupted: one serves for all. */
 const interrupted: Outcome = { kind: "Cancelled", exit: Exit.interrupt() }
@@ -91,7 +113,14 @@ export const reported = (run: Run, status: number, value: unknown): Outcome => {
 }
 
 const read = (run: Run, status: number, value: unknown): Outcome => {
-  const { codec, errors } = run.task
+  const { codec, errors, loop } = run.task
+  if (loop !== undefined && (status === protocol.Failed || status === protocol.Panicked) && isItemEnd(value)) {
+    const [index, end, before] = value
+    const outcome = status === protocol.Failed
+      ? read(run, status, end)
+      : failure(run, () => new Panicked({ thrown: decode(end, errors) }), index)
+    return withItem(outcome, [index, end, codec === undefined ? before : before?.map(codec.decodeItem!)])
+  }
   switch (status) {
     case protocol.Succeeded: {
       // The caller asked for a limit and has it, even if the body ended in its grace period.
@@ -112,7 +141,7 @@ const read = (run: Run, status: number, value: unknown): Outcome => {
     case protocol.Stopped:
       return stopped(run, "Checkpoint")
     case protocol.NotCloneable:
-      return failure(run, () => new NotCloneable(value as protocol.NotCloneableValue))
+      return notCloneable(run, value as protocol.NotCloneableValue)
     case protocol.Injected:
       return failure(run, () => value as JoinErrorReason)
     default: {
@@ -121,6 +150,9 @@ const read = (run: Run, status: number, value: unknown): Outcome => {
     }
   }
 }
+
+const notCloneable = (run: Run, { detail, item, path, side }: protocol.NotCloneableValue): Outcome =>
+  failure(run, () => new NotCloneable({ side, path, detail }), item)
 
 /** The fields of a `LoadFailed`. */
 export const loadFailure = (url: string, cause: unknown, names: ReadonlyArray<string>) => ({

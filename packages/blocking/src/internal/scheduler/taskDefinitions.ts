@@ -1,5 +1,6 @@
 /** The tasks that a pool has met: each has a number, under which its threads know it, and a mean run time. */
 import type { ResolvedTask } from "../task/resolved.ts"
+import type { LoopKind } from "../wire/loops.ts"
 
 /** The weight of one run in the mean time of its task. Arbitrary: forgets an outlier in about twenty runs. */
 const meanWeight = 0.2
@@ -10,11 +11,14 @@ export class TaskDefinition {
   readonly index: number
   readonly module: string
   readonly name: string
+  /** What it is run as, over many items: then its times are those of the loop. */
+  readonly loop: LoopKind | undefined
 
-  constructor(index: number, module: string, name: string) {
+  constructor(index: number, module: string, name: string, loop?: LoopKind) {
     this.index = index
     this.module = module
     this.name = name
+    this.loop = loop
   }
 
   learn(millis: number): void {
@@ -35,10 +39,10 @@ export class TaskDefinitions {
     if (task === this.lastTask) return this.last!
     let definition = this.byTask.get(task)
     if (definition === undefined) {
-      const id = `${task.module}\n${task.name}`
+      const id = `${task.module}\n${task.name}\n${task.loop ?? ""}`
       definition = this.byId.get(id)
       if (definition === undefined) {
-        this.byId.set(id, definition = new TaskDefinition(this.byId.size, task.module, task.name))
+        this.byId.set(id, definition = new TaskDefinition(this.byId.size, task.module, task.name, task.loop))
       }
       this.byTask.set(task, definition)
     }

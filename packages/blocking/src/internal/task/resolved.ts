@@ -21,6 +21,8 @@ import {
 import { describe } from "../wire/cloneable.ts"
 import { type HostCodec, hostCodec } from "../wire/codec.ts"
 import { chainOf, type ErrorClass, isSameChain } from "../wire/errorClasses.ts"
+import type { LoopKind } from "../wire/loops.ts"
+import { loopCodec, loopOf } from "./loops.ts"
 import { described, millis, oneOf, validator } from "./options.ts"
 
 export interface ResolvedTask {
@@ -42,6 +44,8 @@ export interface ResolvedTask {
   readonly mayWait: boolean
   /** The callbacks that its body may call, by their keys; `undefined`: none. */
   readonly callbacks: ReadonlyMap<string, AnyCallback> | undefined
+  /** What it is run as, over many items at once. */
+  readonly loop: LoopKind | undefined
 }
 
 const isClass = (value: unknown): value is ErrorClass => typeof value === "function"
@@ -124,6 +128,7 @@ interface AnyTask extends Pick<Task<ReadonlyArray<never>, unknown, unknown>, "mo
 
 const make = (task: AnyTask, hasInput: boolean): ResolvedTask => {
   const { module, name, options, schemas } = task
+  const loop = loopOf(task)
   const validated = validate(options)
   if (Result.isFailure(validated)) {
     const { actual, expected, message, option } = validated.failure
@@ -157,9 +162,10 @@ const make = (task: AnyTask, hasInput: boolean): ResolvedTask => {
     idleLimitMillis: idleTimeLimit,
     exclusive,
     errors,
-    codec: schemas === undefined ? undefined : hostCodec(schemas),
+    codec: schemas === undefined ? undefined : loop === undefined ? hostCodec(schemas) : loopCodec(hostCodec(schemas)),
     mayWait: hasInput || byKey.size > 0,
-    callbacks: byKey.size === 0 ? undefined : byKey
+    callbacks: byKey.size === 0 ? undefined : byKey,
+    loop
   }
 }
 
@@ -194,5 +200,6 @@ export const pseudoTask = (name: string): ResolvedTask => ({
   errors: [],
   codec: undefined,
   mayWait: false,
-  callbacks: undefined
+  callbacks: undefined,
+  loop: undefined
 })

@@ -1,16 +1,20 @@
 /** The tasks that the scheduler has defined in this thread, and their bodies, which are in modules that are loaded when one is to run. */
 import type { BodyStrategy, ThreadPlatform } from "../../ThreadRunner.ts"
 import { describe } from "../wire/cloneable.ts"
+import type { LoopKind } from "../wire/loops.ts"
 import type * as protocol from "../wire/protocol.ts"
 import { encodeThrown } from "../wire/thrown.ts"
 import { type Registration, threadContext } from "./context.ts"
 import { Coroutine } from "./coroutine.ts"
 import { Input } from "./input.ts"
+import type { LoopEnvironment } from "./loops.ts"
 
 /** A task that the scheduler has defined in this thread, and its body once its module is loaded. */
 export interface Definition {
   readonly module: string
   readonly name: string
+  /** What it is run as, over many items. */
+  readonly loop: LoopKind | undefined
   state: "unknown" | "ready" | "failed"
   run: (args: Array<unknown>) => unknown
   failure: protocol.LoadFailure | undefined
@@ -21,14 +25,16 @@ export class Definitions {
   private readonly modules = new Map<string, Promise<protocol.LoadFailure | undefined>>()
   private readonly platform: ThreadPlatform
   private readonly bodies: BodyStrategy
+  private readonly loops: LoopEnvironment
 
-  constructor(platform: ThreadPlatform, bodies: BodyStrategy) {
+  constructor(platform: ThreadPlatform, bodies: BodyStrategy, loops: LoopEnvironment) {
     this.platform = platform
     this.bodies = bodies
+    this.loops = loops
   }
 
-  add(index: number, module: string, name: string): void {
-    this.definitions[index] = { module, name, state: "unknown", run: unloaded, failure: undefined }
+  add(index: number, module: string, name: string, loop: LoopKind | undefined): void {
+    this.definitions[index] = { module, name, loop, state: "unknown", run: unloaded, failure: undefined }
   }
 
   get(index: number): Definition {
@@ -47,7 +53,9 @@ export class Definitions {
     }
     try {
       const body = this.bodies.find(definition.module, definition.name, registration.body)
-      definition.run = await callable(body, registration)
+      definition.run = definition.loop === undefined
+        ? await callable(body, registration)
+        : await loop(definition.loop, body, registration, this.loops)
       definition.state = "ready"
     } catch (error) {
       definition.failure = { cause: encodeThrown(error, threadContext.clone), names: Array.from(registered!.keys()) }
@@ -111,6 +119,19 @@ const callable = async (
   const { threadCodec } = await import("../wire/codec.ts")
   const { decodeArguments, encodeResult } = threadCodec(schemas)
   return (args) => encodeResult(effectBlockingBody(call, decodeArguments(args)))
+}
+
+/** Loaded by threads that run loops: no other thread pays for it. */
+const loop = async (
+  kind: LoopKind,
+  body: Registration["body"],
+  { schemas }: Registration,
+  environment: LoopEnvironment
+): Promise<Definition["run"]> => {
+  const { loopOf } = await import("./loops.ts")
+  if (schemas === undefined) return loopOf(kind, body as (...args: Array<unknown>) => unknown, undefined, environment)
+  const { threadCodec } = await import("../wire/codec.ts")
+  return loopOf(kind, body as (...args: Array<unknown>) => unknown, threadCodec(schemas), environment)
 }
 
 const generatorOf = (returned: unknown): Iterator<unknown, unknown> => {

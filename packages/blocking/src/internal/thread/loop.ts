@@ -16,7 +16,7 @@ import { Caller } from "./calls.ts"
 import { conflict, threadContext } from "./context.ts"
 import { type Advanced, Coroutine } from "./coroutine.ts"
 import { type Definition, Definitions } from "./definitions.ts"
-import { instead, type Outcome, whatReturned, whatThrew } from "./outcome.ts"
+import { instead, located, type Outcome, whatReturned, whatThrew } from "./outcome.ts"
 import { UncaughtErrors } from "./uncaught.ts"
 
 /** How long a result may wait for the ones behind it before the scheduler is told. Arbitrary: well under a timer tick. */
@@ -78,7 +78,19 @@ class Runner implements ThreadRunner {
     this.measureHeap = measureHeap
     this.bodies = bodies
     this.context = context
-    this.definitions = new Definitions(platform, bodies)
+    this.definitions = new Definitions(platform, bodies, {
+      control,
+      now: platform.now,
+      isStopRequested: () => {
+        // Elsewhere the flag is looked at where it is: what `refresh` does besides is for bodies.
+        if (platform.remote !== undefined) context.refresh?.()
+        return controlBlock.isStopRequested(control.int32, threadContext.current)
+      },
+      onItem: (now) => {
+        controlBlock.enter(control, threadContext.current, now)
+        platform.remote?.onEnter(threadContext.current, now)
+      }
+    })
     if (results !== undefined && platform.payloads !== undefined) {
       this.results = new ResultWriter(results, controlBlock.ringRead(control), platform.payloads)
     }
@@ -123,8 +135,8 @@ class Runner implements ThreadRunner {
   private receive(message: protocol.ToThread): void {
     switch (message[0]) {
       case protocol.Define: {
-        const [, index, module, name] = message
-        this.definitions.add(index, module, name)
+        const [, index, module, name, loop] = message
+        this.definitions.add(index, module, name, loop)
         break
       }
       case protocol.Run: {
@@ -282,7 +294,7 @@ class Runner implements ThreadRunner {
       }
     } catch (thrown) {
       threadContext.current = 0
-      ;[status, value] = whatThrew(thrown, this.isToldToStop(sequence))
+      ;[status, value] = whatThrew(located(thrown, value), this.isToldToStop(sequence))
     }
     if (this.caller.unhandled > 0) return this.endWhenHandled(sequence, status, value, startedAt)
     this.post(sequence, status, value, startedAt)

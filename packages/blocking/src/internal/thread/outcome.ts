@@ -1,5 +1,6 @@
 /** What a body has come to, as it is posted: a status of the protocol, and the value that goes with it. */
 import { explain, findUncloneable, NotCloneableError } from "../wire/cloneable.ts"
+import { type ItemEnd, placeInLoop } from "../wire/loops.ts"
 import * as protocol from "../wire/protocol.ts"
 import { encodeFailure, encodeThrown } from "../wire/thrown.ts"
 import { threadContext } from "./context.ts"
@@ -35,8 +36,47 @@ export const whatReturned = (value: unknown): Outcome => {
 
 const effectReturned = "an Effect cannot be sent to another thread: run it with Effect, or return its value"
 
+/** What a loop throws when an item has ended it. */
+export class ItemEnded {
+  readonly index: number
+  /** What the body returned, or threw. */
+  readonly end: { readonly returned: unknown } | { readonly thrown: unknown }
+  /** What the items before it gave, if that is wanted. */
+  readonly before: ReadonlyArray<unknown> | undefined
+
+  constructor(index: number, end: ItemEnded["end"], before: ReadonlyArray<unknown> | undefined) {
+    this.index = index
+    this.end = end
+    this.before = before
+  }
+
+  outcome(stopRequested: boolean): Outcome {
+    const { before, end, index } = this
+    const [status, value] = outcomeOf(end, stopRequested)
+    if (status === protocol.NotCloneable) {
+      const uncloneable = value as protocol.NotCloneableValue
+      const path = uncloneable.path.replace(/^result/, `results[${index}]`).replace(
+        /^arguments\[0\]/,
+        `items[${index}]`
+      )
+      return [status, { ...uncloneable, path, item: index } satisfies protocol.NotCloneableValue]
+    }
+    return status === protocol.Stopped ? [status, value] : [status, [index, value, before] satisfies ItemEnd]
+  }
+}
+
+const outcomeOf = (end: ItemEnded["end"], stopRequested: boolean): Outcome => {
+  if ("thrown" in end) return whatThrew(end.thrown, stopRequested)
+  try {
+    return whatReturned(end.returned)
+  } catch (thrown) {
+    return whatThrew(thrown, stopRequested)
+  }
+}
+
 /** A body threw that; `stopRequested`: it had been asked to stop. */
 export const whatThrew = (thrown: unknown, stopRequested: boolean): Outcome => {
+  if (isItemEnded(thrown)) return thrown.outcome(stopRequested)
   if (isNotCloneable(thrown)) {
     return [protocol.NotCloneable, { side: thrown.side, path: thrown.path, detail: thrown.message }]
   }
@@ -53,7 +93,16 @@ export const instead = (status: number, value: unknown, error: unknown): Outcome
   const path = status === protocol.Failed ? "error" : "result"
   const found = status === protocol.Failed ? undefined : findUncloneable(value, path, threadContext.clone)
   const uncloneable: protocol.NotCloneableValue = { side, ...(found ?? { path, detail: explain(error) }) }
-  return [protocol.NotCloneable, uncloneable]
+  return [protocol.NotCloneable, { ...uncloneable, ...placeInLoop(value, uncloneable.path) }]
+}
+
+/** Says of what cannot be sent in the value of a loop of which item it is. */
+export const located = (thrown: unknown, value: unknown): unknown => {
+  if (!isNotCloneable(thrown)) return thrown
+  const place = placeInLoop(value, thrown.path)
+  return place === undefined
+    ? thrown
+    : new ItemEnded(place.item, { thrown: new NotCloneableError(thrown.side, place.path, thrown.message) }, undefined)
 }
 
 const isNotCloneable = (thrown: unknown): thrown is NotCloneableError => {
@@ -61,6 +110,14 @@ const isNotCloneable = (thrown: unknown): thrown is NotCloneableError => {
     return thrown instanceof NotCloneableError
   } catch {
     // A revoked proxy was thrown.
+    return false
+  }
+}
+
+const isItemEnded = (thrown: unknown): thrown is ItemEnded => {
+  try {
+    return thrown instanceof ItemEnded
+  } catch {
     return false
   }
 }

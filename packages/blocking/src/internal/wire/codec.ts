@@ -107,6 +107,8 @@ export interface HostCodec {
   readonly encodeArguments: (args: Array<unknown>) => Array<unknown>
   readonly decodeSuccess: Convert
   readonly decodeError: Convert
+  /** Of a loop: what one item gave. */
+  readonly decodeItem?: Convert
 }
 
 export const hostCodec = ({ error, payload, success }: TaskSchemas): HostCodec => {

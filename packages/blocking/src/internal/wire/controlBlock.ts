@@ -39,8 +39,10 @@ const RingRead = 3
 const Wakes = 4
 /** Sequence number of the body that may make a chunk more than it was entered for. */
 const GoOn = 5
+/** One more than the index of the item that the body is for, 0 if it is for none. */
+const Item = 6
 /** The cells; beside them the kinds of the results, the tasks' indices, and the kinds of their arguments. Even, for the Float64 view. */
-const Cells = 6
+const Cells = 8
 const Kinds = Cells + capacity
 const Tasks = Kinds + capacity
 const Shapes = Tasks + capacity
@@ -216,6 +218,12 @@ export const startedAt = ({ float64, int32 }: ControlBlock, sequence: number): n
   return load(int32, Current) === sequence ? time : undefined
 }
 
+/** Which item the body that the thread is in is for, `undefined` if it is for none. */
+export const item = ({ int32 }: ControlBlock): number | undefined => {
+  const cell = load(int32, Item)
+  return cell === 0 ? undefined : cell - 1
+}
+
 /** Whether the thread is in the body of the task. */
 export const isEntered = ({ int32 }: ControlBlock, sequence: number): boolean => load(int32, Current) === sequence
 
@@ -299,6 +307,11 @@ export const isStopRequested = (int32: Int32Array, sequence: number): boolean =>
 export const enter = ({ float64, int32 }: ControlBlock, sequence: number, now: number): void => {
   float64[Started] = now
   store(int32, Current, sequence)
+}
+
+/** From here on the body is for that item; `-1`: for none. */
+export const setItem = ({ int32 }: ControlBlock, index: number): void => {
+  int32[Item] = index + 1
 }
 
 /** Leaves a result here if it fits; `false` if it has to be posted. */

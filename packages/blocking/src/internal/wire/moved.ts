@@ -14,6 +14,8 @@ interface StandIns {
   readonly views: WeakSet<object>
   /** How many of them are out. While it is 0, no argument has to be searched for them. */
   viewCount: number
+  /** How many proxies are out, or were and are not collected. */
+  proxyCount: number
   /** Of anything else: a proxy, by what is behind it. No clone takes it, so that where it is not at the top, a failed clone tells that it is there. */
   readonly proxies: WeakMap<object, object>
 }
@@ -23,16 +25,16 @@ const key = Symbol.for("effect-blocking/StandIns")
 /** Two copies of this package can meet in one thread: they know each other's stand-ins. */
 const slot = globalThis as { [key]?: StandIns }
 
-const standIns = slot[key] ??= { views: new WeakSet(), viewCount: 0, proxies: new WeakMap() }
+const standIns = slot[key] ??= { views: new WeakSet(), viewCount: 0, proxyCount: 0, proxies: new WeakMap() }
 
-declare const FinalizationRegistry: new(callback: (_: undefined) => void) => {
-  readonly register: (target: object, held: undefined, token: object) => void
+declare const FinalizationRegistry: new(callback: (count: "viewCount" | "proxyCount") => void) => {
+  readonly register: (target: object, held: "viewCount" | "proxyCount", token: object) => void
   readonly unregister: (token: object) => void
 }
 
 /** A stand-in that was dropped, because its call never ran, slows nobody for long. */
-const dropped = new FinalizationRegistry(() => {
-  standIns.viewCount--
+const dropped = new FinalizationRegistry((count) => {
+  standIns[count]--
 })
 
 /** It can be read like the value. */
@@ -54,11 +56,13 @@ export const standIn = <A extends object>(value: A): A => {
       : (value as unknown as Uint8Array).subarray()
     standIns.views.add(view)
     standIns.viewCount++
-    dropped.register(view, undefined, view)
+    dropped.register(view, "viewCount", view)
     return view as unknown as A
   }
   const made = new Proxy(value, handler) as A
   standIns.proxies.set(made, value)
+  standIns.proxyCount++
+  dropped.register(made, "proxyCount", made)
   return made
 }
 
@@ -70,6 +74,10 @@ export const movedValue = (value: unknown): object | undefined => {
 
 /** Whether a search for stand-ins could find one that a clone does not. */
 export const viewsAreOut = (): boolean => standIns.viewCount > 0
+
+/** Whether there may be stand-ins in a value: otherwise it need not be searched. */
+export const mayHoldStandIns = (value: unknown): boolean =>
+  standIns.viewCount + standIns.proxyCount > 0 && findStandIns(value).size > 0
 
 /** They have been moved. */
 export const forget = (values: Iterable<object>): void => {

@@ -12,6 +12,7 @@
  * it sends `Released` and exits.
  */
 import type { EncodedValue } from "./errorTable.ts"
+import type { LoopKind } from "./loops.ts"
 import type { Version } from "./version.ts"
 
 export const Run = 0
@@ -41,7 +42,7 @@ export type AnswerMessage = readonly [tag: typeof Answer, call: number, status: 
 export type ToThread =
   | RunMessage
   | AnswerMessage
-  | readonly [tag: typeof Define, index: number, module: string, name: string]
+  | readonly [tag: typeof Define, index: number, module: string, name: string, loop: LoopKind | undefined]
   | readonly [tag: typeof Retire]
   | ChunkMessage
 
@@ -96,9 +97,9 @@ export type FromThread =
 
 /** The `value` that follows is the body's result, as it arrives. */
 export const Succeeded = 0
-/** … the domain error, encoded. */
+/** … the domain error, encoded; of a loop an `ItemEnd` with it. */
 export const Failed = 1
-/** … what the body threw, encoded. */
+/** … what the body threw, encoded; of a loop an `ItemEnd` with it, if a body threw it. */
 export const Panicked = 2
 /** The body was left by a checkpoint, or never entered, because a stop was requested. */
 export const Stopped = 3
@@ -131,6 +132,8 @@ export interface NotCloneableValue {
   readonly side: "argument" | "success" | "failure"
   readonly path: string
   readonly detail: string
+  /** Of a loop: the index of the item. */
+  readonly item?: number | undefined
 }
 
 export interface LoadFailure {

@@ -1,0 +1,41 @@
+/** The tasks: each is for one file, or one pair of them. Pool threads load this module. */
+import { Task } from "effect-blocking"
+import { readdirSync, readFileSync, statSync } from "node:fs"
+import { extname, join } from "node:path"
+import { shinglesOf, signatureOf, similarityOf } from "./minhash.ts"
+
+const extensions = new Set([".js", ".mjs", ".cjs", ".ts", ".mts", ".md", ".json"])
+
+/** Texts below a folder, of at least a kilobyte and at most 200. */
+export const listTexts = Task.make(
+  import.meta.url,
+  "listTexts",
+  (folder: string) =>
+    readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile() && extensions.has(extname(entry.name)))
+      .map((entry) => join(entry.parentPath, entry.name))
+      .filter((path) => {
+        const { size } = statSync(path)
+        return size >= 1000 && size <= 200_000
+      })
+      .sort()
+)
+
+/** The signature of one file; `undefined` if it has too few words to be compared. */
+export const signature = Task.make(import.meta.url, "signature", (path: string) => {
+  const text = readFileSync(path, "utf8")
+  const shingles = shinglesOf(text)
+  return shingles.size < 20 ? undefined : { bytes: text.length, signature: signatureOf(shingles) }
+})
+
+export interface Pair {
+  readonly a: string
+  readonly b: string
+}
+
+/** Whether two files really are nearly the same: the signatures only say that they may be. */
+export const areAlike = Task.make(
+  import.meta.url,
+  "areAlike",
+  ({ a, b }: Pair) => similarityOf(shinglesOf(readFileSync(a, "utf8")), shinglesOf(readFileSync(b, "utf8"))) >= 0.8
+)

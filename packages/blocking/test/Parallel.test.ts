@@ -1,0 +1,150 @@
+/** What `Parallel` asks of a pool, and when: on one that answers as the test says, by its clock. */
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Effect, Fiber, Logger } from "effect"
+import { Blocking, Parallel, Task } from "effect-blocking"
+import { TestClock } from "effect/testing"
+
+const work = Task.make(import.meta.url, "work", ({ id }: { readonly id: number }) => id)
+
+const itemsTo = (end: number) => Array.from({ length: end }, (_, id) => ({ id }))
+
+/** A chunk that the pool was asked to run. */
+interface Asked {
+  readonly first: number
+  readonly count: number
+  readonly limitMillis: number
+}
+
+/**
+ * A pool on which an item takes so long, by the clock, and a chunk some more; `most`: how many items of a
+ * chunk are done before it gives back the rest.
+ */
+const poolOf = (options: {
+  readonly threads: number
+  readonly millisOf: (index: number) => number
+  readonly costMillis?: number
+  readonly most?: (asked: Asked) => number
+  readonly others?: () => number
+}) => {
+  const asked: Array<Asked> = []
+  let busy = 0
+  let mostBusy = 0
+  const pool = {
+    stats: Effect.sync(() => ({
+      maxThreads: options.threads,
+      sharesMemory: false,
+      submitted: asked.length + (options.others?.() ?? 0)
+    })),
+    run: (_: unknown, first: number, items: ReadonlyArray<{ readonly id: number }>, times: Task.Task<[], 1>) =>
+      Effect.gen(function*() {
+        const { limitMillis } = times as unknown as { readonly limitMillis: number }
+        const chunk: Asked = { first, count: items.length, limitMillis }
+        asked.push(chunk)
+        mostBusy = Math.max(mostBusy, ++busy)
+        const done = options.most?.(chunk) ?? items.length
+        let millis = 0
+        for (let i = 0; i < done; i++) millis += options.millisOf(first + i)
+        yield* Effect.sleep(millis + (options.costMillis ?? 0))
+        busy--
+        return [millis, done, items.slice(0, done).map(({ id }) => id)]
+      })
+  } as unknown as Blocking.Pool
+  return { pool, asked, mostBusy: () => mostBusy }
+}
+
+/** Runs an effect on that pool, and moves the clock until it has ended. */
+const onPool = (pool: Blocking.Pool) => <A, E>(effect: Effect.Effect<A, E, Blocking.Blocking>) =>
+  Effect.gen(function*() {
+    const fiber = yield* Effect.forkChild(Effect.provideService(effect, Blocking.Blocking, pool))
+    while (fiber.pollUnsafe() === undefined) yield* TestClock.adjust(1)
+    return yield* Fiber.join(fiber)
+  })
+
+describe("Parallel", () => {
+  it.effect("R1 chunks grow to some milliseconds, and shrink towards the end", () =>
+    Effect.gen(function*() {
+      const { asked, mostBusy, pool } = poolOf({ threads: 2, millisOf: () => 0.125 })
+      const results = yield* onPool(pool)(Parallel.map(work, itemsTo(1000), { concurrency: 2 }))
+      assert.deepStrictEqual(results, itemsTo(1000).map(({ id }) => id))
+      const counts = asked.map(({ count }) => count)
+      assert.strictEqual(counts[0], 1)
+      assert.strictEqual(Math.max(...counts), 32, "4 ms of an eighth")
+      assert.isAtMost(counts.at(-1)!, 2, counts.join())
+      for (let i = 1; i < counts.length; i++) assert.isAtMost(counts[i]!, Math.max(...counts.slice(0, i)) * 16)
+      // One run ahead for each thread, and no more.
+      assert.strictEqual(mostBusy(), 4)
+    }))
+
+  it.effect("R1 an item that takes long is not known before, and what is left behind it goes to others", () =>
+    Effect.gen(function*() {
+      const { asked, pool } = poolOf({
+        threads: 2,
+        millisOf: (index) => index === 100 ? 1000 : 0.05,
+        most: ({ count, first }) => first <= 100 && 100 < first + count ? 101 - first : count
+      })
+      const results = yield* onPool(pool)(Parallel.map(work, itemsTo(2000)))
+      assert.deepStrictEqual(results, itemsTo(2000).map(({ id }) => id))
+      const at = asked.findIndex(({ count, first }) => first <= 100 && 100 < first + count)
+      const long = asked[at]!
+      assert.isAbove(long.first + long.count, 101)
+      // What it left is taken again, from its beginning on.
+      assert.isTrue(asked.slice(at + 1).some(({ first }) => first === 101))
+    }))
+
+  it.effect("R1 with a fixed size no chunk gives anything back", () =>
+    Effect.gen(function*() {
+      const { asked, pool } = poolOf({ threads: 2, millisOf: () => 50 })
+      yield* onPool(pool)(Parallel.map(work, itemsTo(10), { chunkSize: 4 }))
+      assert.deepStrictEqual(asked, [
+        { first: 0, count: 4, limitMillis: Infinity },
+        { first: 4, count: 4, limitMillis: Infinity },
+        { first: 8, count: 2, limitMillis: Infinity }
+      ])
+    }))
+
+  it.effect("R1 no more runs at once than it may have, nor more than a thousand items in one", () =>
+    Effect.gen(function*() {
+      const { asked, mostBusy, pool } = poolOf({ threads: 8, millisOf: () => 0.0001 })
+      yield* onPool(pool)(Parallel.map(work, itemsTo(100_000), { concurrency: 3 }))
+      assert.strictEqual(mostBusy(), 3)
+      assert.strictEqual(Math.max(...asked.map(({ count }) => count)), 1024)
+    }))
+
+  const warningsOf = (options: Parameters<typeof poolOf>[0], concurrency = 2) => {
+    const lines: Array<string> = []
+    const logger = Logger.make<unknown, void>(({ message }) => void lines.push(String(message)))
+    return Effect.gen(function*() {
+      const { pool } = poolOf(options)
+      const begin = yield* Clock.currentTimeMillis
+      yield* onPool(pool)(Parallel.map(work, itemsTo(10), { chunkSize: 1, concurrency }))
+      return { lines, millis: (yield* Clock.currentTimeMillis) - begin }
+    }).pipe(Effect.provide(Logger.layer([logger])))
+  }
+
+  it.effect("R4 it tells where it took more than a tenth, and five milliseconds, beyond its items", () =>
+    Effect.gen(function*() {
+      // 100 ms of items, two at a time; the first is there before the time counts.
+      const paid = yield* warningsOf({ threads: 4, millisOf: () => 10, costMillis: 13 })
+      assert.deepStrictEqual(paid, { lines: [], millis: 115 })
+      const slow = yield* warningsOf({ threads: 4, millisOf: () => 10, costMillis: 17 })
+      assert.strictEqual(slow.millis, 135)
+      assert.strictEqual(slow.lines.length, 1)
+      assert.match(
+        slow.lines[0]!,
+        /^Parallel\.map of task "work" took [\d.]+ ms, and its items 100\.0 ms at .*Parallel\.test\.ts/
+      )
+    }))
+
+  it.effect("R4 one thread gains nothing: it tells what is out of proportion", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual((yield* warningsOf({ threads: 4, millisOf: () => 10, costMillis: 9 }, 1)).lines, [])
+      assert.strictEqual((yield* warningsOf({ threads: 4, millisOf: () => 10, costMillis: 13 }, 1)).lines.length, 1)
+    }))
+
+  it.effect("R4 it says nothing of a pool that others used meanwhile", () =>
+    Effect.gen(function*() {
+      let others = 0
+      const { lines } = yield* warningsOf({ threads: 4, millisOf: () => 1, costMillis: 20, others: () => others++ })
+      assert.deepStrictEqual(lines, [])
+    }))
+})
