@@ -61,6 +61,7 @@ export default defineConfig({
             )
           },
           { text: "@effect-blocking/platform-node", items: [module("platform-node", "NodeBlocking")] },
+          { text: "@effect-blocking/devtools", items: [module("devtools", "Watchdog")] },
           { text: "@effect-blocking/vitest", items: [module("vitest", "BlockingTest")] },
           {
             text: "For hosts of threads",

@@ -1,4 +1,5 @@
 /** A library that exports what inference makes of every public function. */
+import { Watchdog } from "@effect-blocking/devtools"
 import { NodeBlocking } from "@effect-blocking/platform-node"
 import { BlockingTest } from "@effect-blocking/vitest"
 import { Data, Effect, Result, Schema } from "effect"
@@ -53,3 +54,5 @@ export const layers = [NodeBlocking.layer(), NodeBlocking.layer({}), NodeBlockin
 export const pool = NodeBlocking.make("pool", { maxThreads: 1 })
 export const calls = BlockingTest.callsOf(boom)
 export const held = BlockingTest.hold(boom)
+export const events = Blocking.events
+export const watched = [Watchdog.layer(), Watchdog.stalls] as const
