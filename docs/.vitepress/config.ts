@@ -61,7 +61,10 @@ export default defineConfig({
             )
           },
           { text: "@effect-blocking/platform-node", items: [module("platform-node", "NodeBlocking")] },
-          { text: "@effect-blocking/devtools", items: [module("devtools", "Watchdog")] },
+          {
+            text: "@effect-blocking/devtools",
+            items: ["Watchdog", "LiveView"].map((name) => module(`devtools/${name}`, name))
+          },
           { text: "@effect-blocking/vitest", items: [module("vitest", "BlockingTest")] },
           {
             text: "For hosts of threads",

@@ -1,5 +1,5 @@
 /** A library that exports what inference makes of every public function. */
-import { Watchdog } from "@effect-blocking/devtools"
+import { LiveView, Watchdog } from "@effect-blocking/devtools"
 import { NodeBlocking } from "@effect-blocking/platform-node"
 import { BlockingTest } from "@effect-blocking/vitest"
 import { Data, Effect, Result, Schema } from "effect"
@@ -55,4 +55,4 @@ export const pool = NodeBlocking.make("pool", { maxThreads: 1 })
 export const calls = BlockingTest.callsOf(boom)
 export const held = BlockingTest.hold(boom)
 export const events = Blocking.events
-export const watched = [Watchdog.layer(), Watchdog.stalls] as const
+export const watched = [Watchdog.layer(), Watchdog.stalls, LiveView.layer()] as const

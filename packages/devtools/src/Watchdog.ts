@@ -158,6 +158,10 @@ const make = Effect.fnUntraced(function*(options: Options) {
   const repeats = new Repeats(millisOf("repeatAfter", options.repeatAfter ?? 60_000, 0))
   const context = yield* Effect.context<never>()
   const stalls = yield* hub.Stalls
+  yield* Effect.acquireRelease(
+    Effect.sync(() => stalls.watching++),
+    () => Effect.sync(() => stalls.watching--)
+  )
 
   const report = Effect.fnUntraced(function*(stall: Stall) {
     const site = siteName(stall)

@@ -44,8 +44,14 @@ export const message = (stall: Stall, more: number): string => {
         `Array.prototype.sort, a query of node:sqlite, or a garbage collection. ${advice}`
     default:
       return `${held}${by}${repeated}${stack === "After" ? "; the stack was taken when the call returned" : ""}. ` +
-        advice + frames.map((frame) => `\n    at ${place(frame)}`).join("")
+        advice + relevant(frames).map((frame) => `\n    at ${place(frame)}`).join("")
   }
+}
+
+/** Without what is below the last frame of the program: its caller is the runtime, or Node. */
+const relevant = (frames: ReadonlyArray<Frame>): ReadonlyArray<Frame> => {
+  const last = frames.findLastIndex(({ kind }) => kind === "Program")
+  return last < 0 ? frames : frames.slice(0, last + 1)
 }
 
 /** What to do, given the names of the tasks that the culprit's module defines. */
