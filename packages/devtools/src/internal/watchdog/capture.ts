@@ -38,13 +38,12 @@ export class InspectorCapturing implements Capturing {
   private readonly sessions = new Set<Session>()
   private answered = false
   private before: ReadonlyArray<RawFrame> | undefined
-
-  private readonly clock: Clock
+  private readonly starved: () => number
 
   /** `sourceMapUrls`: where the scripts say that their source maps are, by the numbers of the scripts. */
-  constructor(sourceMapUrls: Map<string, string>, clock: Clock) {
+  constructor(sourceMapUrls: Map<string, string>, starved: () => number) {
     this.sourceMapUrls = sourceMapUrls
-    this.clock = clock
+    this.starved = starved
   }
 
   open(): void {
@@ -57,6 +56,11 @@ export class InspectorCapturing implements Capturing {
 
   close(): void {
     for (const session of this.sessions) this.disconnect(session)
+  }
+
+  /** Milliseconds in which the program's thread had a processor, or needed none. */
+  private clock(): number {
+    return performance.now() - this.starved()
   }
 
   private connect(): Session {
@@ -74,8 +78,9 @@ export class InspectorCapturing implements Capturing {
   take(heldMillis: number, onTaken: (captured: Captured) => void): void {
     const session = this.connect()
     const wasPrompt = this.answered
-    const asked = this.clock()
-    let began = asked
+    const asked = performance.timeOrigin + performance.now()
+    let began = this.clock()
+    let delay = Infinity
     const urls = new Map<string, string>()
     const onScript = ({ params }: { readonly params: Debugger.ScriptParsedEventDataType }): void => {
       urls.set(params.scriptId, params.url)
@@ -84,7 +89,7 @@ export class InspectorCapturing implements Capturing {
     session.on("Debugger.scriptParsed", onScript)
     session.once("Debugger.paused", ({ params }) => {
       const frames = params.callFrames.map((frame) => rawFrame(frame, urls))
-      const isLate = !wasPrompt || began - asked > promptMillis
+      const isLate = !wasPrompt || delay > promptMillis
       const judged = this.judge(frames, isLate)
       const site = judged.frames.find(isOwn) ?? judged.frames[0]
       if (site !== undefined) {
@@ -103,8 +108,10 @@ export class InspectorCapturing implements Capturing {
         onTaken({ ...judged, isLate, costMillis: this.clock() - began })
       })
     })
-    session.post("Runtime.getIsolateId", () => {
+    // By its own clock: this thread may hear of the answer much later, on a machine that is busy.
+    session.post("Runtime.evaluate", { expression: "performance.timeOrigin + performance.now()" }, (_, answer) => {
       began = this.clock()
+      delay = Number(answer?.result.value) - asked
     })
     session.post("Debugger.enable")
     session.post("Debugger.pause")
