@@ -155,8 +155,8 @@ describe("Watchdog", { concurrent: false }, () => {
 
   it.live("W1: in a bundle with a source map, positions are those of the sources", () =>
     Effect.gen(function*() {
-      // Within the repository, where packages are found.
-      const cache = fileURLToPath(new URL("../../../node_modules/.cache", import.meta.url))
+      // Within the repository, where packages are found, and not within one of them.
+      const cache = fileURLToPath(new URL("../dist", import.meta.url))
       mkdirSync(cache, { recursive: true })
       const folder = mkdtempSync(join(cache, "watchdog-"))
       yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(folder, { recursive: true })))

@@ -34,7 +34,7 @@ const frames = (captured: ReadonlyArray<RawFrame>) => captured.map((frame) => so
 
 const capturing = (): Capturing | undefined => {
   if (sampler !== undefined) return new SamplerCapturing(sampler)
-  return capture === "inspector" ? new InspectorCapturing(urls, starved) : undefined
+  return capture === "inspector" ? new InspectorCapturing(urls, starved, () => heartbeat.beats) : undefined
 }
 
 /** How long a capture is expected to hold the program, before there was one. */

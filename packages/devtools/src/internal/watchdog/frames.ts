@@ -40,17 +40,19 @@ export const isBlockingCall = (frames: ReadonlyArray<{ readonly name: string; re
 }
 
 /**
- * The stack below which all was, at two moments of one stall: without the frames above the first function
- * that is in both. Empty if that is not the program's own.
+ * Of two looks at the stack in one stall: the second, from the first of the program's own functions that is on both.
+ * What is above it comes and goes. None if there is no such function.
  */
 export const common = (
   before: ReadonlyArray<RawFrame>,
   after: ReadonlyArray<RawFrame>
 ): ReadonlyArray<RawFrame> => {
-  // The first of each was just entered, or may have been.
-  const keys = new Set(before.slice(1).map(({ functionKey }) => functionKey))
-  const at = after.findIndex(({ functionKey }, i) => i > 0 && keys.has(functionKey))
-  return at >= 0 && isOwn(after[at]!) ? after.slice(at) : []
+  const keys = new Set(before.map(({ functionKey }) => functionKey))
+  const site = after.findIndex((frame) => isOwn(frame) && keys.has(frame.functionKey))
+  if (site < 0) return []
+  // With what it has called that is on both as well.
+  const from = after.findIndex(({ functionKey }) => keys.has(functionKey))
+  return after.slice(from)
 }
 
 /** The frame to look at: the first that is the program's own, or of a package, or any. */

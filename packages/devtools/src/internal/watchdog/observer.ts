@@ -52,6 +52,9 @@ const toleranceMillis = 5
 /** How many times as long as a capture a stall has to be before it is lengthened by one (W3). */
 const patience = 10
 
+/** What is left of a measured cost after each stall of which no stack was taken. Arbitrary: half of it after three. */
+const forgetting = 0.8
+
 /** How many captures are tried in one stall. Arbitrary: the second is for those that the first told nothing of. */
 const maxCaptures = 3
 
@@ -94,7 +97,9 @@ export class Observer {
   private silentMillis = 0
   /** How much of the gap the watchdog has slept through. */
   private sleptMillis = 0
+  /** What the last capture cost, as far as that still counts. */
   private captureCost: number | undefined
+  private cheapestCapture = Infinity
   private readonly port: ObserverPort
   private readonly options: ObserverOptions
 
@@ -130,7 +135,7 @@ export class Observer {
       else this.onEnding(state, state.ended.at)
     } else if (this.blamed(state) >= options.thresholdMillis) {
       this.onStalled(this.stall(state), this.blamed(state))
-    }
+    } else state.capturing?.probe()
   }
 
   /** Nothing more will be seen: tells of a stall that was not told yet. */
@@ -157,7 +162,7 @@ export class Observer {
   private becomeWary(): void {
     const capturing = this.port.capturing()
     this.state = { _tag: "Wary", capturing, starvedBefore: this.port.starvedMillis() }
-    capturing?.open()
+    capturing?.probe()
   }
 
   private stall({ capturing, starvedBefore }: Wary): Stalled {
@@ -184,7 +189,7 @@ export class Observer {
       state.pending = true
       state.captures++
       capturing.take(blamed, (captured) => this.onCaptured(state, captured))
-    }
+    } else if (!isKnown && !pending) capturing?.probe()
     // By name if there is going to be one, but not without end.
     const announceMillis = this.options.announceMillis *
       (capturing === undefined || state.taken?.confidence === "Sure" ? 1 : 3)
@@ -197,6 +202,7 @@ export class Observer {
   private onCaptured(state: Stalled, captured: Captured): void {
     if (state !== this.state) return
     this.captureCost = Math.max(1, captured.costMillis)
+    this.cheapestCapture = Math.min(this.cheapestCapture, this.captureCost)
     state.pending = false
     state.captureMillis += captured.costMillis
     state.taken = captured
@@ -232,7 +238,11 @@ export class Observer {
     } else this.calm()
   }
 
-  private finish({ taken }: Stalled, millis: number): void {
+  private finish({ captures, taken }: Stalled, millis: number): void {
+    // The machine may have been busy when it was measured: what was dear once is not for ever.
+    if (captures === 0 && this.captureCost !== undefined) {
+      this.captureCost = Math.max(this.cheapestCapture, this.captureCost * forgetting)
+    }
     this.calm()
     if (taken?.confidence !== "Sure") {
       this.port.report({ millis, stack: taken === undefined ? "NotTaken" : "Unknown", frames: [] })

@@ -20,7 +20,7 @@ export class SamplerCapturing implements Capturing {
     this.sample = sample
   }
 
-  open(): void {}
+  probe(): void {}
 
   close(): void {}
 
