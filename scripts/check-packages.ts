@@ -142,7 +142,7 @@ try {
   check("TypeScript accepts the consumer, with skipLibCheck off", () => {
     const options = "--noEmit --strict --exactOptionalPropertyTypes --module nodenext --target es2023 --types node " +
       "--allowImportingTsExtensions --erasableSyntaxOnly --verbatimModuleSyntax"
-    run(join(bin, "tsc"), [...options.split(" "), "main.ts", "stuck.ts", "testing.ts", "password.ts"])
+    run(join(bin, "tsc"), [...options.split(" "), "main.ts", "stuck.ts", "testing.ts", "watched.ts", "password.ts"])
   })
   const guide = join(folder, "guide")
   mkdirSync(guide)
@@ -175,6 +175,17 @@ try {
     check(`the tests of getting started on ${name}`, () => {
       writeFileSync(join(guide, "vitest.config.mjs"), "export default { test: { include: [\"*-test.ts\"] } }\n")
       run(nodeOf(name), [join(folder, "node_modules/vitest/vitest.mjs"), "run", "--root", guide])
+    })
+    check(`watched.ts on ${name}: the watchdog names a loop, and the live view has its files`, () => {
+      const printed = run(nodeOf(name), ["watched.ts"]).trim()
+      if (printed !== "spin | 200 200 200 200 200") throw new Error(`printed ${printed}`)
+    })
+    check(`npx effect-blocking on ${name}`, () => {
+      const printed = run(nodeOf(name), [
+        join(folder, "node_modules/@effect-blocking/devtools/dist/internal/bin.js"),
+        "--help"
+      ])
+      if (!printed.includes("top")) throw new Error(`printed ${printed}`)
     })
     check(`testing.ts on ${name}`, () => {
       const printed = run(nodeOf(name), ["testing.ts"]).trim()
