@@ -17,6 +17,7 @@ const guide = [
   { text: "Calls to the program", link: "/callbacks" },
   { text: "Process isolation", link: "/process-isolation" },
   { text: "Exit", link: "/exit" },
+  { text: "Devtools", link: "/devtools" },
   { text: "Testing", link: "/testing" },
   { text: "Build and deploy", link: "/build-and-deploy" },
   { text: "Performance", link: "/performance" },
