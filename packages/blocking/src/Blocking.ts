@@ -202,79 +202,79 @@ export interface RunningTask {
  * @category models
  * @since 0.1.0
  */
-export type TaskEvent =
-  | TaskEvent.Queued
-  | TaskEvent.Started
-  | TaskEvent.Stop
-  | TaskEvent.Ended
-  | TaskEvent.Dropped
+export type TaskEvent = TaskQueued | TaskStarted | TaskStop | TaskEnded | EventsDropped
 
 /**
+ * What all events of a task have.
+ *
+ * @category models
  * @since 0.1.0
  */
-export declare namespace TaskEvent {
-  /**
-   * What all events of a task have.
-   *
-   * @category models
-   * @since 0.1.0
-   */
-  export interface About {
-    /** Of the run: each submission has a number of its own, within its pool. */
-    readonly id: number
-    readonly task: string
-    readonly module: string
-    readonly at: number
-  }
+export interface AboutTask {
+  /** Of the run: each submission has a number of its own, within its pool. */
+  readonly id: number
+  readonly task: string
+  readonly module: string
+  readonly at: number
+}
 
-  /**
-   * @category models
-   * @since 0.1.0
-   */
-  export interface Queued extends About {
-    readonly _tag: "Queued"
-  }
+/**
+ * See `TaskEvent`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TaskQueued extends AboutTask {
+  readonly _tag: "Queued"
+}
 
-  /**
-   * @category models
-   * @since 0.1.0
-   */
-  export interface Started extends About {
-    readonly _tag: "Started"
-    readonly threadId: number
-    readonly queueWaitMillis: number
-  }
+/**
+ * See `TaskEvent`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TaskStarted extends AboutTask {
+  readonly _tag: "Started"
+  readonly threadId: number
+  readonly queueWaitMillis: number
+}
 
-  /**
-   * @category models
-   * @since 0.1.0
-   */
-  export interface Stop extends About {
-    readonly _tag: "StopRequested" | "Terminated" | "Abandoned"
-    readonly threadId: number
-    readonly by: "Abort" | "Interrupt" | "TimeLimit" | "IdleLimit" | "Shutdown" | "Close"
-  }
+/**
+ * See `TaskEvent`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TaskStop extends AboutTask {
+  readonly _tag: "StopRequested" | "Terminated" | "Abandoned"
+  readonly threadId: number
+  readonly by: "Abort" | "Interrupt" | "TimeLimit" | "IdleLimit" | "Shutdown" | "Close"
+}
 
-  /**
-   * @category models
-   * @since 0.1.0
-   */
-  export interface Ended extends About {
-    readonly _tag: "Ended"
-    readonly outcome: keyof PoolStats["outcomes"]
-    readonly error: unknown
-    readonly queueWaitMillis: number
-    readonly runMillis: number | undefined
-  }
+/**
+ * See `TaskEvent`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TaskEnded extends AboutTask {
+  readonly _tag: "Ended"
+  readonly outcome: keyof PoolStats["outcomes"]
+  readonly error: unknown
+  readonly queueWaitMillis: number
+  readonly runMillis: number | undefined
+}
 
-  /**
-   * @category models
-   * @since 0.1.0
-   */
-  export interface Dropped {
-    readonly _tag: "Dropped"
-    readonly count: number
-  }
+/**
+ * See `TaskEvent`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface EventsDropped {
+  readonly _tag: "Dropped"
+  readonly count: number
 }
 
 // -----------------------------------------------------------------------------

@@ -73,7 +73,7 @@ describe("task events", () => {
       "Ended 2 Panicked waited 45 ran 7"
     ])
     assert.deepInclude(rest[1], { module: second.run.task.module })
-    assert.propertyVal((rest[1] as Blocking.TaskEvent.Ended).error, "_tag", "JoinError")
+    assert.propertyVal((rest[1] as Blocking.TaskEnded).error, "_tag", "JoinError")
   })
 
   it("W4: each step of a stop is told, and why; nothing follows the end", () => {

@@ -1,5 +1,5 @@
 /** What a pool has done since someone looks: counted from its events, within bounds. */
-import type { PoolStats, TaskEvent } from "effect-blocking/Blocking"
+import type { PoolStats, TaskEnded, TaskEvent } from "effect-blocking/Blocking"
 import { isJoinError } from "effect-blocking/JoinError"
 import * as Cause from "effect/Cause"
 import type { Bucket, FailureView, PoolView, Sample, SlowRun, StopView, TaskView } from "./snapshot.ts"
@@ -29,7 +29,7 @@ interface TaskCount {
 }
 
 interface Failed {
-  readonly event: TaskEvent.Ended
+  readonly event: TaskEnded
   readonly at: number
   view: FailureView | undefined
 }
@@ -70,7 +70,7 @@ export class Recorder {
     }
   }
 
-  private onEnded(event: TaskEvent.Ended, at: number): void {
+  private onEnded(event: TaskEnded, at: number): void {
     const { id, outcome, queueWaitMillis, runMillis, task } = event
     this.endedInSample++
     const count = this.countOf(event)
@@ -94,7 +94,7 @@ export class Recorder {
     }
   }
 
-  private countOf({ module, task }: TaskEvent.Ended): TaskCount {
+  private countOf({ module, task }: TaskEnded): TaskCount {
     const key = `${module} ${task}`
     const known = this.tasks.get(key)
     if (known !== undefined) return known
