@@ -20,6 +20,8 @@ export type Clock = () => number
 export interface Capturing {
   /** Asks the program a short question, which only JavaScript answers at once. Called again and again before `take`. */
   readonly probe: () => void
+  /** Whether this is a good moment: the program answers at once, or not at all. In between it may say nothing. */
+  readonly isClear: () => boolean
   /** Calls back once, when there is a stack; not at all after `close`. The program has been held for so long by then. */
   readonly take: (heldMillis: number, onTaken: (captured: Captured) => void) => void
   readonly close: () => void
@@ -60,6 +62,10 @@ export class InspectorCapturing implements Capturing {
     this.sourceMapUrls = sourceMapUrls
     this.starved = starved
     this.beats = beats
+  }
+
+  isClear(): boolean {
+    return this.prompt || this.probing
   }
 
   probe(): void {

@@ -55,8 +55,8 @@ const patience = 10
 /** What is left of a measured cost after each stall of which no stack was taken. Arbitrary: half of it after three. */
 const forgetting = 0.8
 
-/** How many captures are tried in one stall. Arbitrary: the second is for those that the first told nothing of. */
-const maxCaptures = 3
+/** How many captures are tried in one stall. Arbitrary: those after the first are for what that told nothing of. */
+const maxCaptures = 10
 
 /** How long a capture may be on its way after the stall has ended. Arbitrary: a hundred times what is usual. */
 const captureTimeoutMillis = 5000
@@ -183,8 +183,10 @@ export class Observer {
   private onStalled(state: Stalled, blamed: number): void {
     const { capturing, captures, pending, taken } = state
     const isKnown = taken?.confidence === "Sure"
+    const { nextCaptureMillis } = state
     if (
-      capturing !== undefined && !isKnown && !pending && captures < maxCaptures && blamed >= state.nextCaptureMillis
+      capturing !== undefined && !isKnown && !pending && captures < maxCaptures && blamed >= nextCaptureMillis &&
+      (capturing.isClear() || blamed >= 2 * nextCaptureMillis)
     ) {
       state.pending = true
       state.captures++

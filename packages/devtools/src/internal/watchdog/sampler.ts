@@ -22,6 +22,10 @@ export class SamplerCapturing implements Capturing {
 
   probe(): void {}
 
+  isClear(): boolean {
+    return true
+  }
+
   close(): void {}
 
   take(_heldMillis: number, onTaken: (captured: Captured) => void): void {
