@@ -53,7 +53,8 @@ const assertNamed = (stall: Told | undefined, name: string, stack: Watchdog.Stal
 /** Its length is the time that it took, but for the period and the time that was taken off. */
 const assertLength = ({ millis, took }: Told): void => {
   assert.isAtLeast(millis, 100)
-  assert.isAtMost(millis, took + 50)
+  // The heart has to beat before the end is seen, which a machine that is busy delays.
+  assert.isAtMost(millis, took + 1000)
 }
 
 // Each holds a processor, and what it says is of time: side by side they would starve each other.

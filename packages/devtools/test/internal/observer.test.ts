@@ -9,7 +9,17 @@ const none: Captured = { confidence: "None", frames: [], isLate: true, costMilli
 
 /** A program and its watchdog, whose clocks the test moves. */
 const setup = (options: { readonly expectedCaptureMillis?: number } = {}) => {
-  const state = { time: 0, beats: 0, debugged: false, gap: 0, starved: 0, lastBeat: 0, lookedAt: 0, clear: true }
+  const state = {
+    time: 0,
+    beats: 0,
+    debugged: false,
+    gap: 0,
+    starved: 0,
+    lastBeat: 0,
+    lookedAt: 0,
+    delay: 25,
+    clear: true
+  }
   const asked: Array<{ readonly at: number; readonly answer: (captured: Captured) => void }> = []
   const sessions = { opened: 0, closed: 0, probed: 0 }
   const reports: Array<Observed> = []
@@ -48,11 +58,11 @@ const setup = (options: { readonly expectedCaptureMillis?: number } = {}) => {
   const pass = (millis: number, held = false): void => {
     const end = state.time + millis
     while (state.time < end) {
-      state.time += 5
+      state.time++
       if (state.time % 25 === 0 && !held) beat()
-      if (state.time - state.lookedAt >= 25) {
+      if (state.time - state.lookedAt >= state.delay) {
         state.lookedAt = state.time
-        observer.tick()
+        state.delay = observer.tick()
       }
     }
   }
@@ -60,7 +70,7 @@ const setup = (options: { readonly expectedCaptureMillis?: number } = {}) => {
   const stop = (millis: number): void => {
     state.time += millis
     state.lookedAt = state.time
-    observer.tick()
+    state.delay = observer.tick()
   }
   return { announced, asked, beat, observer, pass, reports, sessions, state, stop }
 }

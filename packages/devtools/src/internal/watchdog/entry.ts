@@ -63,14 +63,19 @@ const observer = new Observer({
   report: ({ frames: raw, ...seen }) => send({ _tag: "Stall", stall: { ...seen, frames: frames(raw) } })
 }, { periodMillis, thresholdMillis, announceMillis })
 
-// A thread of its own, without fibers. @effect-diagnostics-next-line globalTimers:off
-const timer = setInterval(() => observer.tick(), periodMillis)
+let timer: NodeJS.Timeout | undefined
+const look = (): void => {
+  const delay = observer.tick()
+  // A thread of its own, without fibers. @effect-diagnostics-next-line globalTimers:off
+  timer = setTimeout(look, delay)
+}
+look()
 
 const onMessage = (message: ToWatchdog): void => {
   if (message._tag !== "Close") return
   // The heart has just beaten: a stall that was under way has ended.
   observer.tick()
-  clearInterval(timer)
+  clearTimeout(timer)
   if (!observer.isEnding) return close()
   // @effect-diagnostics-next-line globalTimers:off
   setTimeout(close, closingMillis)

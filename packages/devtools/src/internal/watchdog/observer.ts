@@ -1,9 +1,9 @@
 /**
  * Decides what is a stall, when its stack is taken, and what is reported. It knows no thread and no
- * clock: `tick` is called every period, and looks.
+ * clock: `tick` looks, and says in how many milliseconds it is to be called again.
  *
  * ```text
- *            silent for two periods            blamed for the threshold           the heart beats
+ *            silent for 1.5 periods            blamed for the threshold           the heart beats
  *   Calm -----------------------------> Wary ---------------------------> Stalled -----------------> Calm, reported
  *    ^            a first question          |                                 |   (or Ending, until a capture
  *    |            to the program            |                                 |    that was asked for is there)
@@ -92,6 +92,8 @@ type State = Calm | Wary | Stalled
 export class Observer {
   private state: State = { _tag: "Calm" }
   private lastTick: number
+  /** When the next look is due, after the last. */
+  private delay: number
   private lastBeats: number
   /** Since the last heartbeat, as far as the watchdog was awake. */
   private silentMillis = 0
@@ -106,16 +108,23 @@ export class Observer {
   constructor(port: ObserverPort, options: ObserverOptions) {
     this.port = port
     this.options = options
+    this.delay = options.periodMillis
     this.lastTick = port.now()
     this.lastBeats = port.beats()
   }
 
-  tick(): void {
+  /** Looks oftener when something may be wrong. */
+  tick(): number {
+    this.look()
+    return this.delay = this.silentMillis > 0 ? this.options.periodMillis / 4 : this.options.periodMillis
+  }
+
+  private look(): void {
     const { options, port } = this
     const now = port.now()
     const elapsed = now - this.lastTick
     this.lastTick = now
-    const late = elapsed - options.periodMillis
+    const late = elapsed - this.delay
     const slept = late > toleranceMillis ? late : 0
 
     const beats = port.beats()
@@ -129,7 +138,7 @@ export class Observer {
 
     const { state } = this
     if (state._tag === "Calm") {
-      if (this.silentMillis >= 2 * options.periodMillis) this.becomeWary()
+      if (this.silentMillis >= 1.5 * options.periodMillis) this.becomeWary()
     } else if (state._tag === "Stalled") {
       if (state.ended === undefined) this.onStalled(state, this.blamed(state))
       else this.onEnding(state, state.ended.at)
