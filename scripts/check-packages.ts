@@ -149,6 +149,7 @@ try {
       "notes.ts",
       "stuck.ts",
       "testing.ts",
+      "watched.ts",
       "password.ts"
     ])
   })
@@ -190,6 +191,17 @@ try {
       )
       const expected = "2 one,two no such column: missing, in: SELECT missing"
       if (printed.size !== 1 || !printed.has(expected)) throw new Error(`printed ${[...printed].join("\n")}`)
+    })
+    check(`watched.ts on ${name}: the watchdog names a loop, and the live view has its files`, () => {
+      const printed = run(nodeOf(name), ["watched.ts"]).trim()
+      if (printed !== "spin | 200 200 200 200 200") throw new Error(`printed ${printed}`)
+    })
+    check(`npx effect-blocking on ${name}`, () => {
+      const printed = run(nodeOf(name), [
+        join(folder, "node_modules/@effect-blocking/devtools/dist/internal/bin.js"),
+        "--help"
+      ])
+      if (!printed.includes("top")) throw new Error(`printed ${printed}`)
     })
     check(`testing.ts on ${name}`, () => {
       const printed = run(nodeOf(name), ["testing.ts"]).trim()

@@ -78,6 +78,7 @@ const compile = (): void => {
     include: [],
     references: [
       { path: "../packages/blocking" },
+      { path: "../packages/devtools" },
       { path: "../packages/platform-node" },
       { path: "../packages/vitest" },
       { path: "../packages/sqlite" }

@@ -116,6 +116,7 @@ for (const name of readdirSync(join(root, "packages"))) {
   const manifest = JSON.parse(readFileSync(join(source, "package.json"), "utf8"))
   const { devDependencies: _, scripts: __, ...published } = manifest
   published.exports = publishedExports(manifest.exports)
+  for (const [name, path] of Object.entries<string>(manifest.bin ?? {})) published.bin[name] = compiled(path, ".js")
   if (Array.isArray(manifest.sideEffects)) {
     published.sideEffects = manifest.sideEffects.filter((path: string) => !path.startsWith("./src/"))
   }

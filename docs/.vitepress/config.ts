@@ -20,6 +20,7 @@ const guide = [
   { text: "From other SQLite drivers", link: "/from-sqlite-drivers" },
   { text: "Process isolation", link: "/process-isolation" },
   { text: "Exit", link: "/exit" },
+  { text: "Devtools", link: "/devtools" },
   { text: "Testing", link: "/testing" },
   { text: "Build and deploy", link: "/build-and-deploy" },
   { text: "Performance", link: "/performance" },
@@ -64,6 +65,10 @@ export default defineConfig({
             )
           },
           { text: "@effect-blocking/platform-node", items: [module("platform-node", "NodeBlocking")] },
+          {
+            text: "@effect-blocking/devtools",
+            items: ["Watchdog", "LiveView"].map((name) => module(`devtools/${name}`, name))
+          },
           { text: "@effect-blocking/vitest", items: [module("vitest", "BlockingTest")] },
           {
             text: "@effect-blocking/sqlite",

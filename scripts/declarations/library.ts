@@ -1,4 +1,5 @@
 /** A library that exports what inference makes of every public function. */
+import { LiveView, Watchdog } from "@effect-blocking/devtools"
 import { NodeBlocking } from "@effect-blocking/platform-node"
 import { SqliteClient, SqliteTask } from "@effect-blocking/sqlite"
 import * as SqliteTest from "@effect-blocking/sqlite/SqliteTest"
@@ -76,3 +77,5 @@ export const batch = Effect.flatMap(
   (sql) => sql.batch([sql<{ readonly n: number }>`SELECT 1 AS n`])
 )
 export const databases = [SqliteClient.layer({ filename: "a.db" }), SqliteTest.layer()] as const
+export const events = Blocking.events
+export const watched = [Watchdog.layer(), Watchdog.stalls, LiveView.layer()] as const

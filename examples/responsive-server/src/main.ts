@@ -1,4 +1,5 @@
 /** Runs the same server twice under the same load, with its work in place and on the pool, and compares. */
+import { LiveView } from "@effect-blocking/devtools"
 import { NodeBlocking } from "@effect-blocking/platform-node"
 import { NodeServices } from "@effect/platform-node"
 import { Console, Effect, Layer, Schema } from "effect"
@@ -7,6 +8,7 @@ import { ChildProcess, ChildProcessSpawner } from "effect/process"
 import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import * as Corpus from "./corpus.ts"
+import * as Culprits from "./culprits.ts"
 import * as InPlace from "./inPlace.ts"
 import { Measurement } from "./measurement.ts"
 import { render } from "./report.ts"
@@ -36,16 +38,20 @@ const measure = Effect.fn("measure")(function*(variant: string) {
 })
 
 const program = Effect.gen(function*() {
-  const inPlace = yield* measure("in place").pipe(
-    Effect.provide(Server.layer.pipe(Layer.provide(InPlace.layer)))
+  const [inPlace, stalls] = yield* measure("in place").pipe(
+    Effect.provide(Server.layer.pipe(Layer.provide(InPlace.layer))),
+    Culprits.during
   )
   // The work computes, and does not wait: more threads than cores would only take turns.
   const pool = yield* measure("on the pool").pipe(
     Effect.provide(Server.layer.pipe(Layer.provide(NodeBlocking.layer({ maxThreads: availableParallelism() }))))
   )
-  yield* Console.log(`\n${render(inPlace, pool)}`)
+  yield* Console.log(`\n${render(inPlace, pool)}\n\n${Culprits.render(stalls)}`)
 })
 
+/** With `--live`, all of it can be watched in a browser, or by `npx effect-blocking top`. */
+const Live = process.argv.includes("--live") ? LiveView.layer() : Layer.empty
+
 NodeBlocking.runMain(program.pipe(
-  Effect.provide([Corpus.layer, NodeServices.layer])
+  Effect.provide([Corpus.layer, NodeServices.layer, Culprits.layer, Live])
 ))

@@ -27,6 +27,7 @@ import type * as Scope from "effect/Scope"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import type { NotifyClass } from "./Callback.ts"
+import { OpenPools } from "./internal/pool/events.ts"
 import { holdEventLoop } from "./internal/pool/inPlace.ts"
 import type { JoinError, JoinErrorReason } from "./JoinError.ts"
 import type { JoinHandle } from "./JoinHandle.ts"
@@ -83,6 +84,8 @@ export interface Pool {
   readonly prewarm: (count?: number) => Effect.Effect<void, JoinError>
   /** See `Blocking.awaitIdle`. */
   readonly awaitIdle: Effect.Effect<void>
+  /** See `Blocking.events`. */
+  readonly events: Stream.Stream<TaskEvent>
 }
 
 /**
@@ -180,6 +183,102 @@ export interface RunningTask {
   readonly runningMillis: number
 }
 
+/**
+ * What has just happened to a task of a pool, as `Blocking.events` tells it.
+ *
+ * **Details**
+ *
+ * `at` is in milliseconds on the pool's own clock, which only goes forward: the difference of two is a duration. It
+ * is the time of what is told, also when the pool has learnt of it later.
+ *
+ * - `Queued`: it was submitted. It need not be accepted: it can end at once.
+ * - `Started`: its body was entered, on the thread `threadId`. Of a stream that is left and resumed, the first time.
+ * - `StopRequested`: its body was asked to stop, and `by` what: see `JoinError` for what each becomes.
+ * - `Terminated`: the thread is terminated for it. `Abandoned`: that did not help, and the thread was given up.
+ * - `Ended`: with its `outcome`; `error` is what it failed with, its own error or a `JoinError`. `runMillis` is
+ *   `undefined` if its body was never entered; of a stream, it is the time in its body.
+ * - `Dropped`: whoever reads was too slow, and `count` events before the next one are lost to it.
+ *
+ * Arguments and results are in none of them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type TaskEvent = TaskQueued | TaskStarted | TaskStop | TaskEnded | EventsDropped
+
+/**
+ * What all events of a task have.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface AboutTask {
+  /** Of the run: each submission has a number of its own, within its pool. */
+  readonly id: number
+  readonly task: string
+  readonly module: string
+  readonly at: number
+}
+
+/**
+ * See `TaskEvent`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TaskQueued extends AboutTask {
+  readonly _tag: "Queued"
+}
+
+/**
+ * See `TaskEvent`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TaskStarted extends AboutTask {
+  readonly _tag: "Started"
+  readonly threadId: number
+  readonly queueWaitMillis: number
+}
+
+/**
+ * See `TaskEvent`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TaskStop extends AboutTask {
+  readonly _tag: "StopRequested" | "Terminated" | "Abandoned"
+  readonly threadId: number
+  readonly by: "Abort" | "Interrupt" | "TimeLimit" | "IdleLimit" | "Shutdown" | "Close"
+}
+
+/**
+ * See `TaskEvent`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TaskEnded extends AboutTask {
+  readonly _tag: "Ended"
+  readonly outcome: keyof PoolStats["outcomes"]
+  readonly error: unknown
+  readonly queueWaitMillis: number
+  readonly runMillis: number | undefined
+}
+
+/**
+ * See `TaskEvent`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface EventsDropped {
+  readonly _tag: "Dropped"
+  readonly count: number
+}
+
 // -----------------------------------------------------------------------------
 // Services
 // -----------------------------------------------------------------------------
@@ -239,6 +338,8 @@ export interface PoolClass<in out Self, in out Key extends string> extends Conte
   readonly prewarm: (count?: number) => Effect.Effect<void, JoinError, Self>
   /** See `Blocking.awaitIdle`. */
   readonly awaitIdle: Effect.Effect<void, never, Self>
+  /** See `Blocking.events`. */
+  readonly events: Stream.Stream<TaskEvent, never, Self>
 }
 
 /**
@@ -282,7 +383,8 @@ const operations = <Self>(pool: Context.Key<Self, Pool>): Omit<PoolClass<Self, s
   leaseScoped: Effect.flatMap(pool, (pool) => pool.leaseScoped),
   stats: Effect.flatMap(pool, (pool) => pool.stats),
   prewarm: (count) => Effect.flatMap(pool, (pool) => pool.prewarm(count)),
-  awaitIdle: Effect.flatMap(pool, (pool) => pool.awaitIdle)
+  awaitIdle: Effect.flatMap(pool, (pool) => pool.awaitIdle),
+  events: Stream.unwrap(Effect.map(pool, (pool) => pool.events))
 })
 
 const default_ = operations(Blocking)
@@ -609,6 +711,48 @@ export const prewarm: (count?: number) => Effect.Effect<void, JoinError, Blockin
  * @since 0.1.0
  */
 export const awaitIdle: Effect.Effect<void, never, Blocking> = default_.awaitIdle
+
+/**
+ * Tells what becomes of the tasks of the default pool: a `Stream` of what happens from now on.
+ *
+ * **When to use**
+ *
+ * Use to watch a pool while it works, as a live view does. For counts and histograms there are `stats` and the
+ * metrics; for what became of one task there is its handle.
+ *
+ * **Details**
+ *
+ * Costs nothing while nobody runs the stream. Each run of it listens for itself, and never holds the pool up: of
+ * more than 8192 events that wait for it the oldest are dropped, and it is told how many. A start is told within some
+ * 20 ms, or with the end of a shorter task. It never ends by itself, also not when the pool has closed.
+ *
+ * **Example** (The tasks that take longer than a second)
+ *
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Blocking } from "effect-blocking"
+ *
+ * export const logSlowTasks = Blocking.events.pipe(
+ *   Stream.runForEach((event) =>
+ *     event._tag === "Ended" && event.runMillis !== undefined && event.runMillis > 1000
+ *       ? Effect.logWarning(`${event.task} took ${event.runMillis} ms`)
+ *       : Effect.void
+ *   )
+ * )
+ * ```
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const events: Stream.Stream<TaskEvent, never, Blocking> = default_.events
+
+/**
+ * Returns the pools of the program that are open now, those of every key: for tools that look at all of them.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const pools: Effect.Effect<ReadonlyArray<Pool>> = Effect.map(OpenPools, (pools) => Array.from(pools))
 
 // -----------------------------------------------------------------------------
 // In place

@@ -983,3 +983,13 @@ export {
  * @since 0.1.0
  */
 export const inPoolThread = (): boolean => threadContext.startedByPool || threadContext.control !== undefined
+
+/**
+ * Returns the names of the tasks that a module has defined in this thread, by the url of the module. For tools: empty if it
+ * was not loaded, or defines none.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const namesIn = (moduleUrl: string): ReadonlyArray<string> =>
+  Array.from(threadContext.modules.get(moduleUrl)?.keys() ?? [])

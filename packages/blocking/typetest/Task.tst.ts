@@ -374,6 +374,9 @@ describe("running", () => {
   it("a named pool asks for itself", () => {
     class Cpu extends Blocking.Pool<Cpu>()("app/Cpu") {}
     expect(Cpu.run(add, 1, 2)).type.toBe<Effect.Effect<number, JoinError.JoinError, Cpu>>()
+    expect(Cpu.events).type.toBe<Stream.Stream<Blocking.TaskEvent, never, Cpu>>()
+    expect(Blocking.events).type.toBe<Stream.Stream<Blocking.TaskEvent, never, Blocking.Blocking>>()
+    expect(Blocking.pools).type.toBe<Effect.Effect<ReadonlyArray<Blocking.Pool>>>()
     expect(Cpu.stats).type.toBe<Effect.Effect<Blocking.PoolStats, never, Cpu>>()
   })
 

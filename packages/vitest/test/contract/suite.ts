@@ -3,8 +3,8 @@
  * one and not on another is a bug, except for the differences that docs/testing.md lists.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber } from "effect"
-import { Task } from "effect-blocking"
+import { Cause, Effect, Exit, Fiber, Stream } from "effect"
+import { Blocking, Task } from "effect-blocking"
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { type Backend, poolOf, reasonOf } from "./backend.ts"
@@ -275,5 +275,62 @@ export const contract = (backend: Backend): void => {
             stopped: "Terminated"
           })
         })))
+
+    // -------------------------------------------------------------------------
+    // Events
+    // -------------------------------------------------------------------------
+
+    it.live("W4: what becomes of tasks is told to each who listens, from when it does", () =>
+      withPool({}, (pool) =>
+        Effect.gen(function*() {
+          yield* pool.run(tasks.add, 1, 1)
+          const listen = (ends: number) =>
+            Effect.forkChild(
+              Stream.runCollect(Stream.takeUntil(pool.events, (event) => event._tag === "Ended" && --ends === 0)),
+              { startImmediately: true }
+            )
+          const both = yield* listen(2)
+          yield* pool.run(tasks.add, 1, 2)
+          const one = yield* listen(1)
+          const failed = yield* Effect.flip(pool.run(tasks.panics, undefined))
+          const events = yield* Fiber.join(both)
+          assert.deepStrictEqual(
+            events.map((event) => event._tag === "Dropped" ? "Dropped" : `${event._tag} ${event.id} ${event.task}`),
+            ["Queued 2 add", "Started 2 add", "Ended 2 add", "Queued 3 panics", "Started 3 panics", "Ended 3 panics"]
+          )
+          assert.deepInclude(events[2], { outcome: "Succeeded", error: undefined, module: tasks.add.module })
+          assert.deepInclude(events[5], { outcome: "Panicked", error: failed })
+          for (const event of events) {
+            if (event._tag === "Ended") assert.isAtLeast(event.runMillis!, 0)
+            if (event._tag === "Started") assert.isAtLeast(event.queueWaitMillis, 0)
+          }
+          assert.deepStrictEqual(yield* Fiber.join(one), events.slice(3))
+          assert.include((yield* Blocking.pools).map(({ events }) => events), pool.events)
+        })))
+
+    it.live("W4: a stop is told, and a pool that has closed is not among those that are open", () =>
+      Effect.gen(function*() {
+        let open: Blocking.Pool | undefined
+        yield* withPool({ shutdownTimeout: 20, gracePeriod: 20 }, (pool, directory) =>
+          Effect.gen(function*() {
+            open = pool
+            const listener = yield* Effect.forkChild(
+              Stream.runCollect(Stream.takeUntil(pool.events, ({ _tag }) => _tag === "Ended")),
+              { startImmediately: true }
+            )
+            const held = yield* backend.hold(pool, directory, { polite: false })
+            yield* Effect.forkChild(held.handle.abort, { startImmediately: true })
+            const events = yield* Fiber.join(listener)
+            assert.deepStrictEqual(events.map(({ _tag }) => _tag), [
+              "Queued",
+              "Started",
+              "StopRequested",
+              "Terminated",
+              "Ended"
+            ])
+            assert.deepInclude(events[2], { by: "Abort", task: "hold" })
+          }))
+        assert.notInclude((yield* Blocking.pools).map(({ events }) => events), open!.events)
+      }))
   })
 }

@@ -1,4 +1,5 @@
 /** A pool's operations as effects, over its scheduler. */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import type * as Exit from "effect/Exit"
@@ -16,6 +17,7 @@ import { Scheduler } from "../scheduler/scheduler.ts"
 import type { ShutdownReport } from "../scheduler/shutdown.ts"
 import { pseudoTask, resolve } from "../task/resolved.ts"
 import { afterCallbacks, detailsOf } from "./callbacks.ts"
+import { eventsOf, OpenPools } from "./events.ts"
 import { JoinHandleImpl } from "./handle.ts"
 import { lease, leaseScoped } from "./lease.ts"
 import { logEvent, logShutdown } from "./log.ts"
@@ -36,20 +38,26 @@ export const make = Effect.fnUntraced(function*(
     detached(() => void Effect.runForkWith(context)(Effect.annotateLogs(effect, { pool: key })))
   }
   // One step: with `minThreads` it has threads as soon as it is there.
-  const [scheduler] = yield* Effect.acquireRelease(
+  const open = Context.get(context, OpenPools)
+  const [pool] = yield* Effect.acquireRelease(
     Effect.sync(() => {
       const scheduler = new Scheduler(host, options, (event) => log(logEvent(event, host)))
-      return [scheduler, metrics.register(context, key, scheduler)] as const
+      const pool = new PoolImpl(key, scheduler)
+      open.add(pool)
+      return [pool, scheduler, metrics.register(context, key, scheduler)] as const
     }),
-    ([scheduler, forget]) =>
+    ([pool, scheduler, forget]) =>
       shutdown(scheduler).pipe(
         Effect.flatMap(logShutdown),
         Effect.annotateLogs({ pool: key }),
         // What the shutdown ends is counted as well.
-        Effect.ensuring(Effect.sync(forget))
+        Effect.ensuring(Effect.sync(() => {
+          open.delete(pool)
+          forget()
+        }))
       )
   )
-  return new PoolImpl(key, scheduler)
+  return pool
 })
 
 const prewarm = pseudoTask("prewarm")
@@ -64,6 +72,7 @@ class PoolImpl implements Pool {
   readonly stream: Pool["stream"]
   readonly sink: Pool["sink"]
   readonly pipe: Pool["pipe"]
+  readonly events: Pool["events"]
 
   constructor(key: string, scheduler: Scheduler) {
     this.key = key
@@ -79,6 +88,7 @@ class PoolImpl implements Pool {
     this.stream = streamOn(target)
     this.sink = sinkOn(target)
     this.pipe = pipeOn(target)
+    this.events = eventsOf(scheduler.outcomes.taskEvents)
   }
 
   readonly run = <Args extends ReadonlyArray<unknown>, A, E, R>(

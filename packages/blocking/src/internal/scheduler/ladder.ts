@@ -96,6 +96,7 @@ export class Ladder {
   /** Counts a step, and logs it. */
   count(step: StopStep, run: Run, thread: PoolThread, by: StopBy): void {
     this.stops[step]++
+    this.outcomes.taskEvents.onStop(step, run, thread, by)
     this.listener.onEvent({ _tag: "Stop", step, by, threadId: thread.thread.threadId, task: run.task.name })
   }
 

@@ -158,6 +158,7 @@ export class Losses {
     this.parts.results.collect(thread)
     const { running } = thread
     thread.stuckOn = running
+    if (running !== undefined) this.parts.outcomes.taskEvents.onStop("Abandoned", running, thread, running.stop)
     if (running !== undefined) this.listener.shutdown()?.markAbandoned(running.task.name)
     this.listener.onEvent({ _tag: "ThreadAbandoned", threadId: thread.thread.threadId, task: running?.task.name })
     this.releaseAssigned(thread)

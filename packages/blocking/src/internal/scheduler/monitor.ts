@@ -32,6 +32,8 @@ const readFactor = 20
 export interface MonitorListener {
   /** What has ended in the block need not wait for the message about it. */
   readonly onTick: (thread: PoolThread) => void
+  /** The thread is in the body of the run. */
+  readonly onRunning: (run: Run, thread: PoolThread, startedAt: number) => void
   readonly onTimeLimit: (run: Run) => void
   /** How long a body that can be left may still run, counted from when it was last entered. */
   readonly limitOf: (run: Run, coroutine: Coroutine) => number | undefined
@@ -114,6 +116,7 @@ export class Monitor {
       thread.sentAt = now
     }
     const since = running === undefined ? undefined : thread.startedAt(running)
+    if (since !== undefined) this.listener.onRunning(running!, thread, since)
     const waited = now - (since ?? thread.sentAt)
     // It reads a large message before it can claim anything, and large arguments before it enters the body.
     const reading = readFactor * (running ?? first).copyMillis

@@ -13,6 +13,7 @@ import { durationBoundaries, Histogram } from "./histogram.ts"
 import type { Outcome, OutcomeKind } from "./outcome.ts"
 import type { Payloads } from "./payloads.ts"
 import { Done, type Run, type RunExit } from "./run.ts"
+import { TaskEvents } from "./taskEvents.ts"
 
 export interface OutcomesListener {
   /** The run has ended; nobody has been told yet. */
@@ -47,11 +48,14 @@ export class Outcomes {
   private readonly idleWatchers = new Set<() => void>()
   private readonly host: ThreadHost
   private readonly payloads: Payloads | undefined
+  /** What becomes of runs, for whoever listens. */
+  readonly taskEvents: TaskEvents
   private readonly listener: OutcomesListener
 
   constructor(host: ThreadHost, payloads: Payloads | undefined, listener: OutcomesListener) {
     this.host = host
     this.payloads = payloads
+    this.taskEvents = new TaskEvents(host)
     this.listener = listener
   }
 
@@ -60,9 +64,11 @@ export class Outcomes {
   }
 
   /** A run was submitted: it will be settled. */
-  expect(): void {
+  expect(run: Run): Run {
     this.submitted++
     this.unsettled++
+    if (this.taskEvents.isOn) this.taskEvents.onSubmitted(run)
+    return run
   }
 
   /** Settles a run, whose state says that it has ended before anyone hears of it. Does nothing if it has been settled. */
@@ -88,6 +94,7 @@ export class Outcomes {
       details.observers = undefined
       if (details.endedAt === 0) details.endedAt = this.host.now()
     }
+    if (this.taskEvents.isOn) this.taskEvents.onEnded(run, kind, exit)
     try {
       onEnd(exit, run)
     } catch (error) {

@@ -138,6 +138,8 @@ export class Results {
   }
 
   private measure(run: Run, startedAt: number, endedAt: number): void {
+    // Someone may have begun to listen since it was submitted.
+    if (this.outcomes.taskEvents.isOn) run.detailed()
     const { details } = run
     const coroutine = details?.coroutine
     // Of a body that is left and resumed, the first entry is its start, and all of its times its run time.
@@ -148,7 +150,10 @@ export class Results {
     }
     if (startedAt === 0) return
     run.definition.learn(endedAt - startedAt)
-    if (isFirst) this.outcomes.queueWait.record(startedAt - run.submittedAt)
+    if (isFirst) {
+      this.outcomes.taskEvents.onRunning(run, run.thread!, startedAt)
+      this.outcomes.queueWait.record(startedAt - run.submittedAt)
+    }
     if (coroutine !== undefined) coroutine.bodyMillis += endedAt - startedAt
     if (run.state !== Suspended) this.outcomes.runTime.record(coroutine?.bodyMillis ?? endedAt - startedAt)
   }

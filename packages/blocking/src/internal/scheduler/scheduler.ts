@@ -172,6 +172,7 @@ export class Scheduler {
     })
     this.monitor = new Monitor(host, this.threads, {
       onTick: (thread) => this.results.collect(thread),
+      onRunning: (run, thread, startedAt) => this.outcomes.taskEvents.onRunning(run, thread, startedAt),
       onTimeLimit: (run) => this.ladder.onTimeLimit(run),
       limitOf: (run, coroutine) => this.coroutines.limitOf(run, coroutine),
       onStalled: (thread) => {
@@ -260,10 +261,9 @@ export class Scheduler {
     onEnd: (exit: RunExit, run: Run) => void,
     details: RunDetails | undefined
   ): Run {
-    this.outcomes.expect()
     const { time } = this.results
     const now = time === 0 || task.queueTimeLimitMillis !== undefined ? this.host.now() : time
-    return new Run(++this.lastId, task, this.definitions.of(task), args, now, onEnd, details)
+    return this.outcomes.expect(new Run(++this.lastId, task, this.definitions.of(task), args, now, onEnd, details))
   }
 
   /** Makes the run ready to be sent, or ends it. */

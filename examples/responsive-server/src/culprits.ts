@@ -1,0 +1,43 @@
+/** Who held the event loop, as the watchdog saw it. */
+import { Watchdog } from "@effect-blocking/devtools"
+import { Array, Effect, Layer, Logger, Stream } from "effect"
+
+/** Its log is left out: what it saw is printed once, below the table. */
+export const layer = Watchdog.layer({ threshold: "50 millis", announceAfter: Infinity }).pipe(
+  Layer.provide(Logger.layer([]))
+)
+
+/** Runs an effect, and gives what held the event loop meanwhile. */
+export const during = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.scoped(Effect.gen(function*() {
+    const stalls: Array<Watchdog.Stall> = []
+    yield* Effect.forkScoped(
+      Stream.runForEach(Watchdog.stalls, (stall) => Effect.sync(() => stalls.push(stall))),
+      { startImmediately: true }
+    )
+    const result = yield* effect
+    return [result, stalls] as const
+  }))
+
+/** The calls of `tasks.ts` that Node blocks in by its own functions: those can be named. */
+const calls = ["scryptSync", "brotliCompressSync"] as const
+
+const calledIn = (call: typeof calls[number]) => ({ frames }: Watchdog.Stall): boolean =>
+  frames.some(({ kind, name }) =>
+    kind === "Node" &&
+    (call === "scryptSync" ? name === call : name.startsWith("zlib") || name.startsWith("processChunk"))
+  )
+
+export const render = (stalls: ReadonlyArray<Watchdog.Stall>): string => {
+  const longest = Math.max(0, ...stalls.map(({ millis }) => millis))
+  const named = calls.map((call) => {
+    const found = stalls.filter(calledIn(call))
+    const lines = Array.dedupe(found.flatMap(({ site }) => site === undefined ? [] : [site.line]))
+    return `${call} ${found.length} times (tasks.ts, line ${lines.join(",") || 0})`
+  })
+  const rest = stalls.length - stalls.filter((stall) => calls.some((call) => calledIn(call)(stall))).length
+  return `In place, the watchdog saw the event loop held ${stalls.length} times, for up to ${
+    longest.toFixed(0)
+  } ms: by ` +
+    `${named.join(", by ")}, and ${rest} times by what it could not name, such as the query.`
+}

@@ -1,0 +1,157 @@
+/**
+ * What becomes of runs, for whoever listens. While nobody does, a run costs a look at `isOn` at
+ * each of its steps, and nothing is kept.
+ */
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import type { TaskEvent } from "../../Blocking.ts"
+import type { ThreadHost } from "../../ThreadHost.ts"
+import type { StopStep } from "./ladder.ts"
+import type { OutcomeKind } from "./outcome.ts"
+import type { PoolThread } from "./poolThread.ts"
+import { Done, type Run, type RunExit, type StopBy } from "./run.ts"
+
+/**
+ * How many events wait for a listener before the oldest is dropped. Arbitrary: some hundred milliseconds of tiny
+ * tasks, and about a megabyte.
+ */
+export const eventCapacity = 8192
+
+/** Someone who listens: what has happened since it was last asked, up to `eventCapacity` events. */
+export class TaskEventBuffer {
+  private events: Array<TaskEvent> = []
+  /** Where the oldest is, once the buffer has been full: it is written in a ring. */
+  private oldest = 0
+  private dropped = 0
+  private wake: (() => void) | undefined
+  private waking = false
+  private readonly host: ThreadHost
+
+  constructor(host: ThreadHost) {
+    this.host = host
+  }
+
+  add(event: TaskEvent): void {
+    if (this.events.length < eventCapacity) {
+      this.events.push(event)
+    } else {
+      this.events[this.oldest] = event
+      this.oldest = (this.oldest + 1) % eventCapacity
+      this.dropped++
+    }
+    if (this.wake !== undefined && !this.waking) {
+      this.waking = true
+      // Not at once: the scheduler is in the middle of something, and more may follow.
+      this.host.nextTurn(() => this.onTurn())
+    }
+  }
+
+  private onTurn(): void {
+    this.waking = false
+    const { wake } = this
+    this.wake = undefined
+    wake?.()
+  }
+
+  /** Calls back when there is something to take; the answer forgets the callback. */
+  onAny(wake: () => void): () => void {
+    if (this.events.length > 0) {
+      wake()
+    } else this.wake = wake
+    return () => {
+      this.wake = undefined
+    }
+  }
+
+  /** All that has happened, in its order; first of all how much of it was dropped. */
+  take(): ReadonlyArray<TaskEvent> {
+    const { dropped, events, oldest } = this
+    this.events = []
+    this.oldest = 0
+    this.dropped = 0
+    const inOrder = oldest === 0 ? events : [...events.slice(oldest), ...events.slice(0, oldest)]
+    return dropped === 0 ? inOrder : [{ _tag: "Dropped", count: dropped }, ...inOrder]
+  }
+}
+
+export class TaskEvents {
+  /** Whether anyone listens. */
+  isOn = false
+  private readonly listeners = new Set<TaskEventBuffer>()
+  /** The runs whose start was told, and whose end was not. */
+  private readonly started = new Set<Run>()
+  private readonly host: ThreadHost
+
+  constructor(host: ThreadHost) {
+    this.host = host
+  }
+
+  listen(): TaskEventBuffer {
+    const buffer = new TaskEventBuffer(this.host)
+    this.listeners.add(buffer)
+    this.isOn = true
+    return buffer
+  }
+
+  forget(buffer: TaskEventBuffer): void {
+    this.listeners.delete(buffer)
+    this.isOn = this.listeners.size > 0
+    if (!this.isOn) this.started.clear()
+  }
+
+  onSubmitted(run: Run): void {
+    // Where the times of its body are kept.
+    run.detailed()
+    this.tell({ _tag: "Queued", ...about(run), at: run.submittedAt })
+  }
+
+  /** The body was entered, as the thread has told in its block or by its result. Told once, also of a body that is left and resumed. */
+  onRunning(run: Run, thread: PoolThread, startedAt: number): void {
+    // A thread can be in a body that has ended for everyone else.
+    if (this.isOn && run.state !== Done && !this.started.has(run)) this.tellStarted(run, thread, startedAt)
+  }
+
+  private tellStarted(run: Run, thread: PoolThread, startedAt: number): void {
+    this.started.add(run)
+    this.tell({
+      _tag: "Started",
+      ...about(run),
+      at: startedAt,
+      threadId: thread.thread.threadId,
+      queueWaitMillis: Math.max(0, startedAt - run.submittedAt)
+    })
+  }
+
+  onStop(step: StopStep | "Abandoned", run: Run, thread: PoolThread, by: StopBy | undefined): void {
+    if (!this.isOn) return
+    const startedAt = thread.startedAt(run)
+    if (startedAt !== undefined) this.onRunning(run, thread, startedAt)
+    const _tag = step === "Requested" ? "StopRequested" : step
+    this.tell({ _tag, ...about(run), at: this.host.now(), threadId: thread.thread.threadId, by: by ?? "Shutdown" })
+  }
+
+  /** Before anyone else is told: `startedAt` is 0 if its body was never entered. */
+  onEnded(run: Run, outcome: OutcomeKind, exit: RunExit): void {
+    const { endedAt, startedAt } = run.detailed()
+    const { thread } = run
+    if (startedAt > 0 && thread !== undefined && !this.started.has(run)) this.tellStarted(run, thread, startedAt)
+    this.started.delete(run)
+    const at = endedAt === 0 ? this.host.now() : endedAt
+    const runMillis = run.details!.coroutine?.bodyMillis ?? Math.max(0, at - startedAt)
+    this.tell({
+      _tag: "Ended",
+      ...about(run),
+      at,
+      outcome,
+      error: Option.getOrUndefined(Exit.findErrorOption(exit)),
+      queueWaitMillis: Math.max(0, (startedAt > 0 ? startedAt : at) - run.submittedAt),
+      runMillis: startedAt > 0 ? runMillis : undefined
+    })
+  }
+
+  private tell(event: TaskEvent): void {
+    for (const listener of this.listeners) listener.add(event)
+  }
+}
+
+const about = ({ id, task }: Run) => ({ id, task: task.name, module: task.module })

@@ -1,0 +1,18 @@
+#!/usr/bin/env node
+/** What `npx effect-blocking` runs. */
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as Command from "effect/cli/Command"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import { version } from "./version.ts"
+import { command, NotThere } from "./view/top.ts"
+
+NodeRuntime.runMain(
+  Command.run(command, { version }).pipe(
+    // One line: a stack would say nothing to whoever has mistyped an address.
+    Effect.tapError((error) => error instanceof NotThere ? Console.error(error.message) : Effect.void),
+    Effect.provide([NodeServices.layer, NodeHttpClient.layerNodeHttp])
+  )
+)

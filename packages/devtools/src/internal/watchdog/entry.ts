@@ -1,0 +1,94 @@
+/**
+ * The watchdog's thread. It looks at the heartbeat of the program's thread every period, and tells of
+ * stalls that have ended. Of one that lasts it writes to stderr itself: the program's log is held up by it.
+ */
+import { writeSync } from "node:fs"
+import { parentPort, workerData } from "node:worker_threads"
+import { type Captured, type Capturing, InspectorCapturing, warmUp } from "./capture.ts"
+import type { RawFrame } from "./frames.ts"
+import { Observer } from "./observer.ts"
+import { type Sampler, SamplerCapturing } from "./sampler.ts"
+import { type FromWatchdog, Heartbeat, periodOf, type ToWatchdog, type WatchdogStart } from "./shared.ts"
+import { SourceMaps } from "./sourceMaps.ts"
+import { starvedMillis } from "./starvation.ts"
+import { announcement } from "./words.ts"
+
+const port = parentPort!
+const { announceMillis, capture, directory, memory, mainPid, thresholdMillis } = workerData as WatchdogStart
+const heartbeat = new Heartbeat(memory)
+const periodMillis = periodOf(thresholdMillis)
+const urls = new Map<string, string>()
+const sourceMaps = new SourceMaps(urls, directory)
+
+// It keeps this thread alive: what the inspector is asked does not.
+port.ref()
+
+const sampler = typeof capture === "object"
+  ? (await import(capture.module) as { readonly sample: Sampler }).sample
+  : undefined
+
+const starved = mainPid === undefined ? () => 0 : starvedMillis(mainPid)
+const clock = (): number => performance.now() - starved()
+
+const frames = (captured: ReadonlyArray<RawFrame>) => captured.map((frame) => sourceMaps.frame(frame))
+
+const capturing = (): Capturing | undefined => {
+  if (sampler !== undefined) return new SamplerCapturing(sampler)
+  return capture === "inspector" ? new InspectorCapturing(urls, starved, () => heartbeat.beats) : undefined
+}
+
+/** How long a capture is expected to hold the program, before there was one. */
+const warmMillis = capture === "inspector" && !heartbeat.debugged ? await warmUp(clock) : 0
+
+const send = (message: FromWatchdog): void => port.postMessage(message)
+
+const announce = (millis: number, captured: Captured | undefined): void => {
+  const known = captured?.confidence === "Sure" ? frames(captured.frames) : []
+  try {
+    writeSync(2, `${announcement(millis, known)}\n`)
+  } catch {
+    // Nobody reads stderr: there is no one else to tell.
+  }
+}
+
+const observer = new Observer({
+  now: () => performance.now(),
+  beats: () => heartbeat.beats,
+  debugged: () => heartbeat.debugged,
+  takeGap: () => heartbeat.takeGap(),
+  starvedMillis: starved,
+  expectedCaptureMillis: () => warmMillis,
+  capturing,
+  announce,
+  report: ({ frames: raw, ...seen }) => send({ _tag: "Stall", stall: { ...seen, frames: frames(raw) } })
+}, { periodMillis, thresholdMillis, announceMillis })
+
+let timer: NodeJS.Timeout | undefined
+const look = (): void => {
+  const delay = observer.tick()
+  // A thread of its own, without fibers. @effect-diagnostics-next-line globalTimers:off
+  timer = setTimeout(look, delay)
+}
+look()
+
+const onMessage = (message: ToWatchdog): void => {
+  if (message._tag !== "Close") return
+  // The heart has just beaten: a stall that was under way has ended.
+  observer.tick()
+  clearTimeout(timer)
+  if (!observer.isEnding) return close()
+  // @effect-diagnostics-next-line globalTimers:off
+  setTimeout(close, closingMillis)
+}
+
+/** How long the close waits for a stack that is on its way. Arbitrary: the program is in its event loop, and answers at once. */
+const closingMillis = 200
+
+const close = (): void => {
+  observer.close()
+  send({ _tag: "Closed" })
+  port.close()
+}
+
+port.on("message", onMessage)
+send({ _tag: "Ready" })

@@ -1,0 +1,117 @@
+/** The program's side of the watchdog: its thread, and the heartbeat. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+import type * as Tracer from "effect/Tracer"
+import inspector from "node:inspector"
+import { isMainThread, Worker } from "node:worker_threads"
+import { type FromWatchdog, Heartbeat, markName, periodOf, type Seen, type WatchdogStart } from "./shared.ts"
+
+// `tsc` rewrites the extensions of imports, not of urls; tools that trace files read literals.
+const entry = import.meta.url.endsWith("ts")
+  ? new URL("./entry.ts", import.meta.url)
+  : new URL("./entry.js", import.meta.url)
+
+/** Nothing of a program is in the watchdog's thread, but source maps can be large. */
+const resourceLimits = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 8 }
+
+/** How long the end waits for the watchdog's thread. Arbitrary: one that answers takes milliseconds. */
+const closeMillis = 1000
+
+export type OnStall = (stall: Seen) => void
+
+/** Adds to the span of the fiber that runs now, if it has one. */
+const onMark = (heldMillis: number, site: string): void => {
+  const fiber = Fiber.getCurrent()
+  const span = fiber?.cache.span as Tracer.AnySpan | undefined
+  if (fiber === undefined || span?._tag !== "Span" || span.status._tag !== "Started") return
+  const time = fiber.getRef(Clock.Clock).currentTimeNanosUnsafe()
+  span.event("event loop blocked", time, { "blocked.millis": Math.round(heldMillis), "blocked.site": site })
+}
+
+interface Marked {
+  [key: symbol]: typeof onMark | undefined
+}
+
+const mark = Symbol.for(markName)
+
+/** Whether a watchdog watches this thread already. */
+export const isWatched = (): boolean => (globalThis as unknown as Marked)[mark] !== undefined
+
+/** Watches the event loop of this thread until the scope closes. Returns when it is watched. */
+export const watch = (
+  options: Pick<WatchdogStart, "announceMillis" | "capture" | "thresholdMillis">,
+  onStall: OnStall
+): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.asVoid(Effect.acquireRelease(start(options, onStall), (watching) => watching.close))
+
+const start = (
+  options: Pick<WatchdogStart, "announceMillis" | "capture" | "thresholdMillis">,
+  onStall: OnStall
+): Effect.Effect<{ readonly close: Effect.Effect<void> }> =>
+  Effect.callback((resume) => {
+    const memory = Heartbeat.memory()
+    const heartbeat = new Heartbeat(memory)
+    ;(globalThis as unknown as Marked)[mark] = onMark
+
+    let lastBeat = performance.now()
+    const beat = (): void => {
+      const now = performance.now()
+      heartbeat.beat(now - lastBeat, inspector.url() !== undefined)
+      lastBeat = now
+    }
+    beat()
+    // The machine's clock, not the fiber's: a test clock does not hold an event loop.
+    const timer = setInterval(beat, periodOf(options.thresholdMillis)).unref()
+
+    const worker = new Worker(entry, {
+      workerData: {
+        ...options,
+        memory,
+        mainPid: isMainThread ? process.pid : undefined,
+        // Another thread than the first cannot be reached.
+        capture: isMainThread || typeof options.capture === "object" ? options.capture : "none",
+        directory: process.cwd()
+      } satisfies WatchdogStart,
+      name: "watchdog",
+      resourceLimits,
+      // Flags of the program, such as those that preload modules, are not for this thread.
+      execArgv: [],
+      stdout: false
+    })
+
+    let onClosed = (): void => {}
+    const end = (): void => {
+      clearInterval(timer)
+      delete (globalThis as unknown as Marked)[mark]
+      onClosed()
+    }
+    const close = Effect.callback<void>((done) => {
+      onClosed = () => done(Effect.void)
+      beat()
+      worker.postMessage({ _tag: "Close" })
+      // It is to end, whatever its thread does.
+      const forced = setTimeout(end, closeMillis)
+      worker.once("exit", () => {
+        clearTimeout(forced)
+        end()
+      })
+    })
+    worker.on("message", (message: FromWatchdog) => {
+      switch (message._tag) {
+        case "Ready":
+          worker.unref()
+          return resume(Effect.succeed({ close }))
+        case "Stall":
+          return onStall(message.stall)
+        case "Closed":
+          return void worker.terminate()
+      }
+    })
+    // Without its watchdog the program goes on as before.
+    worker.on("error", (error) => {
+      end()
+      resume(Effect.as(Effect.logWarning("The watchdog of the event loop has ended", error), { close: Effect.void }))
+    })
+  })
