@@ -12,7 +12,7 @@
  * it took says how many the next may have. Towards the end they get smaller, so that all threads end together.
  * A chunk that takes four times as long gives back what is left of it. Items that are all numbers, and
  * ranges, lie in memory that the threads share: each takes its next ones from a cursor there, with no
- * message, and comes back every ten milliseconds, so that other tasks of the pool have their turn.
+ * message, and comes back every twenty milliseconds, so that other tasks of the pool have their turn.
  * Processes, and the pools of a test, share no memory: there everything travels in chunks.
  *
  * The first failure, by index, ends it: what lies before that item is still done, because it could fail
@@ -318,7 +318,7 @@ export type RangeResult<A> = [A] extends [void] ? void : Array<Exclude<A, undefi
  * **Details**
  *
  * How long the ranges are is decided by the time they take. Gives what the body returned for each, in
- * order, `undefined` left out. What is shared is sent to each thread, every ten milliseconds: let it be
+ * order, `undefined` left out. What is shared is sent to each thread, every twenty milliseconds: let it be
  * small, or shared memory. A body that loops for long should call `Task.checkpoint`.
  *
  * Waits, fails and is interrupted as `map`; a failure names the beginning of its range. `rangeWith` takes options.

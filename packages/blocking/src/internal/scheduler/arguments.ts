@@ -15,6 +15,7 @@ import {
   refuseLost
 } from "../wire/cloneable.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
+import { isSlice } from "../wire/loops.ts"
 import {
   detach,
   findStandIns,
@@ -45,9 +46,9 @@ const longCopyMillis = 0.5
 
 /** Makes the arguments the run's own; answers what the run comes to if they cannot cross. The caller's array is left as it is. */
 export const ownArguments = (run: Run, host: ThreadHost, payloads: Payloads | undefined): Outcome | undefined => {
-  const { codec } = run.task
+  const { codec, loop } = run.task
   const given = run.args as Array<unknown>
-  if (codec === undefined && controlBlock.fits(given)) return undefined
+  if (codec === undefined && (controlBlock.fits(given) || (loop !== undefined && isSlice(given)))) return undefined
   let args = given
   try {
     if (codec !== undefined) args = codec.encodeArguments(args.map((value) => movedValue(value) ?? value))

@@ -53,6 +53,10 @@ export interface Slice extends LoopTimes {
   readonly meanMillis: number
 }
 
+/** Whether nothing of the arguments is the program's: they need no copy. */
+export const isSlice = (args: ReadonlyArray<unknown>): boolean =>
+  args[0] instanceof Int32Array && (args as SliceArguments)[2].length === 0
+
 /** In the cursor: the next item that nobody has taken, and where the items end. */
 export const Next = 0
 export const End = 1
