@@ -24,7 +24,11 @@ export const measure = (contender, { count }) =>
     const watched = await watchEventLoop()
     let running = true
     const scans = Effect.runFork(
-      Effect.whileLoop({ while: () => running, body: () => all(files.scan, []), step: () => {} })
+      Effect.whileLoop({
+        while: () => running,
+        body: () => Effect.andThen(Effect.sleep(1), all(files.scan, [])),
+        step: () => {}
+      })
     )
     const times = []
     const end = performance.now() + 10_000
