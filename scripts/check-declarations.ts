@@ -44,7 +44,11 @@ try {
     symlinkSync(join(root, "node_modules", name), join(modules, name), "junction")
   }
   // Copied, as an installation would: a link would lead back to the sources.
-  for (const [folder, name] of [["blocking", "effect-blocking"], ["platform-node"], ["vitest"], ["sqlite"]] as const) {
+  for (
+    const [folder, name] of [["blocking", "effect-blocking"], ["platform-node"], ["vitest"], ["sqlite"], [
+      "cluster"
+    ]] as const
+  ) {
     cpSync(join(root, "packages", folder, "dist"), join(modules, name ?? `@effect-blocking/${folder}`), {
       recursive: true
     })
