@@ -50,7 +50,8 @@ try {
       ["devtools"],
       ["platform-node"],
       ["vitest"],
-      ["sqlite"]
+      ["sqlite"],
+      ["cluster"]
     ] as const
   ) {
     cpSync(join(root, "packages", folder, "dist"), join(modules, name ?? `@effect-blocking/${folder}`), {

@@ -81,7 +81,8 @@ const compile = (): void => {
       { path: "../packages/devtools" },
       { path: "../packages/platform-node" },
       { path: "../packages/vitest" },
-      { path: "../packages/sqlite" }
+      { path: "../packages/sqlite" },
+      { path: "../packages/cluster" }
     ]
   }
   writeFileSync(join(out, "tsconfig.json"), JSON.stringify(config))

@@ -77,6 +77,10 @@ export default defineConfig({
             )
           },
           {
+            text: "@effect-blocking/cluster",
+            items: ["ClusterPool", "ClusterPoolError", "ClusterStorage"].map((name) => module(`cluster/${name}`, name))
+          },
+          {
             text: "For hosts of threads",
             collapsed: true,
             items: ["ThreadHost", "ThreadRunner", "RemoteThread"].map((name) => module(`effect-blocking/${name}`, name))

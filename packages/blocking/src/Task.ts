@@ -84,6 +84,18 @@ export interface Task<in Args extends ReadonlyArray<unknown>, out A, out E = nev
 }
 
 /**
+ * A task whose values have schemas: made by `Task.schema`. Others than threads can carry them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SchemaTask<in Args extends ReadonlyArray<unknown>, out A, out E = never, out R = never>
+  extends Task<Args, A, E, R>
+{
+  readonly schemas: TaskSchemas
+}
+
+/**
  * A generator function that pool threads can find, of which each element goes to the
  * program as it is asked for. Made by `Task.stream`, and run by `Blocking.stream`.
  *
@@ -214,6 +226,10 @@ export interface TaskOptions {
   readonly callbacks?: ReadonlyArray<AnyCallback> | undefined
   /** Put on the span of the task. */
   readonly attributes?: Readonly<Record<string, string | number | boolean>> | undefined
+  /**
+   * Which attempt this is, for `Task.attempt`. Only of a task of `Task.schema`. Defaults to 1.
+   */
+  readonly attempt?: number | undefined
 }
 
 /**
@@ -544,8 +560,16 @@ export const schema = <
     ...args: PayloadArguments<Payload>
   ) => Success["Type"] | Result.Result<Success["Type"], Failure["Type"]>,
   options?: TaskOptions & { readonly callbacks?: Callbacks | undefined }
-): Task<PayloadArguments<Payload>, Success["Type"], Failure["Type"], Callbacks[number]["Identifier"]> =>
-  define(moduleUrl, name, body, options, schemas)
+): SchemaTask<PayloadArguments<Payload>, Success["Type"], Failure["Type"], Callbacks[number]["Identifier"]> => ({
+  ...define<PayloadArguments<Payload>, Success["Type"], Failure["Type"], Callbacks[number]["Identifier"]>(
+    moduleUrl,
+    name,
+    body,
+    options,
+    schemas
+  ),
+  schemas
+})
 
 /**
  * Defines a stream: a generator function whose elements the program gets as it asks for
@@ -959,6 +983,36 @@ export const stopRequested: () => boolean = stops.stopRequested
  * @since 0.1.0
  */
 export const checkpoint: () => void = stops.checkpoint
+
+/**
+ * Returns which attempt at its work the running body is: 1 for the first.
+ *
+ * **When to use**
+ *
+ * Use where a task can run again after its runner has died in the middle of it
+ * (`@effect-blocking/cluster`), to look for what an earlier attempt has left behind.
+ *
+ * **Details**
+ *
+ * It is what `attempt` of the task's options says; a cluster sets it. 1 outside a pool thread.
+ *
+ * **Example** (Goes on where an attempt before has ended)
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { Task } from "effect-blocking"
+ * import { existsSync, rmSync, writeFileSync } from "node:fs"
+ *
+ * export const render = Task.schema(import.meta.url, "render", { payload: Schema.String }, (path) => {
+ *   if (Task.attempt() > 1 && existsSync(`${path}.part`)) rmSync(`${path}.part`)
+ *   writeFileSync(`${path}.part`, "the picture")
+ * })
+ * ```
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const attempt = (): number => threadContext.attempt
 
 export {
   /**

@@ -51,6 +51,16 @@ export const contract = (backend: Backend): void => {
           assert.strictEqual(bytes.byteLength, 0)
         })))
 
+    it.live("N3: a body is told which attempt it is, and no other body is", () =>
+      withPool({ maxThreads: 1 }, (pool) =>
+        Effect.gen(function*() {
+          assert.strictEqual(yield* pool.run(tasks.attempted, "a"), "a 1")
+          assert.strictEqual(yield* pool.run(Task.with(tasks.attempted, { attempt: 3 }), "a"), "a 3")
+          assert.strictEqual(yield* pool.run(Task.with(tasks.attempt, { attempt: 2 })), 2)
+          assert.strictEqual(yield* pool.run(tasks.attempt), 1)
+          assert.strictEqual(Task.attempt(), 1)
+        })))
+
     it.live("S4: what cannot cross fails its own task, with the path to it", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {

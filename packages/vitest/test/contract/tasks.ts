@@ -1,6 +1,7 @@
 /** The bodies of the contract: they need nothing that only threads, or only processes, have. */
 import { Task } from "effect-blocking"
 import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
 import { appendFileSync, existsSync } from "node:fs"
 
 export const add = Task.make(import.meta.url, "add", (a: number, b: number) => a + b)
@@ -79,3 +80,12 @@ export const hold = Task.make(import.meta.url, "hold", (started: string, release
   }
   return "held"
 })
+
+export const attempted = Task.schema(
+  import.meta.url,
+  "attempted",
+  { payload: Schema.String, success: Schema.String },
+  (text) => `${text} ${Task.attempt()}`
+)
+
+export const attempt = Task.schema(import.meta.url, "attempt", { success: Schema.Int }, () => Task.attempt())

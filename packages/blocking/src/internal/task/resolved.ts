@@ -23,7 +23,7 @@ import { type HostCodec, hostCodec } from "../wire/codec.ts"
 import { chainOf, type ErrorClass, isSameChain } from "../wire/errorClasses.ts"
 import type { LoopKind } from "../wire/loops.ts"
 import { loopCodec, loopOf } from "./loops.ts"
-import { described, millis, oneOf, validator } from "./options.ts"
+import { described, integer, millis, oneOf, validator } from "./options.ts"
 
 export interface ResolvedTask {
   readonly name: string
@@ -67,7 +67,8 @@ const validate = validator(
       "an object of strings, numbers and booleans"
     )),
     idleTimeLimit: Schema.optional(millis()),
-    exclusive: Schema.optional(described(Schema.Boolean, "true or false"))
+    exclusive: Schema.optional(described(Schema.Boolean, "true or false")),
+    attempt: Schema.optional(integer(1))
   } satisfies Record<keyof StreamOptions | keyof TaskOptions, unknown>
 )
 
@@ -136,6 +137,7 @@ const make = (task: AnyTask, hasInput: boolean): ResolvedTask => {
     throw new TaskDefinitionError(`Task "${name}" ${what} (${module})`)
   }
   const {
+    attempt = 1,
     callbacks = [],
     errors = [],
     exclusive = false,
@@ -147,6 +149,9 @@ const make = (task: AnyTask, hasInput: boolean): ResolvedTask => {
     timeLimit
   } = validated.success
   refuseLookAlikes(errors, `Task "${name}"`, module)
+  if (attempt > 1 && schemas === undefined) {
+    throw new TaskDefinitionError(`Task "${name}" has an attempt: only a task of Task.schema is told of it (${module})`)
+  }
   const byKey = new Map(callbacks.map((callback) => [callback.key, callback]))
   if (byKey.size < callbacks.length) {
     throw new TaskDefinitionError(`Task "${name}" has two callbacks with the same key (${module})`)
@@ -162,7 +167,11 @@ const make = (task: AnyTask, hasInput: boolean): ResolvedTask => {
     idleLimitMillis: idleTimeLimit,
     exclusive,
     errors,
-    codec: schemas === undefined ? undefined : loop === undefined ? hostCodec(schemas) : loopCodec(hostCodec(schemas)),
+    codec: schemas === undefined
+      ? undefined
+      : loop === undefined
+      ? hostCodec(schemas, attempt)
+      : loopCodec(hostCodec(schemas, attempt)),
     mayWait: hasInput || byKey.size > 0,
     callbacks: byKey.size === 0 ? undefined : byKey,
     loop

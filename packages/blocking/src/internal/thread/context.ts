@@ -39,6 +39,8 @@ export interface ThreadContext extends BodyContext {
   inPlace: number
   /** What the running body has marked by `Task.move`. */
   moved: WeakSet<object> | undefined
+  /** Which attempt the running body is. */
+  attempt: number
 }
 
 declare const structuredClone: (value: unknown) => unknown
@@ -84,6 +86,7 @@ export const threadContext: ThreadContext = slot[key] ??= {
   current: 0,
   inPlace: 0,
   moved: undefined,
+  attempt: 1,
   threadData: undefined,
   locals: new Map(),
   releases: []

@@ -117,8 +117,17 @@ const callable = async (
   if (schemas === undefined) return (args) => effectBlockingBody(call, args)
   // The task's module has loaded `effect/Schema` already: no other thread pays for it.
   const { threadCodec } = await import("../wire/codec.ts")
-  const { decodeArguments, encodeResult } = threadCodec(schemas)
-  return (args) => encodeResult(effectBlockingBody(call, decodeArguments(args)))
+  const { attemptOf, decodeArguments, encodeResult } = threadCodec(schemas)
+  return (args) => {
+    // A body that runs inside of another has an attempt of its own.
+    const before = threadContext.attempt
+    threadContext.attempt = attemptOf(args)
+    try {
+      return encodeResult(effectBlockingBody(call, decodeArguments(args)))
+    } finally {
+      threadContext.attempt = before
+    }
+  }
 }
 
 /** Loaded by threads that run loops: no other thread pays for it. */

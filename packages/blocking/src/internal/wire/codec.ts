@@ -16,6 +16,9 @@ export interface TaskSchemas {
   readonly error?: unknown
 }
 
+/** How the arguments of a later attempt say which one they are of: as one more, behind those of the body. */
+const attemptKey = "~effect-blocking/attempt"
+
 type Side = NotCloneableError["side"]
 type Convert = (value: unknown) => unknown
 
@@ -84,16 +87,22 @@ const decoder = (schema: unknown, side: Side, path: string): Convert =>
 /** Throws a `NotCloneableError` for arguments that do not fit the payload's schema. */
 export interface ThreadCodec {
   readonly decodeArguments: (args: Array<unknown>) => Array<unknown>
+  /** Which attempt arguments are of, before they are decoded. */
+  readonly attemptOf: (args: ReadonlyArray<unknown>) => number
   /** Of what the body returned: a plain value or a `Result`. */
   readonly encodeResult: (returned: unknown) => Result.Result<unknown, unknown>
 }
+
+const attemptIn = (mark: unknown): number =>
+  typeof mark === "object" && mark !== null && attemptKey in mark ? Number(mark[attemptKey]) : 1
 
 export const threadCodec = ({ error, payload, success }: TaskSchemas): ThreadCodec => {
   const decodePayload = decoder(payload, "argument", "arguments[0]")
   const encodeSuccess = encoder(success, "success", "result")
   const encodeError = encoder(error ?? Schema.Never, "failure", "error")
   return {
-    decodeArguments: (args) => payload === undefined ? args : [decodePayload(args[0])],
+    decodeArguments: (args) => payload === undefined ? [] : [decodePayload(args[0])],
+    attemptOf: (args) => attemptIn(args[payload === undefined ? 0 : 1]),
     encodeResult: (returned) =>
       Result.isResult(returned)
         ? Result.isSuccess(returned)
@@ -111,10 +120,11 @@ export interface HostCodec {
   readonly decodeItem?: Convert
 }
 
-export const hostCodec = ({ error, payload, success }: TaskSchemas): HostCodec => {
+export const hostCodec = ({ error, payload, success }: TaskSchemas, attempt = 1): HostCodec => {
   const encodePayload = encoder(payload, "argument", "arguments[0]")
+  const mark = attempt > 1 ? [{ [attemptKey]: attempt }] : []
   return {
-    encodeArguments: (args) => payload === undefined ? args : [encodePayload(args[0])],
+    encodeArguments: (args) => [...(payload === undefined ? [] : [encodePayload(args[0])]), ...mark],
     decodeSuccess: decoder(success, "success", "result"),
     decodeError: decoder(error ?? Schema.Never, "failure", "error")
   }

@@ -1,0 +1,601 @@
+/**
+ * The tasks of this library where one machine is not enough: a farm of runners, each with a pool.
+ *
+ * `ClusterPool.Service` declares a farm. Runners provide it with `layerRunner`, programs that only use
+ * it with `layerClient`, and tests with `layerLocal`.
+ *
+ * **Details**
+ *
+ * `run` calls a runner that has a free thread, at most once. `submit` stores a task, which is run at
+ * least once, by whichever runner has room, and gives a receipt for its result. The queue, its locks
+ * and its retries, the transport and the workflows are Effect's.
+ *
+ * @module
+ * @since 0.1.0
+ */
+import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
+import * as Blocking from "effect-blocking/Blocking"
+import type { JoinError } from "effect-blocking/JoinError"
+import type { SchemaTask } from "effect-blocking/Task"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import type * as Option from "effect/Option"
+import * as RpcSerialization from "effect/rpc/RpcSerialization"
+import * as RpcServer from "effect/rpc/RpcServer"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as SocketServer from "effect/socket/SocketServer"
+import * as Activity from "effect/workflow/Activity"
+import * as WorkflowEngine from "effect/workflow/WorkflowEngine"
+import { ClusterPoolError } from "./ClusterPoolError.ts"
+import { ClusterStorage, layerMemory } from "./ClusterStorage.ts"
+import { Caller } from "./internal/caller.ts"
+import { type AnyTask, define, type Definition } from "./internal/definition.ts"
+import { type Call, Farm as FarmImpl } from "./internal/farm.ts"
+import { Envelope, group, queueName } from "./internal/messages.ts"
+import { busyGauge } from "./internal/metrics.ts"
+import { type Parts, partsKey } from "./internal/parts.ts"
+import { Runner, type RunnerOptions as Planned } from "./internal/runner.ts"
+
+// -----------------------------------------------------------------------------
+// Models
+// -----------------------------------------------------------------------------
+
+/**
+ * A task as a farm takes it: by itself, or with the name and the version under which it is stored
+ * and sent.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type FarmTask = SchemaTask<never, unknown, unknown, unknown> | {
+  readonly task: SchemaTask<never, unknown, unknown, unknown>
+  /** Outlives the names of files and functions. Defaults to the task's name. */
+  readonly tag?: string
+  /**
+   * Another one when what the body does, or what its values mean, is no longer what was submitted.
+   * A runner only runs its own version. Defaults to 1.
+   */
+  readonly version?: number
+}
+
+/**
+ * How a task is submitted.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SubmitOptions {
+  /**
+   * What it is submitted under: once, however often it is submitted. A receipt can be found by it.
+   * Up to 255 characters.
+   */
+  readonly key: string
+  /** How long it waits before a runner may take it. None by default. */
+  readonly delay?: Duration.Input | undefined
+}
+
+/**
+ * The state of what was submitted: `pending` while it waits or runs, then one of the others, for good.
+ * What is `parked` can be put back.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ReceiptState = "pending" | "succeeded" | "failed" | "cancelled" | "parked"
+
+/**
+ * What is known of a submitted task.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ReceiptStatus {
+  readonly state: ReceiptState
+  /** How often its body was begun. */
+  readonly executions: number
+  /** The id of the runner that began it last. */
+  readonly runner: string | undefined
+  readonly version: number
+  readonly submittedMillis: number
+  readonly updatedMillis: number
+}
+
+/**
+ * Stands for a submitted task, whoever has submitted it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Receipt<out A, out E> {
+  /** The tag of the task. */
+  readonly task: string
+  readonly key: string
+  /**
+   * Waits for the result. Fails with the task's own error, or with `ClusterPoolError` and reason
+   * `Parked` or `Cancelled`. An interruption ends the waiting, and not the task. Failures of the
+   * storage are logged, and it is asked again.
+   */
+  readonly await: Effect.Effect<A, E | ClusterPoolError>
+  /** The result, if there is one. */
+  readonly poll: Effect.Effect<Option.Option<Exit.Exit<A, E | ClusterPoolError>>, ClusterPoolError>
+  /**
+   * Cancels the task: it never begins, or is stopped as an interruption does, within a third of the
+   * lock's expiration. `false` if it was settled before.
+   */
+  readonly cancel: Effect.Effect<boolean, ClusterPoolError>
+  /** `None` when it was forgotten, `timeToLive` after it was settled. */
+  readonly status: Effect.Effect<Option.Option<ReceiptStatus>, ClusterPoolError>
+}
+
+/**
+ * A task that was tried as often as it may be.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ParkedTask {
+  readonly tag: string
+  readonly key: string
+  readonly version: number
+  readonly executions: number
+  /** What the last attempt failed with; `undefined` if its runner died, or no runner fitted it. */
+  readonly last: JoinError | undefined
+  readonly detail: string
+  readonly submittedMillis: number
+  readonly parkedMillis: number
+}
+
+/**
+ * What a farm is doing, and what it has done that is not forgotten.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface FarmStats {
+  /** Submitted tasks by state. */
+  readonly submitted: Readonly<Record<ReceiptState, number>>
+  /** Executions beyond the first of each submitted task. */
+  readonly repeated: number
+  readonly runners: ReadonlyArray<RunnerStats>
+}
+
+/**
+ * A runner that lives, as it was a moment ago.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RunnerStats {
+  readonly id: string
+  readonly host: string
+  /** 0: it takes no calls, only what was submitted. */
+  readonly port: number
+  readonly threads: number
+  /** Bodies that it runs, or that wait there for a thread. */
+  readonly busy: number
+  readonly startedMillis: number
+}
+
+/**
+ * The operations of a farm.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Farm {
+  /** See `FarmClass.run`. */
+  readonly run: <Args extends ReadonlyArray<unknown>, A, E, R>(
+    task: SchemaTask<Args, A, E, R>,
+    ...args: { [K in keyof Args]: Args[K] }
+  ) => Effect.Effect<A, E | JoinError | ClusterPoolError>
+  /** See `FarmClass.submit`. */
+  readonly submit: <Args extends ReadonlyArray<unknown>, A, E, R>(
+    task: SchemaTask<Args, A, E, R>,
+    ...args: [...{ [K in keyof Args]: Args[K] }, options: SubmitOptions]
+  ) => Effect.Effect<Receipt<A, E>, ClusterPoolError>
+  /** See `FarmClass.receipt`. */
+  readonly receipt: <Args extends ReadonlyArray<unknown>, A, E, R>(
+    task: SchemaTask<Args, A, E, R>,
+    key: string
+  ) => Effect.Effect<Option.Option<Receipt<A, E>>, ClusterPoolError>
+  /** See `FarmClass.parked`. */
+  readonly parked: (limit?: number) => Effect.Effect<ReadonlyArray<ParkedTask>, ClusterPoolError>
+  /** See `FarmClass.putBack`. */
+  readonly putBack: (
+    parked: { readonly tag: string; readonly key: string }
+  ) => Effect.Effect<boolean, ClusterPoolError>
+  /** See `FarmClass.stats`. */
+  readonly stats: Effect.Effect<FarmStats, ClusterPoolError>
+}
+
+/**
+ * The options of a runner.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RunnerOptions<P = Blocking.Blocking> {
+  /** The pool that the tasks run on. Defaults to that of `Blocking`. */
+  readonly pool?: Context.Key<P, Blocking.Pool> | undefined
+  /** How many tasks it runs at once, calls included. Defaults to the pool's `maxThreads`. */
+  readonly concurrency?: number | undefined
+  /**
+   * Where calls are taken: on `host` (127.0.0.1 by default) and `port` (any free one by default), and
+   * told to others as `advertise`, or as `host`. `false`: it takes only what was submitted.
+   */
+  readonly listen?: { readonly host?: string; readonly port?: number; readonly advertise?: string } | false | undefined
+  /**
+   * How often a submitted task is tried that fails with a `JoinError`, or whose runner dies, before it
+   * is parked. Its own errors are results, and are not tried again. Defaults to 3.
+   */
+  readonly maxAttempts?: number | undefined
+  /** The waits between attempts. Defaults to one second, doubling up to 5 minutes. */
+  readonly retrySchedule?: Schedule.Schedule<unknown, number> | undefined
+  /** How long a runner that shuts down waits for what it runs, before it gives it back. Defaults to 5 seconds. */
+  readonly shutdownTimeout?: Duration.Input | undefined
+  /** How long a submitted task is kept for a runner of its version, before it is parked. Defaults to 5 minutes. */
+  readonly incompatibleTimeout?: Duration.Input | undefined
+  /** See `ClientOptions`. */
+  readonly maxPayload?: number | undefined
+  /** See `ClientOptions`. */
+  readonly patience?: Duration.Input | undefined
+}
+
+/**
+ * The options of a program that uses a farm.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ClientOptions {
+  /** The most characters of JSON in a payload. The same on runners. Defaults to 1 000 000. */
+  readonly maxPayload?: number | undefined
+  /** How long `run` waits for a runner, before it fails with `NoRunner`. Defaults to 10 seconds. */
+  readonly patience?: Duration.Input | undefined
+}
+
+/**
+ * The class of a farm: a service key with its operations and layers. `Callbacks` are the callbacks of
+ * its tasks, which runners provide.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface FarmClass<in out Self, in out Key extends string, out Callbacks>
+  extends Context.ServiceClass<Self, Key, Farm>
+{
+  /**
+   * Runs a task on a runner that has a free thread, and gives its result: at most once.
+   *
+   * **Details**
+   *
+   * Waits for a runner (up to `patience`), for a thread of it, and for the body. Fails as on a pool,
+   * and with a `ClusterPoolError`: `NoRunner` if none was there, `RunnerLost` if the connection ended
+   * while the task may have run. An interruption reaches the body through the runner's pool; so does
+   * the death of this program. The task runs with the options that it has here. A runner of another
+   * version, or whose schemas do not fit, refuses it with `Incompatible`.
+   */
+  readonly run: <Args extends ReadonlyArray<unknown>, A, E, R>(
+    task: SchemaTask<Args, A, E, R>,
+    ...args: { [K in keyof Args]: Args[K] }
+  ) => Effect.Effect<A, E | JoinError | ClusterPoolError, Self>
+  /**
+   * Stores a task, to be run at least once by some runner, and gives a receipt for its result.
+   *
+   * **Details**
+   *
+   * Returns when it is stored; as a part of the transaction, inside of `sql.withTransaction` of the
+   * storage's client. Under a key it is stored once: a second call gives the receipt of the first,
+   * whatever its payload. The body can run again after its runner has died, so it has to be
+   * idempotent; `Task.attempt` says whether it does. The first result is the one that counts.
+   */
+  readonly submit: <Args extends ReadonlyArray<unknown>, A, E, R>(
+    task: SchemaTask<Args, A, E, R>,
+    ...args: [...{ [K in keyof Args]: Args[K] }, options: SubmitOptions]
+  ) => Effect.Effect<Receipt<A, E>, ClusterPoolError, Self>
+  /** Finds the receipt of what was submitted under a key. */
+  readonly receipt: <Args extends ReadonlyArray<unknown>, A, E, R>(
+    task: SchemaTask<Args, A, E, R>,
+    key: string
+  ) => Effect.Effect<Option.Option<Receipt<A, E>>, ClusterPoolError, Self>
+  /**
+   * Submits a task from a workflow, and waits for it, as an activity of `effect/workflow`.
+   *
+   * **Details**
+   *
+   * The key is one of the workflow's execution, and names the activity. A workflow that is resumed
+   * finds the result, or waits on; its own runner does none of the work.
+   */
+  readonly activity: <Args extends ReadonlyArray<unknown>, A, E, R>(
+    task: SchemaTask<Args, A, E, R>,
+    ...args: [...{ [K in keyof Args]: Args[K] }, options: SubmitOptions]
+  ) => Effect.Effect<
+    A,
+    E | ClusterPoolError,
+    Self | WorkflowEngine.WorkflowEngine | WorkflowEngine.WorkflowInstance
+  >
+  /** The tasks that were tried as often as they may be, the oldest first; up to 100 by default. */
+  readonly parked: (limit?: number) => Effect.Effect<ReadonlyArray<ParkedTask>, ClusterPoolError, Self>
+  /** Queues a parked task anew, with all its attempts. `false` if it is not parked. */
+  readonly putBack: (
+    parked: { readonly tag: string; readonly key: string }
+  ) => Effect.Effect<boolean, ClusterPoolError, Self>
+  /** What the farm is doing. */
+  readonly stats: Effect.Effect<FarmStats, ClusterPoolError, Self>
+  /**
+   * Layer of a runner, which is a client as well.
+   *
+   * **Details**
+   *
+   * Takes what was submitted when its pool has a free thread, and never more: what waits, waits in the
+   * storage, for whoever is free first. When the layer is released it takes nothing more, waits
+   * `shutdownTimeout` for what runs, and gives the rest back, which does not count as an attempt.
+   *
+   * **Gotchas**
+   *
+   * Calls are taken from whoever can connect, as by the runners of `effect/cluster`: listen on a
+   * private network.
+   */
+  readonly layerRunner: <P = Blocking.Blocking>(
+    options?: RunnerOptions<P>
+  ) => Layer.Layer<Self, SocketServer.SocketServerError, ClusterStorage | P | Callbacks>
+  /** Layer of a program that uses the farm and runs nothing of it. */
+  readonly layerClient: (options?: ClientOptions) => Layer.Layer<Self, never, ClusterStorage>
+  /**
+   * Layer of a farm in this program, on one of its pools, and in its memory: for tests, and for
+   * deployments of one program. Values cross as they do between machines.
+   */
+  readonly layerLocal: <P = Blocking.Blocking>(
+    options?: Omit<RunnerOptions<P>, "listen" | "patience">
+  ) => Layer.Layer<Self, never, P | Callbacks>
+}
+
+// -----------------------------------------------------------------------------
+// Services
+// -----------------------------------------------------------------------------
+
+/**
+ * The callbacks of a farm's tasks.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type CallbacksOf<T> = T extends { readonly task: SchemaTask<never, unknown, unknown, infer R> } ? R
+  : T extends SchemaTask<never, unknown, unknown, infer R> ? R
+  : never
+
+/**
+ * Declares a farm: its name, and the tasks that it runs.
+ *
+ * **Details**
+ *
+ * All programs of a farm declare it alike: the key is its name in the storage. Throws a
+ * `TaskDefinitionError` for a task that is not one of `Task.schema`, and for two of the same tag.
+ *
+ * **Example** (Thumbnails on other machines)
+ *
+ * ```ts
+ * import { ClusterPool } from "@effect-blocking/cluster"
+ * import { Effect, Schema } from "effect"
+ * import { Task } from "effect-blocking"
+ *
+ * const thumbnail = Task.schema(
+ *   import.meta.url,
+ *   "thumbnail",
+ *   { payload: Schema.Struct({ file: Schema.String }), success: Schema.String },
+ *   ({ file }) => `${file}.small`
+ * )
+ *
+ * class Farm extends ClusterPool.Service<Farm>()("app/Farm", { tasks: [thumbnail] }) {}
+ *
+ * export const program = Effect.gen(function*() {
+ *   const now = yield* Farm.run(thumbnail, { file: "a.png" })
+ *   const receipt = yield* Farm.submit(thumbnail, { file: "b.png" }, { key: "b.png" })
+ *   return [now, yield* receipt.await]
+ * })
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const Service = <Self>() =>
+<const Key extends string, const Tasks extends ReadonlyArray<FarmTask>>(
+  key: Key,
+  options: { readonly tasks: Tasks }
+): FarmClass<Self, Key, CallbacksOf<Tasks[number]>> => {
+  const service = Context.Service<Self, Farm>()(key)
+  const definition = define(key, options.tasks)
+  const layers = layersOf(service, definition)
+  const activity = (task: AnyTask, ...args: ReadonlyArray<unknown>) => activityOf(service, definition, task, args)
+  const operations = {
+    run: (task: AnyTask, ...args: ReadonlyArray<unknown>) =>
+      service.use((farm) => (farm.run as AnyOperation)(task, ...args)),
+    submit: (task: AnyTask, ...args: ReadonlyArray<unknown>) =>
+      service.use((farm) => (farm.submit as AnyOperation)(task, ...args)),
+    receipt: (task: AnyTask, key: string) => service.use((farm) => farm.receipt(task, key)),
+    parked: (limit?: number) => service.use((farm) => farm.parked(limit)),
+    putBack: (parked: { readonly tag: string; readonly key: string }) => service.use((farm) => farm.putBack(parked)),
+    stats: service.use((farm) => farm.stats),
+    activity
+  }
+  // The types of the operations are those of the tasks that they are given.
+  return Object.assign(service, operations, layers) as unknown as FarmClass<Self, Key, CallbacksOf<Tasks[number]>>
+}
+
+/** Of whatever task. */
+type AnyOperation = (...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, unknown>
+
+// -----------------------------------------------------------------------------
+// Layers
+// -----------------------------------------------------------------------------
+
+const millisOf = (input: Duration.Input | undefined, otherwise: number): number =>
+  input === undefined ? otherwise : Duration.toMillis(Duration.fromInputUnsafe(input))
+
+const defaultMaxPayload = 1_000_000
+
+/** More than any: a runner counts the attempts itself, so that what it parks can be listed and put back. */
+const unlimitedAttempts = 2_147_483_647
+
+const queueOf = ({ farm }: Definition, { queues }: Parts, retrySchedule?: Schedule.Schedule<unknown, number>) =>
+  queues.make({
+    name: queueName(farm),
+    schema: Envelope,
+    maxAttempts: unlimitedAttempts,
+    ...(retrySchedule === undefined ? {} : { retrySchedule })
+  })
+
+type AnyOptions = RunnerOptions<unknown>
+
+const plan = (options: AnyOptions | undefined): Planned => ({
+  concurrency: options?.concurrency,
+  maxAttempts: options?.maxAttempts ?? 3,
+  shutdownMillis: millisOf(options?.shutdownTimeout, 5000),
+  incompatibleMillis: millisOf(options?.incompatibleTimeout, 300_000)
+})
+
+const farmOf = (impl: FarmImpl): Farm => {
+  const submit = (task: AnyTask, ...args: ReadonlyArray<unknown>) =>
+    impl.submit(task, args.slice(0, -1), args.at(-1) as SubmitOptions)
+  const farm = {
+    run: (task: AnyTask, ...args: ReadonlyArray<unknown>) => impl.run(task, args),
+    submit,
+    receipt: (task: AnyTask, key: string) => impl.receipt(task, key),
+    parked: (limit = 100) => impl.parked(limit),
+    putBack: (parked: { readonly tag: string; readonly key: string }) => impl.putBack(parked),
+    stats: Effect.map(impl.stats, ({ counts, runners }): FarmStats => ({
+      submitted: counts.states,
+      repeated: counts.repeated,
+      runners: runners.map(({ farm: _, ...runner }) => runner)
+    }))
+  }
+  return farm as unknown as Farm
+}
+
+/** Starts a runner for as long as the scope lives. */
+const start = Effect.fnUntraced(function*<P>(
+  definition: Definition,
+  parts: Parts,
+  options: RunnerOptions<P> | undefined
+): Effect.fn.Return<Runner, SocketServer.SocketServerError, P | Scope.Scope> {
+  const context = yield* Effect.context<never>()
+  const pool = yield* (options?.pool ?? Blocking.Blocking) as Context.Key<P, Blocking.Pool>
+  const queue = yield* queueOf(definition, parts, options?.retrySchedule)
+  const planned = plan(options as AnyOptions)
+  const { maxThreads } = yield* pool.stats
+  const threads = planned.concurrency ?? maxThreads
+  const runner = new Runner(definition, parts, pool, queue, threads, planned, context)
+  const startedMillis = yield* Clock.currentTimeMillis
+  const { listen = {} } = options ?? {}
+  let address = { host: "", port: 0 }
+  if (listen !== false) {
+    const host = listen.host ?? "127.0.0.1"
+    const server = yield* NodeSocketServer.make({ host, port: listen.port ?? 0 })
+    const port = server.address._tag === "UnixPathAddress" ? 0 : server.address.port
+    address = { host: listen.advertise ?? host, port }
+    const protocol = yield* RpcServer.makeProtocolSocketServer.pipe(
+      Effect.provideService(SocketServer.SocketServer, server),
+      Effect.provide(
+        RpcSerialization.layerSchemaBinary({ maxFrameSize: (options?.maxPayload ?? defaultMaxPayload) * 4 + 65_536 })
+      )
+    )
+    yield* RpcServer.make(group, {
+      spanPrefix: definition.farm,
+      disableFatalDefects: true,
+      concurrency: "unbounded"
+    }).pipe(
+      Effect.provide(group.toLayer({ Run: (request) => runner.call(request) })),
+      Effect.provideService(RpcServer.Protocol, protocol),
+      Effect.forkScoped
+    )
+  }
+  const gauge = Metric.withAttributes(busyGauge, { farm: definition.farm, runner: runner.id })
+  const beat = Effect.andThen(
+    runner.beat(address, startedMillis),
+    Effect.suspend(() => Metric.update(gauge, runner.busyThreads))
+  )
+  yield* Effect.ignore(beat)
+  yield* Effect.addFinalizer(() => Effect.ignore(parts.receipts.leave(runner.id)))
+  const beating = yield* beat.pipe(
+    Effect.catchCause((cause) => Effect.logWarning("A runner could not tell that it lives", cause)),
+    Effect.schedule(Schedule.spaced(parts.expirationMillis / 5)),
+    Effect.forkScoped
+  )
+  const takers = yield* Effect.all(Array.from({ length: threads }, () => Effect.forkScoped(runner.take)))
+  yield* Effect.addFinalizer(() =>
+    Effect.andThen(runner.leave, Effect.all([Fiber.interruptAll(takers), Fiber.interrupt(beating)], { discard: true }))
+  )
+  return runner
+})
+
+const layersOf = <Self>(service: Context.Key<Self, Farm>, definition: Definition) => {
+  const client = Effect.fnUntraced(function*(options: ClientOptions | undefined) {
+    const parts = (yield* ClusterStorage)[partsKey]
+    const scope = yield* Effect.scope
+    const maxPayload = options?.maxPayload ?? defaultMaxPayload
+    const caller = new Caller(definition.farm, parts, scope, {
+      maxPayload,
+      patienceMillis: millisOf(options?.patience, 10_000)
+    })
+    return new FarmImpl(definition, parts, yield* queueOf(definition, parts), caller.call, maxPayload)
+  })
+  return {
+    layerClient: (options?: ClientOptions): Layer.Layer<Self, never, ClusterStorage> =>
+      Layer.effect(service, Effect.map(client(options), farmOf)),
+    layerRunner: <P>(
+      options?: RunnerOptions<P>
+    ): Layer.Layer<Self, SocketServer.SocketServerError, ClusterStorage | P> =>
+      Layer.effect(
+        service,
+        Effect.gen(function*() {
+          const impl = yield* client(options)
+          yield* start(definition, (yield* ClusterStorage)[partsKey], options)
+          return farmOf(impl)
+        })
+      ),
+    layerLocal: <P>(options?: Omit<RunnerOptions<P>, "listen" | "patience">): Layer.Layer<Self, never, P> =>
+      Layer.effect(
+        service,
+        Effect.gen(function*() {
+          const parts = (yield* ClusterStorage)[partsKey]
+          const runner = yield* Effect.orDie(start(definition, parts, { ...options, listen: false }))
+          const call: Call = (request) => runner.call({ ...request, wait: true })
+          const maxPayload = options?.maxPayload ?? defaultMaxPayload
+          return farmOf(new FarmImpl(definition, parts, yield* queueOf(definition, parts), call, maxPayload))
+        })
+      ).pipe(Layer.provide(layerMemory))
+  }
+}
+
+const activityOf = <Self>(
+  service: Context.Key<Self, Farm>,
+  definition: Definition,
+  task: AnyTask,
+  args: ReadonlyArray<unknown>
+) =>
+  Effect.gen(function*() {
+    const { executionId } = yield* WorkflowEngine.WorkflowInstance
+    const farm = yield* service
+    const { delay, key } = args.at(-1) as SubmitOptions
+    const entry = definition.entryOf(task)
+    const submit = farm.submit as unknown as (
+      ...args: ReadonlyArray<unknown>
+    ) => Effect.Effect<Receipt<unknown, unknown>, ClusterPoolError>
+    return yield* Activity.make({
+      name: `${definition.farm}/${entry?.tag ?? task.name}/${key}`,
+      success: entry?.success.schema ?? Schema.Void,
+      error: Schema.Union([entry?.error.schema ?? Schema.Never, ClusterPoolError]),
+      execute: Effect.flatMap(
+        submit(task, ...args.slice(0, -1), { key: `${executionId}/${key}`, delay }),
+        (receipt) => receipt.await
+      )
+    })
+  })

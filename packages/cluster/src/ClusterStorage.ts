@@ -1,0 +1,201 @@
+/**
+ * Where a farm keeps what was submitted, and who its runners are.
+ *
+ * The queue is Effect's `PersistedQueue`, with its locks, redelivery and retries; receipts are two
+ * tables beside it. All programs of a farm use the same storage.
+ *
+ * @module
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as PersistedQueue from "effect/persistence/PersistedQueue"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import type * as SqlClient from "effect/sql/SqlClient"
+import { SqlError } from "effect/sql/SqlError"
+import { type Parts, partsKey } from "./internal/parts.ts"
+import type { Receipts } from "./internal/receipts.ts"
+import { makeMemory } from "./internal/receiptsMemory.ts"
+import { makeSql } from "./internal/receiptsSql.ts"
+import { makeWaiters } from "./internal/waiters.ts"
+
+// -----------------------------------------------------------------------------
+// Models
+// -----------------------------------------------------------------------------
+
+/**
+ * The options of a storage in a SQL database.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** Begins the names of the tables. Defaults to `"effect_blocking"`. */
+  readonly prefix?: string | undefined
+  /**
+   * How often the database is asked: a runner with a free thread for work, and who waits for a
+   * receipt for its result. In the program that submits or settles it is seen at once. Defaults to
+   * 100 milliseconds.
+   */
+  readonly pollInterval?: Duration.Input | undefined
+  /**
+   * How long the work of a runner that has died, or was cut off, waits for another one. Runners
+   * renew their locks three times within it. The same for all programs of the farm; whole seconds.
+   * Defaults to 5 seconds.
+   */
+  readonly lockExpiration?: Duration.Input | undefined
+  /**
+   * How long what was settled is kept: its result, and the memory that its key was submitted.
+   * Parked tasks stay. Defaults to 30 days.
+   */
+  readonly timeToLive?: Duration.Input | undefined
+}
+
+// -----------------------------------------------------------------------------
+// Services
+// -----------------------------------------------------------------------------
+
+/**
+ * Service of the storage.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class ClusterStorage extends Context.Service<ClusterStorage, {
+  /** Opaque: what farms do with it. */
+  readonly [partsKey]: Parts
+}>()("@effect-blocking/cluster/ClusterStorage") {}
+
+// -----------------------------------------------------------------------------
+// Layers
+// -----------------------------------------------------------------------------
+
+const millisOf = (input: Duration.Input | undefined, otherwise: number): number =>
+  input === undefined ? otherwise : Duration.toMillis(Duration.fromInputUnsafe(input))
+
+const planned = (options: Options | undefined) => {
+  const expirationMillis = Math.max(1000, millisOf(options?.lockExpiration, 5000))
+  return {
+    prefix: options?.prefix ?? "effect_blocking",
+    pollMillis: Math.max(1, millisOf(options?.pollInterval, 100)),
+    expirationMillis,
+    refreshMillis: expirationMillis / 3,
+    timeToLiveMillis: millisOf(options?.timeToLive, 30 * 86_400_000)
+  }
+}
+
+type Planned = ReturnType<typeof planned>
+
+/** Programs of one farm that start together all make its tables: whoever comes too late tries again. */
+const makingTables = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, SqlError, R> =>
+  self.pipe(
+    Effect.sandbox,
+    Effect.retry({ times: 40, schedule: Schedule.spaced(50) }),
+    Effect.catch((cause) => {
+      const error = cause.reasons.flatMap((reason) => reason._tag === "Fail" ? [reason.error] : [])
+        .find((error) => error instanceof SqlError)
+      return error === undefined ? Effect.die(cause) : Effect.fail(error)
+    })
+  )
+
+const assemble = Effect.fnUntraced(function*(
+  queueStore: PersistedQueue.PersistedQueueStore["Service"],
+  receipts: Receipts,
+  { expirationMillis, pollMillis, timeToLiveMillis }: Planned
+): Effect.fn.Return<ClusterStorage["Service"], never, Scope.Scope> {
+  const queues = yield* Effect.provideService(
+    PersistedQueue.makeFactory,
+    PersistedQueue.PersistedQueueStore,
+    queueStore
+  )
+  const waiters = yield* makeWaiters(receipts, pollMillis)
+  const timeToLive = Duration.millis(timeToLiveMillis)
+  // Any number of programs may do so.
+  yield* Effect.all([
+    queueStore.cleanup({ timeToLive, failedTimeToLive: undefined }),
+    receipts.forget(timeToLiveMillis)
+  ]).pipe(
+    Effect.catchCause((cause) => Effect.logWarning("What was settled long ago could not be removed", cause)),
+    Effect.repeat(Schedule.spaced("1 hour")),
+    Effect.delay("1 minute"),
+    Effect.interruptible,
+    Effect.forkScoped
+  )
+  return ClusterStorage.of({ [partsKey]: { queues, receipts, waiters, expirationMillis } })
+})
+
+/**
+ * Layer of a storage in a SQL database: SQLite for the programs of one host, PostgreSQL for several.
+ *
+ * **Details**
+ *
+ * Makes its tables. With the same `SqlClient`, a `submit` inside of `sql.withTransaction` is a part
+ * of that transaction: what is rolled back was never submitted.
+ *
+ * **Example** (Programs of one host, and no server)
+ *
+ * ```ts
+ * import { ClusterStorage } from "@effect-blocking/cluster"
+ * import { SqliteClient } from "@effect-blocking/sqlite"
+ * import { Layer } from "effect"
+ *
+ * export const storage = ClusterStorage.layerSql().pipe(Layer.provide(SqliteClient.layer({ filename: "farm.db" })))
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerSql = (options?: Options): Layer.Layer<ClusterStorage, SqlError, SqlClient.SqlClient> =>
+  Layer.effect(
+    ClusterStorage,
+    Effect.gen(function*() {
+      const plan = planned(options)
+      const queueStore = yield* makingTables(PersistedQueue.makeStoreSql({
+        tableName: `${plan.prefix}_queue`,
+        pollInterval: plan.pollMillis,
+        lockExpiration: plan.expirationMillis,
+        lockRefreshInterval: plan.refreshMillis
+      }))
+      return yield* assemble(queueStore, yield* makingTables(makeSql(plan.prefix)), plan)
+    })
+  )
+
+/**
+ * Layer of a storage whose queue is another one of Effect's, such as `PersistedQueue.layerStoreRedis`,
+ * with the receipts in a SQL database.
+ *
+ * **Details**
+ *
+ * The queue has a poll interval and locks of its own: give it those of the options.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerSqlReceipts = (
+  options?: Options
+): Layer.Layer<ClusterStorage, SqlError, SqlClient.SqlClient | PersistedQueue.PersistedQueueStore> =>
+  Layer.effect(
+    ClusterStorage,
+    Effect.gen(function*() {
+      const plan = planned(options)
+      const receipts = yield* makingTables(makeSql(plan.prefix))
+      return yield* assemble(yield* PersistedQueue.PersistedQueueStore, receipts, plan)
+    })
+  )
+
+/**
+ * Layer of a storage in the memory of this program: for tests, and where nothing must outlive it.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerMemory: Layer.Layer<ClusterStorage> = Layer.effect(
+  ClusterStorage,
+  Effect.gen(function*() {
+    const queueStore = yield* PersistedQueue.PersistedQueueStore
+    return yield* assemble(queueStore, makeMemory(), planned(undefined))
+  })
+).pipe(Layer.provide(PersistedQueue.layerStoreMemory))

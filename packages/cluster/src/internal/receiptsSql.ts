@@ -1,0 +1,205 @@
+/** Receipts in a SQL database: SQLite and PostgreSQL. Times are those of the database, in milliseconds. */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as SqlClient from "effect/sql/SqlClient"
+import type { ReceiptKey, ReceiptRow, Receipts, ReceiptState, RunnerRow } from "./receipts.ts"
+import { noCounts } from "./receiptsMemory.ts"
+
+interface Stored {
+  readonly item: string
+  readonly farm: string
+  readonly tag: string
+  readonly task_key: string
+  readonly version: number
+  readonly state: ReceiptState
+  readonly executions: number
+  readonly runner: string | null
+  readonly result: string | null
+  readonly envelope: string
+  readonly submitted_at: number | string
+  readonly updated_at: number | string
+}
+
+interface StoredRunner {
+  readonly id: string
+  readonly farm: string
+  readonly host: string
+  readonly port: number
+  readonly threads: number
+  readonly busy: number
+  readonly started_at: number | string
+}
+
+const rowOf = (stored: Stored): ReceiptRow => ({
+  item: stored.item,
+  farm: stored.farm,
+  tag: stored.tag,
+  key: stored.task_key,
+  version: Number(stored.version),
+  state: stored.state,
+  executions: Number(stored.executions),
+  runner: stored.runner ?? undefined,
+  result: stored.result ?? undefined,
+  envelope: stored.envelope,
+  submittedMillis: Number(stored.submitted_at),
+  updatedMillis: Number(stored.updated_at)
+})
+
+/** How many receipts are asked for in one statement. Arbitrary, and below what databases take as parameters. */
+const mostInOne = 500
+
+const inParts = <A, B, E>(
+  all: ReadonlyArray<A>,
+  ask: (part: ReadonlyArray<A>) => Effect.Effect<ReadonlyArray<B>, E>
+): Effect.Effect<ReadonlyArray<B>, E> => {
+  if (all.length === 0) return Effect.succeed([])
+  if (all.length <= mostInOne) return ask(all)
+  const parts = Array.from(
+    { length: Math.ceil(all.length / mostInOne) },
+    (_, i) => all.slice(i * mostInOne, (i + 1) * mostInOne)
+  )
+  return Effect.map(Effect.forEach(parts, ask), (found) => found.flat())
+}
+
+export const makeSql = Effect.fnUntraced(function*(prefix: string) {
+  const sql = (yield* SqlClient.SqlClient).withoutTransforms()
+  const receipts = sql(`${prefix}_receipts`)
+  const runners = sql(`${prefix}_runners`)
+
+  const now = sql.onDialectOrElse({
+    pg: () => sql.literal("(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT"),
+    orElse: () => sql.literal("CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)")
+  })
+
+  yield* sql`CREATE TABLE IF NOT EXISTS ${receipts} (
+    farm VARCHAR(255) NOT NULL,
+    tag VARCHAR(255) NOT NULL,
+    task_key VARCHAR(255) NOT NULL,
+    item VARCHAR(64) NOT NULL UNIQUE,
+    version INTEGER NOT NULL,
+    state VARCHAR(10) NOT NULL,
+    executions INTEGER NOT NULL,
+    runner VARCHAR(64) NULL,
+    result TEXT NULL,
+    envelope TEXT NOT NULL,
+    submitted_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    PRIMARY KEY (farm, tag, task_key)
+  )`
+  yield* sql`CREATE INDEX IF NOT EXISTS ${sql(`${prefix}_receipts_state`)} ON ${receipts} (farm, state, submitted_at)`
+  yield* sql`CREATE TABLE IF NOT EXISTS ${runners} (
+    id VARCHAR(64) NOT NULL PRIMARY KEY,
+    farm VARCHAR(255) NOT NULL,
+    host VARCHAR(255) NOT NULL,
+    port INTEGER NOT NULL,
+    threads INTEGER NOT NULL,
+    busy INTEGER NOT NULL,
+    started_at BIGINT NOT NULL,
+    seen_at BIGINT NOT NULL
+  )`
+
+  const is = ({ farm, key, tag }: ReceiptKey) => sql`farm = ${farm} AND tag = ${tag} AND task_key = ${key}`
+
+  const service: Receipts = {
+    submit: (receipt, offer) => {
+      const { envelope, farm, item, key, tag, version } = receipt
+      return sql<Stored>`INSERT INTO ${receipts}
+        (farm, tag, task_key, item, version, state, executions, envelope, submitted_at, updated_at)
+        VALUES (${farm}, ${tag}, ${key}, ${item}, ${version}, 'pending', 0, ${envelope}, ${now}, ${now})
+        ON CONFLICT (farm, tag, task_key) DO UPDATE SET farm = excluded.farm
+        RETURNING *`.pipe(
+        Effect.flatMap(([stored]) => {
+          const row = rowOf(stored!)
+          return row.state === "pending" ? Effect.as(offer(row), row) : Effect.succeed(row)
+        }),
+        sql.withTransaction
+      )
+    },
+    begin: (item, runner) =>
+      Effect.map(
+        sql<{ readonly executions: number }>`UPDATE ${receipts}
+          SET executions = executions + 1, runner = ${runner}, updated_at = ${now}
+          WHERE item = ${item} AND state = 'pending' RETURNING executions`,
+        ([row]) => row === undefined ? undefined : Number(row.executions)
+      ),
+    settle: (item, state, result) =>
+      Effect.map(
+        sql`UPDATE ${receipts} SET state = ${state}, result = ${result ?? null}, updated_at = ${now}
+          WHERE item = ${item} AND state = 'pending' RETURNING item`,
+        (rows) => rows.length > 0
+      ),
+    requeue: (item, from, next, offer) =>
+      sql<Stored>`UPDATE ${receipts}
+        SET item = ${next.item}, envelope = ${next.envelope}, state = 'pending', result = NULL, updated_at = ${now}
+        WHERE item = ${item} AND state = ${from} RETURNING *`.pipe(
+        Effect.flatMap(([stored]) =>
+          stored === undefined ? Effect.succeed(false) : Effect.as(offer(rowOf(stored)), true)
+        ),
+        sql.withTransaction
+      ),
+    find: (farm, tag, key) =>
+      Effect.map(
+        sql<Stored>`SELECT * FROM ${receipts} WHERE ${is({ farm, tag, key })}`,
+        ([stored]) => Option.map(Option.fromUndefinedOr(stored), rowOf)
+      ),
+    settled: (keys) =>
+      inParts(keys, (keys) =>
+        Effect.map(
+          sql<Stored>`SELECT * FROM ${receipts} WHERE state <> 'pending' AND (${sql.or(keys.map((key) => is(key)))})`,
+          (rows) => rows.map(rowOf)
+        )),
+    gone: (items) =>
+      Effect.map(
+        inParts(items, (items) =>
+          sql<{ readonly item: string }>`SELECT item FROM ${receipts} WHERE state = 'pending' AND ${
+            sql.in("item", items)
+          }`),
+        (rows) => {
+          const pending = new Set(rows.map(({ item }) =>
+            item
+          ))
+          return items.filter((item) => !pending.has(item))
+        }
+      ),
+    list: (farm, state, limit) =>
+      Effect.map(
+        sql<Stored>`SELECT * FROM ${receipts} WHERE farm = ${farm} AND state = ${state}
+          ORDER BY submitted_at LIMIT ${limit}`,
+        (rows) => rows.map(rowOf)
+      ),
+    counts: (farm) =>
+      Effect.map(
+        sql<{ readonly state: ReceiptState; readonly n: number | string; readonly repeated: number | string }>`
+          SELECT state, COUNT(*) AS n, SUM(CASE WHEN executions > 1 THEN executions - 1 ELSE 0 END) AS repeated
+          FROM ${receipts} WHERE farm = ${farm} GROUP BY state`,
+        (rows) => ({
+          states: { ...noCounts, ...Object.fromEntries(rows.map(({ n, state }) => [state, Number(n)])) },
+          repeated: rows.reduce((sum, { repeated }) => sum + Number(repeated), 0)
+        })
+      ),
+    forget: (olderThanMillis) =>
+      sql`DELETE FROM ${receipts}
+        WHERE state IN ('succeeded', 'failed', 'cancelled') AND updated_at < ${now} - ${olderThanMillis}`,
+    beat: ({ busy, farm, host, id, port, startedMillis, threads }) =>
+      sql`INSERT INTO ${runners} (id, farm, host, port, threads, busy, started_at, seen_at)
+        VALUES (${id}, ${farm}, ${host}, ${port}, ${threads}, ${busy}, ${startedMillis}, ${now})
+        ON CONFLICT (id) DO UPDATE SET busy = excluded.busy, threads = excluded.threads, seen_at = excluded.seen_at`,
+    leave: (runner) => sql`DELETE FROM ${runners} WHERE id = ${runner}`,
+    runners: (farm, withinMillis) =>
+      Effect.map(
+        sql<StoredRunner>`SELECT * FROM ${runners} WHERE farm = ${farm} AND seen_at >= ${now} - ${withinMillis}
+          ORDER BY id`,
+        (rows) =>
+          rows.map((row): RunnerRow => ({
+            id: row.id,
+            farm: row.farm,
+            host: row.host,
+            port: Number(row.port),
+            threads: Number(row.threads),
+            busy: Number(row.busy),
+            startedMillis: Number(row.started_at)
+          }))
+      )
+  }
+  return service
+})

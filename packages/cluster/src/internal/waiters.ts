@@ -1,0 +1,81 @@
+/** Who waits for receipts: one fiber asks the storage for all of them, as long as somebody waits. */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import type * as Scope from "effect/Scope"
+import { idOf, type ReceiptKey, type ReceiptRow, type Receipts } from "./receipts.ts"
+
+export interface Waiters {
+  /** Waits until the receipt is settled. Failures of the storage are logged, and it is asked again. */
+  readonly await: (key: ReceiptKey) => Effect.Effect<ReceiptRow>
+  /** A receipt was settled in this program. */
+  readonly settledHere: Effect.Effect<void>
+}
+
+/** The first time between two questions; it doubles while nothing is settled, up to the poll interval. Arbitrary. */
+const firstMillis = 10
+
+export const makeWaiters = (
+  receipts: Pick<Receipts, "settled">,
+  pollMillis: number
+): Effect.Effect<Waiters, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const waiting = new Map<
+      string,
+      { readonly key: ReceiptKey; readonly done: Deferred.Deferred<ReceiptRow>; n: number }
+    >()
+    const somebody = Latch.makeUnsafe(false)
+    const nudge = Latch.makeUnsafe(false)
+    let millis = firstMillis
+
+    const ask = Effect.gen(function*() {
+      // Closed before it is asked: what is settled behind the question opens it again.
+      nudge.closeUnsafe()
+      const rows = yield* receipts.settled(Array.from(waiting.values(), ({ key }) => key))
+      for (const row of rows) {
+        const id = idOf(row)
+        const waiter = waiting.get(id)
+        if (waiter === undefined) continue
+        waiting.delete(id)
+        Deferred.doneUnsafe(waiter.done, Effect.succeed(row))
+      }
+      millis = rows.length > 0 ? firstMillis : Math.min(millis * 2, pollMillis)
+    })
+
+    yield* Effect.gen(function*() {
+      while (true) {
+        if (waiting.size === 0) {
+          somebody.closeUnsafe()
+          yield* somebody.await
+        }
+        yield* Effect.catchCause(
+          ask,
+          (cause) => Effect.andThen(Effect.logWarning("Receipts could not be read", cause), Effect.sleep(500))
+        )
+        if (waiting.size > 0) yield* Effect.raceFirst(Effect.sleep(millis), nudge.await)
+      }
+    }).pipe(Effect.interruptible, Effect.forkScoped)
+
+    return {
+      await: (key) =>
+        Effect.suspend(() => {
+          const id = idOf(key)
+          let waiter = waiting.get(id)
+          if (waiter === undefined) {
+            waiting.set(id, waiter = { key, done: Deferred.makeUnsafe(), n: 0 })
+            millis = firstMillis
+            somebody.openUnsafe()
+            nudge.openUnsafe()
+          }
+          const mine = waiter
+          mine.n++
+          return Effect.ensuring(
+            Deferred.await(mine.done),
+            Effect.sync(() => {
+              if (--mine.n === 0 && waiting.get(id) === mine) waiting.delete(id)
+            })
+          )
+        }),
+      settledHere: Effect.sync(() => nudge.openUnsafe())
+    }
+  })

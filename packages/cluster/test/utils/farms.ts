@@ -1,0 +1,71 @@
+/** Farms for tests: programs on one database are layers here, each with a connection and a pool of its own. */
+import { ClusterPool, type ClusterPoolError, ClusterStorage } from "@effect-blocking/cluster"
+import { NodeBlocking } from "@effect-blocking/platform-node"
+import { SqliteClient } from "@effect-blocking/sqlite"
+import { Cause, Effect, Exit, Layer, Schedule, type Scope } from "effect"
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as tasks from "../fixtures/tasks.ts"
+
+export const all = [
+  tasks.square,
+  tasks.tomorrow,
+  tasks.ping,
+  tasks.panics,
+  tasks.gated,
+  tasks.flaky,
+  tasks.slow
+] as const
+
+export class Farm extends ClusterPool.Service<Farm>()("test/Farm", { tasks: all }) {}
+
+export const folder: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-blocking-cluster-"))),
+  (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true, maxRetries: 5 }))
+)
+
+/** Expires sooner than anybody should wait in a test; nothing in a test measures it. */
+export const storageOptions: ClusterStorage.Options = { pollInterval: 20, lockExpiration: "1 second" }
+
+export const storage = (folder: string, options?: ClusterStorage.Options) =>
+  ClusterStorage.layerSql({ ...storageOptions, ...options }).pipe(
+    Layer.provideMerge(SqliteClient.layer({ filename: join(folder, "farm.db"), synchronous: "normal", readers: 1 })),
+    Layer.orDie
+  )
+
+/** Retries are soon: a test that needs them waits for them. */
+export const retrySchedule = Schedule.spaced(1)
+
+export const runner = (
+  folder: string,
+  options?: ClusterPool.RunnerOptions & { readonly threads?: number; readonly pool?: NodeBlocking.Options }
+) =>
+  Farm.layerRunner({ retrySchedule, shutdownTimeout: 0, ...options }).pipe(
+    Layer.provide(NodeBlocking.layer({ maxThreads: options?.threads ?? 2, gracePeriod: "1 second" })),
+    Layer.provideMerge(storage(folder)),
+    Layer.orDie
+  )
+
+export const client = (folder: string, options?: ClusterPool.ClientOptions) =>
+  Farm.layerClient(options).pipe(Layer.provideMerge(storage(folder)))
+
+/** The reason of a `ClusterPoolError`, with which an effect must fail. */
+export const reasonOf = <A, E, R>(
+  self: Effect.Effect<A, E, R>
+): Effect.Effect<ClusterPoolError.ClusterPoolErrorReason, never, R> =>
+  Effect.map(Effect.exit(self), (exit) => {
+    if (Exit.isSuccess(exit)) throw new Error(`it succeeded with ${String(exit.value)}`)
+    const error = Cause.squash(exit.cause) as ClusterPoolError.ClusterPoolError
+    if (error._tag !== "ClusterPoolError") throw error
+    return error.reason
+  })
+
+/** Waits for what another program or thread does. */
+export const until = (condition: () => boolean): Effect.Effect<void> =>
+  Effect.asVoid(Effect.repeat(Effect.sync(condition), { until: (is) => is, schedule: Schedule.spaced(5) }))
+
+export const linesOf = (file: string): ReadonlyArray<string> =>
+  existsSync(file) ? readFileSync(file, "utf8").trim().split("\n") : []
+
+export const open = (gate: string): Effect.Effect<void> => Effect.sync(() => writeFileSync(gate, ""))
