@@ -7,7 +7,7 @@
  * | ------------ | ----------------------------------------------------------- | ----------------------------------------- |
  * | stalled      | the first task of a batch runs for longer than `stallMillis` | what is behind it runs elsewhere          |
  * | unresponsive | the first task is not claimed after `unresponsiveMillis`    | all of it runs elsewhere, if that is free |
- * | wedged       | … after `wedgedMillis`, or its module loads for 30 s        | the thread is terminated                  |
+ * | wedged       | … after `wedgedMillis`, or its module loads for 30 s; how late the monitor is does not count | the thread is terminated |
  * | stuck        | it was terminated, and has not ended in `terminateTimeout`  | it is abandoned (`threads`)               |
  */
 import type { ThreadHost } from "../../ThreadHost.ts"
@@ -46,6 +46,8 @@ export interface MonitorListener {
 export class Monitor {
   private cancelTimer: (() => void) | undefined
   private timerAt = Infinity
+  /** How late its timers have been, in all: a machine that keeps this thread waiting keeps the others, too. */
+  private lateMillis = 0
   private readonly host: ThreadHost
   private readonly threads: Threads
   private readonly listener: MonitorListener
@@ -60,6 +62,7 @@ export class Monitor {
   sent(thread: PoolThread): void {
     const now = this.host.now()
     thread.sentAt = now
+    thread.lateAtSent = this.lateMillis
     this.wakeIn(this.inspect(thread, now), now)
   }
 
@@ -78,6 +81,7 @@ export class Monitor {
   }
 
   private tick(): void {
+    this.lateMillis += Math.max(0, this.host.now() - this.timerAt)
     this.cancelTimer = undefined
     this.timerAt = Infinity
     let next = Infinity
@@ -114,6 +118,7 @@ export class Monitor {
       // Its result has perhaps arrived and not been read: timers come first. From here on it is waited for.
       thread.expected = first
       thread.sentAt = now
+      thread.lateAtSent = this.lateMillis
     }
     const since = running === undefined ? undefined : thread.startedAt(running)
     if (since !== undefined) this.listener.onRunning(running!, thread, since)
@@ -121,7 +126,8 @@ export class Monitor {
     // It reads a large message before it can claim anything, and large arguments before it enters the body.
     const reading = readFactor * (running ?? first).copyMillis
     if (since === undefined) {
-      const limit = (running === undefined ? wedgedMillis : startTimeoutMillis) + reading
+      const late = this.lateMillis - thread.lateAtSent
+      const limit = (running === undefined ? wedgedMillis : startTimeoutMillis) + reading + late
       if (waited > limit) {
         this.listener.onWedged(thread, limit, running)
         return Infinity

@@ -85,6 +85,8 @@ export class PoolThread {
   waits = false
   /** When it was last sent something, or was seen to have ended its first task. */
   sentAt = 0
+  /** How late the monitor's timers had been by then, in all. */
+  lateAtSent = 0
   /** The run that it was seen to have ended, although its result had not arrived. */
   expected: Run | undefined
   readonly ordinal: number
