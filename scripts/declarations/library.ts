@@ -1,4 +1,5 @@
 /** A library that exports what inference makes of every public function. */
+import { ClusterPool, ClusterStorage } from "@effect-blocking/cluster"
 import { NodeBlocking } from "@effect-blocking/platform-node"
 import { SqliteClient, SqliteTask } from "@effect-blocking/sqlite"
 import * as SqliteTest from "@effect-blocking/sqlite/SqliteTest"
@@ -67,3 +68,14 @@ export const batch = Effect.flatMap(
   (sql) => sql.batch([sql<{ readonly n: number }>`SELECT 1 AS n`])
 )
 export const databases = [SqliteClient.layer({ filename: "a.db" }), SqliteTest.layer()] as const
+
+export class Farm extends ClusterPool.Service<Farm>()("app/Farm", { tasks: [find] }) {}
+export const farmed = Farm.run(find, 1)
+export const submitted = Farm.submit(find, 1, { key: "one" })
+export const farms = [
+  Farm.layerRunner(),
+  Farm.layerRunner({ pool: Cpu }),
+  Farm.layerClient(),
+  Farm.layerLocal(),
+  ClusterStorage.layerSql()
+] as const
