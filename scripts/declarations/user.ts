@@ -17,7 +17,7 @@ same<typeof library.sub>()<Task.Task<[], never, Task.WithMethodsOf<library.Sub, 
 same<typeof library.run>()<Effect.Effect<number, BoomOf | JoinError.JoinError, Blocking.Blocking>>(true)
 same<typeof library.runBytes>()<Effect.Effect<Uint8Array<ArrayBuffer>, JoinError.JoinError, library.Cpu>>(true)
 same<typeof library.errors>()<ReadonlyArray<Task.ErrorClass> | undefined>(true)
-same<typeof library.schemas>()<Task.TaskSchemas | undefined>(true)
+same<typeof library.schemas>()<Task.TaskSchemas>(true)
 // @ts-expect-error It is no `any`.
 export const text: Effect.Effect<string, unknown, Blocking.Blocking> = library.failed
 same<typeof library.move>()<SqliteTask.SqliteTask<readonly [amount: number], boolean, "nothing">>(true)
