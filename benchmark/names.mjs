@@ -38,7 +38,10 @@ const labels = {
   "better-sqlite3": "better-sqlite3 in place",
   "better-sqlite3-piscina": "better-sqlite3 in piscina",
   "sqlite3": "sqlite3 (libuv)",
-  "libsql": "libsql, promises"
+  "libsql": "libsql, promises",
+  "bullmq": "BullMQ, in place",
+  "effect-entity": "Effect's entity, in place",
+  "effect-queue": "Effect's PersistedQueue, in place"
 }
 
 export const label = (name) => labels[name] ?? name

@@ -1,6 +1,9 @@
 /** The rows, in the order in which they run and are printed, and the suites that they belong to. */
 import * as abort from "./rows/abort.mjs"
 import * as callback from "./rows/callback.mjs"
+import * as clusterCalls from "./rows/clusterCalls.mjs"
+import * as clusterLocks from "./rows/clusterLocks.mjs"
+import * as clusterTasks from "./rows/clusterTasks.mjs"
 import * as coldStart from "./rows/coldStart.mjs"
 import * as concurrency from "./rows/concurrency.mjs"
 import * as idleThread from "./rows/idleThread.mjs"
@@ -64,11 +67,14 @@ const parallel = {
 
 const sqlite = { sqliteReads, sqliteScan, sqliteWrites, sqliteRows }
 
-export const rows = { ...core, ...parallel, ...sqlite }
+const cluster = { clusterCalls, clusterTasks, clusterLocks }
+
+export const rows = { ...core, ...parallel, ...sqlite, ...cluster }
 
 export const suites = {
   core: Object.keys(core),
   parallel: Object.keys(parallel),
   sqlite: Object.keys(sqlite),
+  cluster: Object.keys(cluster),
   all: Object.keys(rows)
 }

@@ -11,12 +11,14 @@ const own = {
   "effect-blocking": "blocking",
   "@effect-blocking/platform-node": "platform-node",
   "@effect-blocking/vitest": "vitest",
-  "@effect-blocking/sqlite": "sqlite"
+  "@effect-blocking/sqlite": "sqlite",
+  "@effect-blocking/cluster": "cluster"
 }
 
 const modules = [
   "best.mjs",
   "child.mjs",
+  "cluster.mjs",
   "measure.mjs",
   "names.mjs",
   "sqlite.mjs",

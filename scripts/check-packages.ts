@@ -147,6 +147,8 @@ try {
       "main.ts",
       "sqlite.ts",
       "notes.ts",
+      "farm.ts",
+      "squares.ts",
       "stuck.ts",
       "testing.ts",
       "watched.ts",
@@ -184,6 +186,10 @@ try {
     check(`the tests of getting started on ${name}`, () => {
       writeFileSync(join(guide, "vitest.config.mjs"), "export default { test: { include: [\"*-test.ts\"] } }\n")
       run(nodeOf(name), [join(folder, "node_modules/vitest/vitest.mjs"), "run", "--root", guide])
+    })
+    check(`farm.ts on ${name}`, () => {
+      const printed = run(nodeOf(name), ["--disable-warning=ExperimentalWarning", "farm.ts"]).trim()
+      if (printed !== "9, attempt 1 16, attempt 1 1") throw new Error(`printed ${printed}`)
     })
     check(`sqlite.ts on ${name}`, () => {
       const printed = new Set(

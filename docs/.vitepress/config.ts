@@ -18,6 +18,8 @@ const guide = [
   { text: "Calls to the program", link: "/callbacks" },
   { text: "SQLite", link: "/sqlite" },
   { text: "From other SQLite drivers", link: "/from-sqlite-drivers" },
+  { text: "More than one machine", link: "/cluster" },
+  { text: "From BullMQ and Temporal", link: "/from-job-queues" },
   { text: "Process isolation", link: "/process-isolation" },
   { text: "Exit", link: "/exit" },
   { text: "Devtools", link: "/devtools" },

@@ -1,4 +1,5 @@
 /** A library that exports what inference makes of every public function. */
+import { ClusterPool, ClusterStorage } from "@effect-blocking/cluster"
 import { LiveView, Watchdog } from "@effect-blocking/devtools"
 import { NodeBlocking } from "@effect-blocking/platform-node"
 import { SqliteClient, SqliteTask } from "@effect-blocking/sqlite"
@@ -79,3 +80,14 @@ export const batch = Effect.flatMap(
 export const databases = [SqliteClient.layer({ filename: "a.db" }), SqliteTest.layer()] as const
 export const events = Blocking.events
 export const watched = [Watchdog.layer(), Watchdog.stalls, LiveView.layer()] as const
+
+export class Farm extends ClusterPool.Service<Farm>()("app/Farm", { tasks: [find] }) {}
+export const farmed = Farm.run(find, 1)
+export const submitted = Farm.submit(find, 1, { key: "one" })
+export const farms = [
+  Farm.layerRunner(),
+  Farm.layerRunner({ pool: Cpu }),
+  Farm.layerClient(),
+  Farm.layerLocal(),
+  ClusterStorage.layerSql()
+] as const

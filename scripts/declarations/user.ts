@@ -1,6 +1,7 @@
 /** A user of the library, who sees its declarations alone. */
+import type { ClusterPool, ClusterPoolError } from "@effect-blocking/cluster"
 import type { SqliteClient, SqliteTask } from "@effect-blocking/sqlite"
-import type { Effect } from "effect"
+import type { Effect, Option } from "effect"
 import type { Blocking, JoinError, Task } from "effect-blocking"
 import type { SqlError } from "effect/sql"
 import * as library from "./lib/library.js"
@@ -21,3 +22,9 @@ same<typeof library.schemas>()<Task.TaskSchemas>(true)
 export const text: Effect.Effect<string, unknown, Blocking.Blocking> = library.failed
 same<typeof library.move>()<SqliteTask.SqliteTask<readonly [amount: number], boolean, "nothing">>(true)
 same<typeof library.moved>()<Effect.Effect<boolean, "nothing" | SqlError.SqlError, SqliteClient.SqliteClient>>(true)
+same<typeof library.farmed>()<
+  Effect.Effect<Option.Option<Date>, JoinError.JoinError | ClusterPoolError.ClusterPoolError, library.Farm>
+>(true)
+same<typeof library.submitted>()<
+  Effect.Effect<ClusterPool.Receipt<Option.Option<Date>, never>, ClusterPoolError.ClusterPoolError, library.Farm>
+>(true)

@@ -232,7 +232,9 @@ describe("Task.schema", () => {
   })
 
   it("without a payload the body takes nothing", () => {
-    expect(Task.schema(url, "now", { success: Schema.Date }, () => new Date())).type.toBe<Task.SchemaTask<[], Date, never>>()
+    expect(Task.schema(url, "now", { success: Schema.Date }, () => new Date())).type.toBe<
+      Task.SchemaTask<[], Date, never>
+    >()
   })
 
   it("a payload of Unknown or Any is an argument", () => {

@@ -529,7 +529,8 @@ const start = Effect.fnUntraced(function*<P>(
     Effect.schedule(Schedule.spaced(parts.expirationMillis / 5)),
     Effect.forkScoped
   )
-  const takers = yield* Effect.all(Array.from({ length: threads }, () => Effect.forkScoped(runner.take)))
+  // Twice as many as there are threads: half of them can store results, while the others have the next items.
+  const takers = yield* Effect.all(Array.from({ length: threads * 2 }, () => Effect.forkScoped(runner.take)))
   yield* Effect.addFinalizer(() =>
     Effect.andThen(runner.leave, Effect.all([Fiber.interruptAll(takers), Fiber.interrupt(beating)], { discard: true }))
   )

@@ -203,7 +203,15 @@ export class Caller {
   }
 
   private list(now: number): Effect.Effect<ReadonlyArray<RunnerRow>, StorageFailed> {
-    if (this.listed !== undefined && now - this.listed.at < listMillis) return Effect.succeed(this.listed.runners)
+    const { listed } = this
+    if (listed === undefined || listed.runners.length === 0) return this.refresh(now)
+    if (now - listed.at < listMillis) return Effect.succeed(listed.runners)
+    // Once for all that ask meanwhile: nobody waits for it.
+    this.listed = { ...listed, at: now }
+    return Effect.as(Effect.forkIn(Effect.ignore(this.refresh(now)), this.scope), listed.runners)
+  }
+
+  private refresh(now: number): Effect.Effect<ReadonlyArray<RunnerRow>, StorageFailed> {
     return this.parts.receipts.runners(this.farm, this.parts.expirationMillis).pipe(
       Effect.mapError((cause) => new StorageFailed({ cause })),
       Effect.tap((runners) =>

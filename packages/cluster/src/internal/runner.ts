@@ -21,6 +21,7 @@ import type { PersistedQueue } from "effect/persistence/PersistedQueue"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
+import * as Semaphore from "effect/Semaphore"
 import * as Tracer from "effect/Tracer"
 import { ClusterPoolErrorReason, Incompatible, Parked } from "../ClusterPoolError.ts"
 import { type AnyTask, type Definition, encodeJoinError, type Entry, entryFor, makeDerive } from "./definition.ts"
@@ -56,7 +57,14 @@ export class Runner {
   /** Bodies that run or wait for a thread, called ones and taken ones. */
   private busy = 0
   private readonly room = Latch.makeUnsafe(true)
+  /**
+   * One for each thread: held from when an item is asked for until its body has ended. Behind that, the
+   * result is stored while another taker asks for the next item.
+   */
+  private readonly slots: Semaphore.Semaphore
   private leaving = false
+  /** Items and calls that have not come to their end, with their results. */
+  private open = 0
   /** By item: completes when nobody wants its result any more. */
   private readonly taken = new Map<string, Deferred.Deferred<void>>()
   private readonly idleTakers = new Set<Fiber.Fiber<unknown, unknown>>()
@@ -76,6 +84,7 @@ export class Runner {
     this.pool = pool
     this.queue = queue
     this.threads = threads
+    this.slots = Semaphore.makeUnsafe(threads)
     this.options = options
     this.context = context
   }
@@ -89,7 +98,17 @@ export class Runner {
   // ---------------------------------------------------------------------------
 
   /** Answers a call. Its interruption, by the caller's or because the connection ended, is that of the run. */
-  readonly call = (request: typeof Run.payloadSchema.Type): Effect.Effect<Reply> => {
+  readonly call = (request: typeof Run.payloadSchema.Type): Effect.Effect<Reply> =>
+    this.counted(Effect.suspend(() => this.answer(request)))
+
+  private counted<A, E>(self: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    return Effect.suspend(() => {
+      this.open++
+      return Effect.ensuring(self, Effect.sync(() => this.open--))
+    })
+  }
+
+  private answer(request: typeof Run.payloadSchema.Type): Effect.Effect<Reply> {
     if (this.leaving) return Effect.succeed(this.reply("leaving", ""))
     if (request.farm !== this.definition.farm) {
       const reason = new Incompatible({ side: "version", detail: `the runner is of ${this.definition.farm}` })
@@ -159,20 +178,26 @@ export class Runner {
 
   /** Takes items one after the other, each when there is room for it. */
   readonly take: Effect.Effect<never> = Effect.suspend(() => {
-    const one = Effect.andThen(
-      this.room.await,
-      Effect.suspend(() => {
-        const fiber = Fiber.getCurrent()!
-        this.idleTakers.add(fiber)
-        return Effect.ensuring(
-          this.queue.take((envelope, { attempts, id }) => {
+    const one = Effect.uninterruptibleMask((restore) => {
+      const fiber = Fiber.getCurrent()!
+      this.idleTakers.add(fiber)
+      return Effect.andThen(
+        restore(Effect.andThen(this.room.await, this.slots.take(1))),
+        Effect.suspend(() => {
+          let held = true
+          const release = Effect.suspend(() => {
+            if (!held) return Effect.void
+            held = false
+            return Effect.asVoid(this.slots.release(1))
+          })
+          const taken = this.queue.take((envelope, { attempts, id }) => {
             this.idleTakers.delete(fiber)
-            return this.handle(envelope, id, attempts)
-          }),
-          Effect.sync(() => this.idleTakers.delete(fiber))
-        )
-      })
-    )
+            return this.counted(this.handle(envelope, id, attempts, release))
+          })
+          return Effect.ensuring(restore(taken), release)
+        })
+      ).pipe(Effect.ensuring(Effect.sync(() => this.idleTakers.delete(fiber))))
+    })
     return Effect.forever(
       Effect.catchCause(one, (cause) => {
         if (Cause.hasInterruptsOnly(cause)) return this.leaving ? Effect.interrupt : Effect.void
@@ -184,7 +209,12 @@ export class Runner {
     )
   })
 
-  private handle(envelope: Envelope, item: string, attempts: number): Effect.Effect<void, unknown> {
+  private handle(
+    envelope: Envelope,
+    item: string,
+    attempts: number,
+    bodyEnded: Effect.Effect<void>
+  ): Effect.Effect<void, unknown> {
     const { receipts } = this.parts
     const attributes = { farm: this.definition.farm, task: envelope.tag, attempt: attempts, runner: this.id }
     return Effect.gen({ self: this }, function*() {
@@ -203,7 +233,8 @@ export class Runner {
       const exit = yield* this.run(this.derive(entry, envelope.options, executions), args).pipe(
         Effect.exit,
         Effect.raceFirst(Effect.as(Deferred.await(unwanted), undefined)),
-        Effect.ensuring(Effect.sync(() => this.taken.delete(item)))
+        Effect.ensuring(Effect.sync(() => this.taken.delete(item))),
+        Effect.ensuring(bodyEnded)
       )
       if (exit === undefined) return
       if (Exit.isSuccess(exit)) return yield* this.settle(envelope, item, "succeeded", entry.success.encode(exit.value))
@@ -273,7 +304,9 @@ export class Runner {
           ? Metric.update(Metric.withAttributes(settledCounter, { farm: this.definition.farm, task: tag, state }), 1)
           : Effect.void
       ),
-      Effect.andThen(waiters.settledHere)
+      Effect.andThen(waiters.settledHere),
+      // A shutdown waits for it: its body has ended, and should not run again.
+      Effect.uninterruptible
     )
   }
 
@@ -332,7 +365,7 @@ export class Runner {
     return Effect.andThen(
       Fiber.interruptAll(this.idleTakers),
       Effect.ignore(Effect.timeout(
-        Effect.repeat(Effect.sync(() => this.busy), { until: (busy) => busy === 0, schedule: Schedule.spaced(10) }),
+        Effect.repeat(Effect.sync(() => this.open), { until: (open) => open === 0, schedule: Schedule.spaced(10) }),
         Duration.millis(this.options.shutdownMillis)
       ))
     )

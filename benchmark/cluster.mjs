@@ -1,0 +1,86 @@
+/** What the rows of the farm share: runners as processes, a folder, and a Redis of one's own. */
+import { fork, spawn } from "node:child_process"
+import { once } from "node:events"
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { delimiter, join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
+
+/** The cores that the runners have, each with one thread. */
+export const runnerCount = 2
+
+const children = new Set()
+process.on("exit", () => children.forEach((child) => child.kill("SIGKILL")))
+
+const tracked = (child) => {
+  children.add(child)
+  child.once("exit", () => children.delete(child))
+  return child
+}
+
+/** Starts `contenders/cluster/<name>.runner.mjs`, and waits until it says that it is ready. */
+export const startRunner = async (name, options) => {
+  const program = join(import.meta.dirname, "contenders", "cluster", `${name}.runner.mjs`)
+  const child = tracked(fork(program, [JSON.stringify(options)], { stdio: ["ignore", "ignore", "inherit", "ipc"] }))
+  await Promise.race([
+    once(child, "message"),
+    once(child, "exit").then(([code]) => {
+      throw new Error(`${program} ended with ${code}`)
+    })
+  ])
+  return child
+}
+
+export const startRunners = (name, options, count = runnerCount) =>
+  Promise.all(Array.from({ length: count }, (_, i) => startRunner(name, { ...options, index: i })))
+
+export const end = (runners) =>
+  Promise.all(runners.map(async (child) => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    const gone = once(child, "exit")
+    child.kill("SIGKILL")
+    await gone
+  }))
+
+export const freePort = async () => {
+  const server = createServer().listen(0, "127.0.0.1")
+  await once(server, "listening")
+  const { port } = server.address()
+  server.close()
+  await once(server, "close")
+  return port
+}
+
+const redisProgram = (process.env.PATH ?? "").split(delimiter).map((folder) => join(folder, "redis-server")).find(
+  existsSync
+)
+
+/** Debian's, without persistence. */
+export const startRedis = async (folder) => {
+  const port = await freePort()
+  const args = ["--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", folder]
+  const child = tracked(spawn(redisProgram, args, { stdio: "ignore" }))
+  await sleep(500)
+  return { port, stop: () => end([child]) }
+}
+
+/** BullMQ needs a server: without one on this machine it takes no part. */
+export const withRedis = redisProgram === undefined ? [] : ["bullmq"]
+if (redisProgram === undefined) console.error("BullMQ takes no part: redis-server is not installed")
+
+/** Gives `use` what a contender opens, in a folder of its own. */
+export const withFarm = async ({ open }, options, use) => {
+  const folder = mkdtempSync(join(tmpdir(), "effect-blocking-benchmark-"))
+  try {
+    const farm = await open(folder, options)
+    const values = await use(farm)
+    await farm.close()
+    return values
+  } finally {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+  }
+}
+
+/** The lines that bodies have noted. */
+export const lines = (file) => existsSync(file) ? readFileSync(file, "utf8").trim().split("\n").length : 0
