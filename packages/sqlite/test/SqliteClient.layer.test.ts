@@ -230,6 +230,31 @@ describe("the WAL", () => {
     }).pipe(Effect.provide(inFile({ readers: 1, journalSizeLimit: 100_000 })), Effect.provide(logger), Effect.scoped)
   })
 
+  it.live("Q7 is emptied although streams overlap without end", () =>
+    Effect.gen(function*() {
+      const sql = yield* SqliteClient.SqliteClient
+      yield* sql`CREATE TABLE t (bytes BLOB)`
+      for (let i = 0; i < 60; i++) yield* sql`INSERT INTO t VALUES (zeroblob(100000))`
+      const slow = sql`SELECT bytes FROM t`.stream.pipe(Stream.runForEachArray(() => Effect.sleep("20 millis")))
+      const write = Effect.andThen(
+        sql`UPDATE t SET bytes = zeroblob(100000) WHERE rowid % 10 = 1`,
+        Effect.sleep("5 millis")
+      )
+      // Each begins before the one before it has ended.
+      const streams = Array.from({ length: 4 }, (_, i) => Effect.delay(Effect.forever(slow), i * 50))
+      let most = 0
+      yield* Effect.raceFirst(
+        Effect.all([...streams, Effect.forever(write)], { concurrency: "unbounded" }),
+        Effect.repeat(sql.stats, {
+          until: ({ walBytes }) => {
+            most = Math.max(most, walBytes)
+            return most > 400_000 && walBytes <= 100_000
+          },
+          schedule: Schedule.spaced("1 millis")
+        })
+      )
+    }).pipe(Effect.provide(inFile({ readers: 2, journalSizeLimit: 100_000 })), Effect.scoped))
+
   it.live("Q7 a stream is open no longer than its limit, read slowly or not at all", () =>
     Effect.gen(function*() {
       const sql = yield* SqliteClient.SqliteClient

@@ -39,6 +39,7 @@ import {
   timedOut,
   unknownOutcome
 } from "./errors.ts"
+import { LongReads } from "./longReads.ts"
 import type { ResolvedOptions } from "./options.ts"
 import { Router } from "./routing.ts"
 import { arraysOf, isRows, objectsOf, rowsFrom } from "./rows.ts"
@@ -74,6 +75,7 @@ export class Database {
   readonly pools: Pools
   readonly options: ResolvedOptions
   readonly router = new Router()
+  readonly longReads = new LongReads()
   /** Told of each table that was written, behind its commit. */
   onWritten: (tables: ReadonlyArray<string>) => Effect.Effect<void> = () => Effect.void
 
@@ -234,7 +236,10 @@ export class Database {
         Effect.map(this.execute(sql, params, flags), (rows) => Stream.fromIterable(rows as ReadonlyArray<unknown>))
       )
     }
-    return this.streamOn(this.pools.readers ?? this.pools.writer, sql, params, flags, this.options.memory)
+    const pool = this.pools.readers ?? this.pools.writer
+    return Stream.unwrap(
+      Effect.as(this.longReads.enter, this.streamOn(pool, sql, params, flags, this.options.memory))
+    )
   }
 
   /** The rows of a statement, on a pool or on the thread of a transaction, which `keeps` its thread whatever happens. */

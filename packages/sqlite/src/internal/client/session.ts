@@ -248,6 +248,7 @@ export const hold = (
     const lease = yield* restore(Scope.provide(pool.leaseScoped, scope)).pipe(
       Effect.mapError((problem: Problem) => sqlError(problem, "acquireConnection", undefined))
     )
+    if (onlyReads) yield* restore(database.longReads.enter)
     const isReader = pool !== database.pools.writer
     // A reader's connection cannot write anyway, and nothing is lost with it.
     session = new Session(database, lease, database.options.isolation === "process" || isReader, onlyReads && !isReader)

@@ -16,6 +16,9 @@ const walBytesGauge = Metric.gauge("effect_blocking_sqlite_wal_bytes", {
 const looksEvery = "1 second"
 /** How often a WAL that cannot be emptied is told. */
 const tellsEveryMillis = 60_000
+/** How long new streams and read transactions wait for those that are open, and how often when that was in vain. */
+const holdMillis = 5000
+const holdsEveryMillis = 60_000
 /** So many times the limit is more than readers of some seconds make of it. */
 const toldAt = 4
 
@@ -28,14 +31,27 @@ export const upkeep = (database: Database): Effect.Effect<void, never, Scope.Sco
   if (!wal) return Effect.void
   const gauge = Metric.withAttributes(walBytesGauge, { database: basename(filename) })
   let told = -Infinity
+  let heldBack = -Infinity
+  const empty = Effect.andThen(
+    database.execute("PRAGMA wal_checkpoint(TRUNCATE)", [], Objects),
+    walBytes(filename)
+  )
   const look = Effect.gen(function*() {
+    const now = yield* Clock.currentTimeMillis
     let bytes = yield* walBytes(filename)
-    if (bytes > journalSizeLimit) {
-      yield* database.execute("PRAGMA wal_checkpoint(TRUNCATE)", [], Objects)
+    if (bytes > journalSizeLimit) bytes = yield* empty
+    if (bytes > toldAt * journalSizeLimit && now - heldBack > holdsEveryMillis) {
+      // Reads that end within milliseconds are still in the way, now and then.
+      const often = Effect.repeat(empty, {
+        until: (bytes) => bytes <= journalSizeLimit,
+        times: 20,
+        schedule: Schedule.spaced(5)
+      })
+      yield* database.longReads.withoutNew(holdMillis, Effect.ignore(often))
       bytes = yield* walBytes(filename)
+      if (bytes > journalSizeLimit) heldBack = now
     }
     yield* Metric.update(gauge, bytes)
-    const now = yield* Clock.currentTimeMillis
     if (bytes <= toldAt * Math.max(journalSizeLimit, 1024 * 1024) || now - told < tellsEveryMillis) return
     told = now
     const { readers, writer } = database.pools
