@@ -100,6 +100,24 @@ describe("runners", () => {
       yield* other.close
     }))
 
+  it.live("N2: what a runner has asked for ahead, because bodies were short, is given back when one is not", () =>
+    Effect.gen(function*() {
+      const { folder, gate, log } = yield* files
+      const one = yield* program(runner(folder, { threads: 1 }))
+      const submit = (name: string, gate?: string) =>
+        Effect.provideContext(Farm.submit(tasks.shortOrGated, { log, name, gate }, { key: name }), one.context)
+      for (let n = 0; n < 40; n++) yield* (yield* submit(`${n}`)).await
+      const held = yield* submit("held", gate)
+      yield* until(() => names(log).includes("held"))
+      const behind = yield* Effect.forEach(["a", "b", "c"], (name) => submit(name))
+      const other = yield* program(runner(folder, { threads: 1 }))
+      for (const receipt of behind) yield* receipt.await
+      assert.isTrue(Option.isNone(yield* held.poll))
+      yield* open(gate)
+      yield* held.await
+      yield* other.close
+    }))
+
   it.live("N2: a call goes to a runner that has a free thread, though its caller cannot know which ones have", () =>
     Effect.gen(function*() {
       const { folder, gate, log } = yield* files

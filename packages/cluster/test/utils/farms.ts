@@ -15,7 +15,8 @@ export const all = [
   tasks.panics,
   tasks.gated,
   tasks.flaky,
-  tasks.slow
+  tasks.slow,
+  tasks.shortOrGated
 ] as const
 
 export class Farm extends ClusterPool.Service<Farm>()("test/Farm", { tasks: all }) {}
