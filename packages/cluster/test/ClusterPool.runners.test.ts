@@ -121,7 +121,8 @@ describe("runners", () => {
   it.live("N2: a call goes to a runner that has a free thread, though its caller cannot know which ones have", () =>
     Effect.gen(function*() {
       const { folder, gate, log } = yield* files
-      const shared = yield* program(storage(folder))
+      // With such locks a runner says once in minutes how busy it is.
+      const shared = yield* program(storage(folder, { lockExpiration: "1 hour" }))
       const stored = Layer.succeedContext(shared.context)
       const all = ["a", "b", "c", "d"]
       for (const _ of all) {
