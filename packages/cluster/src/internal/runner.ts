@@ -279,7 +279,9 @@ export class Runner {
         Effect.ensuring(bodyEnded)
       )
       if (exit === undefined) return
-      if (Exit.isSuccess(exit)) return yield* this.settle(envelope, item, "succeeded", entry.success.encode(exit.value))
+      if (Exit.isSuccess(exit)) {
+        return yield* this.settle(envelope, item, "succeeded", executions, entry.success.encode(exit.value))
+      }
       const error = Cause.findError(exit.cause)
       if (Result.isFailure(error)) {
         if (Cause.hasInterruptsOnly(exit.cause)) return yield* Effect.interrupt
@@ -289,7 +291,7 @@ export class Runner {
           : yield* Effect.failCause(exit.cause)
       }
       if (!isJoinError(error.success)) {
-        return yield* this.settle(envelope, item, "failed", entry.error.encode(error.success))
+        return yield* this.settle(envelope, item, "failed", executions, entry.error.encode(error.success))
       }
       return yield* this.failed(envelope, item, attempts, executions, error.success)
     }).pipe(
@@ -327,23 +329,27 @@ export class Runner {
   }
 
   private settle(
-    { tag }: Envelope,
+    envelope: Envelope,
     item: string,
     state: "succeeded" | "failed" | "parked",
+    executions: number,
     text: Result.Result<string, string>
   ): Effect.Effect<void, unknown> {
     const { receipts, waiters } = this.parts
     if (Result.isFailure(text)) {
       const detail = `its result does not fit its schema: ${text.failure}`
-      const parked = new Parked({ executions: 1, detail })
-      return this.settle({ tag } as Envelope, item, "parked", Result.succeed(encodeParked(parked)))
+      const parked = new Parked({ executions, detail })
+      return this.settle(envelope, item, "parked", executions, Result.succeed(encodeParked(parked)))
     }
     return receipts.settle(item, state, text.success).pipe(
       // For as long as the lock holds: afterwards another runner does it anyway.
       Effect.retry(Schedule.upTo(Schedule.spaced(200), { duration: this.parts.expirationMillis })),
       Effect.tap((first) =>
         first
-          ? Metric.update(Metric.withAttributes(settledCounter, { farm: this.definition.farm, task: tag, state }), 1)
+          ? Metric.update(
+            Metric.withAttributes(settledCounter, { farm: this.definition.farm, task: envelope.tag, state }),
+            1
+          )
           : Effect.void
       ),
       Effect.andThen(waiters.settledHere),
@@ -361,7 +367,10 @@ export class Runner {
   ): Effect.Effect<void, unknown> {
     return Effect.andThen(
       Effect.logWarning(`Task "${envelope.tag}" on ${this.definition.farm} is parked: ${detail}`),
-      this.settle(envelope, item, "parked", Result.succeed(encodeParked(new Parked({ executions, last, detail }))))
+      Effect.suspend(() => {
+        const text = encodeParked(new Parked({ executions, last, detail }))
+        return this.settle(envelope, item, "parked", executions, Result.succeed(text))
+      })
     )
   }
 

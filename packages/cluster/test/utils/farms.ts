@@ -16,7 +16,8 @@ export const all = [
   tasks.gated,
   tasks.flaky,
   tasks.slow,
-  tasks.shortOrGated
+  tasks.shortOrGated,
+  tasks.wrong
 ] as const
 
 export class Farm extends ClusterPool.Service<Farm>()("test/Farm", { tasks: all }) {}
