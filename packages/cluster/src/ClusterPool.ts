@@ -529,8 +529,8 @@ const start = Effect.fnUntraced(function*<P>(
     Effect.schedule(Schedule.spaced(parts.expirationMillis / 5)),
     Effect.forkScoped
   )
-  // Twice as many as there are threads: half of them can store results, while the others have the next items.
-  const takers = yield* Effect.all(Array.from({ length: threads * 2 }, () => Effect.forkScoped(runner.take)))
+  // Some store results, some have bodies that run, and some the next items.
+  const takers = yield* Effect.all(Array.from({ length: threads * 3 }, () => Effect.forkScoped(runner.take)))
   yield* Effect.addFinalizer(() =>
     Effect.andThen(runner.leave, Effect.all([Fiber.interruptAll(takers), Fiber.interrupt(beating)], { discard: true }))
   )

@@ -100,23 +100,58 @@ describe("runners", () => {
       yield* other.close
     }))
 
-  it.live("N2: a call goes to a runner that has a free thread", () =>
+  it.live("N2: what a runner has asked for ahead, because bodies were short, is given back when one is not", () =>
     Effect.gen(function*() {
       const { folder, gate, log } = yield* files
-      yield* program(runner(folder, { threads: 1 }))
-      yield* program(runner(folder, { threads: 1 }))
-      const { context } = yield* program(client(folder))
-      const run = (name: string) => Effect.provideContext(Farm.run(tasks.gated, { log, gate, name }), context)
-      const fibers = yield* Effect.forEach(["a", "b"], (name) =>
-        Effect.andThen(
-          Effect.forkChild(run(name)),
-          (fiber) => Effect.as(until(() => names(log).includes(name)), fiber)
-        ))
-      // Both run, so neither was behind the other; a third one waits for a thread.
-      const third = yield* Effect.forkChild(run("c"))
+      const one = yield* program(runner(folder, { threads: 1 }))
+      const submit = (name: string, gate?: string) =>
+        Effect.provideContext(Farm.submit(tasks.shortOrGated, { log, name, gate }, { key: name }), one.context)
+      for (let n = 0; n < 40; n++) yield* (yield* submit(`${n}`)).await
+      const held = yield* submit("held", gate)
+      yield* until(() => names(log).includes("held"))
+      const behind = yield* Effect.forEach(["a", "b", "c"], (name) => submit(name))
+      const other = yield* program(runner(folder, { threads: 1 }))
+      for (const receipt of behind) yield* receipt.await
+      assert.isTrue(Option.isNone(yield* held.poll))
       yield* open(gate)
-      const results = yield* Effect.forEach([...fibers, third], Fiber.join)
-      assert.deepStrictEqual(results, ["a 1", "b 1", "c 1"])
+      yield* held.await
+      yield* other.close
+    }))
+
+  it.live("N2: a call goes to a runner that has a free thread, though its caller cannot know which ones have", () =>
+    Effect.gen(function*() {
+      const { folder, gate, log } = yield* files
+      // With such locks a runner says once in minutes how busy it is.
+      const shared = yield* program(storage(folder, { lockExpiration: "1 hour" }))
+      const stored = Layer.succeedContext(shared.context)
+      const all = ["a", "b", "c", "d"]
+      for (const _ of all) {
+        yield* program(
+          Farm.layerRunner({ shutdownTimeout: 0 }).pipe(
+            Layer.provide(NodeBlocking.layer({ maxThreads: 1 })),
+            Layer.provide(stored)
+          )
+        )
+      }
+      // Callers that know nothing of each other: all runners look alike to each of them.
+      const fibers = yield* Effect.forEach(all, (name) =>
+        Effect.gen(function*() {
+          const { context } = yield* program(Layer.provide(Farm.layerClient(), stored))
+          const fiber = yield* Effect.forkChild(
+            Effect.provideContext(Farm.run(tasks.gated, { log, gate, name }), context)
+          )
+          // It begins, so it is not behind another one.
+          yield* until(() => names(log).includes(name))
+          return fiber
+        }))
+      // All threads are busy: one more waits for one.
+      const { context } = yield* program(Layer.provide(Farm.layerClient(), stored))
+      const fifth = yield* Effect.forkChild(
+        Effect.provideContext(Farm.run(tasks.gated, { log, gate, name: "e" }), context)
+      )
+      yield* open(gate)
+      const results = yield* Effect.forEach([...fibers, fifth], Fiber.join)
+      assert.deepStrictEqual(results, ["a 1", "b 1", "c 1", "d 1", "e 1"])
     }))
 
   it.live("N3: without a runner a call fails typed, and what is submitted waits for one", () =>

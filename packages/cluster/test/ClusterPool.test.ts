@@ -129,6 +129,14 @@ describe.each(backends)("$name", { concurrent: false }, ({ layer, real }) => {
       assert.deepStrictEqual(yield* Farm.parked(), [])
     }).pipe(Effect.provide(layer)))
 
+  it.live("N5: a result that does not fit its schema parks its task, as it would be the same again", () =>
+    Effect.gen(function*() {
+      const receipt = yield* Farm.submit(tasks.wrong, { key: "wrong" })
+      const reason = yield* reasonOf(receipt.await)
+      assert.deepInclude(reason, { _tag: "Parked" })
+      assert.match(reason.message, /wrong|integer|schema/i)
+    }).pipe(Effect.provide(layer)))
+
   it.live("N6: stats count what was submitted, by state, and the runners", () =>
     Effect.gen(function*() {
       yield* Effect.forEach([1, 2, -1], (n) =>

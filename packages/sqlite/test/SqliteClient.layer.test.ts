@@ -235,6 +235,7 @@ describe("the WAL", () => {
       const sql = yield* SqliteClient.SqliteClient
       yield* sql`CREATE TABLE t (bytes BLOB)`
       for (let i = 0; i < 60; i++) yield* sql`INSERT INTO t VALUES (zeroblob(100000))`
+      yield* sql.checkpoint("truncate")
       const slow = sql`SELECT bytes FROM t`.stream.pipe(Stream.runForEachArray(() => Effect.sleep("20 millis")))
       const write = Effect.andThen(
         sql`UPDATE t SET bytes = zeroblob(100000) WHERE rowid % 10 = 1`,

@@ -188,11 +188,14 @@ export class Farm {
       this.find(key),
       Option.match({
         onNone: () => Effect.succeed(false),
-        onSome: ({ item }) =>
-          Effect.tap(
-            this.ask(key.tag, this.parts.receipts.settle(item, "cancelled", undefined)),
-            this.parts.waiters.settledHere
-          )
+        onSome: ({ item, state }) =>
+          state === "pending"
+            ? Effect.flatMap(
+              this.ask(key.tag, this.parts.receipts.settle(item, "cancelled", undefined)),
+              // Not by this call: it is settled by now, or was queued anew, and has another item.
+              (first) => first ? Effect.as(this.parts.waiters.settledHere, true) : this.cancel(key)
+            )
+            : Effect.succeed(false)
       })
     )
   }

@@ -21,7 +21,6 @@ import type { PersistedQueue } from "effect/persistence/PersistedQueue"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import * as Semaphore from "effect/Semaphore"
 import * as Tracer from "effect/Tracer"
 import { ClusterPoolErrorReason, Incompatible, Parked } from "../ClusterPoolError.ts"
 import { type AnyTask, type Definition, encodeJoinError, type Entry, entryFor, makeDerive } from "./definition.ts"
@@ -35,6 +34,15 @@ export interface RunnerOptions {
   readonly shutdownMillis: number
   readonly incompatibleMillis: number
 }
+
+/** Up to so many milliseconds a body is short. Arbitrary: some ten trips to a database. */
+const shortMillis = 100
+
+/** Milliseconds for which an item that was asked for ahead waits for a thread, before it is given back. Arbitrary. */
+const patientMillis = 500
+
+/** The weight of one body in the mean time. Arbitrary: forgets an outlier in about twenty. */
+const meanWeight = 0.2
 
 /** Milliseconds until an item that this runner cannot run is there for another one. */
 const passMillis = 1000
@@ -57,11 +65,13 @@ export class Runner {
   /** Bodies that run or wait for a thread, called ones and taken ones. */
   private busy = 0
   private readonly room = Latch.makeUnsafe(true)
-  /**
-   * One for each thread: held from when an item is asked for until its body has ended. Behind that, the
-   * result is stored while another taker asks for the next item.
-   */
-  private readonly slots: Semaphore.Semaphore
+  /** Items that were asked for, and whose bodies have not ended. Behind that, results are stored while the next item is asked for. */
+  private claims = 0
+  private readonly claimable = Latch.makeUnsafe(true)
+  /** When the bodies that run were begun: the oldest first. */
+  private readonly begun = new Set<{ readonly at: number }>()
+  /** How long bodies take, as a moving mean; infinite until one has ended. */
+  private meanMillis = Infinity
   private leaving = false
   /** Items and calls that have not come to their end, with their results. */
   private open = 0
@@ -84,7 +94,6 @@ export class Runner {
     this.pool = pool
     this.queue = queue
     this.threads = threads
-    this.slots = Semaphore.makeUnsafe(threads)
     this.options = options
     this.context = context
   }
@@ -162,11 +171,19 @@ export class Runner {
     return Effect.suspend(() => {
       this.busy++
       if (this.busy >= this.threads) this.room.closeUnsafe()
+      const begun = { at: performance.now() }
+      this.begun.add(begun)
       return Effect.ensuring(
         called,
         Effect.sync(() => {
           this.busy--
+          this.begun.delete(begun)
+          const millis = performance.now() - begun.at
+          this.meanMillis = this.meanMillis === Infinity
+            ? millis
+            : this.meanMillis + (millis - this.meanMillis) * meanWeight
           if (this.busy < this.threads) this.room.openUnsafe()
+          this.claimable.openUnsafe()
         })
       )
     }).pipe(Effect.updateContext((own: Context.Context<never>) => Context.merge(this.context, own)))
@@ -182,13 +199,14 @@ export class Runner {
       const fiber = Fiber.getCurrent()!
       this.idleTakers.add(fiber)
       return Effect.andThen(
-        restore(Effect.andThen(this.room.await, this.slots.take(1))),
+        restore(this.claim),
         Effect.suspend(() => {
           let held = true
-          const release = Effect.suspend(() => {
-            if (!held) return Effect.void
+          const release = Effect.sync(() => {
+            if (!held) return
             held = false
-            return Effect.asVoid(this.slots.release(1))
+            this.claims--
+            this.claimable.openUnsafe()
           })
           const taken = this.queue.take((envelope, { attempts, id }) => {
             this.idleTakers.delete(fiber)
@@ -209,6 +227,24 @@ export class Runner {
     )
   })
 
+  /**
+   * Waits until one more item may be asked for: as many as there are threads, and while bodies are so short that
+   * a trip to the storage takes as long, one more for each thread, which then has the next item at hand.
+   */
+  private readonly claim: Effect.Effect<void> = Effect.suspend((): Effect.Effect<void> => {
+    const [oldest] = this.begun
+    const areShort = this.meanMillis < shortMillis &&
+      (oldest === undefined || performance.now() - oldest.at < shortMillis)
+    const most = areShort ? this.threads * 2 : this.threads
+    // Calls are not known to be short.
+    if (this.claims < most && (areShort || this.busy < this.threads)) {
+      this.claims++
+      return Effect.void
+    }
+    this.claimable.closeUnsafe()
+    return Effect.andThen(this.claimable.await, this.claim)
+  })
+
   private handle(
     envelope: Envelope,
     item: string,
@@ -225,6 +261,12 @@ export class Runner {
         const detail = `its runner died under it, ${attempts - 1} times`
         return yield* this.park(envelope, item, attempts - 1, undefined, detail)
       }
+      // Asked for ahead, behind a body that was thought to be short: others may have a thread for it.
+      const hasRoom = yield* Effect.raceFirst(
+        Effect.as(this.room.await, true),
+        Effect.as(Effect.sleep(patientMillis), false)
+      )
+      if (!hasRoom) return yield* Effect.interrupt
       const executions = yield* receipts.begin(item, this.id)
       if (executions === undefined) return
       const { args, entry } = found.success
@@ -237,7 +279,9 @@ export class Runner {
         Effect.ensuring(bodyEnded)
       )
       if (exit === undefined) return
-      if (Exit.isSuccess(exit)) return yield* this.settle(envelope, item, "succeeded", entry.success.encode(exit.value))
+      if (Exit.isSuccess(exit)) {
+        return yield* this.settle(envelope, item, "succeeded", executions, entry.success.encode(exit.value))
+      }
       const error = Cause.findError(exit.cause)
       if (Result.isFailure(error)) {
         if (Cause.hasInterruptsOnly(exit.cause)) return yield* Effect.interrupt
@@ -247,7 +291,7 @@ export class Runner {
           : yield* Effect.failCause(exit.cause)
       }
       if (!isJoinError(error.success)) {
-        return yield* this.settle(envelope, item, "failed", entry.error.encode(error.success))
+        return yield* this.settle(envelope, item, "failed", executions, entry.error.encode(error.success))
       }
       return yield* this.failed(envelope, item, attempts, executions, error.success)
     }).pipe(
@@ -285,23 +329,27 @@ export class Runner {
   }
 
   private settle(
-    { tag }: Envelope,
+    envelope: Envelope,
     item: string,
     state: "succeeded" | "failed" | "parked",
+    executions: number,
     text: Result.Result<string, string>
   ): Effect.Effect<void, unknown> {
     const { receipts, waiters } = this.parts
     if (Result.isFailure(text)) {
       const detail = `its result does not fit its schema: ${text.failure}`
-      const parked = new Parked({ executions: 1, detail })
-      return this.settle({ tag } as Envelope, item, "parked", Result.succeed(encodeParked(parked)))
+      const parked = new Parked({ executions, detail })
+      return this.settle(envelope, item, "parked", executions, Result.succeed(encodeParked(parked)))
     }
     return receipts.settle(item, state, text.success).pipe(
       // For as long as the lock holds: afterwards another runner does it anyway.
       Effect.retry(Schedule.upTo(Schedule.spaced(200), { duration: this.parts.expirationMillis })),
       Effect.tap((first) =>
         first
-          ? Metric.update(Metric.withAttributes(settledCounter, { farm: this.definition.farm, task: tag, state }), 1)
+          ? Metric.update(
+            Metric.withAttributes(settledCounter, { farm: this.definition.farm, task: envelope.tag, state }),
+            1
+          )
           : Effect.void
       ),
       Effect.andThen(waiters.settledHere),
@@ -319,7 +367,10 @@ export class Runner {
   ): Effect.Effect<void, unknown> {
     return Effect.andThen(
       Effect.logWarning(`Task "${envelope.tag}" on ${this.definition.farm} is parked: ${detail}`),
-      this.settle(envelope, item, "parked", Result.succeed(encodeParked(new Parked({ executions, last, detail }))))
+      Effect.suspend(() => {
+        const text = encodeParked(new Parked({ executions, last, detail }))
+        return this.settle(envelope, item, "parked", executions, Result.succeed(text))
+      })
     )
   }
 

@@ -15,7 +15,9 @@ export const all = [
   tasks.panics,
   tasks.gated,
   tasks.flaky,
-  tasks.slow
+  tasks.slow,
+  tasks.shortOrGated,
+  tasks.wrong
 ] as const
 
 export class Farm extends ClusterPool.Service<Farm>()("test/Farm", { tasks: all }) {}

@@ -31,7 +31,7 @@ export const missing = bin === undefined
   ? "PostgreSQL is not installed (Debian: apt-get install postgresql)"
   : undefined
 
-const freePort = async (): Promise<number> => {
+export const freePort = async (): Promise<number> => {
   const server = createServer().listen(0, "127.0.0.1")
   await once(server, "listening")
   const address = server.address()
