@@ -32,27 +32,30 @@ export const upkeep = (database: Database): Effect.Effect<void, never, Scope.Sco
   const gauge = Metric.withAttributes(walBytesGauge, { database: basename(filename) })
   let told = -Infinity
   let heldBack = -Infinity
-  const empty = Effect.andThen(
+  /** Whether it could: how large the WAL is then says nothing, because others write on. */
+  const empty = Effect.map(
     database.execute("PRAGMA wal_checkpoint(TRUNCATE)", [], Objects),
-    walBytes(filename)
+    (rows) => (rows as [{ readonly busy: number }])[0].busy === 0
   )
   const look = Effect.gen(function*() {
     const now = yield* Clock.currentTimeMillis
     let bytes = yield* walBytes(filename)
-    if (bytes > journalSizeLimit) bytes = yield* empty
-    if (bytes > toldAt * journalSizeLimit && now - heldBack > holdsEveryMillis) {
+    let emptied = bytes <= journalSizeLimit || (yield* empty)
+    if (!emptied && bytes > toldAt * journalSizeLimit && now - heldBack > holdsEveryMillis) {
       // Reads that end within milliseconds are still in the way, now and then.
-      const often = Effect.repeat(empty, {
-        until: (bytes) => bytes <= journalSizeLimit,
-        times: 20,
-        schedule: Schedule.spaced(5)
+      const often = Effect.gen(function*() {
+        for (let tries = 0; tries < 20; tries++) {
+          if (yield* empty) return true
+          yield* Effect.sleep(5)
+        }
+        return false
       })
-      yield* database.longReads.withoutNew(holdMillis, Effect.ignore(often))
-      bytes = yield* walBytes(filename)
-      if (bytes > journalSizeLimit) heldBack = now
+      emptied = yield* database.longReads.withoutNew(holdMillis, Effect.orElseSucceed(often, () => false))
+      if (!emptied) heldBack = now
     }
+    if (emptied) bytes = yield* walBytes(filename)
     yield* Metric.update(gauge, bytes)
-    if (bytes <= toldAt * Math.max(journalSizeLimit, 1024 * 1024) || now - told < tellsEveryMillis) return
+    if (emptied || bytes <= toldAt * Math.max(journalSizeLimit, 1024 * 1024) || now - told < tellsEveryMillis) return
     told = now
     const { readers, writer } = database.pools
     const { openStreams } = yield* (readers ?? writer).stats
