@@ -227,22 +227,24 @@ describe("Task.schema", () => {
       return Result.succeed(Option.none())
     })
     expect(task).type.toBe<
-      Task.Task<[payload: { readonly since: Option.Option<Date> }], Option.Option<number>, Missing>
+      Task.SchemaTask<[payload: { readonly since: Option.Option<Date> }], Option.Option<number>, Missing>
     >()
   })
 
   it("without a payload the body takes nothing", () => {
-    expect(Task.schema(url, "now", { success: Schema.Date }, () => new Date())).type.toBe<Task.Task<[], Date, never>>()
+    expect(Task.schema(url, "now", { success: Schema.Date }, () => new Date())).type.toBe<
+      Task.SchemaTask<[], Date, never>
+    >()
   })
 
   it("a payload of Unknown or Any is an argument", () => {
     const unknown = Task.schema(url, "unknown", { payload: Schema.Unknown, success: Schema.String }, (x) => typeof x)
-    expect(unknown).type.toBe<Task.Task<[payload: unknown], string>>()
+    expect(unknown).type.toBe<Task.SchemaTask<[payload: unknown], string>>()
     Blocking.run(unknown, 1)
     const any = Task.schema(url, "any", { payload: Schema.Any, success: Schema.String }, (x) => typeof x)
-    expect(any).type.toBe<Task.Task<[payload: any], string>>()
+    expect(any).type.toBe<Task.SchemaTask<[payload: any], string>>()
     Blocking.run(any, 1)
-    expect(Task.schema(url, "void", { payload: Schema.Void }, () => {})).type.toBe<Task.Task<[], void>>()
+    expect(Task.schema(url, "void", { payload: Schema.Void }, () => {})).type.toBe<Task.SchemaTask<[], void>>()
   })
 
   it("rejects a body that does not fit its schemas", () => {
