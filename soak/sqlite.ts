@@ -124,7 +124,7 @@ const stream = Effect.gen(function*() {
     Stream.take(most),
     Stream.runForEachArray((chunk) => {
       figures.streamed += chunk.length
-      return Effect.sleep(30)
+      return Effect.sleep(10)
     }),
     Effect.catch(fault("stream"))
   )
@@ -184,8 +184,8 @@ const mixed = Effect.gen(function*() {
   )
   // Arbitrary: a leak of a row or a statement is far more after minutes.
   if (most("heap", last) > most("heap", first) * 1.3 + 20 * 2 ** 20) faults.push("the heap grows")
-  // Streams of two seconds keep what was written meanwhile.
-  if (wal > 20 * journalSizeLimit) faults.push(`the WAL had ${mb(wal)} MB`)
+  // Streams of some seconds keep what was written meanwhile, which can be 100 MB a second.
+  if (wal > 2 ** 30) faults.push(`the WAL had ${mb(wal)} MB`)
 })
 
 const program = Effect.gen(function*() {

@@ -296,6 +296,18 @@ describe("large results", () => {
       assert.deepStrictEqual([yield* trips(1000), yield* trips(5000), yield* trips(5000)], [1, 2, 1])
     }).pipe(Effect.provide(inFile({ readers: 1 })), Effect.scoped))
 
+  it.live("Q7 of a statement that had few rows before are read all the same", () =>
+    Effect.gen(function*() {
+      const sql = yield* SqliteClient.SqliteClient
+      for (const count of [3, 3000, 3, 3000]) {
+        const found = yield* Effect.all(
+          [0, 1, 2, 3].map(() => rows(sql, count)),
+          { concurrency: 4 }
+        )
+        for (const some of found) assert.lengthOf(some, count)
+      }
+    }).pipe(Effect.provide(inFile({ readers: 2 })), Effect.scoped))
+
   it.effect("Q7 of the writer come in pieces of 1024 rows", () =>
     Effect.gen(function*() {
       const sql = yield* SqliteClient.SqliteClient

@@ -16,9 +16,8 @@ const walBytesGauge = Metric.gauge("effect_blocking_sqlite_wal_bytes", {
 const looksEvery = "1 second"
 /** How often a WAL that cannot be emptied is told. */
 const tellsEveryMillis = 60_000
-/** How long new streams and read transactions wait for those that are open, and how often when that was in vain. */
-const holdMillis = 5000
-const holdsEveryMillis = 60_000
+/** How long new streams and read transactions wait for those that are open. When that was in vain, others are let in for as long. */
+const holdMillis = 15_000
 /** So many times the limit is more than readers of some seconds make of it. */
 const toldAt = 4
 
@@ -41,7 +40,7 @@ export const upkeep = (database: Database): Effect.Effect<void, never, Scope.Sco
     const now = yield* Clock.currentTimeMillis
     let bytes = yield* walBytes(filename)
     let emptied = bytes <= journalSizeLimit || (yield* empty)
-    if (!emptied && bytes > toldAt * journalSizeLimit && now - heldBack > holdsEveryMillis) {
+    if (!emptied && bytes > toldAt * journalSizeLimit && now - heldBack > holdMillis) {
       // Reads that end within milliseconds are still in the way, now and then.
       const often = Effect.gen(function*() {
         for (let tries = 0; tries < 20; tries++) {
@@ -51,7 +50,7 @@ export const upkeep = (database: Database): Effect.Effect<void, never, Scope.Sco
         return false
       })
       emptied = yield* database.longReads.withoutNew(holdMillis, Effect.orElseSucceed(often, () => false))
-      if (!emptied) heldBack = now
+      if (!emptied) heldBack = yield* Clock.currentTimeMillis
     }
     if (emptied) bytes = yield* walBytes(filename)
     yield* Metric.update(gauge, bytes)

@@ -176,8 +176,12 @@ const execute = (
       ? fewOf(prepared, values, want)
       : manyOf(prepared, values, want, (flags & Keep) !== 0)
     prepared.hadFewRows = read !== undefined && read.rows.length <= fewRows
-    // What was read is told: to run it again would write again.
-    return read === undefined ? undefined : packed(read, 0)
+    if (read === undefined) return undefined
+    const rows = packed(read, 0)
+    // Of one that writes what was read is told: to run it again would write again.
+    if (rows.rest === 0 || (flags & Keep) !== 0) return rows
+    kept.delete(rows.rest)
+    return undefined
   })
 }
 
