@@ -84,7 +84,7 @@ export class Database {
   private readonly busy
   private readonly readTask
   private readonly streamTask
-  /** For a connection that must not be lost. */
+  /** For a connection that must not be lost: whoever gives it up waits until SQLite comes to its next row. */
   private readonly keptStreamTask
   readonly copyTask
 
@@ -98,7 +98,7 @@ export class Database {
     )
     const limits = { idleTimeLimit: options.streamLimitMillis, timeLimit: options.streamLimitMillis }
     this.streamTask = Task.with(tasks.stream, limits)
-    this.keptStreamTask = Task.with(tasks.stream, { ...limits, onInterrupt: "abandon" })
+    this.keptStreamTask = Task.with(tasks.stream, { ...limits, onInterrupt: "wait" })
     // A database in memory is lost with its thread.
     this.readTask = options.memory ? Task.with(tasks.read, { onInterrupt: "abandon" }) : tasks.read
     this.copyTask = options.memory ? Task.with(tasks.copy, { onInterrupt: "wait" }) : tasks.copy
