@@ -185,7 +185,7 @@ const mixed = Effect.gen(function*() {
   // Arbitrary: a leak of a row or a statement is far more after minutes.
   if (most("heap", last) > most("heap", first) * 1.3 + 20 * 2 ** 20) faults.push("the heap grows")
   // Streams of some seconds keep what was written meanwhile, which can be 100 MB a second.
-  if (wal > 2 ** 30) faults.push(`the WAL had ${mb(wal)} MB`)
+  if (wal > 2 ** 29) faults.push(`the WAL had ${mb(wal)} MB`)
 })
 
 const program = Effect.gen(function*() {

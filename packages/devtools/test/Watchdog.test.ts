@@ -58,8 +58,7 @@ const assertLength = ({ millis, took }: Told): void => {
 }
 
 // Each holds a processor, and what it says is of time: side by side they would starve each other.
-// And with no processor for it a stack is not taken: then once more.
-describe("Watchdog", { concurrent: false, retry: 3 }, () => {
+describe("Watchdog", { concurrent: false }, () => {
   it.live("W1: loops and regular expressions are named by the line, while they hold the event loop", () =>
     Effect.gen(function*() {
       const { events, log, metrics, stalls } = yield* holds(["spin", "backtrack", "spin"])

@@ -4,22 +4,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Schedule, type Scope, Stream } from "effect"
 import { SqlClient, type SqlError } from "effect/sql"
 import * as bodies from "./fixtures/bodies.ts"
+import { ids, table } from "./utils/accounts.ts"
 import { type Backend, backends, gate, inFile } from "./utils/databases.ts"
 
 type Services = SqliteClient.SqliteClient | SqlClient.SqlClient | Scope.Scope
-
-const table = Effect.gen(function*() {
-  const sql = yield* SqliteClient.SqliteClient
-  yield* sql`CREATE TABLE account (id TEXT PRIMARY KEY, balance INTEGER NOT NULL)`
-  yield* sql`INSERT INTO account VALUES ('a', 10)`
-  return sql
-})
-
-const ids = Effect.flatMap(
-  SqliteClient.SqliteClient,
-  (sql) =>
-    Effect.map(sql<{ readonly id: string }>`SELECT id FROM account ORDER BY id`, (rows) => rows.map(({ id }) => id))
-)
 
 const numbers = (sql: SqlClient.SqlClient, to: number) =>
   sql`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${to}) SELECT i FROM n`

@@ -6,20 +6,8 @@ import { type SqlClient, SqlError } from "effect/sql"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import * as bodies from "./fixtures/bodies.ts"
+import { ids, table } from "./utils/accounts.ts"
 import { type Backend, backends, folder, gate, inFile, init, processes, threads } from "./utils/databases.ts"
-
-const table = Effect.gen(function*() {
-  const sql = yield* SqliteClient.SqliteClient
-  yield* sql`CREATE TABLE account (id TEXT PRIMARY KEY, balance INTEGER NOT NULL)`
-  yield* sql`INSERT INTO account VALUES ('a', 10)`
-  return sql
-})
-
-const ids = Effect.flatMap(
-  SqliteClient.SqliteClient,
-  (sql) =>
-    Effect.map(sql<{ readonly id: string }>`SELECT id FROM account ORDER BY id`, (rows) => rows.map(({ id }) => id))
-)
 
 const nextTurn = Effect.callback<void>((resume) => {
   setImmediate(() => resume(Effect.void))

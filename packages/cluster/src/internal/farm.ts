@@ -1,5 +1,4 @@
 /** A farm as programs use it: calls, submissions and their receipts. */
-import type { JoinError } from "effect-blocking/JoinError"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -9,6 +8,7 @@ import * as Option from "effect/Option"
 import type { PersistedQueue } from "effect/persistence/PersistedQueue"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import type { ParkedTask } from "../ClusterPool.ts"
 import {
   Cancelled,
   type ClusterPoolError,
@@ -259,17 +259,6 @@ export class Farm {
       })
     )
   )
-}
-
-export interface ParkedTask {
-  readonly tag: string
-  readonly key: string
-  readonly version: number
-  readonly executions: number
-  readonly last: JoinError | undefined
-  readonly detail: string
-  readonly submittedMillis: number
-  readonly parkedMillis: number
 }
 
 export class Receipt {

@@ -47,7 +47,7 @@ const start = (fixture: string, options: Options | undefined): Effect.Effect<End
     const path = fileURLToPath(new URL(fixture, new URL("../fixtures/", import.meta.url)))
     const child = spawn(process.execPath, [...(options?.args ?? []), path, ...(options?.argv ?? [])], {
       env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0", ...options?.env },
-      timeout: 50_000,
+      timeout: 30_000,
       killSignal: "SIGKILL"
     })
     options?.onStart?.(child)
