@@ -146,6 +146,8 @@ describe("orders of events", () => {
         assert.deepInclude(yield* reasonOf(handle.join), { _tag: "Cancelled", stage: "Queued" })
         assert.deepStrictEqual((yield* pool.stats).running, [], "nothing of it runs, or will")
         Gate.open(loading)
+        // A task that came before the thread has passed the other would be a reason to end it.
+        yield* Effect.repeat(pool.stats, { until: ({ idleThreads }) => idleThreads === 1 })
         yield* pool.run(slowLoad.body, ran)
         assert.strictEqual(Gate.arrivals(ran), 1)
         assert.strictEqual((yield* pool.stats).threadsStarted, 1)

@@ -91,11 +91,12 @@ export class InspectorCapturing implements Capturing {
     return session
   }
 
-  /** How long the program took to answer. */
+  /** How long the program took to answer, less the time in which it waited for a processor. */
   private ask(session: Session, onAnswer: (delayMillis: number) => void): void {
     const asked = timeHere()
+    const starvedBefore = this.starved()
     session.post("Runtime.evaluate", { expression: timeOfProgram }, (_, answer) => {
-      onAnswer(Number(answer?.result.value) - asked)
+      onAnswer(Number(answer?.result.value) - asked - (this.starved() - starvedBefore))
     })
   }
 
