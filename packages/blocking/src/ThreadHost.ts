@@ -302,7 +302,7 @@ export const bodyCalls: (task: object, args: ReadonlyArray<unknown>) => BodyCall
  * if (refusal !== undefined) console.error(refusal)
  * ```
  *
- * @category guards
+ * @category getters
  * @since 0.1.0
  */
 export const versionConflict = (packageName: string, version: string, place: string): string | undefined =>
