@@ -572,11 +572,11 @@ export const parallelContract = (backend: Backend): void => {
           )
           assert.strictEqual(
             yield* wrong(on(pool)(Parallel.range(tasks.rangeOf, -1))),
-            "Parallel.range takes its length as an integer of at least 0, not -1"
+            "Parallel.range: length must be an integer of at least 0, not -1"
           )
           assert.strictEqual(
             yield* wrong(on(pool)(Parallel.map(tasks.square, 5 as unknown as ReadonlyArray<number>))),
-            "Parallel.map takes its items as an iterable, such as an array, not 5"
+            "Parallel.map: items must be an iterable, such as an array, not 5"
           )
         })))
 
