@@ -27,7 +27,7 @@ import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import type { NotifyClass } from "./Callback.ts"
 import { OpenPools } from "./internal/pool/events.ts"
-import { holdEventLoop } from "./internal/pool/inPlace.ts"
+import { runInPlace } from "./internal/pool/inPlace.ts"
 import type { JoinError, JoinErrorReason } from "./JoinError.ts"
 import type { JoinHandle } from "./JoinHandle.ts"
 import type { PipeTask, SinkTask, StreamTask, Task } from "./Task.ts"
@@ -784,7 +784,7 @@ export const pools: Effect.Effect<ReadonlyArray<Pool>> = Effect.map(OpenPools, (
  * @category combinators
  * @since 0.1.0
  */
-export const inPlace: <A>(thunk: LazyArg<A>, options?: InPlaceOptions) => Effect.Effect<A> = holdEventLoop
+export const inPlace: <A>(thunk: LazyArg<A>, options?: InPlaceOptions) => Effect.Effect<A> = runInPlace
 
 /**
  * The options of `Blocking.inPlace`.

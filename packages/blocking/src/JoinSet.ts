@@ -115,7 +115,7 @@ export const spawn = <A, E, Args extends ReadonlyArray<unknown>, A2 extends A, E
       restore(Effect.provideService(state.pool.spawn(task, ...args), Scope.Scope, state.scope)),
       (handle) => {
         state.handles.add(handle)
-        const tellUnread = adopt(handle)
+        const reportUnread = adopt(handle)
         return Effect.as(
           Effect.forkDetach(Effect.flatMap(exitOf(handle), (exit) => {
             state.handles.delete(handle)
@@ -128,7 +128,7 @@ export const spawn = <A, E, Args extends ReadonlyArray<unknown>, A2 extends A, E
             state.ended.push(exit)
             // // A fiber that joins in a loop takes it now.
             return Effect.map(Effect.andThen(Effect.yieldNow, Effect.yieldNow), () => {
-              if (state.ended.includes(exit)) tellUnread(exit)
+              if (state.ended.includes(exit)) reportUnread(exit)
             })
           })),
           handle

@@ -39,7 +39,7 @@ describe("inPlace", () => {
     Effect.gen(function*() {
       const { lines } = yield* logged(Blocking.inPlace(() => busy(2), { budget: "1 millis" }))
       assert.strictEqual(lines.length, 1)
-      assert.match(lines[0]!, /held the event loop for \d+\.\d ms \(budget 1 ms\) at .*Blocking\.test\.ts:\d+/)
+      assert.match(lines[0]!, /blocked the event loop for \d+\.\d ms \(budget 1 ms\) at .*Blocking\.test\.ts:\d+/)
     }))
 
   it.effect("I1: what the function throws is a defect, and its time is recorded", () =>

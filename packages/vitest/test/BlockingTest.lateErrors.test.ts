@@ -14,7 +14,7 @@ describe("errors that a body leaves behind", () => {
       const log = makeLog()
       return Effect.gen(function*() {
         assert.strictEqual(yield* Blocking.run(task, "left behind"), "returned")
-        const line = yield* log.line("Nobody caught an error")
+        const line = yield* log.line("Uncaught error")
         assert.include(line, `the task that last ran there is "${task.name}"`)
         assert.strictEqual(yield* Blocking.run(Tasks.add, 1, 2), 3)
       }).pipe(Effect.provide(Layer.provideMerge(BlockingTest.layer(), log.layer)))

@@ -14,7 +14,7 @@ describe("log", () => {
       const log = makeLog()
       return Effect.gen(function*() {
         yield* spawn(Tasks.boom)
-        const line = yield* log.line("A task panicked, and nobody has read it yet")
+        const line = yield* log.line("A task panicked, and its result has not been read yet")
         assert.include(line, "boom")
         const [call] = yield* BlockingTest.callsOf(Tasks.boom)
         assert.strictEqual(call!.exit!._tag, "Failure")

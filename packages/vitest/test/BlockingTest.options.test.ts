@@ -69,7 +69,7 @@ describe("options", () => {
     [{ keepAlive: "-1 seconds" }, "keepAlive must be a duration, such as \"2 seconds\", not '-1 seconds'"],
     [
       { shutdownTimeout: Infinity },
-      "shutdownTimeout must be a finite duration, such as \"2 seconds\": the shutdown of the pool is bounded by it, not Infinity"
+      "shutdownTimeout must be a finite duration (it bounds the shutdown of the pool), such as \"2 seconds\", not Infinity"
     ],
     [
       { threadData: cyclic },

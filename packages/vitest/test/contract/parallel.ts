@@ -564,11 +564,11 @@ export const parallelContract = (backend: Backend): void => {
             Effect.map(failureOf(run), ({ error }) => (error as Error).message)
           assert.strictEqual(
             yield* wrong(on(pool)(Parallel.map(tasks.square, [1], { concurrency: 0 }))),
-            "Parallel.map has concurrency 0: it must be an integer of at least 1"
+            "Parallel.map: concurrency must be an integer of at least 1, not 0"
           )
           assert.strictEqual(
             yield* wrong(on(pool)(Parallel.forEach(tasks.square, [1], { chunkSize: 1.5 }))),
-            "Parallel.forEach has chunkSize 1.5: it must be an integer of at least 1"
+            "Parallel.forEach: chunkSize must be an integer of at least 1, not 1.5"
           )
           assert.strictEqual(
             yield* wrong(on(pool)(Parallel.range(tasks.rangeOf, -1))),
