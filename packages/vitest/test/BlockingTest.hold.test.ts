@@ -160,7 +160,7 @@ describe("hold", () => {
   it.effect("a body that loops until it is asked to stop does not hang the test run", () =>
     Effect.gen(function*() {
       const { thrown } = yield* reasonOf(Blocking.run(Tasks.endless), "Panicked")
-      assert.include(String(thrown), `Task "endless" has looked for a stop for 5000 ms`)
+      assert.include(String(thrown), `Task "endless" has polled its stop flag for 5000 ms`)
     }).pipe(Effect.provide(BlockingTest.layer())))
 
   it.effect("never started, it is forgotten with its scope", () =>

@@ -167,7 +167,7 @@ describe("threads", () => {
       yield* BlockingTest.fillQueue()
       assert.strictEqual((yield* Cpu.stats).running.length, 1)
       assert.deepStrictEqual(yield* dies(BlockingTest.close(Blocking.Blocking)), [
-        `BlockingTest: there is no pool "effect-blocking/Blocking", but "app/Cpu": ` +
+        `BlockingTest: there is no pool "effect-blocking/Blocking" (the test has "app/Cpu"): ` +
         "provide it with BlockingTest.layer or BlockingTest.layerPool"
       ])
     }).pipe(Effect.provide(BlockingTest.layerPool(Cpu, { maxThreads: 1 }))))
