@@ -306,7 +306,7 @@ const callerOf = (key: string) => {
   if (caller === undefined || current === 0) {
     throw new CallbackRefused(key, inPoolThread() || control !== undefined ? outsideOfBody : onOwnThread)
   }
-  // // After a stop, no answer will come.
+  // After a stop, no answer will come.
   checkpoint()
   return caller
 }

@@ -250,7 +250,7 @@ const parserHint = (cause: unknown, url: string): string => {
   if (typeof stack !== "string") return ""
   const place = /^(?!SyntaxError)(.+:\d+)\n/.exec(stack)?.[1]
   if (place !== undefined) return ` (${place})`
-  // // Without Node's own frame, code such as JSON.parse threw it.
+  // Without Node's own frame, code such as JSON.parse threw it.
   const firstFrame = stack.split("\n").find((line) => line.trimStart().startsWith("at "))
   return firstFrame?.includes("node:internal/modules/") ? `. To see where, run: node --import ${url} --eval 0` : ""
 }
@@ -258,7 +258,7 @@ const parserHint = (cause: unknown, url: string): string => {
 /** Advice for a module that the program may have found by means that a pool thread lacks: it has only Node's loader. */
 const loaderHint = (cause: unknown): string => {
   if (typeof cause !== "object" || cause === null || !("code" in cause) || !loaderCodes.has(cause.code)) return ""
-  // // These files are reached only through the export condition of threads: an installation has them, a copy
+  // These files are reached only through the export condition of threads: an installation has them, a copy
   // of traced files may not.
   if ("message" in cause && /effect-blocking[\\/]dist[\\/]/.test(String(cause.message))) {
     return ". Only pool threads load this file: if a tool traces the program's files, add this one to its trace"
@@ -392,9 +392,9 @@ export class JoinError extends Schema.TaggedError<JoinError>("effect-blocking/Jo
   declare readonly [TypeId]: typeof TypeId
 
   static {
-    // // On the prototype: a field would be printed with each error.
+    // On the prototype: a field would be printed with each error.
     Object.defineProperty(this.prototype, TypeId, { value: TypeId })
-    // // Printed before the message, instead of the identifier of the schema.
+    // Printed before the message, instead of the identifier of the schema.
     Object.defineProperty(this.prototype, "name", { value: "JoinError", configurable: true, writable: true })
   }
 

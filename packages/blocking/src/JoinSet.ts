@@ -126,7 +126,7 @@ export const spawn = <A, E, Args extends ReadonlyArray<unknown>, A2 extends A, E
               return Effect.void
             }
             state.ended.push(exit)
-            // // A fiber that joins in a loop takes it now.
+            // A fiber that joins in a loop takes it now.
             return Effect.map(Effect.andThen(Effect.yieldNow, Effect.yieldNow), () => {
               if (state.ended.includes(exit)) reportUnread(exit)
             })
@@ -153,7 +153,7 @@ export const joinNext = <A, E>(self: JoinSet<A, E>): Effect.Effect<Option.Option
     const { ended, handles, waiters } = self[TypeId]
     const exit = ended.shift()
     if (exit !== undefined) return resume(Effect.asSome(exit))
-    // // The waiters already there will take the results of all running tasks.
+    // The waiters already there will take the results of all running tasks.
     if (handles.size <= waiters.size) return resume(Effect.succeedNone)
     const waiter = (exit: Exit.Exit<A, E | JoinError>): void => resume(Effect.asSome(exit))
     waiters.add(waiter)

@@ -391,7 +391,7 @@ const define = <Args extends ReadonlyArray<unknown>, A, E, R>(
   schemas: TaskSchemas | undefined
 ): Task<Args, A, E, R> => {
   const { module, called } = registered("call", url, name, body, schemas)
-  // // `A` and `E` were inferred from the return type of the body.
+  // `A` and `E` were inferred from the return type of the body.
   return {
     [TypeId]: variance,
     module,
@@ -766,7 +766,7 @@ const definition = (
  */
 export type PayloadArguments<Payload extends Schema.ConstraintCodec<unknown, unknown>> = [Payload["Type"], void] extends
   [void, Payload["Type"]]
-  // // `any` is a payload, although it is assignable both ways like `void`.
+  // `any` is a payload, although it is assignable both ways like `void`.
   ? 0 extends 1 & Payload["Type"] ? [payload: Payload["Type"]] : []
   : [payload: Payload["Type"]]
 
@@ -782,7 +782,7 @@ const with_ = <Self extends AnyTask>(
     : DerivedOptions
 ): Self => ({
   ...self,
-  // // Options that are not an object are refused when the task is run, like other invalid options. The type
+  // Options that are not an object are refused when the task is run, like other invalid options. The type
   // of the domain error depends on the `errors` of the definition.
   options: typeof (options ?? {}) === "object"
     ? { ...self.options, ...options, errors: self.options.errors, callbacks: self.options.callbacks }
@@ -849,11 +849,11 @@ export {
  * @since 0.1.0
  */
 export const move = <A extends object>(value: A): A => {
-  // // Only the platform knows which other objects can be moved.
+  // Only the platform knows which other objects can be moved.
   if (typeof value !== "object" || value === null || Array.isArray(value) || isPlain(value)) {
     throw new TypeError(`Task.move takes a buffer, a view of one or a port, not ${describe(value)}`)
   }
-  // // Shared memory stays shared.
+  // Shared memory stays shared.
   if ((ArrayBuffer.isView(value) ? value.buffer : value) instanceof SharedArrayBuffer) return value
   const own = compact(value) as A
   if (threadContext.current === 0) return threadContext.inPlace > 0 ? own : standIn(own) // In a body, the mark lives as long as the body and needs no stand-in.

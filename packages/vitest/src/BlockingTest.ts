@@ -309,7 +309,7 @@ export const hold: <Args extends ReadonlyArray<unknown>, A, E>(
   if (Option.isSome(scope)) yield* Scope.addFinalizer(scope.value, Effect.sync(() => hold.disarm()))
   hold.onHeld = () => {
     testedPool.warnIfHeld(hold)
-    // // Added only now: finalizers run in reverse order, and this one must run before those of the fibers
+    // Added only now: finalizers run in reverse order, and this one must run before those of the fibers
     // and spawned tasks. They wait for a grace period on a clock that no longer moves.
     if (Option.isSome(scope)) Effect.runSync(Scope.addFinalizer(scope.value, testedPool.endHeld([hold])))
   }

@@ -16,7 +16,7 @@ const slot = process as typeof process & { [key]?: AsyncLocalStorage<Receiver> }
 /** Calls a function. The receiver gets its late errors, however late they occur. */
 export const receiving = <A>(receiver: Receiver, f: () => A): A => (slot[key] ??= install()).run(receiver, f)
 
-// // A listener cannot hide an error from other listeners, so `emit` is replaced, as source map tools do. It
+// A listener cannot hide an error from other listeners, so `emit` is replaced, as source map tools do. It
 // is never restored, because the last timer of a body cannot be known.
 const install = (): AsyncLocalStorage<Receiver> => {
   const receivers = new AsyncLocalStorage<Receiver>()

@@ -85,7 +85,7 @@ export class SimulatedHost implements ThreadHost.ThreadHost {
     this.fireNext()
   }
 
-  // // By the clock, seconds may lie between two timers, in which threads would answer and fibers would use
+  // By the clock, seconds may lie between two timers, in which threads would answer and fibers would use
   // the pool. So these run before the next timer fires.
   private fireNext(): void {
     if (this.firing) return
@@ -114,7 +114,7 @@ export class SimulatedHost implements ThreadHost.ThreadHost {
 
   readonly nextTurn = (callback: () => void): void => queueMicrotask(callback)
 
-  // // Simulated threads do not keep the process alive, and need not.
+  // Simulated threads do not keep the process alive, and need not.
   readonly keepAlive = (): void => {}
 
   readonly spawn = (options: ThreadHost.ThreadOptions, events: ThreadHost.ThreadEvents): ThreadHost.Thread => {
@@ -159,7 +159,7 @@ export class SimulatedThread implements ThreadHost.Thread {
       post: (message, transfer) => {
         const arrived = clone(message, transfer)
         if (this.gone) return
-        // // The program must handle the call before the body continues.
+        // The program must handle the call before the body continues.
         if (isCall(arrived)) this.call(arrived)
         else queueMicrotask(() => events.onMessage(arrived))
       },
@@ -172,7 +172,7 @@ export class SimulatedThread implements ThreadHost.Thread {
             "threads (NodeBlocking.layer)"
         )
       },
-      // // The test that has the task has already loaded its module.
+      // The test that has the task has already loaded its module.
       load: () => Promise.resolve(),
       now: host.now,
       heapUsed: () => 0,
@@ -211,7 +211,7 @@ export class SimulatedThread implements ThreadHost.Thread {
    */
   onLateError(error: unknown, task: string): void {
     if (!this.gone) return this.runner.onUncaught(error)
-    // // Not through a logger, because the layer may be closed. oxlint-disable-next-line eslint/no-console
+    // Not through a logger, because the layer may be closed. oxlint-disable-next-line eslint/no-console
     console.warn(
       `Task "${task}" left work behind that failed after its thread had ended. On a real thread, that work would not have run:`,
       error

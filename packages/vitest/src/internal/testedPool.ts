@@ -65,7 +65,7 @@ export class TestedPool {
   })
 
   readonly fill: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
-    // // Submitted one at a time, so that no submission finds the queue full.
+    // Submitted one at a time, so that no submission finds the queue full.
     while (true) {
       const { idleThreads, maxThreads, queueCapacity, queueDepth, threads } = yield* this.pool.stats
       if (idleThreads === 0 && threads >= maxThreads && queueDepth >= queueCapacity) return
@@ -161,7 +161,7 @@ export class TestedPool {
         const exits = chunk === undefined ? [exit] : chunk.exitsOf(exit)
         calls.forEach((call, i) => {
           if (i < exits.length) call.exit = exits[i]
-          // // The item of this call was not begun.
+          // The item of this call was not begun.
           else this.shared.calls.splice(this.shared.calls.indexOf(call), 1)
         })
       })
@@ -197,8 +197,8 @@ const warnAfterMillis = 1000
 
 /** Warns about a task that stays held, in case the test hangs. */
 export const warnIfHeld = (hold: Hold): void => {
-  // // Real time, because the clock of the test may stand still. @effect-diagnostics-next-line
-  // globalTimers:off
+  // Real time, because the clock of the test may stand still.
+  // @effect-diagnostics-next-line globalTimers:off
   const timer = setTimeout(() => {
     if (!hold.isUnreleased) return
     // Not through a logger, which a test under `it.effect` does not have.
@@ -239,7 +239,7 @@ export const make = Effect.fnUntraced(function*(
   const clock = yield* Clock.clockWith(Effect.succeed)
   const context = yield* Effect.context<never>()
   const host = new SimulatedHost(clock, context, shared.plans)
-  // // A scope of its own, so that the test can close the pool before its layer.
+  // A scope of its own, so that the test can close the pool before its layer.
   const scope = yield* Scope.make()
   const pool = yield* Scope.provide(ThreadHost.makePool(key, host, scheduler), scope)
   const tested = new TestedPool(host, pool, scope, shared)

@@ -21,7 +21,7 @@ import { encodeFailure, encodeThrown } from "../wire/thrown.ts"
 import type { Feed } from "./feed.ts"
 import type { TaskSpan } from "./tracing.ts"
 
-// // This module is loaded only in the program, where callbacks are service keys.
+// This module is loaded only in the program, where callbacks are service keys.
 callbackKeys.becomeLike(Context.Service("effect-blocking/callback"))
 
 /** A run whose body waits for the fiber. */
@@ -34,7 +34,7 @@ const Frames = Context.Reference<ReadonlyArray<Frame>>("effect-blocking/Callback
 
 /** The runs of a pool whose bodies wait for the current fiber. */
 const waitingRuns = (scheduler: Scheduler): ReadonlyArray<Run> => {
-  // // A fast path: this is called for each task, and most pools never use a callback.
+  // A fast path: this is called for each task, and most pools never use a callback.
   if (scheduler.calls.made === 0) return noRuns
   const frames = Fiber.getCurrent()?.getRef(Frames) ?? []
   return frames.flatMap((frame) => frame.scheduler === scheduler && frame.run.state !== Done ? [frame.run] : [])

@@ -45,7 +45,7 @@ export class Pace {
 
   learn(millis: number, done: number): void {
     const mean = millis / Math.max(1, done)
-    // // A chunk with many more items than before is a better sample than the mean so far.
+    // A chunk with many more items than before is a better sample than the mean so far.
     this.mean = this.mean === undefined || done >= 4 * this.known ? mean : (this.mean + mean) / 2
     this.known = Math.max(this.known, done)
   }
@@ -102,7 +102,7 @@ export class Chunks implements Work<Chunk> {
     if (given === undefined) this.next = end
     else if (end < limit) this.left.unshift([end, limit])
     const items = typeof this.items === "number" ? end - start : this.items.slice(start, end)
-    // // Moved items cannot be given back.
+    // Moved items cannot be given back.
     return {
       args: [
         start,

@@ -21,7 +21,7 @@ export const runInPlace = <A>(thunk: LazyArg<A>, options?: InPlaceOptions): Effe
   const budget = options?.budget === undefined ? defaultBudgetMillis : Duration.toMillis(options.budget)
   const site = new Error()
   return Effect.suspend(() => {
-    // // The machine's clock, not the fiber's: the event loop is blocked in real time, also under a test
+    // The machine's clock, not the fiber's: the event loop is blocked in real time, also under a test
     // clock.
     const start = performance.now()
     return Effect.onExit(Effect.sync(thunk), () => {

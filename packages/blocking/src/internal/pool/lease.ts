@@ -140,7 +140,7 @@ export const lease =
   <A, E, R>(use: (lease: Lease) => Effect.Effect<A, E, R>): Effect.Effect<A, E | JoinError, R> =>
     Effect.uninterruptibleMask((restore) => {
       const state = new LeaseState(key, scheduler)
-      // // The release is registered before the thread is requested: an interruption can arrive after the
+      // The release is registered before the thread is requested: an interruption can arrive after the
       // thread was granted and before this fiber resumes.
       return restore(Effect.flatMap(state.acquire, () => use(state))).pipe(
         Effect.onExit(() => state.release)

@@ -132,7 +132,7 @@ class Driver<P extends Part, E, R> {
     this.report.runs++
     fiber.addObserver((exit) => {
       this.running.delete(part)
-      // // Interrupted from outside: `stop` waits for all runs.
+      // Interrupted from outside: `stop` waits for all runs.
       if (this.isOver) return
       if (this.stopped.delete(part)) this.work.onLost(part)
       else this.onExit(part, exit)
@@ -151,7 +151,7 @@ class Driver<P extends Part, E, R> {
     }
     const error = Option.getOrUndefined(Exit.findErrorOption(exit))
     if (this.running.size > 0 && isJoinError(error) && error.reason._tag === "QueueFull") {
-      // // Continue with the runs that were accepted.
+      // Continue with the runs that were accepted.
       this.lanes = this.running.size
       report.runs--
       return work.putBack(part)

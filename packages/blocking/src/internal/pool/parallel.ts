@@ -105,7 +105,7 @@ export const gather = <Args extends ReadonlyArray<unknown>, A, E, R, Self = Bloc
       const lanes = lanesOf(job.called, job.options, stats)
       const chunkSize = chunkSizeOf(job.called, job.options)
       const report = makeReport()
-      // // CPU time, because on a busy machine a plain loop would wait as well. It is not known for pool
+      // CPU time, because on a busy machine a plain loop would wait as well. It is not known for pool
       // processes.
       const cpu = stats.sharesMemory ? cpuMillis() : -Infinity
       return Effect.tap(
@@ -138,7 +138,7 @@ const gatherOn = <Args extends ReadonlyArray<unknown>, A, E, R, Self>(
     }
     const pace = new Pace(lanes, chunkSize)
     const chunks = new Chunks(items, extra, pace, timed, gathered)
-    // // With all threads of the pool in use, the next chunks are encoded while the threads are busy.
+    // With all threads of the pool in use, the next chunks are encoded while the threads are busy.
     const ahead = lanes === stats.maxThreads ? 2 * lanes : lanes
     return Effect.map(drive(pool, loop, chunks, ahead, any, report), (found) => {
       gathered.found = found
@@ -176,7 +176,7 @@ const withoutItem = <E>(error: E | JoinError): E | JoinError => {
 // -----------------------------------------------------------------------------
 
 export const poolOf = <Self>(options: Options<Self> | undefined): Context.Key<Self, Pool> =>
-  // // Without a pool, `Self` is inferred as the default pool.
+  // Without a pool, `Self` is inferred as the default pool.
   options?.pool ?? Blocking as Context.Key<unknown, Pool> as Context.Key<Self, Pool>
 
 declare const navigator: { readonly hardwareConcurrency?: number } | undefined
@@ -245,11 +245,11 @@ const warnIfSlower = <Args extends ReadonlyArray<unknown>, A, E, R, Self>(
   if (beganAt === undefined) return Effect.void
   return Effect.flatMap(Clock.clockWith((clock) => Effect.sync(() => nowOf(clock) - beganAt)), (millis) => {
     const used = Math.min(millis, cpuMillis() - cpuBefore)
-    // // Without CPU times, the elapsed time counts.
+    // Without CPU times, the elapsed time counts.
     if ((Number.isNaN(used) ? millis : used) <= maxRatio(lanes) * itemMillis + overheadMillis) return Effect.void
     return Effect.flatMap(pool.stats, ({ submitted, threadsStarted }) => {
       const place = callSite(site)
-      // // Not comparable if other tasks used the pool, or if threads had to start.
+      // Not comparable if other tasks used the pool, or if threads had to start.
       if (submitted - before.submitted > runs || threadsStarted > before.threadsStarted) return Effect.void
       const places = warnedAt.get(pool) ?? new Set()
       if (places.has(place)) return Effect.void

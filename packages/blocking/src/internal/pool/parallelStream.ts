@@ -116,7 +116,7 @@ const run = <I, A, E, R>(
   Effect.gen(function*() {
     const values: Array<A> = []
     const times = pace.times(task.options.timeLimit !== undefined)
-    // // Moved elements cannot be given back.
+    // Moved elements cannot be given back.
     const limited = mayHoldStandIns(items) ? { ...times, limitMillis: Infinity } : times
     while (values.length < items.length) {
       const start = first + values.length

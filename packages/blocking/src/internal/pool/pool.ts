@@ -37,7 +37,7 @@ export const make = Effect.fnUntraced(function*(
   const log = (effect: Effect.Effect<void>): void => {
     detached(() => void Effect.runForkWith(context)(Effect.annotateLogs(effect, { pool: key })))
   }
-  // // In one uninterruptible step: with `minThreads`, the scheduler starts threads at once.
+  // In one uninterruptible step: with `minThreads`, the scheduler starts threads at once.
   const open = Context.get(context, OpenPools)
   const [pool] = yield* Effect.acquireRelease(
     Effect.sync(() => {
@@ -50,7 +50,7 @@ export const make = Effect.fnUntraced(function*(
       shutdown(scheduler).pipe(
         Effect.flatMap(logShutdown),
         Effect.annotateLogs({ pool: key }),
-        // // Unregistered last, so that tasks ended by the shutdown are counted.
+        // Unregistered last, so that tasks ended by the shutdown are counted.
         Effect.ensuring(Effect.sync(() => {
           open.delete(pool)
           unregister()
@@ -134,7 +134,7 @@ class PoolImpl implements Pool {
     return Effect.callback((resume) => {
       let handle: JoinHandleImpl<A, E> | undefined
       const onEnd = (exit: RunExit): void => {
-        // // Refused: only a `JoinError` can keep a task from being accepted, never its own error.
+        // Refused: only a `JoinError` can keep a task from being accepted, never its own error.
         if (handle === undefined) resume(exit as Exit.Exit<never, JoinError>)
         else handle.end(exit)
       }
@@ -157,7 +157,7 @@ class PoolImpl implements Pool {
   }
 
   private groupOf(scope: Scope.Scope): Effect.Effect<SpawnGroup> {
-    // // Uninterruptible: a group without its finalizer would never be closed.
+    // Uninterruptible: a group without its finalizer would never be closed.
     return Effect.uninterruptible(Effect.suspend(() => {
       const known = this.scopes.get(scope)
       if (known !== undefined) return Effect.succeed(known)

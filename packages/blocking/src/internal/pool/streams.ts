@@ -166,7 +166,7 @@ class Source<A, E> {
   private readonly next: Chunk<A, E> = Effect.callback((resume) => {
     this.waiting = resume
     this.resumeBody()
-    // // The body makes the awaited chunk and may make one more ahead, but not after the first element: the
+    // The body makes the awaited chunk and may make one more ahead, but not after the first element: the
     // consumer may want only that one.
     if (this.hasYielded && this.run !== undefined) this.scheduler.coroutines.letGoOn(this.run)
     return Effect.sync(() => {
@@ -187,7 +187,7 @@ class Source<A, E> {
     }
     this.waiting = undefined
     this.hasYielded = true
-    // // The first element is delivered before the body resumes, for a consumer that wants only one. Later,
+    // The first element is delivered before the body resumes, for a consumer that wants only one. Later,
     // the body runs while the consumer works.
     if (hasYielded) this.resumeBody()
     waiting(Effect.succeed(elements))
@@ -199,7 +199,7 @@ class Source<A, E> {
     this.waiting = undefined
     const end = this.upstreamFailure ?? exit
     this.exit = Exit.isSuccess(end) ? Cause.done() : Exit.failCause(end.cause)
-    // // The body needs no more input: stop pulling it.
+    // The body needs no more input: stop pulling it.
     this.feeding?.interruptUnsafe()
     waiting?.(this.exit)
   }

@@ -24,7 +24,7 @@ export const beginSpan = (pool: string, task: TracedTask): TaskSpan | undefined 
   const fiber = Fiber.getCurrent()
   if (fiber === undefined || fiber.cache.span === undefined) return undefined
   const { attributes } = task.options
-  // // `makeSpan` handles sampling, links and a disabled tracer.
+  // `makeSpan` handles sampling, links and a disabled tracer.
   const span: Tracer.Span = Effect.runSyncWith(fiber.context)(Effect.makeSpan(`task ${task.name}`, {
     kind: "internal",
     attributes: {
@@ -56,7 +56,7 @@ export const traced = (span: TaskSpan | undefined, onEnd: (exit: RunExit) => voi
     try {
       span.end(run, exit)
     } finally {
-      // // The fiber must resume even if the tracer throws.
+      // The fiber must resume even if the tracer throws.
       onEnd(exit)
     }
   }

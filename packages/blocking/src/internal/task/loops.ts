@@ -54,7 +54,7 @@ export const loopCodec = ({ decodeError, decodeSuccess, encodeArguments }: HostC
   },
   decodeSuccess: (value) => {
     const [millis, done, values, ...rest] = value as LoopValue
-    // // Flags and the index found belong to the loop and are not encoded.
+    // Flags and the index found belong to the loop and are not encoded.
     const given = values instanceof Float64Array ? Array.from(values) : values
     if (!Array.isArray(given)) return value
     return [
@@ -108,7 +108,7 @@ export const callsOf = (task: object, given: ReadonlyArray<unknown>): Calls | un
         return items.slice(0, done).map((_, i) => Exit.succeed(resultOf(kind, value, first, i)))
       }
       const failed = Context.getOrUndefined(Cause.annotations(exit.cause), FailedItem)
-      // // The results before the failed item were not sent.
+      // The results before the failed item were not sent.
       return failed === undefined ? [exit] : [...items.slice(0, failed.index - first).map(() => undefined), exit]
     }
   }

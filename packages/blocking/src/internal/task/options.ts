@@ -78,7 +78,7 @@ const isObject = (value: unknown): value is object =>
 
 /** Converts a duration to milliseconds; `undefined` for an invalid or negative one. */
 const toMillis = (input: unknown): number | undefined => {
-  // // Effect treats a NaN as zero, wherever it occurs.
+  // Effect treats a NaN as zero, wherever it occurs.
   const numbers: ReadonlyArray<unknown> = isObject(input) || Array.isArray(input) ? Object.values(input) : [input]
   if (numbers.some(Number.isNaN)) return undefined
   const duration = Option.getOrUndefined(Duration.fromInput(input as Duration.Input))
@@ -106,7 +106,7 @@ export const validator = <const Fields extends Schema.Struct.Fields>(fields: Fie
     const decoded = decode(options, { errors: "all", onExcessProperty: "error" })
     if (Result.isSuccess(decoded)) return Result.succeed(decoded.success)
     const [first] = problemsOf(decoded.failure.issue, options)
-    // // The only remaining issues are unknown names with the value `undefined`.
+    // The only remaining issues are unknown names with the value `undefined`.
     return first === undefined ? Result.succeed(Result.getOrThrow(decode(options))) : Result.fail(first)
   }
 }
@@ -124,7 +124,7 @@ const problemsOf = (issue: SchemaIssue.Issue, options: object): ReadonlyArray<Op
   for (const { message, path = [] } of SchemaIssue.makeFormatterStandardSchemaV1({ leafHook })(issue).issues) {
     const keys = path.map((part) => typeof part === "object" ? part.key : part)
     const actual = keys.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown>)[key], options)
-    // // An element of a list is not an option.
+    // An element of a list is not an option.
     const option = keys.filter((key) => typeof key === "string").join(".")
     if (!message.startsWith(unexpected)) {
       mistaken.push({ option, expected: message, actual, message: undefined })

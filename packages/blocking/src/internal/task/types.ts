@@ -97,7 +97,7 @@ type ErrorKey = keyof Error | "cause"
 type Cloneable<A> = IsAny<A> extends true ? A
   : unknown extends A ? A
   : A extends Atom ? A
-  // // Before the weak collections, to which a `Map` or `Set` of objects is assignable.
+  // Before the weak collections, to which a `Map` or `Set` of objects is assignable.
   : A extends ReadonlyMap<infer K, infer V>
     ? [Added<A, keyof Map<K, V>>] extends [never] ? ReadonlyMap<Cloneable<K>, Cloneable<V>> : never
   : A extends ReadonlySet<infer V> ? [Added<A, keyof Set<V>>] extends [never] ? ReadonlySet<Cloneable<V>> : never
