@@ -1,6 +1,6 @@
 /**
- * A synchronous HTTP client, such as a library may have whose interface cannot wait. Node has none of its own: the
- * request is made by a helper thread, and the caller's thread is blocked until the answer is there.
+ * A synchronous HTTP client. Node has none: a helper thread makes the request, and the caller's thread blocks until the
+ * answer is there.
  */
 import { MessageChannel, receiveMessageOnPort, Worker } from "node:worker_threads"
 
