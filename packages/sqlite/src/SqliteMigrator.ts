@@ -1,5 +1,5 @@
 /**
- * Runs migrations on a `SqliteClient`, each once and in order: `effect/sql`'s `Migrator`.
+ * Runs migrations on a `SqliteClient`, each once and in order, with the `Migrator` of `effect/sql`.
  *
  * @module
  * @since 0.1.0
@@ -23,7 +23,7 @@ export * from "effect/sql/Migrator"
 export { fromFileSystem } from "effect/sql/MigratorFileSystem"
 
 /**
- * Runs the migrations that have not run, and gives those that it has run.
+ * Runs the migrations that have not run yet, and returns them.
  *
  * **Example** (Two migrations)
  *
