@@ -13,6 +13,11 @@ import { rolldown } from "rolldown"
 
 const root = join(import.meta.dirname, "..")
 
+/** The address of the repository; the release workflow knows it. */
+const repository = process.env["GITHUB_REPOSITORY"] === undefined
+  ? undefined
+  : `${process.env["GITHUB_SERVER_URL"]}/${process.env["GITHUB_REPOSITORY"]}`
+
 type Exports = string | null | { readonly [key: string]: Exports }
 
 const compiled = (path: string, extension: ".js" | ".d.ts"): string =>
@@ -109,6 +114,10 @@ const copyPage = (file: string, target: string): void => {
   writeFileSync(join(target, file), linked)
 }
 
+/** A README names a page of the guide; on the registry's page that is a link. */
+const linkPages = (readme: string, repository: string): string =>
+  readme.replace(/`(docs\/[\w-]+\.md)`/g, `[$&](${repository}/blob/main/$1)`)
+
 for (const name of readdirSync(join(root, "packages"))) {
   const source = join(root, "packages", name)
   const target = join(source, "dist")
@@ -121,21 +130,19 @@ for (const name of readdirSync(join(root, "packages"))) {
     published.sideEffects = manifest.sideEffects.filter((path: string) => !path.startsWith("./src/"))
   }
   delete published.publishConfig.directory
+  // The registry compares it with the repository that has built the package.
+  if (repository !== undefined) {
+    published.repository = { type: "git", url: `git+${repository}.git`, directory: `packages/${name}` }
+  }
   writeFileSync(join(target, "package.json"), `${JSON.stringify(published, undefined, 2)}\n`)
   for (const folder of ["src", "docs", "examples"]) rmSync(join(target, folder), { recursive: true, force: true })
   cpSync(join(source, "src"), join(target, "src"), { recursive: true })
   cpSync(join(root, "LICENSE"), join(target, "LICENSE"))
-  const readme = join(source, "README.md")
-  if (existsSync(readme)) {
-    cpSync(readme, join(target, "README.md"))
-  } else {
-    // The README of the repository, with the guide and the examples to which it links: those of this version.
-    const guide = [
-      "README.md",
-      "docs/{*.md,assets/*}",
-      "examples/README.md",
-      "examples/*/{*.md,{src,test}/**/*.ts}"
-    ]
+  const readme = readFileSync(join(source, "README.md"), "utf8")
+  writeFileSync(join(target, "README.md"), repository === undefined ? readme : linkPages(readme, repository))
+  if (name === "blocking") {
+    // The guide of this version, with the examples to which it links.
+    const guide = ["docs/{*.md,assets/*}", "examples/README.md", "examples/*/{*.md,{src,test}/**/*.ts}"]
     for (const file of globSync(guide, { cwd: root, exclude: ["docs/index.md"] })) copyPage(file, target)
   }
   for (const entry of entries[name] ?? []) {
