@@ -39,6 +39,9 @@ const labels = {
   "better-sqlite3-piscina": "better-sqlite3 in piscina",
   "sqlite3": "sqlite3 (libuv)",
   "libsql": "libsql, promises",
+  "unwatched": "no watchdog",
+  "heartbeat": "a timer every 25 ms",
+  "sentry": "Sentry's native sampler",
   "bullmq": "BullMQ, in place",
   "effect-entity": "Effect's entity, in place",
   "effect-queue": "Effect's PersistedQueue, in place"

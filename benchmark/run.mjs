@@ -4,7 +4,7 @@
  *
  * Start it with `npm run bench`, which builds the library first. Options (after `--`):
  *
- *   --suite sqlite           the rows of a suite: core (the default), parallel, sqlite, cluster, all
+ *   --suite sqlite           the rows of a suite: core (the default), parallel, sqlite, cluster, devtools, all
  *   --only tiny,abort        only these rows
  *   --contenders a,b         only these contenders, besides this library
  *   --rounds 5               processes per row and contender

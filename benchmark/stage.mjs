@@ -12,7 +12,8 @@ const own = {
   "@effect-blocking/platform-node": "platform-node",
   "@effect-blocking/vitest": "vitest",
   "@effect-blocking/sqlite": "sqlite",
-  "@effect-blocking/cluster": "cluster"
+  "@effect-blocking/cluster": "cluster",
+  "@effect-blocking/devtools": "devtools"
 }
 
 const modules = [

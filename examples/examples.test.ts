@@ -19,7 +19,7 @@ const examples = globSync("*/package.json", { cwd: import.meta.dirname }).sort()
 })
 
 /** Windows has neither `mkfifo` nor SIGTERM. */
-const needsPosix = new Set(["stop-anything", "graceful-shutdown"])
+const needsPosix = new Set(["stop-anything", "graceful-shutdown", "tokio-tour"])
 
 interface Output {
   readonly code: number | string | null | undefined

@@ -55,7 +55,7 @@ const blocksOf = (page: string): Array<Block> => {
 const pages = globSync(
   process.argv.length > 2
     ? process.argv.slice(2)
-    : ["README.md", "docs/*.md", "{examples,packages}/*/README.md", "packages/*/src/*.ts"],
+    : ["{README,CONTRIBUTING}.md", "docs/*.md", "{examples,packages}/*/README.md", "packages/*/src/*.ts"],
   { cwd: root }
 ).sort()
 const blocks = pages.flatMap(blocksOf)

@@ -11,11 +11,13 @@ import type * as SqlClient from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 
 /**
+ * @category re-exports
  * @since 0.1.0
  */
 export * from "effect/sql/Migrator"
 
 /**
+ * @category re-exports
  * @since 0.1.0
  */
 export { fromFileSystem } from "effect/sql/MigratorFileSystem"
