@@ -1,4 +1,4 @@
-/** The rows, in the order in which they run and are printed, and the suites that they belong to. */
+/** The rows, in the order in which they run and are printed, and their suites. */
 import * as abort from "./rows/abort.mjs"
 import * as callback from "./rows/callback.mjs"
 import * as clusterCalls from "./rows/clusterCalls.mjs"
