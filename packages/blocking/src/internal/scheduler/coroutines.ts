@@ -58,23 +58,29 @@ export class Coroutines {
     if (run.state === Done) return
     run.state = Suspended
     coroutine.id = yielded[0]
-    if (thread.open.has(run)) return
-    thread.open.add(run)
-    this.open++
+    if (!thread.open.has(run)) {
+      thread.open.add(run)
+      this.open++
+    }
+    const uncloneable = yielded[2]
+    if (uncloneable !== undefined) {
+      coroutine.failure = failure(run, () => new NotCloneable(uncloneable))
+      run.stop ??= "Close"
+    }
+    // Before the thread is free: idle with an open body, it would lend its place to a task that
+    // must not share it (G10), and another thread would start for nothing.
+    if (run.stop !== undefined) this.queueClose(run, coroutine)
   }
 
   /** The body has yielded: its elements are told, and it is closed if it is not to go on. */
-  onYielded(run: Run, [, elements, uncloneable]: protocol.YieldedValue): void {
+  onYielded(run: Run, [, elements]: protocol.YieldedValue): void {
     const coroutine = run.details!.coroutine!
+    const { closing } = coroutine
     if (elements.length > 0) coroutine.onElements(elements)
+    if (closing) return this.watchRelease(run, coroutine)
     // Whoever was told may have closed it.
-    if (run.state !== Suspended) return
-    if (uncloneable !== undefined) {
-      coroutine.failure = failure(run, () => new NotCloneable(uncloneable))
-      this.close(run, run.stop ?? "Close")
-    } else if (run.stop !== undefined) {
-      this.close(run, run.stop)
-    } else if (coroutine.question !== undefined) {
+    if (run.state !== Suspended || coroutine.closing) return
+    if (coroutine.question !== undefined) {
       this.ask(run, coroutine, coroutine.question)
     } else if (run.list === undefined) {
       this.watchIdle(run, coroutine)
@@ -132,17 +138,25 @@ export class Coroutines {
     if (run.stop === undefined && by !== "Close") this.listener.onStop(run, thread, by)
     run.stop ??= by
     if (coroutine.closing) return
+    this.queueClose(run, coroutine)
+    const asked = this.endQuestion(coroutine)
+    this.listener.onResumption(thread)
+    if (asked) this.listener.onUnasked(run)
+    this.watchRelease(run, coroutine)
+  }
+
+  /** The thread resumes the body next, before other bodies, and closes it: that is short. */
+  private queueClose(run: Run, coroutine: Coroutine): void {
     coroutine.closing = true
     coroutine.cancelIdleLimit?.()
     coroutine.cancelIdleLimit = undefined
-    const asked = this.endQuestion(coroutine)
-    // Before others: it is short.
     run.list?.remove(run)
-    thread.resumptions.unshift(run)
-    this.listener.onResumption(thread)
-    if (asked) this.listener.onUnasked(run)
+    run.thread!.resumptions.unshift(run)
+  }
+
+  /** Ends the wait for the close after a grace period, if the thread is in another body, which nobody asked to stop. */
+  private watchRelease(run: Run, coroutine: Coroutine): void {
     if (run.state !== Suspended || run.task.onInterrupt !== "stop") return
-    // The thread is in a body of someone else, which nobody has asked to stop.
     coroutine.cancelRelease = this.host.schedule(this.graceOf(run), () => {
       coroutine.cancelRelease = undefined
       if (run.state === Suspended) coroutine.onReleased?.()
