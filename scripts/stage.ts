@@ -4,7 +4,7 @@
  * maps, README, guide and LICENSE. `npm pack` does not apply `publishConfig.exports`, so the
  * folder is complete in itself.
  *
- * What every pool thread or process loads is bundled into one file: a thread starts several
+ * The modules that every pool thread or process loads are bundled into one file: a thread starts several
  * milliseconds sooner with one module than with ten (benchmark/rows/coldStart.mjs).
  */
 import { cpSync, existsSync, globSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -23,7 +23,7 @@ type Exports = string | null | { readonly [key: string]: Exports }
 const compiled = (path: string, extension: ".js" | ".d.ts"): string =>
   path.replace("./src/", "./dist/").replace(/\.(c?)ts$/, (_, c: string) => extension.replace(/(?=[jt]s$)/, c))
 
-/** A source file in `exports` becomes its types and its code; a condition of its own has code only. */
+/** Turns a source file in `exports` into its types and its code. A separate condition gets only code. */
 const publishedExports = (exports: Exports, withTypes = true): Exports => {
   if (exports === null) return null
   if (typeof exports === "string") {
@@ -32,13 +32,13 @@ const publishedExports = (exports: Exports, withTypes = true): Exports => {
       : compiled(exports, ".js")
   }
   const published: Record<string, Exports> = {}
-  // Conditions are tried in order, and TypeScript's has to come first.
+  // Conditions are tried in order, and TypeScript's must come first.
   if (typeof exports["default"] === "string") published["types"] = compiled(exports["default"], ".d.ts")
   for (const [key, value] of Object.entries(exports)) published[key] = publishedExports(value, key.startsWith("."))
   return published
 }
 
-/** What pool threads and processes load first, by package. */
+/** The modules that pool threads and processes load first, by package. */
 const entries: Readonly<Record<string, ReadonlyArray<string>>> = {
   "blocking": ["internal/thread/index.ts"],
   "platform-node": ["internal/threadEntry.ts", "internal/processEntry.ts"]
@@ -55,12 +55,12 @@ const bundle = async (source: string, folder: string): Promise<void> => {
     format: "es",
     sourcemap: true,
     entryFileNames: "[name].js",
-    // A chunk imports from its entry: two entries must not share one.
+    // A chunk imports from its entry, so two entries must not share a chunk.
     chunkFileNames: `${basename(source, ".ts")}-[name].js`
   })
 }
 
-/** What only pool threads load is behind a condition of theirs: whoever traces files from the program finds it here. */
+/** Refers to the module that only pool threads load (through a condition), so that file tracers find it. */
 const traceable = (entry: string, reached: string): void => {
   const map = "\n//# sourceMappingURL="
   const [code = "", ...rest] = readFileSync(entry, "utf8").split(map)
@@ -68,7 +68,7 @@ const traceable = (entry: string, reached: string): void => {
   if (!code.endsWith(line)) writeFileSync(entry, [code + line, ...rest].join(map))
 }
 
-/** The compiler leaves the output of a source that is no more. */
+/** Removes the output of deleted sources, which the compiler leaves. */
 const removeStale = (source: string, target: string): void => {
   for (const file of globSync("**/*.{js,cjs,ts,cts,map}", { cwd: join(target, "dist") })) {
     const from = file.replace(/\.(?:d\.)?(c?)[jt]s(\.map)?$/, ".$1ts")
@@ -77,8 +77,8 @@ const removeStale = (source: string, target: string): void => {
 }
 
 /**
- * Compiled where it lies, code finds its source in the repository; installed, in the `src` of its
- * package. A bundle has code of another package too, whose sources come with it.
+ * Points source maps to the `src` of the published package, instead of the repository. A bundle also has code of
+ * other packages: their sources are copied.
  */
 const relocateMaps = (source: string, target: string): void => {
   for (const file of globSync("dist/**/*.map", { cwd: target })) {
@@ -86,7 +86,7 @@ const relocateMaps = (source: string, target: string): void => {
     const map = JSON.parse(readFileSync(path, "utf8"))
     map.sources = map.sources.map((from: string) => {
       const original = resolve(dirname(path), from)
-      // Relocated before: what is compiled already, the compiler leaves alone.
+      // Relocated by an earlier run: the compiler does not compile it again.
       if (!relative(target, original).startsWith("..")) return from
       const [owner = "", , ...rest] = relative(dirname(source), original).split(sep)
       const inTarget = join(target, "src", ...(owner === basename(source) ? [] : [owner]), ...rest)
@@ -97,7 +97,7 @@ const relocateMaps = (source: string, target: string): void => {
   }
 }
 
-/** Copies a file of the guide; a link to what is not there becomes its text. */
+/** Copies a file of the guide. A link to a file that is not published becomes its text. */
 const copyPage = (file: string, target: string): void => {
   cpSync(join(root, file), join(target, file))
   if (!file.endsWith(".md")) return
@@ -106,7 +106,7 @@ const copyPage = (file: string, target: string): void => {
     const path = relative(root, resolve(root, dirname(file), link.replace(/#.*/, ""))).replaceAll(sep, "/")
     return path === "README.md" || /^(docs|examples)(\/|$)/.test(path)
   }
-  // A picture would be half of the package.
+  // A picture would be half the size of the package.
   const linked = text.replace(/^!\[[^\]]*\]\([^)]*\.png\)\n+/gm, "").replace(
     /\[((?:`[^`]*`|[^[\]`])+)\]\(([^)\s]+)\)/g,
     (link, shown, address) => /^(\w+:|#)/.test(address) || isThere(address) ? link : shown

@@ -1,4 +1,4 @@
-/** Writes the versions of package.json into the sources that name them. `npm run release:version` calls it behind changesets. */
+/** Writes the versions of package.json into the sources that name them. `npm run release:version` runs it after changesets. */
 import { globSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
