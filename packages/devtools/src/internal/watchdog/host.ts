@@ -6,7 +6,19 @@ import type * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
 import inspector from "node:inspector"
 import { isMainThread, Worker } from "node:worker_threads"
-import { type FromWatchdog, Heartbeat, markName, periodOf, type Seen, type WatchdogStart } from "./shared.ts"
+import { type Processor, processorOf, threadFolder } from "./processor.ts"
+import {
+  elapsed,
+  type FromWatchdog,
+  Heartbeat,
+  markName,
+  type Moment,
+  momentName,
+  now,
+  periodOf,
+  type Seen,
+  type WatchdogStart
+} from "./shared.ts"
 
 // `tsc` rewrites the extensions of imports, not of urls; tools that trace files read literals.
 const entry = import.meta.url.endsWith("ts")
@@ -30,14 +42,26 @@ const onMark = (heldMillis: number, site: string): void => {
   span.event("event loop blocked", time, { "blocked.millis": Math.round(heldMillis), "blocked.site": site })
 }
 
-interface Marked {
-  [key: symbol]: typeof onMark | undefined
+const mark = Symbol.for(markName)
+const moment = Symbol.for(momentName)
+
+/** The functions that the watchdog's thread calls through the inspector. */
+const slots = globalThis as unknown as {
+  [mark]?: typeof onMark
+  [moment]?: () => Moment
 }
 
-const mark = Symbol.for(markName)
+const momentOf = (processor: () => Processor) => (): Moment => {
+  while (true) {
+    const { waitedMillis } = processor()
+    const moment = { now: now(), waitedMillis }
+    // Both times are of one moment only if the thread kept its processor in between.
+    if (processor().waitedMillis === waitedMillis) return moment
+  }
+}
 
 /** Whether a watchdog watches this thread already. */
-export const isWatched = (): boolean => (globalThis as unknown as Marked)[mark] !== undefined
+export const isWatched = (): boolean => slots[mark] !== undefined
 
 /** Watches the event loop of this thread until the scope closes. Returns when it is watched. */
 export const watch = (
@@ -53,13 +77,16 @@ const start = (
   Effect.callback((resume) => {
     const memory = Heartbeat.memory()
     const heartbeat = new Heartbeat(memory)
-    ;(globalThis as unknown as Marked)[mark] = onMark
+    const folder = threadFolder()
+    const momentNow = momentOf(processorOf(folder))
+    slots[mark] = onMark
+    slots[moment] = momentNow
 
-    let lastBeat = performance.now()
+    let last = momentNow()
     const beat = (): void => {
-      const now = performance.now()
-      heartbeat.beat(now - lastBeat, inspector.url() !== undefined)
-      lastBeat = now
+      const current = momentNow()
+      heartbeat.beat(elapsed(last, current), current.waitedMillis, inspector.url() !== undefined)
+      last = current
     }
     beat()
     // The machine's clock, not the fiber's: a test clock does not hold an event loop.
@@ -69,7 +96,7 @@ const start = (
       workerData: {
         ...options,
         memory,
-        mainPid: isMainThread ? process.pid : undefined,
+        threadFolder: folder,
         // Another thread than the first cannot be reached.
         capture: isMainThread || typeof options.capture === "object" ? options.capture : "none",
         directory: process.cwd()
@@ -84,7 +111,8 @@ const start = (
     let onClosed = (): void => {}
     const end = (): void => {
       clearInterval(timer)
-      delete (globalThis as unknown as Marked)[mark]
+      delete slots[mark]
+      delete slots[moment]
       onClosed()
     }
     const close = Effect.callback<void>((done) => {

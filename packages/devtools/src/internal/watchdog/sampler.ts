@@ -28,7 +28,7 @@ export class SamplerCapturing implements Capturing {
 
   close(): void {}
 
-  take(_heldMillis: number, onTaken: (captured: Captured) => void): void {
+  take(_stalledMillis: () => number, onTaken: (captured: Captured) => void): void {
     const sampled = this.sample() ?? []
     const frames = sampled.map(({ column = 1, line = 1, name = "", url = "" }): RawFrame => ({
       name,
@@ -38,7 +38,6 @@ export class SamplerCapturing implements Capturing {
       functionKey: `${url}:${name}`,
       scriptId: url
     }))
-    const confidence = frames.length === 0 ? "None" : "Sure"
-    onTaken({ confidence, frames, isLate: false, costMillis: 0 })
+    onTaken({ frames, isLate: false, costMillis: 0 })
   }
 }

@@ -9,8 +9,8 @@ export interface WatchdogStart {
   readonly announceMillis: number
   /** The url of a module with a sampler, or how a stack is taken without one. */
   readonly capture: "inspector" | "none" | { readonly module: string }
-  /** The number of the program's process, if its first thread is watched. */
-  readonly mainPid: number | undefined
+  /** The folder in which the kernel shows the program's thread, if it does. */
+  readonly threadFolder: string | undefined
   /** Of the program, to which paths are shown. */
   readonly directory: string
 }
@@ -30,29 +30,50 @@ export type ToWatchdog = { readonly _tag: "Close" }
 /** The function of this name is called in the program's thread while that is paused in the code that holds it. */
 export const markName = "@effect-blocking/devtools/mark"
 
+/** The function of this name tells the watchdog's thread the time of the program's thread. */
+export const momentName = "@effect-blocking/devtools/moment"
+
+/** A time of one thread. */
+export interface Moment {
+  /** Milliseconds on a clock that is the same in all threads. */
+  readonly now: number
+  /** How long the thread has waited for a processor so far. */
+  readonly waitedMillis: number
+}
+
+/** Milliseconds on a clock that is the same in all threads of the process. */
+export const now = (): number => performance.timeOrigin + performance.now()
+
+/** Milliseconds from one moment of a thread to another, without its waits for a processor. */
+export const elapsed = (from: Moment, to: Moment): number => to.now - from.now - (to.waitedMillis - from.waitedMillis)
+
 /**
  * How often the program's heart beats, and the watchdog looks while it does. Measured: on a busy machine each waking of a
  * thread costs some 0.1 ms, and both together are to cost less than half a percent of a processor.
  */
 export const periodOf = (thresholdMillis: number): number => Math.min(100, Math.max(10, thresholdMillis / 2))
 
-/** The memory that both see. */
+/** The memory that both threads share. */
 export class Heartbeat {
   private readonly ints: Int32Array
   private readonly floats: Float64Array
 
   constructor(memory: SharedArrayBuffer) {
     this.ints = new Int32Array(memory, 0, 2)
-    this.floats = new Float64Array(memory, 8, 1)
+    this.floats = new Float64Array(memory, 8, 2)
   }
 
   static memory(): SharedArrayBuffer {
-    return new SharedArrayBuffer(16)
+    return new SharedArrayBuffer(24)
   }
 
-  /** On the program's side: it is alive, and was not for so long before. */
-  beat(gapMillis: number, debugged: boolean): void {
+  /**
+   * Called by the program's thread: its event loop runs, and did not run for `gapMillis` before. `waitedMillis` is how
+   * long the thread has waited for a processor so far; the gap is without such waits.
+   */
+  beat(gapMillis: number, waitedMillis: number, debugged: boolean): void {
     if (gapMillis > this.floats[0]!) this.floats[0] = gapMillis
+    this.floats[1] = waitedMillis
     Atomics.store(this.ints, 1, debugged ? 1 : 0)
     Atomics.add(this.ints, 0, 1)
   }
@@ -66,7 +87,12 @@ export class Heartbeat {
     return Atomics.load(this.ints, 1) === 1
   }
 
-  /** The longest gap between two beats since it was last asked. */
+  /** How long the program's thread had waited for a processor at its last heartbeat. */
+  get waitedMillis(): number {
+    return this.floats[1]!
+  }
+
+  /** The longest gap between two heartbeats since the last call. */
   takeGap(): number {
     const gap = this.floats[0]!
     this.floats[0] = 0
