@@ -21,7 +21,7 @@ export interface Capturing {
   readonly isClear: () => boolean
   /**
    * Calls back once, when there is a stack; never after `close`. `stalledMillis` is called while the program is paused:
-   * the length of the stall so far, 0 if there turns out to be none.
+   * the length of the stall so far, or 0 if the program turns out not to be blocked.
    */
   readonly take: (stalledMillis: () => number, onTaken: (captured: Captured) => void) => void
   readonly close: () => void

@@ -1,18 +1,18 @@
 /**
- * The watchdog's thread. It looks at the heartbeat of the program's thread every period, and tells of
- * stalls that have ended. Of one that lasts it writes to stderr itself: the program's log is held up by it.
+ * The watchdog's thread. It checks the heartbeat of the program's thread every period, and reports
+ * stalls that have ended. It announces one that lasts on stderr itself, because the program cannot log.
  */
 import { writeSync } from "node:fs"
 import { Session } from "node:inspector"
 import { parentPort, workerData } from "node:worker_threads"
 import { type Captured, type Capturing, InspectorCapturing, warmUp } from "./capture.ts"
 import type { RawFrame } from "./frames.ts"
+import { announcement } from "./messages.ts"
 import { Observer } from "./observer.ts"
 import { processorNowOf, processorOf, threadFolder } from "./processor.ts"
 import { type Sampler, SamplerCapturing } from "./sampler.ts"
 import { type FromWatchdog, Heartbeat, now, periodOf, type ToWatchdog, type WatchdogStart } from "./shared.ts"
 import { SourceMaps } from "./sourceMaps.ts"
-import { announcement } from "./words.ts"
 
 const port = parentPort!
 const { announceMillis, capture, directory, memory, threadFolder: programFolder, thresholdMillis } =
@@ -22,7 +22,7 @@ const periodMillis = periodOf(thresholdMillis)
 const urls = new Map<string, string>()
 const sourceMaps = new SourceMaps(urls, directory)
 
-// It keeps this thread alive: what the inspector is asked does not.
+// Keeps this thread alive: pending inspector commands do not.
 port.ref()
 
 const sampler = typeof capture === "object"
@@ -62,7 +62,7 @@ const announce = (millis: number, captured: Captured | undefined): void => {
   try {
     writeSync(2, `${announcement(millis, known)}\n`)
   } catch {
-    // Nobody reads stderr: there is no one else to tell.
+    // Stderr is closed: there is nowhere else to write.
   }
 }
 
@@ -91,14 +91,14 @@ look()
 
 const onMessage = (message: ToWatchdog): void => {
   if (message._tag !== "Close") return
-  // The heart has just beaten: a stall that was under way has ended.
+  // The program sends a heartbeat before this message: a stall has ended with it.
   observer.tick()
   clearTimeout(timer)
   if (!observer.isEnding) return close()
   after(closingMillis, close)
 }
 
-/** How long the close waits for a stack that is on its way. Arbitrary: the program is in its event loop, and answers at once. */
+/** How long closing waits for a capture that is under way. Arbitrary: the program is in its event loop, and answers at once. */
 const closingMillis = 200
 
 const close = (): void => {

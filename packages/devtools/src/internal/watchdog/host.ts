@@ -25,21 +25,21 @@ const entry = import.meta.url.endsWith("ts")
   ? new URL("./entry.ts", import.meta.url)
   : new URL("./entry.js", import.meta.url)
 
-/** Nothing of a program is in the watchdog's thread, but source maps can be large. */
+/** The watchdog's thread loads nothing of the program, but source maps can be large. */
 const resourceLimits = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 8 }
 
-/** How long the end waits for the watchdog's thread. Arbitrary: one that answers takes milliseconds. */
+/** How long closing waits for the watchdog's thread. Arbitrary: it normally answers within milliseconds. */
 const closeMillis = 1000
 
 export type OnStall = (stall: Seen) => void
 
-/** Adds to the span of the fiber that runs now, if it has one. */
-const onMark = (heldMillis: number, site: string): void => {
+/** Adds an event to the span of the current fiber, if it has one. */
+const onMark = (stalledMillis: number, site: string): void => {
   const fiber = Fiber.getCurrent()
   const span = fiber?.cache.span as Tracer.AnySpan | undefined
   if (fiber === undefined || span?._tag !== "Span" || span.status._tag !== "Started") return
   const time = fiber.getRef(Clock.Clock).currentTimeNanosUnsafe()
-  span.event("event loop blocked", time, { "blocked.millis": Math.round(heldMillis), "blocked.site": site })
+  span.event("event loop blocked", time, { "blocked.millis": Math.round(stalledMillis), "blocked.site": site })
 }
 
 const mark = Symbol.for(markName)
@@ -60,7 +60,7 @@ const momentOf = (processor: () => Processor) => (): Moment => {
   }
 }
 
-/** Whether a watchdog watches this thread already. */
+/** Whether this thread is watched already. */
 export const isWatched = (): boolean => slots[mark] !== undefined
 
 /** Watches the event loop of this thread until the scope closes. Returns when it is watched. */
@@ -89,7 +89,7 @@ const start = (
       last = current
     }
     beat()
-    // The machine's clock, not the fiber's: a test clock does not hold an event loop.
+    // A real timer: a test clock does not block an event loop.
     const timer = setInterval(beat, periodOf(options.thresholdMillis)).unref()
 
     const worker = new Worker(entry, {
@@ -97,13 +97,13 @@ const start = (
         ...options,
         memory,
         threadFolder: folder,
-        // Another thread than the first cannot be reached.
+        // The inspector reaches only the first thread of a process.
         capture: isMainThread || typeof options.capture === "object" ? options.capture : "none",
         directory: process.cwd()
       } satisfies WatchdogStart,
       name: "watchdog",
       resourceLimits,
-      // Flags of the program, such as those that preload modules, are not for this thread.
+      // The program's flags, such as those that preload modules, are not for this thread.
       execArgv: [],
       stdout: false
     })
@@ -119,7 +119,7 @@ const start = (
       onClosed = () => done(Effect.void)
       beat()
       worker.postMessage({ _tag: "Close" })
-      // It is to end, whatever its thread does.
+      // Closing never hangs on that thread.
       const forced = setTimeout(end, closeMillis)
       worker.once("exit", () => {
         clearTimeout(forced)
@@ -137,9 +137,13 @@ const start = (
           return void worker.terminate()
       }
     })
-    // Without its watchdog the program goes on as before.
+    // The program goes on without a watchdog.
     worker.on("error", (error) => {
       end()
-      resume(Effect.as(Effect.logWarning("The watchdog of the event loop has ended", error), { close: Effect.void }))
+      resume(
+        Effect.as(Effect.logWarning("The watchdog of the event loop has failed, and no longer runs", error), {
+          close: Effect.void
+        })
+      )
     })
   })

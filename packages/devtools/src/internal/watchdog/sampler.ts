@@ -1,8 +1,8 @@
-/** Stacks from a sampler that the program brings along. */
+/** Takes stacks by a sampler that the program provides. */
 import type { Captured, Capturing } from "./capture.ts"
 import type { RawFrame } from "./frames.ts"
 
-/** What a module with a sampler exports as `sample`. */
+/** The function `sample` that a sampler module exports. */
 export type Sampler = () =>
   | ReadonlyArray<{
     readonly name?: string | undefined
@@ -12,7 +12,7 @@ export type Sampler = () =>
   }>
   | undefined
 
-/** Taken in one step: a sampler waits for nothing, or for a short time that is its own. */
+/** A sampler returns at once, so a capture is one call. */
 export class SamplerCapturing implements Capturing {
   private readonly sample: Sampler
 

@@ -1,36 +1,36 @@
-/** What the program's thread and the watchdog's share: memory for the heartbeat, and the messages between them. */
+/** The memory and the messages between the program's thread and the watchdog's. */
 import type { Stall } from "../../Watchdog.ts"
 
-/** What the watchdog's thread is started with. */
+/** The data that the watchdog's thread starts with. */
 export interface WatchdogStart {
   readonly memory: SharedArrayBuffer
   readonly thresholdMillis: number
   /** `Infinity` for never. */
   readonly announceMillis: number
-  /** The url of a module with a sampler, or how a stack is taken without one. */
+  /** How stacks are taken: a module is the url of a sampler. */
   readonly capture: "inspector" | "none" | { readonly module: string }
   /** The folder in which the kernel shows the program's thread, if it does. */
   readonly threadFolder: string | undefined
-  /** Of the program, to which paths are shown. */
+  /** The working directory of the program: paths are shown relative to it. */
   readonly directory: string
 }
 
-/** From the watchdog's thread: it watches, it has seen the end of a stall, it has seen all that there was. */
+/** From the watchdog's thread: it is ready, a stall has ended, everything has been reported. */
 export type FromWatchdog =
   | { readonly _tag: "Ready" }
   | { readonly _tag: "Stall"; readonly stall: Seen }
   | { readonly _tag: "Closed" }
 
-/** What the watchdog's thread knows of a stall. */
+/** The part of a stall that the watchdog's thread knows. */
 export type Seen = Omit<Stall, "site" | "advice">
 
 /** To the watchdog's thread. */
 export type ToWatchdog = { readonly _tag: "Close" }
 
-/** The function of this name is called in the program's thread while that is paused in the code that holds it. */
+/** The watchdog's thread calls the function of this name while the program is paused in the code that blocks it. */
 export const markName = "@effect-blocking/devtools/mark"
 
-/** The function of this name tells the watchdog's thread the time of the program's thread. */
+/** The watchdog's thread calls the function of this name for the time of the program's thread. */
 export const momentName = "@effect-blocking/devtools/moment"
 
 /** A time of one thread. */
@@ -48,8 +48,8 @@ export const now = (): number => performance.timeOrigin + performance.now()
 export const elapsed = (from: Moment, to: Moment): number => to.now - from.now - (to.waitedMillis - from.waitedMillis)
 
 /**
- * How often the program's heart beats, and the watchdog looks while it does. Measured: on a busy machine each waking of a
- * thread costs some 0.1 ms, and both together are to cost less than half a percent of a processor.
+ * The period of the heartbeat, and of the watchdog's ticks while it comes. Measured: on a busy machine each wake-up of a
+ * thread costs about 0.1 ms; both threads together are to cost less than half a percent of a processor.
  */
 export const periodOf = (thresholdMillis: number): number => Math.min(100, Math.max(10, thresholdMillis / 2))
 
