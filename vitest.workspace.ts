@@ -4,7 +4,7 @@ import { dirname } from "node:path"
 
 const roots = globSync(["packages/*/test", "examples/*/test"], { cwd: import.meta.dirname }).map(dirname)
 
-/** Projects whose files run one at a time, after all others: what they measure is time, and a browser or other tests would take the processors. */
+/** Projects whose files run one at a time, after all others: they measure time, and other tests would take the processors. */
 const alone = new Set(["packages/devtools"])
 
 export default [

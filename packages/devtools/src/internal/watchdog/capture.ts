@@ -53,7 +53,7 @@ const betweenMillis = 2
 /** The program's own time: this thread may receive the answer much later on a busy machine. */
 const momentExpression = `globalThis[Symbol.for(${JSON.stringify(momentName)})]?.()`
 
-/** Asks the program's thread for its time. NaN, which is never prompt, once the program no longer has that function. */
+/** Asks the program's thread for its time. Without that function the answer is NaN, which is never prompt. */
 const ask = (session: Session, onAnswer: (moment: Moment) => void): void =>
   session.post("Runtime.evaluate", { expression: momentExpression, returnByValue: true, silent: true }, (_, answer) => {
     onAnswer((answer as Runtime.EvaluateReturnType | undefined)?.result.value ?? { now: NaN, waitedMillis: 0 })
@@ -75,7 +75,7 @@ const timed = (
 
 /**
  * Uses one session. The stack is taken twice. Only functions on both stacks blocked the event loop in between: code
- * that runs right after the end of a stall is not blamed for it.
+ * that runs right after the end of a stall is not reported for it.
  */
 export class InspectorCapturing implements Capturing {
   private readonly port: InspectorPort
@@ -181,9 +181,9 @@ export class InspectorCapturing implements Capturing {
     session.on("Debugger.paused", onPaused)
     session.on("Debugger.resumed", onResumed)
     timed(session, "Debugger.enable", (millis, from, to) => {
-      // The answer to a probe that was under way has come before.
+      // The answer to an earlier probe has arrived before.
       isLate = !(this.isPrompt && elapsed(asked, from) <= promptMillis)
-      // The program is paused until this thread has received all its scripts.
+      // The program stays paused until this thread has received all its scripts.
       const behindMillis = port.now() - to.now - (port.own().waitedMillis - ownWaited)
       costMillis = millis + Math.max(0, behindMillis || 0)
     })
@@ -191,8 +191,8 @@ export class InspectorCapturing implements Capturing {
   }
 
   /**
-   * Measures from now on how long the program has run or was in a blocking call; at least: waits of both threads can
-   * overlap. Called while the program is paused, when its times are exact.
+   * Measures from now on how long the program has run or was in a blocking call. Waits of both threads can overlap, so
+   * the result is a lower bound. Called while the program is paused: then its times are exact.
    */
   private progress(): () => number {
     const { port } = this
@@ -206,7 +206,7 @@ export class InspectorCapturing implements Capturing {
     }
   }
 
-  /** Adds an event to the span of the current fiber: the fiber is known only now, and soon it may have ended. */
+  /** Adds an event to the span of the current fiber. The fiber is known only now; soon it may have ended. */
   private mark(session: Session, stalledMillis: number, frames: ReadonlyArray<RawFrame>): void {
     const site = frames.find(isOwn) ?? frames[0]!
     const parameters = [stalledMillis, `${site.url}:${site.line + 1}:${site.column + 1}`]
@@ -246,8 +246,8 @@ const rawFrame = (
 }
 
 /**
- * Has the inspector read the program's scripts, and returns how long a capture will hold the program. The first
- * read takes several times as long as all others: a capture would have to wait for a stall that is as much longer.
+ * Has the inspector read the program's scripts, and returns the expected cost of a capture. The first read takes several
+ * times as long as later ones: without it, the first capture would need a stall that is as much longer.
  */
 export const warmUp = async (connect: () => Session): Promise<number> => {
   const session = connect()

@@ -34,7 +34,7 @@ export interface ObserverPort {
   readonly expectedCaptureMillis: () => number
   /** Opens a connection to the program's thread; `undefined` if no stacks are to be taken. */
   readonly capturing: () => Capturing | undefined
-  /** A stall lasts: the program cannot log it yet. */
+  /** A stall lasts, and the program cannot log it yet. */
   readonly announce: (millis: number, captured: Captured | undefined) => void
   readonly report: (stall: Observed) => void
 }
@@ -81,7 +81,7 @@ interface Stalled {
   readonly _tag: "Stalled"
   readonly capturing: Capturing | undefined
   captures: number
-  /** How long the captures have held the program. */
+  /** The cost of all captures. */
   captureMillis: number
   pending: boolean
   nextCaptureMillis: number
@@ -214,7 +214,7 @@ export class Observer {
         capturing.take(stalledMillis, (captured) => this.onCaptured(state, captured, isStall))
       } else capturing.probe()
     }
-    // A name is worth a delay, but not any delay.
+    // The announcement waits for a stack, but not for ever.
     const announceMillis = this.options.announceMillis * (capturing === undefined || isKnown(state) ? 1 : 3)
     if (!state.announced && attributed >= announceMillis) {
       state.announced = true
@@ -272,7 +272,7 @@ export class Observer {
   }
 
   private finish(state: Stalled, millis: number): void {
-    // Other work may have made the last capture expensive: the next is not judged by it for ever.
+    // Something else may have made the last capture expensive, so its cost does not count for ever.
     if (state.captures === 0 && this.captureCost !== undefined) {
       this.captureCost = Math.max(this.cheapestCapture, this.captureCost * forgetting)
     }

@@ -1,4 +1,4 @@
-/** The processor time of a thread, and its waits for a processor: time in which it blocks nobody, and is blocked itself. */
+/** The processor time of a thread, and its waits for a processor: it blocks nothing while it waits. */
 import { readFileSync, readlinkSync } from "node:fs"
 
 export interface Processor {
@@ -8,7 +8,7 @@ export interface Processor {
   readonly waitedMillis: number
 }
 
-/** The longest tick that Linux can have: a thread that runs gets at least this often a new `ranMillis`. */
+/** The longest tick of Linux: the kernel updates `ranMillis` of a running thread at least this often. */
 const tickMillis = 10
 
 const unknown: Processor = { ranMillis: 0, waitedMillis: 0 }
@@ -16,7 +16,7 @@ const unknown: Processor = { ranMillis: 0, waitedMillis: 0 }
 /** The folder in which Linux shows the calling thread; `undefined` elsewhere. */
 export const threadFolder = (): string | undefined => {
   try {
-    // `/proc/thread-self` is another thread for each reader: the path behind it is the same for all.
+    // `/proc/thread-self` depends on the reader. The path behind it does not.
     return `/proc/${readlinkSync("/proc/thread-self")}`
   } catch {
     return undefined
@@ -30,10 +30,9 @@ export const processorOf = (folder: string | undefined): () => Processor => {
     if (!isKnown) return unknown
     try {
       // Both in nanoseconds; the number of time slices follows.
-      const [ran, waited] = readFileSync(`${folder}/schedstat`, "utf8").split(" ", 2).map((nanos) =>
-        Number(nanos) / 1e6
-      )
-      return { ranMillis: ran!, waitedMillis: waited! }
+      const [ran = 0, waited = 0] = readFileSync(`${folder}/schedstat`, "utf8").split(" ", 2).map(Number)
+      // A kernel that does not count says 0.
+      return ran > 0 ? { ranMillis: ran / 1e6, waitedMillis: waited / 1e6 } : unknown
     } catch {
       isKnown = false
       return unknown
@@ -54,7 +53,7 @@ export const processorNowOf = (folder: string | undefined, now: () => number): (
     const isUnchanged = current.ranMillis === last.ranMillis && current.waitedMillis === last.waitedMillis
     last = current
     const unchangedMillis = now() - unchangedSince
-    if (isUnchanged && unchangedMillis <= tickMillis) return current
+    if (current === unknown || (isUnchanged && unchangedMillis <= tickMillis)) return current
     if (isUnchanged && isReady(folder)) return { ...current, waitedMillis: current.waitedMillis + unchangedMillis }
     unchangedSince = now()
     return current
@@ -64,7 +63,7 @@ export const processorNowOf = (folder: string | undefined, now: () => number): (
 /** Whether a thread runs or waits for a processor. */
 const isReady = (folder: string | undefined): boolean => {
   try {
-    // The state is behind the name of the thread, which is in parentheses and can have any character.
+    // The state follows the name of the thread, which is in parentheses and can contain any character.
     return /.*\) R/s.test(readFileSync(`${folder}/stat`, "utf8"))
   } catch {
     return false
