@@ -27,7 +27,8 @@ const guide = [
   { text: "Build and deploy", link: "/build-and-deploy" },
   { text: "Performance", link: "/performance" },
   { text: "Pitfalls", link: "/pitfalls" },
-  { text: "Comparison", link: "/comparison" }
+  { text: "Comparison", link: "/comparison" },
+  { text: "Coming from Tokio", link: "/tokio" }
 ]
 
 /** In the order of their page. */

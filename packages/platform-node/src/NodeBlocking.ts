@@ -23,8 +23,11 @@ import type { InvalidOptions } from "./internal/invalidOptions.ts"
 import { main } from "./internal/main.ts"
 import { resolve } from "./internal/options.ts"
 import { processHost } from "./internal/processHost.ts"
+import { assertSupported } from "./internal/supported.ts"
 import { version } from "./internal/version.ts"
 import { workerHost } from "./internal/workerHost.ts"
+
+assertSupported(process.versions.node)
 
 // -----------------------------------------------------------------------------
 // Models

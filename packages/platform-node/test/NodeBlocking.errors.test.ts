@@ -156,7 +156,7 @@ describe.each(["thread", "process"] as const)("isolation: %s", { concurrent: fal
         yield* pool.spawnDetached(errors.panic, "aggregate")
         yield* pool.awaitIdle
         yield* close
-        assert.deepStrictEqual(logged, ["A task panicked, and nobody has read it yet"])
+        assert.deepStrictEqual(logged, ["A task panicked, and its result has not been read yet"])
       }))
 
     it.live("E2: Cause.pretty shows the task's name and the body's own stack", () =>

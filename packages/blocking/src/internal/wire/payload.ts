@@ -139,8 +139,11 @@ const DataViewKind = 1
 
 type Getter<A> = (this: unknown) => A
 
-const getterOf = <A>(prototype: object, name: PropertyKey): Getter<A> =>
-  Object.getOwnPropertyDescriptor(prototype, name)!.get as Getter<A>
+const getterOf = <A>(prototype: object, name: PropertyKey): Getter<A> => {
+  const property = Object.getOwnPropertyDescriptor(prototype, name)
+  if (property !== undefined) return property.get as Getter<A>
+  throw new Error(`effect-blocking needs Node 22.19 or later: this engine has no "${String(name)}" on buffers`)
+}
 
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object
 const tagOf = getterOf<string | undefined>(typedArray, Symbol.toStringTag)
