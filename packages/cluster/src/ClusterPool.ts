@@ -120,8 +120,10 @@ export interface Receipt<out A, out E> {
   readonly key: string
   /**
    * Waits for the result. Fails with the task's own error, or with `ClusterPoolError` and reason
-   * `Parked` or `Cancelled`. An interruption ends the waiting, and not the task. Failures of the
-   * storage are logged, and it is asked again.
+   * `Parked`, `Cancelled` or `ReceiptNotFound`. An interruption ends the waiting, and not the task.
+   * Failures of the storage are logged, and it is asked again.
+   *
+   * Within the transaction of its `submit` it fails with `ReceiptNotFound`: no runner sees the task before.
    */
   readonly await: Effect.Effect<A, E | ClusterPoolError>
   /** The result, if there is one. */
