@@ -92,6 +92,19 @@ for (const { layer, name, skipped, sql } of storages) {
         assert.strictEqual((yield* reasonOf(parked.await))._tag, "Parked")
       }).pipe(Effect.provide(layer)))
 
+    it.live("N3: the first result counts, and a later one changes nothing", () =>
+      Effect.gen(function*() {
+        const receipts = yield* stored
+        const receipt = yield* Farm.submit(tasks.square, 3, { key: "three" })
+        const item = yield* itemOf("three")
+        assert.isTrue(yield* receipts.settle(item, "succeeded", "9"))
+        assert.isFalse(yield* receipts.settle(item, "succeeded", "10"))
+        assert.isFalse(yield* receipts.settle(item, "cancelled", undefined))
+        assert.isUndefined(yield* receipts.begin(item, "a runner"))
+        assert.isFalse(yield* receipt.cancel)
+        assert.strictEqual(yield* receipt.await, 9)
+      }).pipe(Effect.provide(layer)))
+
     it.live("N3: many wait for their receipts at once, and each gets its own outcome", () =>
       Effect.gen(function*() {
         const receipts = yield* Effect.forEach(
@@ -123,7 +136,25 @@ for (const { layer, name, skipped, sql } of storages) {
         assert.strictEqual((yield* reasonOf(receipt!.await))._tag, "ReceiptNotFound")
       }).pipe(Effect.provide(sql)))
 
-    it.live("N3: who waits for a receipt when its row disappears gets the typed error", () =>
+    it.live("N3: a receipt and its place in the queue are stored together, or neither is", () =>
+      Effect.gen(function*() {
+        const receipts = yield* stored
+        const noOffer = () => Effect.fail("the queue failed")
+        const given = { farm: "test/Farm", tag: "square", version: 1, envelope: "{}" }
+        assert.isTrue(Exit.isFailure(
+          yield* Effect.exit(receipts.submit({ ...given, key: "three", item: "an item" }, noOffer))
+        ))
+        assert.isTrue(Option.isNone(yield* Farm.receipt(tasks.square, "three")))
+        const receipt = yield* Farm.submit(tasks.square, 4, { key: "four" })
+        const item = yield* itemOf("four")
+        yield* park(item)
+        const next = { item: "another item", envelope: "{}" }
+        assert.isTrue(Exit.isFailure(yield* Effect.exit(receipts.requeue(item, "parked", next, noOffer))))
+        assert.strictEqual(yield* itemOf("four"), item)
+        assert.strictEqual((yield* reasonOf(receipt.await))._tag, "Parked")
+      }).pipe(Effect.provide(sql)))
+
+    it.live("N3: a wait for a receipt fails typed when its row disappears", () =>
       Effect.gen(function*() {
         const client = yield* SqlClient.SqlClient
         const receipt = yield* Farm.submit(tasks.square, 3, { key: "three" })

@@ -2,7 +2,15 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { type Counts, idOf, type Outcome, type ReceiptRow, type Receipts, type ReceiptState, type RunnerRow } from "./receipts.ts"
+import {
+  type Counts,
+  idOf,
+  type Outcome,
+  type ReceiptRow,
+  type Receipts,
+  type ReceiptState,
+  type RunnerRow
+} from "./receipts.ts"
 
 type Row = { -readonly [K in keyof ReceiptRow]: ReceiptRow[K] }
 

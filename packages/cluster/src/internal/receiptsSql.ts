@@ -145,7 +145,9 @@ export const makeSql = Effect.fnUntraced(function*(prefix: string) {
     outcomes: (keys) =>
       Effect.map(
         sql<StoredOutcome>`SELECT asked.farm, asked.tag, asked.task_key, found.state, found.result
-          FROM (${asked(JSON.stringify(keys.map(({ farm, key, tag }) => [farm, tag, key])))}) AS asked LEFT JOIN ${receipts} AS found
+          FROM (${
+          asked(JSON.stringify(keys.map(({ farm, key, tag }) => [farm, tag, key])))
+        }) AS asked LEFT JOIN ${receipts} AS found
           ON found.farm = asked.farm AND found.tag = asked.tag AND found.task_key = asked.task_key
           WHERE found.state IS NULL OR found.state <> 'pending'`,
         (rows) =>
