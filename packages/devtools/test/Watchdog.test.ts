@@ -1,7 +1,7 @@
 import type { Watchdog } from "@effect-blocking/devtools"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process"
+import { type ChildProcess, execFileSync } from "node:child_process"
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -56,10 +56,6 @@ const assertLength = ({ millis, took }: Reported): void => {
   // The end is seen at the next heartbeat, which a busy machine delays.
   assert.isAtMost(millis, took + 1000)
 }
-
-/** Whether a thread can be bound to one processor that others have. */
-const canStarve = process.platform === "linux" &&
-  ["taskset", "renice"].every((command) => spawnSync(command, ["--version"]).status === 0)
 
 // Each needs a processor, and measures time: concurrent tests would starve each other.
 describe("Watchdog", { concurrent: false }, () => {
@@ -216,35 +212,6 @@ describe("Watchdog", { concurrent: false }, () => {
       assert.deepStrictEqual([code, stdout.trim().split("\n")], [0, ["watching", "ended without a stall"]])
       assert.notInclude(stderr, "still is")
     }))
-
-  it.live.skipIf(!canStarve)(
-    "W2: a program without a processor is no alarm (needs Linux, with taskset and renice)",
-    () =>
-      Effect.gen(function*() {
-        const others: Array<ChildProcess> = []
-        const end = (): void => others.forEach((other) => other.kill("SIGKILL"))
-        yield* Effect.addFinalizer(() => Effect.sync(end))
-        // Of the program, its first thread alone: by the id of the process, which is also that of the thread.
-        const starve = (pid: number): void => {
-          const cpu = /^Cpus_allowed_list:\s*(\d+)/m.exec(readFileSync("/proc/self/status", "utf8"))![1]!
-          execFileSync("taskset", ["-p", "-c", cpu, `${pid}`])
-          execFileSync("renice", ["-n", "10", "-p", `${pid}`])
-          for (let i = 0; i < 2; i++) others.push(spawn("taskset", ["-c", cpu, process.execPath, "-e", "for(;;);"]))
-        }
-        const { code, stderr, stdout } = yield* run(new URL("./fixtures/watched.ts", import.meta.url).href, {
-          argv: ["starved"],
-          onStdout: (text, child) => {
-            if (text.startsWith("watching")) starve(child.pid!)
-            if (text.startsWith("starved")) end()
-          }
-        })
-        assert.deepStrictEqual([code, stdout.trim().split("\n")], [
-          0,
-          ["watching", "starved", "ended without a stall"]
-        ])
-        assert.strictEqual(stderr, "")
-      })
-  )
 
   it.live("W3: nothing remains that slows the program down, or delays its exit", () =>
     Effect.gen(function*() {
