@@ -1,6 +1,6 @@
 /**
- * Keeps what a thread reports of an error within bounds: it is for a log or a person to read,
- * and a message of a hundred megabytes would hold up both threads.
+ * Limits the size of an error report. A report is for a log or a person to read, and a message
+ * of a hundred megabytes would block both threads.
  *
  * Pool threads load this file: it imports nothing.
  */
@@ -8,18 +8,18 @@
 /** Characters of one text. Arbitrary: no stack is as long. */
 const maxText = 64 * 1024
 
-/** Of everything together: characters, bytes, and one for each other value. Arbitrary: room for a chain of 20 000 causes with their stacks. */
+/** Of a whole report: characters, bytes, and one for each other value. Arbitrary: room for a chain of 20 000 causes with their stacks. */
 const maxSize = 32 * 1024 * 1024
 
 export class Budget {
   private left = maxSize
 
-  /** Nothing more is told. */
+  /** Whether there is no room for anything more. */
   get isSpent(): boolean {
     return this.left <= 0
   }
 
-  /** The value, if there is room for it (for an object without its parts), or what is told in its place. */
+  /** Returns the value if there is room for it (an object counts without its parts), or a text that replaces it. */
   spend(value: unknown): unknown {
     if (this.isSpent) return "[left out: too much]"
     this.left--

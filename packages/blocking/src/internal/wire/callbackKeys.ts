@@ -1,7 +1,7 @@
 /**
- * The classes of callbacks. In a pool thread they are functions with a key. In the program
- * they are keys of Effect as well, which they become when that side is loaded
- * (`pool/callbacks.ts`): all of them have one prototype, whose own it sets.
+ * The classes of callbacks. In a pool thread they are functions with a key. In the program they
+ * are keys of Effect as well: all of them share one prototype, and `pool/callbacks.ts`, when it
+ * is loaded, sets the prototype of that one.
  *
  * Pool threads load this file: it imports nothing.
  */
@@ -17,14 +17,14 @@ const prototype: object = slot[key] ??= {}
 export const make = (members: object): object => {
   const made = function() {}
   Object.setPrototypeOf(made, prototype)
-  // Also in the place of what every function has, such as `call`.
+  // Defined, not assigned: a member may replace one that every function has, such as `call`.
   for (const [name, value] of Object.entries(members)) {
     Object.defineProperty(made, name, { value, enumerable: true, configurable: true })
   }
   return made
 }
 
-/** From here on all classes have also what the given one has from its prototype: those made before, and those made later. */
+/** Lets all classes, those made before and later, inherit from the prototype of the given one. */
 export const becomeLike = (service: object): void => {
   Object.setPrototypeOf(prototype, Object.getPrototypeOf(service) as object)
 }

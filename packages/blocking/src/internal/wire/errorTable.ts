@@ -1,26 +1,25 @@
 /**
- * The form in which errors, and what they hold, cross between threads. A structured clone
- * keeps only the name, message, stack and cause of an error, and it recurses: a chain of
- * some thousand causes is too deep for it. So they cross as a table with a row for each
- * object, in which objects stand for each other by their index: flat, and with the
- * identity and the cycles that they had.
+ * The form in which errors, and the values that they hold, cross between threads. A structured
+ * clone keeps only the name, message, stack and cause of an error, and it recurses: a chain of
+ * some thousand causes is too deep for it. So they cross as a table with one row for each
+ * object. Rows refer to each other by index: the table is flat, and keeps identity and cycles.
  *
  * Both sides import this file, and pool threads load it: it imports nothing at run time.
  */
 import type { ErrorChain } from "./errorClasses.ts"
 
-/** A value that is no object as it is; anything else as a `Table`, whose first row is the value. */
+/** A primitive value as it is; an object as a `Table`, whose first row is the object. */
 export type EncodedValue = unknown
 
 export type Table = ReadonlyArray<Row>
 
 /**
- * Which objects belong into a shell that came without them: `key, index` for each, flat.
- * In the shell the key is there already, so that the order of keys is kept.
+ * The objects that belong into a shell: `key, index` for each, flat. The shell has the key
+ * already, which keeps the order of keys.
  */
 export type Patches = Array<string | number>
 
-/** The shell is the value, once it is patched: an array, a plain object, or what a structured clone keeps as it is. */
+/** The shell, once patched, is the value: an array, a plain object, or an object that a structured clone keeps as it is. */
 export const Shell = 0
 /** The shell is an object with the elements of an array with holes: a clone would pay for each hole. */
 export const SparseRow = 1
@@ -42,11 +41,11 @@ export type EncodedError = readonly [
   shell: Array<unknown>,
   patches: Patches,
   chain: ErrorChain,
-  /** Whether it is an Effect as well, as Effect's tagged errors are: it can be yielded. */
+  /** Whether it is also an Effect, which can be yielded, as Effect's tagged errors are. */
   yieldable: boolean,
-  /** The keys of the values: own ones in their order, then those that its classes give it. */
+  /** The keys of the values: own keys in their order, then inherited ones. */
   keys: Array<string>,
-  /** For each own key the sum of what holds. */
+  /** For each own key, the sum of its attributes below. */
   flags: Array<number>
 ]
 

@@ -1,6 +1,6 @@
 /**
- * What an object is, whichever realm it is from: errors, maps and plain objects made in a
- * `node:vm` context are none by `instanceof`.
+ * The kind of an object from any realm. `instanceof` does not recognize errors, maps and plain
+ * objects that were made in a `node:vm` context.
  *
  * Pool threads load this file: it imports nothing.
  */
@@ -9,7 +9,7 @@ const isNativeError = (Error as { readonly isError?: (value: unknown) => boolean
 
 const tagOf = (value: object): string => Object.prototype.toString.call(value)
 
-/** Of its own, or any, realm; so are those whose class was made without `class`. */
+/** Recognizes errors of any realm, also those whose class was made without `class`. */
 export const isError = (value: unknown): value is Error => {
   if (typeof value !== "object" || value === null) return false
   try {
@@ -17,12 +17,12 @@ export const isError = (value: unknown): value is Error => {
     const tag = tagOf(value)
     return (tag === "[object Error]" && !isPlain(value)) || tag === "[object DOMException]"
   } catch {
-    // A proxy that is revoked, or throws.
+    // A proxy that is revoked or throws.
     return false
   }
 }
 
-/** Whether a getter that only objects of its kind have can be called. */
+/** Whether a getter that works only on objects of its kind works on the value. */
 const hasSlot = (getter: () => unknown) => (value: object): boolean => {
   try {
     getter.call(value)
@@ -41,7 +41,7 @@ export const isMap: (value: object) => value is Map<unknown, unknown> = hasSlot(
 
 export const isSet: (value: object) => value is Set<unknown> = hasSlot(getterOf(Set.prototype, "size")) as never
 
-/** An object literal: its prototype is the `Object.prototype` of a realm, or none. */
+/** Recognizes an object like a literal: its prototype is `null` or the `Object.prototype` of any realm. */
 export const isPlain = (value: object): boolean => {
   const prototype = Object.getPrototypeOf(value)
   return prototype === Object.prototype || prototype === null ||
@@ -50,12 +50,12 @@ export const isPlain = (value: object): boolean => {
 
 const RedactedTypeId = "~effect/Redacted"
 
-/** Classes of the platform that a clone takes for plain objects, although nothing of them is in their fields. */
+/** Platform classes that a clone turns into empty plain objects, because nothing of them is in their fields. */
 const hollow = new Set<unknown>(["AbortController", "AbortSignal"])
 
 /**
- * Why an object that can be cloned is refused all the same: nothing of it would arrive.
- * The value of Effect's `Redacted` hangs on its identity, which no copy has.
+ * Why an object that can be cloned is refused: it would arrive empty. The value of Effect's
+ * `Redacted` is bound to the identity of the object, which a copy does not have.
  */
 export const whyLost = (value: object): string | undefined => {
   if (RedactedTypeId in value) {

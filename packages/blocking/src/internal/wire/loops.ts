@@ -1,75 +1,76 @@
 /**
- * How a task is run over many items: one run of the pool is a loop over some of them, in the
- * thread. Its arguments and its result are these, and an item that ends it is told by its index.
+ * The arguments and results of a task that runs over many items. One run in the pool is a loop,
+ * in the thread, over some of the items. An item that ends the loop is named by its index.
  *
  * Pool threads load this file: it imports nothing.
  */
 
 /**
- * What a loop makes of what the body gives: all of it; nothing; which items it is `true` for; the first of
- * those; one value that goes from item to item; or, of a body that takes a range, what each call gives.
+ * The result that a loop makes from those of the body: all results; nothing; the items for which the body
+ * returns `true`; the first such item; one value passed from item to item; or, for a body that takes a range,
+ * the result of each call.
  */
 export type LoopKind = "map" | "each" | "filter" | "find" | "fold" | "range"
 
-/** How a loop keeps its time. */
+/** The time limits of a loop. */
 export interface LoopTimes {
-  /** It ends between two items when it has taken so long, and says how far it has come. */
+  /** After this time the loop ends between two items, and reports how far it has come. */
   readonly limitMillis: number
-  /** Whether the time limit of the task begins anew with each item. */
+  /** Whether the time limit of the task starts again with each item. */
   readonly timed: boolean
 }
 
-/** Items that travel with the run: all that a chunk needs. For a range only how many there are. */
+/** The arguments of a chunk: its items are sent with the run. For a range, only their number. */
 export type ChunkArguments = [
   first: number,
   items: ReadonlyArray<unknown> | number,
   times: LoopTimes,
-  /** What a fold begins with, in an array, or empty to begin with the first item; what a range shares. */
+  /** For a fold, its initial value in an array, or an empty array to start with the first item; for a range, its shared values. */
   extra: ReadonlyArray<unknown>,
-  /** Whether what the items before a failure gave is wanted. */
+  /** Whether the results of the items before a failure are kept. */
   keeps: boolean
 ]
 
-/** Items in memory that all threads share, and a cursor from which each takes its next ones: a slice of time. */
+/** The arguments of a slice of time: the items are in memory that all threads share, and each thread takes its next ones from the cursor. */
 export type SliceArguments = [cursor: Int32Array, slice: Slice, extra: ReadonlyArray<unknown>]
 
 export interface Slice extends LoopTimes {
   /** See `Bound` and `FirstLane`. */
   readonly state: Int32Array
   readonly lane: number
-  /** How many lanes there are. */
+  /** The number of lanes. */
   readonly lanes: number
-  /** The items, if they are not their indices. */
+  /** The items; `undefined` if they are the indices. */
   readonly numbers: Float64Array | undefined
-  /** Where a map leaves numbers … */
+  /** The results of a map that are numbers … */
   readonly results: Float64Array | undefined
-  /** … and it, or a filter, what each item gave: a kind. */
+  /** … and the kind of each result of a map or a filter. */
   readonly kinds: Uint8Array | undefined
-  /** How long what is taken at once is meant to take. */
+  /** The time that the items taken at once should need. */
   readonly chunkMillis: number
-  /** How many items are taken at once; 0 for what the time allows. */
+  /** The number of items taken at once; 0 to choose it by `chunkMillis`. */
   readonly chunkSize: number
-  /** How long an item has taken before, 0 if that is not known. */
+  /** The time that an item has taken so far, 0 if that is not known. */
   readonly meanMillis: number
 }
 
-/** Whether nothing of the arguments is the program's: they need no copy. */
+/** Whether the arguments are those of a slice and hold no value of the program: they need no copy. */
 export const isSlice = (args: ReadonlyArray<unknown>): boolean =>
   args[0] instanceof Int32Array && (args as SliceArguments)[2].length === 0
 
-/** In the cursor: the next item that nobody has taken, and where the items end. */
+/** In the cursor: the first item that is not taken, and the end of the items. */
 export const Next = 0
 export const End = 1
 
-/** In the state: no item from here on counts any more, … */
+/** In the state: the index from which on items no longer count … */
 export const Bound = 0
-/** … and the item that each lane is in. */
+/** … and the current item of each lane. */
 export const FirstLane = 1
 
 // Taken before a body, which runs in the same thread, can replace them.
 const { compareExchange, load } = Atomics
 
-/** No item from that one on counts any more. */
+/** Lowers the bound to an index: items from there on no longer count. */
 export const lowerBound = (state: Int32Array, index: number): void => {
   let bound = load(state, Bound)
   while (index < bound) {
@@ -79,14 +80,14 @@ export const lowerBound = (state: Int32Array, index: number): void => {
   }
 }
 
-/** The kinds of what an item gave. */
+/** The kinds of an item's result. */
 export const NotRun = 0
 export const NumberKind = 1
 export const TrueKind = 2
 export const FalseKind = 3
 export const NullKind = 4
 export const UndefinedKind = 5
-/** It comes with the result of the slice. */
+/** The result comes with that of the slice. */
 export const OtherKind = 6
 
 export const kindOf = (value: unknown): number => {
@@ -97,7 +98,7 @@ export const kindOf = (value: unknown): number => {
   return value === null ? NullKind : OtherKind
 }
 
-/** The value of a kind that is neither a number nor another. */
+/** The value of a kind, except for `NumberKind` and `OtherKind`. */
 export const constantOf = (kind: number): boolean | null | undefined => {
   switch (kind) {
     case TrueKind:
@@ -112,9 +113,9 @@ export const constantOf = (kind: number): boolean | null | undefined => {
 }
 
 /**
- * What a loop gives. Of a chunk: how long the items took, how many were done, and what they gave. Of a
- * slice also to which items (or, of a fold and a range, to which beginnings) that belongs, and where the part
- * begins and ends that it has taken and left to others.
+ * The result of a loop. For a chunk: the time of its items, their number, and their results. For a slice
+ * also the items that the results belong to (for a fold and a range, the starts of their parts), and the
+ * range that the slice has taken and left to others.
  */
 export type LoopValue = readonly [
   millis: number,
@@ -124,21 +125,21 @@ export type LoopValue = readonly [
   rest?: readonly [start: number, end: number] | undefined
 ]
 
-/** In the place of a failure or a panic of a loop: of which item it is, and what those before it gave if that is wanted. */
+/** In place of a failure or a panic in a loop: the index of its item, the value, and, if they are kept, the results of the items before. */
 export type ItemEnd = readonly [index: number, value: unknown, before: ReadonlyArray<unknown> | undefined]
 
-/** A failure of the loop itself, or one that a test has planned, is of no item: it is a table, which begins with a row, or no array. */
+/** A failure of the loop itself, or one that a test injects, belongs to no item: it is a table, which begins with a row, or not an array. */
 export const isItemEnd = (value: unknown): value is ItemEnd => Array.isArray(value) && typeof value[0] === "number"
 
 const firsts = new WeakMap<object, number>()
 
-/** Remembers, in the thread, that a value is that of a loop. */
+/** Marks a value, in the thread, as the result of a loop. */
 export const asLoopValue = (value: LoopValue, first: number): LoopValue => {
   firsts.set(value, first)
   return value
 }
 
-/** A place in the value of a loop, in terms of its items; `undefined` if the value is none, or the place in no item. */
+/** Translates a path in the result of a loop to one in an item; `undefined` if the value is not a loop's, or the path not in an item. */
 export const placeInLoop = (
   value: unknown,
   path: string

@@ -1,7 +1,7 @@
 /**
- * Values that are moved instead of copied. `Task.move` gives a stand-in of the value, which
- * the call carries: nothing else knows of the mark, so it cannot be forgotten by a refusal,
- * nor be met by another call.
+ * Values that are moved instead of copied. `Task.move` returns a stand-in for the value, and the
+ * call carries it. Only the stand-in holds the mark: a refused call leaves no mark behind, and no
+ * other call sees it.
  *
  * Pool threads load this file: it imports nothing heavy.
  */
@@ -10,19 +10,19 @@ import { isPlain } from "./cloneable.ts"
 declare const structuredClone: <A>(value: A, options?: { readonly transfer: ReadonlyArray<object> }) => A
 
 interface StandIns {
-  /** Of a view: another view of the same memory. It is used like any other, also by code that is no call of ours. */
+  /** The stand-in of a view is another view of the same memory. Any other code can use it like the original. */
   readonly views: WeakSet<object>
-  /** How many of them are out. While it is 0, no argument has to be searched for them. */
+  /** How many views are out. While it is 0, no argument has to be searched for them. */
   viewCount: number
-  /** How many proxies are out, or were and are not collected. */
+  /** How many proxies are out, or not yet garbage-collected. */
   proxyCount: number
-  /** Of anything else: a proxy, by what is behind it. No clone takes it, so that where it is not at the top, a failed clone tells that it is there. */
+  /** The stand-in of any other value is a proxy; maps it to its target. A proxy cannot be cloned, so one below the top makes the clone fail. */
   readonly proxies: WeakMap<object, object>
 }
 
 const key = Symbol.for("effect-blocking/StandIns")
 
-/** Two copies of this package can meet in one thread: they know each other's stand-ins. */
+/** Two copies of this package can meet in one thread: they share their stand-ins. */
 const slot = globalThis as { [key]?: StandIns }
 
 const standIns = slot[key] ??= { views: new WeakSet(), viewCount: 0, proxyCount: 0, proxies: new WeakMap() }
@@ -32,12 +32,12 @@ declare const FinalizationRegistry: new(callback: (count: "viewCount" | "proxyCo
   readonly unregister: (token: object) => void
 }
 
-/** A stand-in that was dropped, because its call never ran, slows nobody for long. */
+/** A stand-in whose call never ran is counted only until it is garbage-collected. */
 const dropped = new FinalizationRegistry((count) => {
   standIns[count]--
 })
 
-/** It can be read like the value. */
+/** Makes the proxy behave like the value. */
 const handler: ProxyHandler<object> = {
   get: (value, name) => {
     const found: unknown = Reflect.get(value, name, value)
@@ -47,9 +47,9 @@ const handler: ProxyHandler<object> = {
 }
 
 export const standIn = <A extends object>(value: A): A => {
-  // Marked twice is marked.
+  // A stand-in already.
   if (movedValue(value) !== undefined) return value
-  // Of memory that is gone there is no other view: the call tells it.
+  // Detached memory cannot have another view; the call reports it.
   if (ArrayBuffer.isView(value) && !isDetached(value)) {
     const view = value instanceof DataView
       ? new DataView(value.buffer, value.byteOffset, value.byteLength)
@@ -66,20 +66,20 @@ export const standIn = <A extends object>(value: A): A => {
   return made
 }
 
-/** What is to be moved in the place of a value; `undefined` if that is no stand-in. */
+/** The value to move if the given one is a stand-in, otherwise `undefined`. */
 export const movedValue = (value: unknown): object | undefined => {
   if (typeof value !== "object" || value === null) return undefined
   return standIns.views.has(value) ? value : standIns.proxies.get(value)
 }
 
-/** Whether a search for stand-ins could find one that a clone does not. */
+/** Whether there may be stand-ins that a clone would not reject. */
 export const viewsAreOut = (): boolean => standIns.viewCount > 0
 
-/** Whether there may be stand-ins in a value: otherwise it need not be searched. */
+/** Whether a value contains stand-ins. It is searched only if any are out. */
 export const mayHoldStandIns = (value: unknown): boolean =>
   standIns.viewCount + standIns.proxyCount > 0 && findStandIns(value).size > 0
 
-/** They have been moved. */
+/** Forgets stand-ins that have been moved. */
 export const forget = (values: Iterable<object>): void => {
   for (const value of values) {
     if (!standIns.views.delete(value)) continue
@@ -90,13 +90,13 @@ export const forget = (values: Iterable<object>): void => {
 
 const transferable = (value: object): object => ArrayBuffer.isView(value) ? value.buffer : value
 
-/** Whether the value, a view of it or a buffer, has been moved before: it is empty. */
+/** Whether a buffer, or that of a view, was moved before: it is empty. */
 export const isDetached = (value: object): boolean => {
   const buffer = transferable(value)
   return buffer instanceof ArrayBuffer && buffer.detached
 }
 
-/** The stand-ins in a value, at any depth, by what they stand for. */
+/** The values that stand-ins in a value stand for, at any depth. */
 export const findStandIns = (value: unknown, seen = new Set<object>(), found = new Set<object>()): Set<object> => {
   if (typeof value !== "object" || value === null || seen.has(value)) return found
   seen.add(value)
@@ -106,7 +106,7 @@ export const findStandIns = (value: unknown, seen = new Set<object>(), found = n
   return found
 }
 
-/** Those of the marked values that are in a value, at any depth. */
+/** The marked values that a value contains, at any depth. */
 export const findMoved = (
   value: unknown,
   marked: Pick<WeakSet<object>, "has">,
@@ -123,7 +123,7 @@ export const findMoved = (
 const parts = (value: object): Iterable<unknown> =>
   value instanceof Map ? [...value.keys(), ...value.values()] : value instanceof Set ? value : Object.values(value)
 
-/** The value with some of its parts, at any depth, replaced; what holds them is copied, and the value itself left as it is. */
+/** Returns the value with some of its parts replaced, at any depth. Copies the objects around them; the value itself does not change. */
 export const substitute = (
   value: unknown,
   replacement: (part: object) => object | undefined,
@@ -164,18 +164,18 @@ export const substitute = (
   return copy
 }
 
-/** What a message has to transfer for the values to be moved. */
+/** The transfer list that moves the values. */
 export const transferables = (values: Iterable<object>): Array<object> =>
   Array.from(new Set(Array.from(values, transferable)))
 
 /**
- * Those that a message can really transfer. Memory of WebAssembly and of some native addons
- * cannot be: who moves what a codec returned does not know who allocated it, and it is
- * copied instead.
+ * The entries of the transfer list that can be transferred. Memory of WebAssembly and of some
+ * native addons cannot. A caller that moves the result of a codec does not know who allocated
+ * it, so such memory is copied instead.
  */
 export const transferring = (values: Iterable<object>): Array<object> => transferables(values).filter(canTransfer)
 
-/** What no message can carry: a transfer that is refused because of it leaves everything where it was. */
+/** A function, which cannot be cloned: the transfer that fails because of it moves nothing. */
 const unsendable = (): void => {}
 
 const canTransfer = (value: object): boolean => {
@@ -184,18 +184,18 @@ const canTransfer = (value: object): boolean => {
     structuredClone(unsendable, { transfer: [value] })
     return true
   } catch (error) {
-    // The list is looked at first: only when all of it can be transferred, the value is refused.
+    // The transfer list is checked first, so an error about the value means that the list is fine.
     return String(error).includes("could not be cloned")
   }
 }
 
-/** Leaves their owner without values that were copied where they should have been moved. */
+/** Detaches values from their owner that were copied although they should have been moved. */
 export const detach = (values: Iterable<object>): void => {
   for (const value of transferring(values)) {
     try {
       structuredClone(undefined, { transfer: [value] })
     } catch {
-      // It stays with its owner, who has a copy too many and nothing else.
+      // The owner keeps its copy, which does no other harm.
     }
   }
 }

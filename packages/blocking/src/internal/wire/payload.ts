@@ -1,10 +1,10 @@
 /**
- * How values lie in memory that both sides share: a compact form of what structured clone
- * carries, for plain values, bytes and the collections of the language. What arrives is what
- * structured clone would give (identity of parts that occur twice, key order, holes, -0, lone
- * surrogates …); a value that has anything else in it is not written at all, and posted.
+ * The form of values in memory that both sides share: compact, for plain values, bytes and the
+ * collections of the language. A value arrives as structured clone would deliver it (identity of
+ * parts that occur twice, key order, holes, -0, lone surrogates …). A value that contains
+ * anything else is not written but posted.
  *
- * A payload is its length, and one value. A value is a tag and what follows it:
+ * A payload is its length and one value. A value is a tag, followed by:
  *
  * | tag                      | what follows                                                        |
  * | ------------------------ | ------------------------------------------------------------------- |
@@ -17,7 +17,7 @@
  * | Record                   | count, then for each: key as a value, value                          |
  * | MapOf, SetOf             | count, then the keys and values, or the values                       |
  * | Bytes                    | kind of the view, length in bytes, the bytes                         |
- * | Part                     | kind of the view, its place among the parts that came by message     |
+ * | Part                     | kind of the view, its index among the parts that came by message     |
  * | Known                    | the number of an object that came before                             |
  *
  * Objects are numbered in the order in which they begin.
@@ -49,20 +49,20 @@ export const Known = 19
 /** Bytes of the length that a payload begins with. */
 export const headerLength = 4
 
-/** From so many bytes on, the platform's way to copy is the quicker one. Arbitrary. */
+/** From this length on, the platform's copy is faster. Arbitrary. */
 const longLength = 2 ** 15
 
-/** What a platform adds. */
+/** The platform's part of reading and writing payloads. */
 export interface PayloadPlatform {
-  /** Whether the value is a proxy, which looks like what is behind it and which no clone takes. */
+  /** Whether the value is a proxy. It looks like its target, but cannot be cloned. */
   readonly isProxy: (value: object) => boolean
   /**
-   * Whether an object is more than a plain one, although its prototype and its fields do not tell: a handle of
-   * native code, `arguments`, or a Map or an Error whose prototype was replaced. Asked only of
-   * those that have no fields, or elements.
+   * Whether an object is not plain although its prototype and fields look so: a handle of native
+   * code, `arguments`, or a Map or an Error whose prototype was replaced. Called only for objects
+   * without fields, or with elements.
    */
   readonly isOpaque: (value: object) => boolean
-  /** A part of a buffer as a buffer of its own, which is moved. */
+  /** Copies a part of a buffer to a new buffer, which is moved. */
   readonly copyOf: (buffer: ArrayBufferLike, start: number, length: number) => ArrayBuffer
   /** Strings in the given memory. */
   readonly text: (memory: ArrayBufferLike) => TextMemory
@@ -70,17 +70,17 @@ export interface PayloadPlatform {
 
 /** Reads and writes strings in memory, faster than a loop can. */
 export interface TextMemory {
-  /** Whether each character of the string is one of ASCII. */
+  /** Whether all characters of the string are ASCII. */
   readonly isAscii: (text: string) => boolean
-  /** Writes the characters of a string, as a byte each. */
+  /** Writes a string, one byte for each character. */
   readonly write: (text: string, at: number) => void
-  /** Writes the characters of a string, as two bytes each, the lower first. */
+  /** Writes a string, two bytes for each character, the lower byte first. */
   readonly writeWide: (text: string, at: number) => void
   readonly read: (start: number, end: number) => string
   readonly readWide: (start: number, end: number) => string
 }
 
-/** Memory that payloads lie in, and the views of it. */
+/** Memory that holds payloads, with its views. */
 export class PayloadMemory {
   readonly memory: ArrayBufferLike
   readonly bytes: Uint8Array
@@ -97,7 +97,7 @@ export class PayloadMemory {
     this.text = platform.text(memory)
   }
 
-  /** Bytes that lie there, as a buffer of its own. */
+  /** Copies bytes of this memory to a new buffer. */
   copyOf(start: number, length: number): ArrayBuffer {
     if (length >= longLength) return this.platform.copyOf(this.memory, start, length)
     const buffer = new ArrayBuffer(length)
@@ -105,7 +105,7 @@ export class PayloadMemory {
     return buffer
   }
 
-  /** Bytes of the payload that begins there. */
+  /** The length in bytes of the payload that begins at `start`. */
   lengthOf(start: number): number {
     return this.view.getUint32(start, true)
   }
@@ -113,7 +113,7 @@ export class PayloadMemory {
 
 type View = new(buffer: ArrayBuffer) => ArrayBufferView
 
-/** The kinds of views by number, under the names that they have for the language. `ArrayBuffer` is none: it is sent as it is. */
+/** The classes of views; the index is the kind. Index 0 stands for an `ArrayBuffer` without a view. */
 const views: ReadonlyArray<View | undefined> = [
   undefined,
   DataView,
@@ -133,7 +133,7 @@ const views: ReadonlyArray<View | undefined> = [
 
 const kinds = new Map(views.flatMap((View, kind) => View === undefined ? [] : [[View.name, kind]]))
 
-/** Of a buffer that is sent without a view. */
+/** The kind of a buffer that is sent without a view. */
 export const BufferKind = 0
 const DataViewKind = 1
 
@@ -148,9 +148,9 @@ const getterOf = <A>(prototype: object, name: PropertyKey): Getter<A> => {
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object
 const tagOf = getterOf<string | undefined>(typedArray, Symbol.toStringTag)
 
-/** The kind of a view, whatever class of a program it is an instance of; `undefined`: it is of a later edition of the language. */
+/** The kind of a view, also of an instance of a subclass; `undefined` for a kind that a later edition of the language adds. */
 export const kindOfView = (view: ArrayBufferView): number | undefined => {
-  // Of a DataView it is no getter.
+  // The getter is that of typed arrays: it returns `undefined` for a DataView.
   const name = tagOf.call(view)
   return name === undefined ? DataViewKind : kinds.get(name)
 }
@@ -163,7 +163,7 @@ const extentBy = (prototype: object) => ({
 const ofDataView = extentBy(DataView.prototype)
 const ofTypedArray = extentBy(typedArray)
 
-/** What a view of that kind really covers, whatever its class or its own fields say. */
+/** The range that a view of that kind covers, read past any getters and fields of a subclass. */
 export const extentOf = (
   kind: number,
   view: ArrayBufferView
@@ -176,12 +176,12 @@ export const lengthOfBuffer = getterOf<number>(ArrayBuffer.prototype, "byteLengt
 const isResizable = getterOf<boolean>(ArrayBuffer.prototype, "resizable")
 const isDetached = getterOf<boolean>(ArrayBuffer.prototype, "detached")
 
-/** A buffer that is nothing but bytes: not shared, of a fixed length, still there, and of no class whose slices are another's. */
+/** A plain buffer: not shared, not resizable, not detached, and not of a subclass. */
 export const isOrdinary = (buffer: object): buffer is ArrayBuffer =>
   buffer instanceof ArrayBuffer && !isResizable.call(buffer) && !isDetached.call(buffer) &&
   buffer.constructor === ArrayBuffer
 
-/** The view of that kind over all of a buffer, or the buffer. */
+/** A view of that kind over the whole buffer, or the buffer itself. */
 export const viewOf = (kind: number, buffer: ArrayBuffer): object => {
   if (kind === BufferKind) return buffer
   return new views[kind]!(buffer)

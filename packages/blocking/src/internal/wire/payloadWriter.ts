@@ -1,21 +1,21 @@
 /**
- * Writes values as payloads. See `payload.ts` for the form.
+ * Writes values as payloads. `payload.ts` describes the form.
  *
  * Pool threads load this file: it imports nothing heavy.
  */
 import type { PayloadPlatform } from "./payload.ts"
 import * as payload from "./payload.ts"
 
-/** Deeper values are left to structured clone: who reads this may have less stack. Arbitrary. */
+/** Deeper values are left to structured clone: the reader may have less stack. Arbitrary. */
 const maxDepth = 200
 
-/** Up to so many objects are looked through one by one for one that comes again. Measured: a map pays above. */
+/** Up to this number, repeated objects are found by linear search. Measured: above it, a map is faster. */
 const fewObjects = 16
 
-/** Longer numbers are left to structured clone: to find their digits takes far longer. Arbitrary. */
+/** Longer BigInts are left to structured clone: converting them to digits takes far longer. Arbitrary. */
 const maxBits = 4096
 
-/** The keys of a `Shaped` object are counted in a byte. */
+/** The count of the keys of a `Shaped` object is one byte. */
 const maxKeys = 0xff
 
 /** Bytes before the keys of a `Shaped` object. */
@@ -32,11 +32,11 @@ const { forEach: forEachValue } = Set.prototype
 const { getTime } = Date.prototype
 const { asIntN } = BigInt
 
-/** Where payloads are written to. */
+/** The destination of payloads. */
 export interface PayloadSink {
-  /** Called when the memory ends: gives the writer other memory, by `moveTo`, or answers `false`. */
+  /** Called when the memory is full: gives the writer other memory with `moveTo`, or returns `false`. */
   readonly grow: (writer: PayloadWriter, needed: number) => boolean
-  /** Bytes of at least that length are not written but become parts, which are sent by message. */
+  /** Byte arrays of at least this length become parts, which are sent by message. */
   readonly partLength: number
 }
 
@@ -45,7 +45,7 @@ export class PayloadWriter {
   start = 0
   /** Where it ends. */
   at = 0
-  /** Buffers with bytes of the payload, copied, that are to be sent beside it. */
+  /** Copied buffers of the payload that have to be sent with it, by message. */
   parts: Array<ArrayBuffer> = []
   private end = 0
   private memory!: payload.PayloadMemory
@@ -68,11 +68,11 @@ export class PayloadWriter {
   }
 
   /**
-   * Writes a value from `start` on. `false`: there is something in it that has no place here, or
-   * cannot be read; nothing has been written that counts.
+   * Writes a value from `start` on. Returns `false` if a part of it has no form here, does not
+   * fit, or cannot be read; then the memory holds no valid payload.
    */
   write(value: unknown, memory: payload.PayloadMemory, start: number, end: number): boolean {
-    // A getter of the value has come back to here.
+    // Called again by a getter of the value.
     if (this.writing) return false
     this.writing = true
     if (this.parts.length > 0) this.parts = []
@@ -87,7 +87,7 @@ export class PayloadWriter {
       this.memory.view.setUint32(this.start, this.at - this.start, true)
       return true
     } catch {
-      // What a getter threw is told by who clones the value instead.
+      // A getter threw: the clone that is made instead reports it.
       return false
     } finally {
       this.writing = false
@@ -98,7 +98,7 @@ export class PayloadWriter {
     }
   }
 
-  /** Goes on in other memory: what has been written is copied there. */
+  /** Continues in other memory, and copies there what is written. */
   moveTo(memory: payload.PayloadMemory, start: number, end: number): void {
     memory.bytes.set(this.memory.bytes.subarray(this.start, this.at), start)
     this.at += start - this.start
@@ -142,7 +142,7 @@ export class PayloadWriter {
     return true
   }
 
-  /** A tag and a count, with room for as many bytes behind. */
+  /** Writes a tag and a count, and reserves `room` bytes after them. */
   private putCount(tag: number, count: number, room: number): boolean {
     if (!this.reserve(5 + room)) return false
     this.memory.bytes[this.at] = tag
@@ -219,7 +219,7 @@ export class PayloadWriter {
     return put
   }
 
-  /** The number of an object that was met before. */
+  /** The number of an object that was written before. */
   private numberOf(value: object): number | undefined {
     const { numbers, objects } = this
     if (numbers !== undefined) return numbers.get(value)
@@ -240,7 +240,7 @@ export class PayloadWriter {
   private putArray(list: ReadonlyArray<unknown>): boolean {
     const { length } = list
     const names = keysOf(list)
-    // As many keys as elements: then each element is there, and nothing else, or some are not, and others are.
+    // With as many keys as elements, the array has exactly its elements, or has holes and other keys. The last key decides.
     if (names.length !== length || (length > 0 && names[length - 1] !== String(length - 1))) {
       if (!this.putCount(payload.SparseList, length, 4)) return false
       this.memory.view.setUint32(this.at, names.length, true)
@@ -287,11 +287,11 @@ export class PayloadWriter {
 
   private putField(object: Record<string, unknown>, name: string): boolean {
     const value = object[name]
-    // A getter that was read before has deleted it: what a clone does then, it does itself.
+    // If an earlier getter deleted the field, the value is left to structured clone.
     return (value !== undefined || hasOwn(object, name)) && this.put(value)
   }
 
-  /** Begins an object again: one of its keys has no place in a `Shaped`. */
+  /** Starts an object again as a `Record`: one of its keys does not fit in a `Shaped`. */
   private putRecordFrom(from: number, object: Record<string, unknown>, names: ReadonlyArray<string>): boolean {
     this.at = this.start + from
     return this.putRecord(object, names)
@@ -312,7 +312,7 @@ export class PayloadWriter {
     const { buffer, length, offset } = payload.extentOf(kind, view)
     if (!payload.isOrdinary(buffer) || this.numberOf(buffer) !== undefined) return false
     this.number(buffer)
-    // Only its own part of the buffer arrives: what else is in there may be its neighbours'.
+    // Only the view's part of the buffer arrives: the rest may belong to others.
     if (length !== payload.lengthOfBuffer.call(buffer)) this.torn.push(buffer)
     return this.putBytes(kind, buffer, offset, length)
   }
@@ -370,6 +370,6 @@ export class PayloadWriter {
 
 const isPlain = (value: object): boolean => {
   const prototype: unknown = getPrototypeOf(value)
-  // A module has no prototype, too, and no clone takes it.
+  // A module namespace has no prototype either, and cannot be cloned.
   return prototype === objectPrototype || (prototype === null && !(Symbol.toStringTag in value))
 }

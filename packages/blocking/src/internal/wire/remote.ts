@@ -1,6 +1,6 @@
 /**
- * What goes between a scheduler and a thread that shares no memory with it: the messages,
- * and the flags that both sides can look at although the other is in the middle of something.
+ * The messages between a scheduler and a thread that shares no memory with it, and the flags
+ * that each side can read at any time, even while the other is busy.
  *
  * Pool threads load this file.
  */
@@ -22,13 +22,13 @@ export interface SharedFlags {
 
 /** Sequence numbers, as in the control block: of the run that is asked to stop … */
 const Stop = 0
-/** … that the thread has claimed last … */
+/** … of the task that the thread has claimed last … */
 const Claimed = 2
-/** … whose body it has entered. */
+/** … of the task whose body the thread has entered. */
 const Entered = 3
-/** When it has, as Float64. */
+/** The time of that entry, as Float64. */
 const Started = 2
-/** A cell for each task that can be out: its sequence number when the scheduler wants it back, negative when it has it. */
+/** A cell for each task that can be out: its sequence number when the scheduler wants it back, negative when the scheduler has it. */
 const Revoke = 6
 
 /** The size of the shared flags, in bytes. */
@@ -48,7 +48,7 @@ export class SharedFlagsView {
     this.flags = flags
   }
 
-  /** Looks at what the other side has written. */
+  /** Reads the flags that the other side has written. */
   read(): void {
     this.flags.read(this.bytes, 0)
   }
@@ -112,8 +112,8 @@ export class SharedFlagsView {
  * | Ended    | sequence number, status, when it was entered and left, bytes of the heap, a value  |
  * | Passed   | sequence number of the last task that the thread has passed over                   |
  *
- * A value is a payload or, if it is none that a payload can be, its length and what the platform
- * has made of it. So the one that cannot be read is found, and fails its own task.
+ * A value is a payload, or else its length and the bytes that the platform has encoded it to.
+ * Each value is decoded by itself, so one that cannot be read fails only its own task.
  */
 export const Protocol = 0
 export const Batch = 1
@@ -123,17 +123,17 @@ export const Passed = 3
 const AsPayload = 0
 const Encoded = 1
 
-/** Bytes that are kept for the next message. Arbitrary: some megabytes. */
+/** The most bytes of memory that are kept for the next message. Arbitrary: some megabytes. */
 const maxKept = 2 ** 22
 const leastLength = 2 ** 16
 
-/** Longer payloads are sent from where they are. Arbitrary: a copy takes longer than a part of its own. */
+/** Longer payloads become a part of the message, and are not copied. Arbitrary: a copy takes longer than one more part. */
 const leastPart = 2 ** 14
 
 /** Writes messages, one at a time. */
 export class MessageWriter {
   private memory: PayloadMemory
-  /** What comes before that in the message, and where the rest of it begins in the memory. */
+  /** The finished parts of the message. The rest of it is in the memory, from `from` on. */
   private parts: Array<Uint8Array> = []
   private from = 0
   private at = 0
@@ -151,7 +151,7 @@ export class MessageWriter {
     }, platform)
   }
 
-  /** Begins a message, and forgets the last. */
+  /** Begins a message and forgets the last one. */
   begin(kind: number): void {
     this.at = this.from = 0
     if (this.parts.length > 0) this.parts = []
@@ -203,7 +203,7 @@ export class MessageWriter {
     this.bytes(bytes)
   }
 
-  /** A value that is a payload elsewhere. */
+  /** A value that lies elsewhere as a payload. */
   payload(memory: PayloadMemory, start: number): void {
     this.byte(AsPayload)
     const bytes = memory.bytes.subarray(start, start + memory.lengthOf(start))
@@ -212,7 +212,7 @@ export class MessageWriter {
     this.parts.push(bytes)
   }
 
-  /** The message, one part behind the other, until the next one begins. */
+  /** Returns the parts of the message in order. They are valid until the next message begins. */
   end(): ReadonlyArray<Uint8Array> {
     this.endPart()
     return this.parts
@@ -227,7 +227,7 @@ export class MessageWriter {
     if (this.at + length > this.memory.bytes.length) this.grow(this.at, length)
   }
 
-  /** Goes on in other memory, with so many bytes of the message. */
+  /** Continues in larger memory, with the first `kept` bytes. */
   private grow(kept: number, needed: number): void {
     const grown = new PayloadMemory(new ArrayBuffer(2 ** Math.ceil(Math.log2(kept + needed))), this.platform)
     grown.bytes.set(this.memory.bytes.subarray(0, kept))
@@ -244,7 +244,7 @@ export class MessageWriter {
 
 /** Reads messages, one at a time. */
 export class MessageReader {
-  /** What has arrived together with the message that is being read, or before it. */
+  /** Holds the message that is being read, and those that arrived with it. */
   memory: PayloadMemory
   at = 0
   private end = 0
@@ -259,16 +259,16 @@ export class MessageReader {
     this.memory = this.nothing = new PayloadMemory(new ArrayBuffer(0), platform)
   }
 
-  /** Begins with a message, and says of which kind it is. */
+  /** Begins to read a message and returns its kind. */
   begin(message: Uint8Array): number {
-    // What arrives together lies in one buffer.
+    // Messages that arrive together lie in one buffer.
     if (this.memory.memory !== message.buffer) this.memory = new PayloadMemory(message.buffer, this.platform)
     this.at = message.byteOffset
     this.end = message.byteOffset + message.length
     return this.byte()
   }
 
-  /** Keeps nothing of the message that is large, and perhaps long in being replaced. */
+  /** Releases large memory: the next message may be long in coming. */
   forget(): void {
     if (this.memory.bytes.length > leastLength) this.memory = this.nothing
   }
@@ -291,13 +291,13 @@ export class MessageReader {
     return this.memory.bytes.subarray(this.at, this.end)
   }
 
-  /** Passes a value over. */
+  /** Skips a value. */
   skipValue(): void {
     if (this.byte() === AsPayload) this.at += this.memory.lengthOf(this.at)
     else this.at += this.float64() + 8
   }
 
-  /** The value that begins there, in the memory of a message that can have been read long ago. */
+  /** The value at that position, by default the next one. The memory may be that of an earlier message. */
   value(memory = this.memory, at = this.at): unknown {
     if (memory.bytes[at] === AsPayload) return this.reader.read(memory, at + 1)
     const start = at + 9

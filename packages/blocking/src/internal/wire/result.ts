@@ -1,6 +1,6 @@
 /**
- * Values of `Result`, as a body gets them. They are those of `effect/Result` for all of its
- * functions, and do not load it: a pool thread would pay for that at its start.
+ * Values of `Result`, as a body gets them. All functions of `effect/Result` accept them. They do
+ * not load it, which would slow the start of a pool thread.
  *
  * Pool threads load this file: it imports nothing at run time.
  */
@@ -10,7 +10,7 @@ const TypeId = "~effect/Result"
 
 const prototype = {
   [TypeId]: { _A: (value: never) => value, _E: (value: never) => value },
-  // Yielded once, as in Result.gen.
+  // Yields itself once, as `Result.gen` expects.
   *[Symbol.iterator](): Iterator<unknown> {
     return yield this
   },
