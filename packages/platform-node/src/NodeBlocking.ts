@@ -2,9 +2,9 @@
  * Layers that run `effect-blocking` tasks on Node's worker threads, or in processes.
  *
  * `layer` provides the default pool, `layerPool` a named one, `layerConfig` either
- * from configuration. A layer owns its threads: they start on demand, retire when
- * idle, and are gone when the layer's scope has closed, within `shutdownTimeout +
- * gracePeriod + terminateTimeout`, whatever they do.
+ * from configuration. A layer owns its threads: they start on demand, and retire when
+ * idle. When the layer's scope has closed, they have ended or were abandoned, within
+ * `shutdownTimeout + gracePeriod + terminateTimeout`, whatever they do.
  *
  * @module
  * @since 0.1.0
@@ -40,10 +40,10 @@ assertSupported(process.versions.node)
  * @since 0.1.0
  */
 export interface Options {
-  /** Idle threads that are kept, started with the layer. An integer from 0 to `maxThreads`. Defaults to 0. */
+  /** How many idle threads to keep, started with the layer. An integer from 0 to `maxThreads`. Defaults to 0. */
   readonly minThreads?: number | undefined
   /**
-   * The most threads at once. An integer from 1. Defaults to the greater of 4 and
+   * The maximum number of threads. An integer from 1. Defaults to the greater of 4 and
    * `os.availableParallelism()`, which heeds CPU affinity and container limits. For work
    * that only computes, `os.availableParallelism()` is enough, or one less to leave a
    * core to the event loop.
@@ -51,27 +51,27 @@ export interface Options {
   readonly maxThreads?: number | undefined
   /** How long a thread above `minThreads` stays idle before it retires. Defaults to 10 seconds. */
   readonly keepAlive?: Duration.Input | undefined
-  /** The most tasks that wait for a thread. An integer from 0. Defaults to 10 000. */
+  /** How many tasks may wait for a thread. An integer from 0. Defaults to 10 000. */
   readonly queueCapacity?: number | undefined
   /**
-   * What happens to a task when the queue is full: its submitter is suspended until
-   * there is room, or it fails with reason `QueueFull`. Defaults to `"suspend"`.
+   * When the queue is full, either the submitter is suspended until
+   * there is room, or the task fails with reason `QueueFull`. Defaults to `"suspend"`.
    */
   readonly onFull?: "suspend" | "fail" | undefined
   /** How long running tasks may go on when the pool shuts down, before they are stopped. Defaults to 5 seconds. */
   readonly shutdownTimeout?: Duration.Input | undefined
-  /** From the stop flag of a task to the termination of its thread. Defaults to 200 ms. */
+  /** The time between the stop flag of a task and the termination of its thread. Defaults to 200 ms. */
   readonly gracePeriod?: Duration.Input | undefined
   /**
-   * How long a thread may take to be terminated before it is abandoned: it sits in native
-   * code. An abandoned thread is replaced, up to `maxThreads` of them; each further one
-   * takes a place in the pool until it has ended. Defaults to 1 second.
+   * How long the termination of a thread may take. Then the thread is stuck in native code, and is
+   * abandoned. Up to `maxThreads` abandoned threads are replaced; each further one
+   * holds a place in the pool until it has ended. Defaults to 1 second.
    */
   readonly terminateTimeout?: Duration.Input | undefined
   /**
-   * What a thread of the pool is: a worker thread of this process, or a process of its
-   * own, for native code that blocks for ever or crashes. A process can be killed
-   * whatever it does, and a crash of it costs its task and nothing else. It takes more
+   * The kind of the pool's threads: worker threads of this process, or separate processes, one
+   * each, for native code that blocks for ever or crashes. A process can always be killed,
+   * and its crash fails only its own task. It takes more
    * memory and time per call, and shares no memory: a `SharedArrayBuffer` or
    * `MessagePort` cannot cross, and `Task.move` copies. Defaults to `"thread"`.
    */
@@ -81,10 +81,10 @@ export interface Options {
   /** Given to each thread once, for `Task.threadData()`. Must be cloneable. */
   readonly threadData?: unknown
   /**
-   * Limits of each thread's memory, as `worker_threads` has them. With
-   * `isolation: "process"` they are V8 flags: `codeRangeSizeMb` has none, `stackSizeMb` has
-   * to stay below what the system gives a process, and a process that outgrows its heap
-   * aborts, which is `WorkerExited` with signal `SIGABRT` and not `OutOfMemory`.
+   * Limits of each thread's memory, as in `worker_threads`. With
+   * `isolation: "process"` they become V8 flags: `codeRangeSizeMb` has no flag, `stackSizeMb` has
+   * to stay below the system's limit for a process, and a process that outgrows its heap
+   * aborts: its task fails with `WorkerExited` and signal `SIGABRT`, not with `OutOfMemory`.
    */
   readonly resourceLimits?: {
     readonly maxOldGenerationSizeMb?: number | undefined
@@ -95,16 +95,16 @@ export interface Options {
   /** The environment variables of the threads. Defaults to a copy of the program's. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined
   /**
-   * The Node flags of the threads. Defaults to those of the program that say how it runs,
-   * not what (`--eval`, `--test`, `--watch`), and that a thread can have; for processes, to
-   * all but those of the inspector.
+   * The Node flags of the threads. Defaults to the flags of the program that say how it runs,
+   * not what it runs (`--eval`, `--test`, `--watch`), except those that a thread cannot have; for
+   * processes, except those of the inspector.
    */
   readonly execArgv?: ReadonlyArray<string> | undefined
   /**
-   * When a thread is replaced by a new one: after so many tasks, when its heap holds more
-   * than so many MB after a task (garbage that was not collected yet included), or so long
-   * after its start. The replacement is ready first, so no task waits for it; until the old
-   * thread has released its `threadLocal` values and is gone, there is one thread more than
+   * When a thread is replaced by a new one: after this number of tasks, when its heap holds more
+   * than this number of MB after a task (uncollected garbage included), or at this age,
+   * counted from its start. The replacement is ready first, so no task waits for it. Until the old
+   * thread has released its `threadLocal` values and ended, there is one thread more than
    * `maxThreads`. Threads are replaced one at a time. Defaults to never.
    */
   readonly recycle?: {
@@ -122,8 +122,8 @@ export interface Options {
 
 export {
   /**
-   * An option is out of range, of the wrong kind, or none that a pool has; it names the
-   * pool, the option, and what it should be.
+   * An option is out of range, of the wrong kind, or unknown. The error names the
+   * pool, the option, and the expected value.
    *
    * @category errors
    * @since 0.1.0
@@ -140,8 +140,8 @@ export {
  *
  * **Details**
  *
- * `key` names the pool in logs and statistics. Fails with `InvalidOptions`. Starts no
- * thread, unless `minThreads` says so. Dies in a pool thread, and if `effect-blocking` is of
+ * `key` names the pool in logs and statistics. Fails with `InvalidOptions`. Starts
+ * `minThreads` threads, by default none. Dies in a pool thread, and if `effect-blocking` has
  * another version than this package.
  *
  * @category constructors
@@ -153,8 +153,8 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Blocking.Pool, InvalidOptions, Scope.Scope> {
   const refusal = ThreadHost.versionConflict("@effect-blocking/platform-node", version, import.meta.url)
   if (refusal !== undefined) return yield* Effect.die(new Error(refusal))
-  // A module that starts the program, loaded by a pool thread, would start a pool in
-  // each of its threads, and so on.
+  // A module that starts the program and is loaded by a pool thread would start a pool in
+  // each pool thread, recursively.
   if (Task.inPoolThread()) return yield* Effect.die(new Error(startedInThread))
   const { host, isolation, scheduler } = yield* resolve(key, options)
   return yield* ThreadHost.makePool(key, isolation === "process" ? processHost(host) : workerHost(host), scheduler)
@@ -174,9 +174,9 @@ const startedInThread = "A pool was made inside a pool thread: a module that def
  * **Details**
  *
  * With options it can fail with `InvalidOptions`; without, it cannot fail. Its close
- * shuts the pool down: new tasks are refused, queued ones cancelled (but for
- * `mandatory` ones), running ones given `shutdownTimeout` and then stopped. What had
- * to be cancelled, terminated or abandoned is logged.
+ * shuts the pool down: new tasks are refused, queued ones cancelled (except
+ * `mandatory` ones), running ones given `shutdownTimeout` and then stopped. The log lists the
+ * cancelled, terminated and abandoned tasks.
  *
  * **Example** (At most two threads, and no waiting when they are busy)
  *
@@ -196,7 +196,7 @@ export const layer: {
   layerPool(Blocking.Blocking, options) as Layer.Layer<Blocking.Blocking>
 
 /**
- * Layer that provides a named pool on worker threads, by the class that
+ * Layer that provides a named pool on worker threads, for the class that
  * `Blocking.Pool` declares. With options it can fail with `InvalidOptions`; without, it cannot fail.
  *
  * **Example** (A pool as large as the machine, beside the default one)
@@ -225,7 +225,7 @@ export const layerPool: {
     options: Options | undefined
   ): Layer.Layer<Self, InvalidOptions>
 } = <Self>(pool: Context.Key<Self, Blocking.Pool>, options?: Options): Layer.Layer<Self> =>
-  // Without options there is nothing that could be invalid.
+  // Without options nothing can be invalid.
   Layer.effect(pool, make(pool.key, options)) as Layer.Layer<Self>
 
 /**
@@ -259,8 +259,7 @@ export const layerConfig = (
 
 /**
  * Runs an effect as the program: logs its failure, sets the exit code, shuts its pools
- * down on SIGINT and SIGTERM, and exits even if a thread is in native code that nothing
- * interrupts.
+ * down on SIGINT and SIGTERM, and exits even if a thread is stuck in native code.
  *
  * **When to use**
  *
@@ -269,30 +268,30 @@ export const layerConfig = (
  * **Details**
  *
  * The first SIGINT or SIGTERM interrupts the effect, so that its scopes close and its
- * pools shut down. The second shuts all pools down at once: what is left of
+ * pools shut down. The second shuts all pools down at once: the rest of
  * `shutdownTimeout` is skipped, also for pools whose scopes have not begun to close, so
- * that they are gone after `gracePeriod` and `terminateTimeout`. The third exits at once, with
+ * that they end within `gracePeriod` and `terminateTimeout`. The third exits at once, with
  * 130 for SIGINT and 143 for SIGTERM. The same signal again within 100 ms is not counted.
  *
  * The exit code is that of `NodeRuntime.runMain`: 0, 1 or the error's own
- * (`Runtime.errorExitCode`), and 130 after an interruption, by whichever signal; or what
- * `teardown` says. After a success without a signal the process ends when its event loop
+ * (`Runtime.errorExitCode`), and 130 after an interruption, by either signal; or the code that
+ * `teardown` passes on. After a success without a signal, the process ends when its event loop
  * is empty. Otherwise it exits as soon as stdout and stderr are written out, or after 2
- * seconds if nobody reads them.
+ * seconds if they are not read.
  *
- * Node itself waits for such a thread at any exit. If one may be in the way, then the
- * process is replaced by a shell that exits with the code, whether `runMain` exits, or
+ * Node itself waits for such a thread at every exit. If a thread may be stuck, the
+ * process is replaced by a shell that exits with the code, whether `runMain` exits,
  * `process.exit` is called, or an uncaught error ends the program. The listeners of
- * `exit` have run before, each once.
+ * `exit` run before, each once.
  *
  * Does nothing in a pool thread: a module can define tasks and start the program, and a
  * thread that loads it does not start it again.
  *
  * **Gotchas**
  *
- * A signal is heard only in the event loop: not while the program's own thread blocks.
+ * Signals are handled in the event loop: not while the program's own thread blocks.
  *
- * A process that was replaced has not run the cleanup of native addons, and leaves behind
+ * A replaced process does not run the cleanup of native addons, and leaves behind
  * the child processes of its tasks (`execSync`).
  *
  * A process cannot be replaced on Windows, nor under Node's permission model without

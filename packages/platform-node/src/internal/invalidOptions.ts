@@ -1,17 +1,17 @@
-/** The error of a layer, apart from the layers so that the validation can make it. */
+/** The error of a layer, in a separate module so that the validation can import it. */
 import * as Schema from "effect/Schema"
 
 export class InvalidOptions extends Schema.TaggedError<InvalidOptions>(
   "@effect-blocking/platform-node/NodeBlocking/InvalidOptions"
 )("InvalidOptions", {
   pool: Schema.String,
-  /** Empty, if it is the options as a whole. */
+  /** Empty, if the options as a whole are invalid. */
   option: Schema.String,
-  /** What it should be. */
+  /** The expected value, in words. */
   expected: Schema.String,
-  /** What it is. */
+  /** The actual value. */
   actual: Schema.String,
-  /** What is wrong, if that is not the value of an option: there is no such option, or the options are no object. */
+  /** A problem other than an option's value: an unknown option, or options that are no object. */
   problem: Schema.optional(Schema.String)
 }) {
   override get message(): string {

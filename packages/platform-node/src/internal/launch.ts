@@ -1,4 +1,4 @@
-/** What threads and processes are started with: their entry, and the variables of the program. */
+/** Start data of threads and processes: their entry, and the variables of the program. */
 import { CannotStart } from "effect-blocking/ThreadHost"
 import { existsSync } from "node:fs"
 
@@ -17,29 +17,29 @@ export interface ResourceLimits {
 }
 
 /**
- * Whether a module runs as it was written: `tsc` rewrites the extensions of imports, not of urls.
- * Both urls are written out where they are used, since tools that trace files read literals.
+ * Whether a module runs from its source: `tsc` rewrites the extensions of imports, not of urls.
+ * Callers write both urls as literals, because tools that trace files read those.
  */
 export const isSource = (url: string | undefined): boolean => {
-  // As in a bundle of CommonJS.
+  // For example, in a CommonJS bundle.
   if (url === undefined) throw new CannotStart(`The entry of the pool threads cannot be found: ${left}`)
   return url.endsWith("ts")
 }
 
-/** Throws if a bundler has left the entry behind: Node would only say that it is not there. */
+/** Throws if a bundler has left the entry out: Node would only say that it is missing. */
 export const checkEntry = (entry: URL): void => {
   if (!existsSync(entry)) {
-    throw new CannotStart(`The entry of the pool threads is not there (${entry.href}): ${left}`)
+    throw new CannotStart(`The entry of the pool threads is missing (${entry.href}): ${left}`)
   }
 }
 
 const left = "is @effect-blocking/platform-node bundled? Mark it as external. Were the files of the program traced? " +
   "Trace this one, too"
 
-/** Gives pool threads the entry point of `effect-blocking` that does not load `effect`. */
+/** Selects for pool threads the entry point of `effect-blocking` that does not load `effect`. */
 export const condition = "--conditions=effect-blocking-thread"
 
-/** A variable that is `undefined` is not there; Node would make it the text "undefined". */
+/** Omits variables that are `undefined`: Node would turn them into the text "undefined". */
 export const definedOnly = (
   env: Readonly<Record<string, string | undefined>> | undefined
 ): Record<string, string> | undefined =>

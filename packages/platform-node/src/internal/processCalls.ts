@@ -1,7 +1,7 @@
 /**
- * What a process tells the program, and the answers that its bodies wait for: by a pipe of their
- * own that the process reads and writes with its own hands, because its event loop does not
- * turn meanwhile. What is written is in the system's hands, and not lost with the process.
+ * Messages from a process to the program, and the answers that its bodies wait for, by a dedicated
+ * pipe. The process reads and writes it synchronously, because its event loop does not
+ * turn meanwhile. Written data belongs to the system, and is not lost with the process.
  *
  * Pool processes load this file.
  */
@@ -9,17 +9,17 @@ import { readSync, writeSync } from "node:fs"
 import { frame, headerBytes, type Message, share } from "./processChannel.ts"
 import type { SharedWriter } from "./sharedMessages.ts"
 
-/** Where a process has the pipe among its descriptors. */
+/** The descriptor of the pipe in a process. */
 export const callsFd = 6
 
-/** In a process: sends all of it. */
+/** In a process: sends the whole message. */
 export const send = (message: Message, shared: SharedWriter): void => write(share(message, shared) ?? frame(message))
 
 const write = (bytes: Uint8Array): void => {
   for (let sent = 0; sent < bytes.length;) sent += again(() => writeSync(callsFd, bytes, sent))
 }
 
-/** In a process: waits for what comes next. Ends the process with a program that is gone. */
+/** In a process: waits for the next message. Ends the process if the program is gone. */
 export const receive = (exit: (code: number) => never): Uint8Array => {
   const read = (length: number): Buffer => {
     const bytes = Buffer.allocUnsafe(length)
@@ -35,7 +35,7 @@ export const receive = (exit: (code: number) => never): Uint8Array => {
 
 const pause = new Int32Array(new SharedArrayBuffer(4))
 
-/** Whoever has made the pipe one that does not block, must not end a body. */
+/** Retries a call on a pipe that some code has made non-blocking: that must not fail a body. */
 const again = (call: () => number): number => {
   while (true) {
     try {

@@ -1,5 +1,5 @@
 /**
- * What a pool process runs. Exports nothing and imports little: it is the start-up cost
+ * The entry of a pool process. Exports nothing and imports little: it is the start-up cost
  * of every process.
  */
 import * as RemoteThread from "effect-blocking/RemoteThread"
@@ -15,18 +15,18 @@ import * as SharedFile from "./sharedFile.ts"
 import * as SharedMessages from "./sharedMessages.ts"
 import { brokenBy, dropCondition } from "./threadData.ts"
 
-// The arguments are ours, and no task should take them for its own.
+// The arguments are ours, and tasks should not see them.
 const [, title] = process.argv.splice(2)
 process.title = title!
 dropCondition()
 
-// A terminal and a service manager send these to the whole group. What becomes of the
-// running tasks is for the parent to decide.
+// A terminal and a service manager send these to the whole group. The parent decides
+// about the running tasks.
 const ignore = (): void => {}
 process.on("SIGINT", ignore)
 process.on("SIGTERM", ignore)
 
-/** Where `processHost` puts the shared file among the descriptors. */
+/** The descriptor of the shared file, from `processHost`. */
 const flagsFd = 4
 
 // Taken before a body can replace it.
@@ -37,7 +37,7 @@ const shared = new SharedMessages.SharedWriter(descriptor, SharedMessages.ToProg
 const socket = new Socket({ fd: Channel.channelFd })
 let retiring = false
 
-/** Ends the process; the program hears why. */
+/** Ends the process, and reports the reason to the program. */
 const abort = (error: unknown): void => {
   try {
     Calls.send([encode(brokenBy(error))], shared)
@@ -69,7 +69,7 @@ let onMessage = (start: Uint8Array): boolean => {
   })
   onMessage = runner.onMessage
   process.on("uncaughtException", (error, origin) => {
-    // A rejection is told by the listener below, whichever mode Node is in.
+    // The listener below reports rejections, in every mode of Node.
     if (origin === "uncaughtException") runner.onUncaught(error)
   })
   process.on("unhandledRejection", runner.onUncaught)
@@ -84,7 +84,7 @@ Channel.receive(socket, new SharedMessages.SharedReader(descriptor, SharedMessag
     return false
   }
 })
-// An error is that of a parent that is gone, which the close tells as well.
+// An error means that the parent is gone; the close says so, too.
 socket.on("error", ignore)
 socket.on("close", () => {
   if (!retiring) exit()

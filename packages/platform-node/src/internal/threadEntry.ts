@@ -1,5 +1,5 @@
 /**
- * What a pool thread runs. Exports nothing and imports little: it is the start-up cost of
+ * The entry of a pool thread. Exports nothing and imports little: it is the start-up cost of
  * every thread.
  */
 import * as ThreadRunner from "effect-blocking/ThreadRunner"
@@ -11,7 +11,7 @@ import { payloads } from "./payloads.ts"
 import { brokenBy, dropCondition, type PoolThreadData } from "./threadData.ts"
 
 const { port, start } = workerData[ThreadRunner.poolThreadMark] as PoolThreadData
-// The port is ours alone, and who hands `workerData` on hands no mark on.
+// The port is ours alone, and a task that passes `workerData` on must not pass the mark on.
 delete workerData[ThreadRunner.poolThreadMark]
 dropCondition()
 
@@ -43,10 +43,10 @@ const runner = ThreadRunner.start({
 })
 
 port.on("message", runner.onMessage)
-// Tasks that cannot be read here: the scheduler takes them back from a thread that ends.
+// A message with tasks cannot be read here: the scheduler takes them back from a thread that ends.
 port.on("messageerror", () => exit(1))
 process.on("uncaughtException", (error, origin) => {
-  // A rejection is told by the listener below, whichever mode Node is in.
+  // The listener below reports rejections, in every mode of Node.
   if (origin === "uncaughtException") runner.onUncaught(error)
 })
 process.on("unhandledRejection", runner.onUncaught)
