@@ -4,7 +4,7 @@ import { eventCapacity } from "../../../src/internal/scheduler/taskEvents.ts"
 import * as protocol from "../../../src/internal/wire/protocol.ts"
 import { setup } from "../../utils/simulatedScheduler.ts"
 
-/** What is told of a run, in words. */
+/** The events as text. */
 const told = (events: ReadonlyArray<Blocking.TaskEvent>): ReadonlyArray<string> =>
   events.map((event) => {
     switch (event._tag) {
@@ -22,7 +22,7 @@ const told = (events: ReadonlyArray<Blocking.TaskEvent>): ReadonlyArray<string> 
   })
 
 describe("task events", () => {
-  it("W5: nothing is kept of a run while nobody listens", () => {
+  it("W5: without a listener, nothing is kept of a run", () => {
     const { host, scheduler, submit } = setup({ maxThreads: 1 })
     const { taskEvents } = scheduler.outcomes
     assert.isFalse(taskEvents.isOn)
@@ -44,7 +44,7 @@ describe("task events", () => {
     assert.deepStrictEqual(buffer.take(), [])
   })
 
-  it("W4: each step of a run is told once, in order, with its own time", () => {
+  it("W4: each step of a run is reported once, in order, with its own time", () => {
     const { host, scheduler, submit } = setup({ maxThreads: 1 })
     const buffer = scheduler.outcomes.taskEvents.listen()
     submit(1)
@@ -59,7 +59,7 @@ describe("task events", () => {
       "Queued 1 at 1000",
       "Queued 2 at 1000",
       "Started 1 at 1015 on 1 waited 15"
-    ], "a start is told while the body runs")
+    ], "a start is reported while the body runs")
     thread!.finish(1)
     thread!.enter()
     host.advance(7)
@@ -76,7 +76,7 @@ describe("task events", () => {
     assert.propertyVal((rest[1] as Blocking.TaskEnded).error, "_tag", "JoinError")
   })
 
-  it("W4: each step of a stop is told, and why; nothing follows the end", () => {
+  it("W4: each step of a stop is reported with its cause; nothing follows the end", () => {
     const { host, scheduler, submit } = setup({ maxThreads: 1 })
     const buffer = scheduler.outcomes.taskEvents.listen()
     submit(1, { timeLimit: 20 })
@@ -116,7 +116,7 @@ describe("task events", () => {
     assert.deepStrictEqual(told(buffer.take()).map((line) => line.slice(0, 8)), ["Queued 4"])
   })
 
-  it("W4: what nobody takes is bounded, and the reader is told how much it has lost", () => {
+  it("W4: the buffer is bounded, and its reader learns how many events were dropped", () => {
     const { host, scheduler, submit } = setup({ maxThreads: 1, queueCapacity: eventCapacity * 2 })
     const slow = scheduler.outcomes.taskEvents.listen()
     const quick = scheduler.outcomes.taskEvents.listen()
@@ -133,7 +133,7 @@ describe("task events", () => {
     assert.isDefined(host)
   })
 
-  it("W4: whoever waits is woken once, in the next turn and not in the middle of a submission", () => {
+  it("W4: a waiting listener is woken once, in the next turn and not in the middle of a submission", () => {
     const { host, scheduler, submit } = setup({ maxThreads: 1 })
     const buffer = scheduler.outcomes.taskEvents.listen()
     let woken = 0
@@ -150,6 +150,6 @@ describe("task events", () => {
     submit(3)
     forget()
     host.turnOver()
-    assert.strictEqual(woken, 2, "a callback that was forgotten is not called")
+    assert.strictEqual(woken, 2, "a removed callback is not called")
   })
 })

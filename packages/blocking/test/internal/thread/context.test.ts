@@ -1,4 +1,4 @@
-/** Two copies of the package in one thread: each loads the modules anew, under another url. */
+/** Two copies of the package in one thread: each loads the modules again, under another url. */
 import { assert, describe, it } from "@effect/vitest"
 import { execFileSync } from "node:child_process"
 
@@ -7,7 +7,7 @@ const inThread = (script: string): string =>
 
 const task = JSON.stringify(new URL("../../../src/Task.ts", import.meta.url).href)
 const threadHost = JSON.stringify(new URL("../../../src/ThreadHost.ts", import.meta.url).href)
-/** A copy of another version has come first. */
+/** A copy of another version was loaded first. */
 const older = `globalThis[Symbol.for("effect-blocking/ThreadContext")] = {
   version: { version: "9.9.9", protocol: 1, place: "file:///other" }, modules: new Map(), evaluating: new Set()
 }`
