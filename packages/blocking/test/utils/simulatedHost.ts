@@ -48,7 +48,7 @@ export class SimulatedThread {
   retired = false
   terminated = false
   /** A message is on its way. */
-  untold = false
+  undelivered = false
   private readonly pending: Array<protocol.ProgressMessage | protocol.CallMessage> = []
   readonly ordinal: number
   readonly mayBlock: () => boolean
@@ -132,7 +132,7 @@ export class SimulatedThread {
     }
     this.inbox.shift()
     controlBlock.skip(this.control, first.sequence)
-    if (this.inbox.length === 0) this.tell()
+    if (this.inbox.length === 0) this.notify()
     return false
   }
 
@@ -158,7 +158,7 @@ export class SimulatedThread {
   /** Skips a task that was not revoked: a fault that no thread should have. */
   passOver(): void {
     controlBlock.skip(this.control, this.inbox.shift()!.sequence)
-    this.tell()
+    this.notify()
   }
 
   /** The argument of the first task in the inbox. */
@@ -187,7 +187,7 @@ export class SimulatedThread {
     const { sequence } = this.inbox[0]!
     if (more && !controlBlock.takeGoOn(this.control, sequence)) return
     this.pending.push([protocol.Call, sequence, 0, protocol.outputKey, elementsOf(this.body, count)])
-    this.untold = true
+    this.undelivered = true
   }
 
   private isAsked(id: number): boolean {
@@ -253,8 +253,8 @@ export class SimulatedThread {
     this.inbox.shift()
     controlBlock.end(this.control, sequence, this.startedAt, this.host.time)
     if (this.inbox.length > 0) return
-    if (onItsWay) this.untold = true
-    else this.tell()
+    if (onItsWay) this.undelivered = true
+    else this.notify()
   }
 
   /** How many bytes of results the scheduler has not read. */
@@ -276,7 +276,7 @@ export class SimulatedThread {
     const { sequence } = this.inbox.shift()!
     controlBlock.end(this.control, sequence, this.startedAt, this.host.time)
     this.pending.push(structuredClone([protocol.Progress, sequence, ...what], { transfer: parts }))
-    this.untold = true
+    this.undelivered = true
     if (!onItsWay) this.deliver()
   }
 
@@ -297,13 +297,13 @@ export class SimulatedThread {
   }
 
   /** Notifies the scheduler to read the control block; messages on their way come before. */
-  tell(): void {
+  notify(): void {
     this.deliver()
     this.events.onMessage([protocol.Progress])
   }
 
   private deliver(): void {
-    this.untold = false
+    this.undelivered = false
     for (const message of this.pending.splice(0)) this.events.onMessage(message)
   }
 

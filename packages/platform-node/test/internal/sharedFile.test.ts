@@ -84,11 +84,11 @@ describe("sharedFile", () => {
           const links = () => readdirSync("/proc/self/fd").map((fd) => {
             try { return readlinkSync("/proc/self/fd/" + fd) } catch { return "" }
           }).filter((path) => path.startsWith(${JSON.stringify(full)}) || path.startsWith(${JSON.stringify(works)}))
-          const told = []
-          try { make([${JSON.stringify(full)}]) } catch (error) { told.push(error.message.includes("ENOSPC")) }
-          told.push(links().length)
+          const results = []
+          try { make([${JSON.stringify(full)}]) } catch (error) { results.push(error.message.includes("ENOSPC")) }
+          results.push(links().length)
           make([${JSON.stringify(full)}, ${JSON.stringify(works)}])
-          console.log(JSON.stringify([...told, links().length, links()[0].startsWith(${JSON.stringify(works)})]))`
+          console.log(JSON.stringify([...results, links().length, links()[0].startsWith(${JSON.stringify(works)})]))`
           const command = [process.execPath, "--input-type=module", "--eval", script]
           const { stderr, stdout } = spawnSync("unshare", inFullFolder(full, limit, command), { encoding: "utf8" })
           assert.strictEqual(stdout, "[true,0,1,true]\n", stderr)

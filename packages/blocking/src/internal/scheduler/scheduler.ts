@@ -301,7 +301,7 @@ export class Scheduler {
     if (thread !== undefined) {
       if (run.isLease) return this.grant(thread, run)
       const refused = this.dispatcher.assign(thread, run)
-      if (refused === undefined) return this.outcomes.tellAccepted(run)
+      if (refused === undefined) return this.outcomes.reportAccepted(run)
       // The thread is idle again before the outcome is reported.
       this.threads.putBack(thread)
       this.outcomes.settleWith(run, refused)
@@ -309,7 +309,7 @@ export class Scheduler {
     }
     this.enqueue(run, this.queue)
     if (run.state === Queued) {
-      this.outcomes.tellAccepted(run)
+      this.outcomes.reportAccepted(run)
       this.start()
     }
   }

@@ -41,7 +41,7 @@ describe("bodies that are left", () => {
       scheduler.stop(run, "Close")
       const granted: Array<PoolThread> = []
       scheduler.requestLease(resolve(task), (leased) => granted.push(leased), () => {})
-      thread.tell()
+      thread.notify()
       assert.isTrue(thread.isClosing)
       assert.strictEqual(granted.length, 0)
       thread.enter()

@@ -174,7 +174,7 @@ describe("dispatch", () => {
     let idle = 0
     scheduler.outcomes.onIdle(() => idle++)
     const throwing = scheduler.submit(resolve(task), [1], () => {
-      throw new Error("told")
+      throw new Error("thrown")
     })
     let observed = false
     scheduler.outcomes.observe(throwing, () => {
@@ -197,18 +197,18 @@ describe("dispatch", () => {
     thread!.ready()
     const ended = (): number => submissions.filter(({ exit }) => exit !== undefined).length
     // Each reports one task, and takes a millisecond: all in one turn.
-    const tellOne = (): void => {
+    const finishOne = (): void => {
       thread!.enter()
       host.time += 1
       thread!.post(protocol.Succeeded, "text")
     }
-    while (thread!.inbox.length > 0) tellOne()
+    while (thread!.inbox.length > 0) finishOne()
     assert.isAtMost(ended(), 6)
     assert.isAtLeast(ended(), 4)
     while (ended() < submissions.length) {
       const before = ended()
       host.turnOver()
-      while (thread!.inbox.length > 0) tellOne()
+      while (thread!.inbox.length > 0) finishOne()
       assert.isAbove(ended(), before)
     }
     assert.deepStrictEqual(submissions.map(({ exit }) => exit), submissions.map(() => Exit.succeed("text")))

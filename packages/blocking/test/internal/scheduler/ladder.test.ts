@@ -22,11 +22,11 @@ describe("the ladder", () => {
     host.advance(50)
     assert.deepInclude(reasonOf(run), { _tag: "Cancelled", by: "Abort", stopped: "Abandoned" })
     assert.strictEqual(host.threads.length, 2, "an abandoned one does not")
-    const told = { threadId: 1, task: "task" }
+    const common = { threadId: 1, task: "task" }
     assert.deepStrictEqual(events, [
-      { _tag: "Stop", step: "Requested", by: "Abort", ...told },
-      { _tag: "Stop", step: "Terminated", by: "Abort", ...told },
-      { _tag: "ThreadAbandoned", ...told }
+      { _tag: "Stop", step: "Requested", by: "Abort", ...common },
+      { _tag: "Stop", step: "Terminated", by: "Abort", ...common },
+      { _tag: "ThreadAbandoned", ...common }
     ])
     thread!.exit(1)
     assert.strictEqual(scheduler.threads.stuck.size, 0)

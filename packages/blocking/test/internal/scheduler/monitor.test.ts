@@ -79,7 +79,7 @@ describe("the monitor", () => {
     thread!.post(protocol.Succeeded, "text", true)
     host.advance(50)
     assert.isUndefined(posted.exit)
-    thread!.tell()
+    thread!.notify()
     assert.deepStrictEqual(posted.exit, Exit.succeed("text"))
     // The result of this one needs no message, and no task is behind it.
     const kept = submit(2)
@@ -87,7 +87,7 @@ describe("the monitor", () => {
     thread!.finish(2, true)
     host.advance(50)
     assert.deepStrictEqual(kept.exit, Exit.succeed(2))
-    thread!.tell()
+    thread!.notify()
     assert.isTrue(scheduler.outcomes.isIdle)
     host.advance(6000)
     assert.isFalse(thread!.terminated, "an idle thread is not wedged")

@@ -376,7 +376,7 @@ const simulate = (seed: number): void => {
       ready.add(thread)
       return thread.ready()
     }
-    if (thread.untold && chance(0.5)) return thread.tell()
+    if (thread.undelivered && chance(0.5)) return thread.notify()
     if (inBody.has(thread)) {
       if (!calm && chance(0.03)) return die(thread, 3)
       if (thread.waitsFor !== 0) {
@@ -565,8 +565,11 @@ const simulate = (seed: number): void => {
       if (!thread.terminated) assert.strictEqual(thread.open.size, 0, "a body was left open in its thread")
     }
     for (const { cancelled, count, outcomes } of prewarms) {
-      const told = outcomes.length > 0 || cancelled
-      assert.isTrue(told || scheduler.threads.readyCount < count, "threads are ready, and a prewarm is not called back")
+      const calledBack = outcomes.length > 0 || cancelled
+      assert.isTrue(
+        calledBack || scheduler.threads.readyCount < count,
+        "threads are ready, and a prewarm is not called back"
+      )
     }
   }
   calm = false

@@ -5,7 +5,7 @@ import * as protocol from "../../../src/internal/wire/protocol.ts"
 import { setup } from "../../utils/simulatedScheduler.ts"
 
 /** The events as text. */
-const told = (events: ReadonlyArray<Blocking.TaskEvent>): ReadonlyArray<string> =>
+const asText = (events: ReadonlyArray<Blocking.TaskEvent>): ReadonlyArray<string> =>
   events.map((event) => {
     switch (event._tag) {
       case "Dropped":
@@ -55,7 +55,7 @@ describe("task events", () => {
     host.advance(5)
     thread!.enter()
     host.advance(30)
-    assert.deepStrictEqual(told(buffer.take()), [
+    assert.deepStrictEqual(asText(buffer.take()), [
       "Queued 1 at 1000",
       "Queued 2 at 1000",
       "Started 1 at 1015 on 1 waited 15"
@@ -66,9 +66,9 @@ describe("task events", () => {
     thread!.post(protocol.Panicked, "thrown")
     assert.isDefined(second.exit)
     const [ended, ...rest] = buffer.take()
-    assert.deepStrictEqual(told([ended!]), ["Ended 1 Succeeded waited 15 ran 30"])
+    assert.deepStrictEqual(asText([ended!]), ["Ended 1 Succeeded waited 15 ran 30"])
     assert.deepInclude(ended, { task: "task", error: undefined, at: 1045 })
-    assert.deepStrictEqual(told(rest), [
+    assert.deepStrictEqual(asText(rest), [
       "Started 2 at 1045 on 1 waited 45",
       "Ended 2 Panicked waited 45 ran 7"
     ])
@@ -86,7 +86,7 @@ describe("task events", () => {
     host.advance(20)
     host.advance(100)
     host.advance(50)
-    assert.deepStrictEqual(told(buffer.take()), [
+    assert.deepStrictEqual(asText(buffer.take()), [
       "Queued 1 at 1000",
       "Started 1 at 1000 on 1 waited 0",
       "StopRequested 1 on 1 by TimeLimit",
@@ -99,7 +99,7 @@ describe("task events", () => {
 
     const queued = submit(2)
     scheduler.stop(queued.run, "Interrupt")
-    assert.deepStrictEqual(told(buffer.take()), [
+    assert.deepStrictEqual(asText(buffer.take()), [
       `Queued 2 at ${host.now()}`,
       "Ended 2 Cancelled waited 0 ran undefined"
     ], "a run that never started")
@@ -109,11 +109,11 @@ describe("task events", () => {
     second.ready()
     second.claim()
     scheduler.stop(loading.run, "Abort")
-    assert.strictEqual(told(buffer.take()).at(-1), "Ended 3 Cancelled waited 0 ran undefined")
+    assert.strictEqual(asText(buffer.take()).at(-1), "Ended 3 Cancelled waited 0 ran undefined")
     submit(4)
     second.enter()
     host.advance(100)
-    assert.deepStrictEqual(told(buffer.take()).map((line) => line.slice(0, 8)), ["Queued 4"])
+    assert.deepStrictEqual(asText(buffer.take()).map((line) => line.slice(0, 8)), ["Queued 4"])
   })
 
   it("W4: the buffer is bounded, and its reader learns how many events were dropped", () => {
@@ -128,7 +128,7 @@ describe("task events", () => {
     assert.lengthOf(events, eventCapacity + 1)
     assert.deepInclude(events[1], { _tag: "Queued", id: 4 })
     assert.deepInclude(events.at(-1), { _tag: "Queued", id: eventCapacity + 3 })
-    assert.deepStrictEqual(told(quick.take()).map((line) => line.split(" ")[0]), ["Queued", "Queued", "Queued"])
+    assert.deepStrictEqual(asText(quick.take()).map((line) => line.split(" ")[0]), ["Queued", "Queued", "Queued"])
     assert.deepStrictEqual(slow.take(), [])
     assert.isDefined(host)
   })

@@ -233,25 +233,25 @@ describe("threads", () => {
       scheduler.stop(run, "Abort")
       host.advance(10)
     }
-    let told: unknown = "nothing"
+    let outcome: unknown = "nothing"
     scheduler.prewarm(1, (failed) => {
-      told = failed
+      outcome = failed
     })
     host.advance(60_000)
-    assert.deepInclude(told, { _tag: "SpawnFailed" })
+    assert.deepInclude(outcome, { _tag: "SpawnFailed" })
     assert.isFalse(host.alive)
   })
 
   it("F5: a smaller prewarm does not reduce a larger one that still waits", () => {
     const { host, scheduler } = setup({ maxThreads: 3 })
     host.refusal = new Error("EAGAIN")
-    const told: Array<string> = []
-    scheduler.prewarm(3, (failed) => told.push(`three ${failed?._tag}`))
-    scheduler.prewarm(1, (failed) => told.push(`one ${failed?._tag}`))
+    const outcomes: Array<string> = []
+    scheduler.prewarm(3, (failed) => outcomes.push(`three ${failed?._tag}`))
+    scheduler.prewarm(1, (failed) => outcomes.push(`one ${failed?._tag}`))
     host.refusal = undefined
     host.advance(50)
     for (const thread of host.threads) thread.ready()
-    assert.deepStrictEqual(told, ["one undefined", "three undefined"])
+    assert.deepStrictEqual(outcomes, ["one undefined", "three undefined"])
     assert.isFalse(host.alive)
   })
 

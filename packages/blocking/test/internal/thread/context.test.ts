@@ -14,17 +14,17 @@ const older = `globalThis[Symbol.for("effect-blocking/ThreadContext")] = {
 
 describe("two copies in one thread", () => {
   it("F3: a task is not defined beside those of another version: both are named", () => {
-    const told = inThread(`${older}
+    const output = inThread(`${older}
       const Task = await import(${task})
       try { Task.make("file:///module.ts", "t", () => 1) } catch (error) { console.log(error._tag, error.message) }`)
-    assert.match(told, /^TaskDefinitionError Task "t" cannot be defined: Two versions of effect-blocking meet/)
-    assert.match(told, /9\.9\.9 \(file:\/\/\/other\)/)
+    assert.match(output, /^TaskDefinitionError Task "t" cannot be defined: Two versions of effect-blocking meet/)
+    assert.match(output, /9\.9\.9 \(file:\/\/\/other\)/)
   })
 
   it("F4: no pool is made beside tasks of another version", () => {
-    const told = inThread(`${older}
+    const output = inThread(`${older}
       const ThreadHost = await import(${threadHost})
       console.log(ThreadHost.versionConflict("mine", "0.0.0", "file:///mine"))`)
-    assert.match(told, /^Two versions of effect-blocking meet.*9\.9\.9 \(file:\/\/\/other\)/)
+    assert.match(output, /^Two versions of effect-blocking meet.*9\.9\.9 \(file:\/\/\/other\)/)
   })
 })

@@ -6,7 +6,7 @@ import { hostCodec, threadCodec } from "../../../src/internal/wire/codec.ts"
 /** A schema like one from another copy of `effect`: the same fields, without our classes. */
 const ofAnotherCopy = (schema: Schema.Top): Schema.Top => ({ ast: { ...schema.ast } }) as Schema.Top
 
-const told = (convert: () => unknown): string => {
+const messageOf = (convert: () => unknown): string => {
   try {
     convert()
   } catch (error) {
@@ -34,7 +34,7 @@ describe("codec", () => {
           () => thread.encodeResult(1)
         ]
       ) {
-        assert.include(told(convert), "the schema is of another copy of effect")
+        assert.include(messageOf(convert), "the schema is of another copy of effect")
       }
     }
   })
