@@ -156,7 +156,7 @@ export class SimulatedThread {
   }
 
   /** Skips a task that was not revoked: a fault that no thread should have. */
-  passOver(): void {
+  skip(): void {
     controlBlock.skip(this.control, this.inbox.shift()!.sequence)
     this.notify()
   }

@@ -9,7 +9,7 @@ import { decode } from "../wire/restored.ts"
 import { releaseArguments } from "./arguments.ts"
 import type { Coroutines } from "./coroutines.ts"
 import type { SchedulerEvent } from "./events.ts"
-import { passedOver, reported, unreadable } from "./outcome.ts"
+import { reported, skipped, unreadable } from "./outcome.ts"
 import type { Outcomes } from "./outcomes.ts"
 import type { Payloads } from "./payloads.ts"
 import type { PoolThread } from "./poolThread.ts"
@@ -180,7 +180,7 @@ export class Results {
 
   private report(run: Run, value: unknown, message: protocol.ProgressMessage | undefined): void {
     const { outcomes } = this
-    if (value === notRun) outcomes.settleWith(run, passedOver(run))
+    if (value === notRun) outcomes.settleWith(run, skipped(run))
     else if (value instanceof Unreadable) outcomes.settleWith(run, unreadable(run, value.error))
     else if (message !== undefined && message[2] !== protocol.SucceededInParts) {
       this.reportPosted(run, message[2]!, message[3])

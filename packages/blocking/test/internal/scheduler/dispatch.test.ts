@@ -316,7 +316,7 @@ describe("dispatch", () => {
     const run = submit(1)
     const [thread] = host.threads
     thread!.ready()
-    thread!.passOver()
+    thread!.skip()
     assert.strictEqual(reasonOf(run)._tag, "WorkerExited")
   })
 })
