@@ -3,7 +3,7 @@ import type { ThreadHost } from "../../ThreadHost.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
 import { forget } from "../wire/moved.ts"
 import * as protocol from "../wire/protocol.ts"
-import { lendMoves, notCloneable, takeOver } from "./arguments.ts"
+import { notCloneable, prepareTransfer, takeOwnership } from "./arguments.ts"
 import type { Outcome } from "./outcome.ts"
 import { chunkIndex, type Payloads, placeOf } from "./payloads.ts"
 import type { PoolThread } from "./poolThread.ts"
@@ -75,7 +75,7 @@ export class Dispatcher {
     // Moved directly, if every value can be transferred.
     if (run.details?.moves !== undefined && Array.isArray(run.args)) {
       const { args } = run
-      lendMoves(run)
+      prepareTransfer(run)
       if (this.trySend(thread, run) === undefined) {
         forget(run.details.moves.values)
         run.details.moves = undefined
@@ -84,7 +84,7 @@ export class Dispatcher {
       run.args = args
       run.details.transfer = undefined
     }
-    return takeOver(run) ?? this.trySend(thread, run)
+    return takeOwnership(run) ?? this.trySend(thread, run)
   }
 
   private trySend(thread: PoolThread, run: Run): Outcome | undefined {

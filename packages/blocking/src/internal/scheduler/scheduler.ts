@@ -39,7 +39,7 @@ import type { ResolvedTask } from "../task/resolved.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
 import * as protocol from "../wire/protocol.ts"
 import { decode } from "../wire/restored.ts"
-import { ownArguments, takeOver } from "./arguments.ts"
+import { ownArguments, takeOwnership } from "./arguments.ts"
 import { Calls } from "./calls.ts"
 import { Coroutines } from "./coroutines.ts"
 import { Dispatcher } from "./dispatcher.ts"
@@ -316,7 +316,7 @@ export class Scheduler {
 
   /** Queues a run as accepted; ends it if a value cannot be moved. */
   private enqueue(run: Run, list: Queue | RunList): void {
-    const refused = takeOver(run)
+    const refused = takeOwnership(run)
     if (refused !== undefined) return this.outcomes.settleWith(run, refused)
     run.state = Queued
     list.push(run)

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Task } from "effect-blocking"
 import { inspect } from "node:util"
 import { serialize } from "node:v8"
-import { lendMoves, ownArguments, takeOver } from "../../../src/internal/scheduler/arguments.ts"
+import { ownArguments, prepareTransfer, takeOwnership } from "../../../src/internal/scheduler/arguments.ts"
 import { Run } from "../../../src/internal/scheduler/run.ts"
 import { TaskDefinition } from "../../../src/internal/scheduler/taskDefinitions.ts"
 import { resolve } from "../../../src/internal/task/resolved.ts"
@@ -44,7 +44,7 @@ describe("arguments", () => {
     const shorts = new Int16Array(4).subarray(0, 4)
     const run = submit(Task.move(bytes), { deep: [Task.move(shorts)] }, 7)
     assert.deepStrictEqual([bytes.length, shorts.length], [3, 4])
-    assert.isUndefined(takeOver(run))
+    assert.isUndefined(takeOwnership(run))
     assert.deepStrictEqual([bytes.length, shorts.length], [0, 0])
     assert.deepStrictEqual(run.args, [Uint8Array.of(1, 2, 3), { deep: [new Int16Array(4)] }, 7])
     assert.strictEqual(run.transfer!.length, 2)
@@ -54,7 +54,7 @@ describe("arguments", () => {
     const bytes = Uint8Array.of(1)
     const moved = Task.move(bytes)
     const run = submit(moved, moved, Task.move(bytes), bytes)
-    assert.isUndefined(takeOver(run))
+    assert.isUndefined(takeOwnership(run))
     assert.deepStrictEqual(run.args, Array(4).fill(Uint8Array.of(1)))
     assert.strictEqual(argumentsOf(run)[0], argumentsOf(run)[1])
     assert.strictEqual(run.transfer!.length, 1)
@@ -64,7 +64,7 @@ describe("arguments", () => {
   it("S3: a message that is posted at once transfers the caller's own memory", () => {
     const bytes = new Uint8Array(8)
     const run = submit([Task.move(bytes)])
-    lendMoves(run)
+    prepareTransfer(run)
     assert.deepStrictEqual(run.transfer, [bytes.buffer])
     assert.deepStrictEqual(run.args, [[bytes]])
   })
@@ -73,7 +73,7 @@ describe("arguments", () => {
     const wasm = new Uint8Array(wasmMemory())
     const plain = new Uint8Array(8)
     const run = submit(Task.move(wasm), Task.move(plain))
-    assert.isUndefined(takeOver(run))
+    assert.isUndefined(takeOwnership(run))
     assert.deepStrictEqual([wasm.length, plain.length], [65_536, 0])
     assert.deepStrictEqual((run.args as Array<Uint8Array>).map(({ length }) => length), [65_536, 8])
   })
@@ -105,7 +105,7 @@ describe("arguments", () => {
     assert.isUndefined(ownArguments(run, host, undefined))
     assert.instanceOf(run.args, Uint8Array)
     assert.strictEqual(bytes.length, 3)
-    assert.isUndefined(takeOver(run))
+    assert.isUndefined(takeOwnership(run))
     assert.strictEqual(bytes.length, 0)
   })
 })
