@@ -131,7 +131,7 @@ export class Scheduler {
     })
     this.results = new Results(host, this.outcomes, this.coroutines, this.payloads, {
       onEnded: (thread) => {
-        if (!thread.proven) this.threads.prove(thread)
+        if (!thread.healthy) this.threads.markHealthy(thread)
         this.free(thread)
         this.pump()
       },

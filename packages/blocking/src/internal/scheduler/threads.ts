@@ -408,8 +408,8 @@ export class Threads {
   }
 
   /** The thread has ended a task: its start has succeeded. */
-  prove(thread: PoolThread): void {
-    thread.proven = true
+  markHealthy(thread: PoolThread): void {
+    thread.healthy = true
     this.failedStarts = 0
   }
 
@@ -503,7 +503,7 @@ export class Threads {
     this.all.delete(thread)
     this.waits.forget(thread)
     // Without back-off, a thread that dies before it has done anything would be restarted in a loop.
-    if (previous === "Starting" || (previous === "Ready" && !thread.proven && thread.running === undefined)) {
+    if (previous === "Starting" || (previous === "Ready" && !thread.healthy && thread.running === undefined)) {
       this.startFailed(
         exit.cause ?? new Error(`The thread ended with ${describeExit(exit)} before it had done anything`)
       )
