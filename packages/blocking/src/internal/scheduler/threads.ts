@@ -78,7 +78,7 @@ export class Threads {
   /** The last attempt has failed, and no task has come since. */
   private resting = false
   /** The failure to report by `onNoThreads`, held back while a thread is still starting. */
-  private untold: { readonly attempts: number; readonly cause: unknown } | undefined
+  private unreported: { readonly attempts: number; readonly cause: unknown } | undefined
   /** Threads that retire slowly. They hold no place, so that no task waits for a release. */
   private readonly slow = new Set<PoolThread>()
   private cancelBackoff: (() => void) | undefined
@@ -385,7 +385,7 @@ export class Threads {
       const last = attempts >= maxStartAttempts || isFinal(cause)
       if (last) {
         this.failedStarts = 0
-        this.untold = { attempts, cause }
+        this.unreported = { attempts, cause }
       } else {
         this.listener.onStartFailed(attempts, cause)
       }
@@ -396,20 +396,20 @@ export class Threads {
         this.listener.onRetry()
       })
     }
-    this.tellNoThreads()
+    this.reportNoThreads()
   }
 
   /** Gives up when the last attempt has failed and nothing starts any more. */
-  private tellNoThreads(): void {
-    const { untold } = this
-    if (untold === undefined || this.starting > 0) return
-    this.untold = undefined
-    this.listener.onNoThreads(untold.attempts, untold.cause)
+  private reportNoThreads(): void {
+    const { unreported } = this
+    if (unreported === undefined || this.starting > 0) return
+    this.unreported = undefined
+    this.listener.onNoThreads(unreported.attempts, unreported.cause)
   }
 
   /** The thread has ended a task: its start has succeeded. */
-  prove(thread: PoolThread): void {
-    thread.proven = true
+  markHealthy(thread: PoolThread): void {
+    thread.healthy = true
     this.failedStarts = 0
   }
 
@@ -424,7 +424,7 @@ export class Threads {
     thread.clearLadder()
     this.starting--
     this.listener.onReady(thread, message[1])
-    this.tellNoThreads()
+    this.reportNoThreads()
   }
 
   // ---------------------------------------------------------------------------
@@ -503,7 +503,7 @@ export class Threads {
     this.all.delete(thread)
     this.waits.forget(thread)
     // Without back-off, a thread that dies before it has done anything would be restarted in a loop.
-    if (previous === "Starting" || (previous === "Ready" && !thread.proven && thread.running === undefined)) {
+    if (previous === "Starting" || (previous === "Ready" && !thread.healthy && thread.running === undefined)) {
       this.startFailed(
         exit.cause ?? new Error(`The thread ended with ${describeExit(exit)} before it had done anything`)
       )

@@ -66,10 +66,10 @@ export const serve = (platform: RemotePlatform): RemoteRunner => {
     while (flags.revoke(sequence) === sequence)
     if (flags.revoke(sequence) !== -sequence) return
     controlBlock.revoke(control, sequence)
-    passOver(sequence % controlBlock.capacity)
+    forgetArguments(sequence % controlBlock.capacity)
   }
 
-  const passOver = (index: number): void => {
+  const forgetArguments = (index: number): void => {
     memories[index] = undefined
     unread--
   }
@@ -77,7 +77,7 @@ export const serve = (platform: RemotePlatform): RemoteRunner => {
   const argumentsOf = (sequence: number): Array<unknown> => {
     const index = sequence % controlBlock.capacity
     const memory = memories[index]
-    passOver(index)
+    forgetArguments(index)
     return reader.value(memory, places[index]) as Array<unknown>
   }
 
