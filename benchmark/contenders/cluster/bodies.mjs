@@ -1,4 +1,4 @@
-/** What everybody's tasks do: hold the thread for so long. */
+/** The bodies of all contenders: they hold the thread for `millis`. */
 import { appendFileSync } from "node:fs"
 
 export const compute = (millis) => {
@@ -7,7 +7,7 @@ export const compute = (millis) => {
   return millis
 }
 
-/** Notes that it ran, and holds the thread. */
+/** Logs that it ran, and holds the thread. */
 export const noted = (file, millis) => {
   appendFileSync(file, "ran\n")
   return compute(millis)
