@@ -1,4 +1,4 @@
-/** What the rows of the farm share: runners as processes, a folder, and a Redis of one's own. */
+/** Shared by the rows of the farm: runners as processes, a folder, and a Redis server of the benchmark's own. */
 import { fork, spawn } from "node:child_process"
 import { once } from "node:events"
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"

@@ -175,7 +175,7 @@ try {
   await guard.write({ file: join(alone, "processGuard.cjs"), format: "cjs" })
   writeFileSync(join(alone, "package.json"), JSON.stringify({ type: "module" }))
 
-  // What a tracer of files (of Next.js, of serverless platforms) takes along, and nothing else.
+  // Only the files that a tracer takes along (that of Next.js, or of a serverless platform).
   const traced = join(home, "traced")
   const { fileList } = await nodeFileTrace([join(folder, "js/main.js")], { base: folder })
   for (const file of fileList) cpSync(join(folder, file), join(traced, file))

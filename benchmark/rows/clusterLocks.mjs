@@ -27,7 +27,7 @@ export const measure = (contender, _, name) =>
     while (lines(file) === 0) await sleep(10)
     await another()
     await running
-    // What was taken a second time would have been noted by now.
+    // A second execution would have been noted by now.
     const runs = lines(file)
     await (await import("node:fs/promises")).rm(file, { force: true })
     return { runs }

@@ -1,4 +1,4 @@
-/** What everybody's tasks do: hold the thread for so long. */
+/** The body of every contender's task: it holds the thread for the given time. */
 import { appendFileSync } from "node:fs"
 
 export const compute = (millis) => {

@@ -668,7 +668,8 @@ export const stream = <
  *     }
  *     db.exec("COMMIT")
  *     return count
- * } finally { db.close() // Without a COMMIT, this rolls back.
+ *   } finally {
+ *     db.close() // Without a COMMIT, this rolls back.
  *   }
  * })
  * ```

@@ -13,7 +13,6 @@
  * @module
  * @since 0.1.0
  */
-import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
 import * as Blocking from "effect-blocking/Blocking"
 import type { JoinError } from "effect-blocking/JoinError"
 import type { SchemaTask } from "effect-blocking/Task"
@@ -26,12 +25,11 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import type * as Option from "effect/Option"
-import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import * as RpcServer from "effect/rpc/RpcServer"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import * as SocketServer from "effect/socket/SocketServer"
+import type * as SocketServer from "effect/socket/SocketServer"
 import * as Activity from "effect/workflow/Activity"
 import * as WorkflowEngine from "effect/workflow/WorkflowEngine"
 import { ClusterPoolError } from "./ClusterPoolError.ts"
@@ -43,6 +41,7 @@ import { Envelope, group, queueName } from "./internal/messages.ts"
 import { busyGauge } from "./internal/metrics.ts"
 import { type Parts, partsKey } from "./internal/parts.ts"
 import { Runner, type RunnerOptions as Planned } from "./internal/runner.ts"
+import { listen } from "./internal/transport.ts"
 
 // -----------------------------------------------------------------------------
 // Models
@@ -120,8 +119,10 @@ export interface Receipt<out A, out E> {
   readonly key: string
   /**
    * Waits for the result. Fails with the task's own error, or with `ClusterPoolError` and reason
-   * `Parked` or `Cancelled`. An interruption ends the waiting, and not the task. Failures of the
-   * storage are logged, and it is asked again.
+   * `Parked`, `Cancelled` or `ReceiptNotFound`. An interruption ends the waiting, and not the task.
+   * Failures of the storage are logged, and it is asked again.
+   *
+   * Within the transaction of its `submit` it fails with `ReceiptNotFound`: no runner sees the task before.
    */
   readonly await: Effect.Effect<A, E | ClusterPoolError>
   /** The result, if there is one. */
@@ -175,8 +176,9 @@ export interface FarmStats {
  */
 export interface RunnerStats {
   readonly id: string
+  /** Its host, or the URL of its WebSocket. */
   readonly host: string
-  /** 0: it takes no calls, only what was submitted. */
+  /** 0: it takes no calls, only submitted tasks. */
   readonly port: number
   readonly threads: number
   /** Bodies that it runs, or that wait there for a thread. */
@@ -217,6 +219,29 @@ export interface Farm {
 }
 
 /**
+ * Where a runner takes calls, and the address that it tells other programs.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ListenOptions {
+  /** Defaults to 127.0.0.1: only programs of this machine can call it. */
+  readonly host?: string
+  /** Defaults to any free port. */
+  readonly port?: number
+  /**
+   * `"tcp"`, or `"websocket"` where only HTTP gets through. Callers take the transport from the
+   * runner's address. Defaults to `"tcp"`.
+   */
+  readonly transport?: "tcp" | "websocket"
+  /**
+   * The host that other programs connect to, if it is another one than `host`. With `"websocket"` also
+   * a URL, such as that of a proxy in front of the runner: `"wss://farm.example.com/runner-1"`.
+   */
+  readonly advertise?: string
+}
+
+/**
  * The options of a runner.
  *
  * @category models
@@ -227,11 +252,8 @@ export interface RunnerOptions<P = Blocking.Blocking> {
   readonly pool?: Context.Key<P, Blocking.Pool> | undefined
   /** How many tasks it runs at once, calls included. Defaults to the pool's `maxThreads`. */
   readonly concurrency?: number | undefined
-  /**
-   * Where calls are taken: on `host` (127.0.0.1 by default) and `port` (any free one by default), and
-   * told to others as `advertise`, or as `host`. `false`: it takes only what was submitted.
-   */
-  readonly listen?: { readonly host?: string; readonly port?: number; readonly advertise?: string } | false | undefined
+  /** Where it takes calls. `false`: it takes only submitted tasks. */
+  readonly listen?: ListenOptions | false | undefined
   /**
    * How often a submitted task is tried that fails with a `JoinError`, or whose runner dies, before it
    * is parked. Its own errors are results, and are not tried again. Defaults to 3.
@@ -494,26 +516,18 @@ const start = Effect.fnUntraced(function*<P>(
   const threads = planned.concurrency ?? maxThreads
   const runner = new Runner(definition, parts, pool, queue, threads, planned, context)
   const startedMillis = yield* Clock.currentTimeMillis
-  const { listen = {} } = options ?? {}
+  const listening = options?.listen ?? {}
   let address = { host: "", port: 0 }
-  if (listen !== false) {
-    const host = listen.host ?? "127.0.0.1"
-    const server = yield* NodeSocketServer.make({ host, port: listen.port ?? 0 })
-    const port = server.address._tag === "UnixPathAddress" ? 0 : server.address.port
-    address = { host: listen.advertise ?? host, port }
-    const protocol = yield* RpcServer.makeProtocolSocketServer.pipe(
-      Effect.provideService(SocketServer.SocketServer, server),
-      Effect.provide(
-        RpcSerialization.layerSchemaBinary({ maxFrameSize: (options?.maxPayload ?? defaultMaxPayload) * 4 + 65_536 })
-      )
-    )
+  if (listening !== false) {
+    const bound = yield* listen(listening, options?.maxPayload ?? defaultMaxPayload)
+    address = bound.address
     yield* RpcServer.make(group, {
       spanPrefix: definition.farm,
       disableFatalDefects: true,
       concurrency: "unbounded"
     }).pipe(
       Effect.provide(group.toLayer({ Run: (request) => runner.call(request) })),
-      Effect.provideService(RpcServer.Protocol, protocol),
+      Effect.provideService(RpcServer.Protocol, bound.protocol),
       Effect.forkScoped
     )
   }

@@ -130,6 +130,22 @@ export class Cancelled extends Schema.TaggedError<Cancelled>(`${id}/Cancelled`)(
 }
 
 /**
+ * The storage has no receipt under the key: the transaction of its `submit` was rolled back or has not
+ * ended, or `timeToLive` is over and the result is removed, or the database is another one.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class ReceiptNotFound extends Schema.TaggedError<ReceiptNotFound>(`${id}/ReceiptNotFound`)("ReceiptNotFound", {
+  key: Schema.String
+}) {
+  override get message(): string {
+    return `has no receipt under the key "${this.key}" (not committed, removed after timeToLive, or another database): ` +
+      "await it after its transaction, or submit it again"
+  }
+}
+
+/**
  * The payload does not fit its schema.
  *
  * @category errors
@@ -186,6 +202,7 @@ export type ClusterPoolErrorReason =
   | Incompatible
   | Parked
   | Cancelled
+  | ReceiptNotFound
   | NotEncodable
   | PayloadTooLarge
   | StorageFailed
@@ -203,6 +220,7 @@ export const ClusterPoolErrorReason: Schema.Union<[
   typeof Incompatible,
   typeof Parked,
   typeof Cancelled,
+  typeof ReceiptNotFound,
   typeof NotEncodable,
   typeof PayloadTooLarge,
   typeof StorageFailed
@@ -213,6 +231,7 @@ export const ClusterPoolErrorReason: Schema.Union<[
   Incompatible,
   Parked,
   Cancelled,
+  ReceiptNotFound,
   NotEncodable,
   PayloadTooLarge,
   StorageFailed

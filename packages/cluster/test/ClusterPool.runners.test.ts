@@ -100,17 +100,18 @@ describe("runners", () => {
       yield* other.close
     }))
 
-  it.live("N2: what a runner has asked for ahead, because bodies were short, is given back when one is not", () =>
+  it.live("N2: items claimed ahead of short bodies are given back when a body is long, and that is no attempt", () =>
     Effect.gen(function*() {
       const { folder, gate, log } = yield* files
-      const one = yield* program(runner(folder, { threads: 1 }))
+      const one = yield* program(runner(folder, { threads: 1, maxAttempts: 1 }))
       const submit = (name: string, gate?: string) =>
         Effect.provideContext(Farm.submit(tasks.shortOrGated, { log, name, gate }, { key: name }), one.context)
       for (let n = 0; n < 40; n++) yield* (yield* submit(`${n}`)).await
       const held = yield* submit("held", gate)
       yield* until(() => names(log).includes("held"))
       const behind = yield* Effect.forEach(["a", "b", "c"], (name) => submit(name))
-      const other = yield* program(runner(folder, { threads: 1 }))
+      const other = yield* program(runner(folder, { threads: 1, maxAttempts: 1 }))
+      // A second attempt would be one too many.
       for (const receipt of behind) yield* receipt.await
       assert.isTrue(Option.isNone(yield* held.poll))
       yield* open(gate)
@@ -215,6 +216,24 @@ describe("runners", () => {
       assert.deepStrictEqual(yield* receipt.poll, Option.some(Exit.succeed("a 1")))
     }))
 
+  it.live("N5: a task whose runners die under it is parked after its attempts", () =>
+    Effect.gen(function*() {
+      const { folder, log } = yield* files
+      const { context } = yield* program(client(folder))
+      const receipt = yield* Effect.provideContext(
+        Farm.submit(tasks.flaky, { log, failures: 0 }, { key: "deadly" }),
+        context
+      )
+      // As if as many runners had died while they had it.
+      const sql = Context.get(context, SqlClient.SqlClient)
+      yield* sql`UPDATE effect_blocking_queue SET attempts = 2`
+      yield* program(runner(folder, { threads: 1, maxAttempts: 2 }))
+      const reason = yield* reasonOf(receipt.await)
+      assert.deepInclude(reason, { _tag: "Parked", executions: 2 })
+      assert.match(reason.message, /its runner died under it, 2 times/)
+      assert.deepStrictEqual(linesOf(log), [])
+    }))
+
   it.live("N5: what is submitted in a transaction that is rolled back was never submitted", () =>
     Effect.gen(function*() {
       const { folder, log } = yield* files
@@ -260,15 +279,19 @@ describe("runners", () => {
   it.live("N6: metrics count calls, submissions and results", () =>
     Effect.gen(function*() {
       const directory = yield* folder
-      const { context } = yield* program(runner(directory))
       const registry = new Map()
+      const metrics = Layer.succeed(Metric.MetricRegistry, registry)
+      const { context } = yield* program(runner(directory).pipe(Layer.provideMerge(metrics)))
       yield* Effect.gen(function*() {
         yield* Farm.run(tasks.square, 2)
         const receipt = yield* Farm.submit(tasks.square, 3, { key: "three" })
         yield* receipt.await
       }).pipe(Effect.provideContext(context), Effect.provideService(Metric.MetricRegistry, registry))
-      const ids = Array.from(registry.values(), ({ id }: { readonly id: string }) => id).sort()
-      assert.deepStrictEqual(ids, ["effect_blocking_cluster_calls", "effect_blocking_cluster_submitted"])
+      const ids = Array.from(registry.values(), ({ id }: { readonly id: string }) => id)
+      assert.deepStrictEqual(
+        new Set(ids.filter((id) => id.startsWith("effect_blocking_cluster_"))),
+        new Set(["busy", "calls", "settled", "submitted"].map((name) => `effect_blocking_cluster_${name}`))
+      )
     }))
 
   it.live("N7: a farm over BlockingTest and SqliteTest has no thread, and one can be failed", () =>

@@ -207,7 +207,18 @@ describe("declarations", () => {
     const made = Task.make(import.meta.url, "made", () => 1)
     assert.throws(
       () => ClusterPool.Service<object>()("test/Made", { tasks: [made as unknown as typeof foreign] }),
-      /takes tasks of Task\.schema.*"made" is none/
+      /takes only tasks of Task\.schema.*"made" is of Task\.make/
+    )
+    const rows = Task.stream(import.meta.url, "rows", function*() {
+      yield 1
+    })
+    assert.throws(
+      () => ClusterPool.Service<object>()("test/Rows", { tasks: [rows as unknown as typeof foreign] }),
+      /takes only tasks of Task\.schema.*"rows" is a stream/
+    )
+    assert.throws(
+      () => ClusterPool.Service<object>()("test/Nothing", { tasks: [{} as typeof foreign] }),
+      /takes only tasks of Task\.schema.*this is no task/
     )
     assert.throws(
       () => ClusterPool.Service<object>()("test/Twice", { tasks: [foreign, { task: tasks.ping, tag: "foreign" }] }),

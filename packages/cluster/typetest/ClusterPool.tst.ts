@@ -27,6 +27,9 @@ const asks = Task.schema(
   }
 )
 const made = Task.make(url, "made", (n: number) => n)
+const rows = Task.stream(url, "rows", function*(n: number) {
+  yield n
+})
 
 class Farm extends ClusterPool.Service<Farm>()("app/Farm", { tasks: [size, { task: now, version: 2 }] }) {}
 class Asking extends ClusterPool.Service<Asking>()("app/Asking", { tasks: [size, { task: asks, tag: "ask" }] }) {}
@@ -36,6 +39,7 @@ type Failure = ClusterPoolError.ClusterPoolError
 describe("ClusterPool", () => {
   it("Service: only tasks of Task.schema", () => {
     expect(ClusterPool.Service<object>()).type.not.toBeCallableWith("app/Made", { tasks: [made] })
+    expect(ClusterPool.Service<object>()).type.not.toBeCallableWith("app/Rows", { tasks: [rows] })
     expect(ClusterPool.Service<object>()).type.toBeCallableWith("app/Derived", {
       tasks: [Task.with(size, { timeLimit: 1 })]
     })
@@ -46,6 +50,7 @@ describe("ClusterPool", () => {
     expect(Farm.run(now)).type.toBe<Effect.Effect<Date, JoinError.JoinError | Failure, Farm>>()
     expect(Farm.run).type.not.toBeCallableWith(size, 1)
     expect(Farm.run).type.not.toBeCallableWith(made, 1)
+    expect(Farm.run).type.not.toBeCallableWith(rows, 1)
   })
 
   it("submit: a receipt of the result and the error", () => {

@@ -338,7 +338,7 @@ describe("definitions", () => {
     ["a name that is taken, in a function or a bundle,", () => {
       const define = () => Task.make(import.meta.url, "again", () => 1)
       return [define(), define()]
-    }, /call it at the top level of the module\. And a bundle is one module, in which names must be unique$/]
+    }, /call it at the top level of the module\. A bundle is one module, so names must be unique in all of it$/]
   ]
   it.each(definitions)("a definition with %s throws a TaskDefinitionError", (_, define, message) => {
     try {

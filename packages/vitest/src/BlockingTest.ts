@@ -284,10 +284,13 @@ export const layerPool = <Self>(
  *
  * const work = Task.make(import.meta.url, "work", () => Task.checkpoint())
  *
- * export const test = Effect.gen(function*() { const held = yield* BlockingTest.hold(work) const fiber =
- * yield* Effect.forkChild(Blocking.run(work)) yield* held.started yield*
- * Effect.forkChild(Fiber.interrupt(fiber)) yield* Effect.yieldNow yield* held.release // the body sees the
- * stop flag and leaves at its checkpoint
+ * export const test = Effect.gen(function*() {
+ *   const held = yield* BlockingTest.hold(work)
+ *   const fiber = yield* Effect.forkChild(Blocking.run(work))
+ *   yield* held.started
+ *   yield* Effect.forkChild(Fiber.interrupt(fiber))
+ *   yield* Effect.yieldNow
+ *   yield* held.release // the body sees the stop flag and leaves at its checkpoint
  *   yield* Fiber.await(fiber)
  * }).pipe(Effect.provide(BlockingTest.layer()))
  * ```

@@ -5,20 +5,18 @@
  * has refused it. `Sharding` of `effect/cluster` is not in between because it sends a volatile message
  * again when a connection is lost, as often as it takes, to whichever runner has its shard by then.
  */
-import * as NodeSocket from "@effect/platform-node/NodeSocket"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as RpcClient from "effect/rpc/RpcClient"
 import type { RpcClientError } from "effect/rpc/RpcClientError"
-import * as RpcSerialization from "effect/rpc/RpcSerialization"
-import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
-import { Socket } from "effect/socket/Socket"
 import { type ClusterPoolErrorReason, NoRunner, RunnerLost, StorageFailed } from "../ClusterPoolError.ts"
 import { group, type Reply, type Run } from "./messages.ts"
 import type { Parts } from "./parts.ts"
 import type { RunnerRow } from "./receipts.ts"
+import { connect, nameOf } from "./transport.ts"
 
 type Request = Omit<typeof Run.payloadSchema.Type, "wait">
 
@@ -135,8 +133,14 @@ export class Caller {
           this.drop(peer)
           // The connection was never open: it was not sent.
           if (reason._tag === "SocketOpenError") return this.avoid(runner)
-          return Effect.fail(new RunnerLost({ runner: `${runner.host}:${runner.port}`, cause: reason }))
+          return Effect.fail(new RunnerLost({ runner: nameOf(runner), cause: reason }))
         }),
+        // Not by its own fiber, which would not come here: the runner has shut down and stopped the body.
+        Effect.catchCause((cause) =>
+          Cause.hasInterruptsOnly(cause)
+            ? Effect.fail(new RunnerLost({ runner: nameOf(runner) }))
+            : Effect.failCause(cause)
+        ),
         Effect.ensuring(Effect.sync(() => peer.outstanding--))
       )
       if (reply === undefined) return undefined
@@ -169,9 +173,7 @@ export class Caller {
     return Effect.uninterruptible(Effect.gen({ self: this }, function*() {
       const scope = yield* Scope.fork(this.scope)
       let peer: Peer | undefined
-      const socket = yield* NodeSocket.makeNet({ host: runner.host, port: runner.port, openTimeout: 2000 })
-      const protocol = yield* RpcClient.makeProtocolSocket({ retryPolicy: Schedule.recurs(0) }).pipe(
-        Effect.provideService(Socket, socket),
+      const protocol = yield* connect(runner, this.options.maxPayload).pipe(
         Effect.provideService(RpcClient.ConnectionHooks, {
           onConnect: Effect.void,
           // A call that finds it so opens a new one, rather than fail with how this one ended.
@@ -181,7 +183,6 @@ export class Caller {
             return Effect.asVoid(Effect.forkIn(Scope.close(scope, Exit.void), this.scope))
           })
         }),
-        Effect.provide(RpcSerialization.layerSchemaBinary({ maxFrameSize: this.options.maxPayload * 4 + 65_536 })),
         Scope.provide(scope)
       )
       const client = yield* RpcClient.make(group, { spanPrefix: this.farm }).pipe(

@@ -57,8 +57,7 @@ export const define = (
     const { tag, task, version = 1 } = "task" in given ? given : { task: given, tag: undefined }
     if (!Task.isTask(task) || task.schemas === undefined) {
       throw new Task.TaskDefinitionError(
-        `${farm} takes tasks of Task.schema, whose values can be stored: ` +
-          (Task.isTask(task) ? `"${task.name}" is none (${task.module})` : "it was given something else")
+        `${farm} takes only tasks of Task.schema, whose values can be stored: ${kindOf(task)}`
       )
     }
     const name = tag ?? task.name
@@ -87,6 +86,22 @@ export const define = (
     entryOf: (task) => byTask.get(idOf(task)),
     error: (task, reason) => new ClusterPoolError({ farm, task, reason })
   }
+}
+
+/** Says what was given instead of a task of `Task.schema`. */
+const kindOf = (given: unknown): string => {
+  const kind = Task.isTask(given)
+    ? "of Task.make"
+    : Task.isStreamTask(given)
+    ? "a stream"
+    : Task.isSinkTask(given)
+    ? "a sink"
+    : Task.isPipeTask(given)
+    ? "a pipe"
+    : undefined
+  if (kind === undefined) return "this is no task"
+  const { module, name } = given as { readonly module: string; readonly name: string }
+  return `"${name}" is ${kind} (${module})`
 }
 
 const idOf = ({ module, name }: AnyTask): string => `${module}\n${name}`

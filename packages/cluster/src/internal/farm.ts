@@ -17,6 +17,7 @@ import {
   NotEncodable,
   type Parked,
   PayloadTooLarge,
+  ReceiptNotFound,
   StorageFailed,
   UnknownTask
 } from "../ClusterPoolError.ts"
@@ -24,7 +25,7 @@ import { type AnyTask, decodeJoinError, type Definition, type Entry, optionsOf }
 import { Envelope, type Reply } from "./messages.ts"
 import { calledCounter, submittedCounter } from "./metrics.ts"
 import type { Parts } from "./parts.ts"
-import type { Counts, ReceiptKey, ReceiptRow, RunnerRow } from "./receipts.ts"
+import type { Counts, Outcome, ReceiptKey, ReceiptRow, RunnerRow } from "./receipts.ts"
 
 export type Call = (request: {
   readonly farm: string
@@ -126,9 +127,11 @@ export class Farm {
   submit(
     task: AnyTask,
     args: ReadonlyArray<unknown>,
-    { delay, key }: SubmitOptions
+    options: SubmitOptions
   ): Effect.Effect<Receipt, ClusterPoolError> {
     const { farm } = this.definition
+    const { delay } = options
+    const key = stored(options.key)
     return Effect.gen({ self: this }, function*() {
       const { entry, payload } = yield* this.encode(task, args)
       const { tag, version } = entry
@@ -154,7 +157,8 @@ export class Farm {
     }).pipe(Effect.mapError((reason) => this.definition.error(task.name, reason)))
   }
 
-  receipt(task: AnyTask, key: string): Effect.Effect<Option.Option<Receipt>, ClusterPoolError> {
+  receipt(task: AnyTask, given: string): Effect.Effect<Option.Option<Receipt>, ClusterPoolError> {
+    const key = stored(given)
     const entry = this.definition.entryOf(task)
     const { farm, tags } = this.definition
     if (entry === undefined) {
@@ -179,7 +183,7 @@ export class Farm {
     return this.ask(key.tag, this.parts.receipts.find(key.farm, key.tag, key.key))
   }
 
-  settled(key: ReceiptKey): Effect.Effect<ReceiptRow> {
+  settled(key: ReceiptKey): Effect.Effect<Outcome> {
     return this.parts.waiters.await(key)
   }
 
@@ -200,19 +204,21 @@ export class Farm {
     )
   }
 
-  /** What a settled receipt says. */
-  outcome(entry: Entry, row: ReceiptRow): Effect.Effect<unknown, unknown> {
+  /** Gives the result of a settled receipt, or its failure. */
+  result(entry: Entry, { key, result, state }: Outcome): Effect.Effect<unknown, unknown> {
     const fail = (reason: ClusterPoolErrorReason) => Effect.fail(this.definition.error(entry.tag, reason))
-    const decoded = (side: "success" | "error") => Effect.catch(this.decode(entry, side, row.result ?? ""), fail)
-    switch (row.state) {
+    const decoded = (side: "success" | "error") => Effect.catch(this.decode(entry, side, result ?? ""), fail)
+    switch (state) {
       case "succeeded":
         return decoded("success")
       case "failed":
         return Effect.flatMap(decoded("error"), Effect.fail)
       case "parked":
-        return fail(decodeReason(JSON.parse(row.result!)))
-      default:
+        return fail(decodeReason(JSON.parse(result!)))
+      case "cancelled":
         return fail(new Cancelled())
+      case undefined:
+        return fail(new ReceiptNotFound({ key }))
     }
   }
 
@@ -272,21 +278,20 @@ export class Receipt {
   constructor(farm: Farm, entry: Entry, key: ReceiptKey) {
     this.task = key.tag
     this.key = key.key
-    this.await = Effect.flatMap(farm.settled(key), (row) => farm.outcome(entry, row))
+    this.await = Effect.flatMap(farm.settled(key), (outcome) => farm.result(entry, outcome))
     this.status = farm.find(key)
-    this.poll = Effect.flatMap(
-      this.status,
-      Option.match({
-        onNone: () => Effect.succeed(Option.some(Exit.fail(farm.definition.error(entry.tag, new Cancelled())))),
-        onSome: (row) =>
-          row.state === "pending"
-            ? Effect.succeed(Option.none())
-            : Effect.map(Effect.exit(farm.outcome(entry, row)), Option.some)
-      })
-    )
+    this.poll = Effect.flatMap(this.status, (found) => {
+      const { result, state } = Option.getOrElse(found, () => ({ result: undefined, state: undefined }))
+      return state === "pending"
+        ? Effect.succeed(Option.none())
+        : Effect.map(Effect.exit(farm.result(entry, { ...key, state, result })), Option.some)
+    })
     this.cancel = farm.cancel(key)
   }
 }
+
+/** A key as databases give it back: half a surrogate pair is not a character there. */
+const stored = (key: string): string => key.toWellFormed()
 
 /** Reasons are failures on their way to a `ClusterPoolError`; a task's own error is never one of them. */
 const isReason = Schema.is(ClusterPoolErrorReason)

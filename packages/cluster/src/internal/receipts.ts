@@ -67,8 +67,8 @@ export interface Receipts {
     offer: (row: ReceiptRow) => Effect<void, unknown, R>
   ) => Effect<boolean, unknown, R>
   readonly find: (farm: string, tag: string, key: string) => Effect<Option<ReceiptRow>, unknown>
-  /** Those of them that are settled. */
-  readonly settled: (keys: ReadonlyArray<ReceiptKey>) => Effect<ReadonlyArray<ReceiptRow>, unknown>
+  /** Those of them that are settled, and those that are not in the storage. */
+  readonly outcomes: (keys: ReadonlyArray<ReceiptKey>) => Effect<ReadonlyArray<Outcome>, unknown>
   /** Which of these are settled, or have another item by now. */
   readonly gone: (items: ReadonlyArray<string>) => Effect<ReadonlyArray<string>, unknown>
   readonly list: (farm: string, state: ReceiptState, limit: number) => Effect<ReadonlyArray<ReceiptRow>, unknown>
@@ -82,5 +82,11 @@ export interface Receipts {
 }
 
 export interface ReceiptKey extends Pick<ReceiptRow, "farm" | "tag" | "key"> {}
+
+export interface Outcome extends ReceiptKey {
+  /** `undefined`: the storage has no such receipt. */
+  readonly state: Exclude<ReceiptState, "pending"> | undefined
+  readonly result: string | undefined
+}
 
 export const idOf = ({ farm, key, tag }: ReceiptKey): string => JSON.stringify([farm, tag, key])

@@ -2,7 +2,15 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { type Counts, idOf, type ReceiptRow, type Receipts, type ReceiptState, type RunnerRow } from "./receipts.ts"
+import {
+  type Counts,
+  idOf,
+  type Outcome,
+  type ReceiptRow,
+  type Receipts,
+  type ReceiptState,
+  type RunnerRow
+} from "./receipts.ts"
 
 type Row = { -readonly [K in keyof ReceiptRow]: ReceiptRow[K] }
 
@@ -62,11 +70,11 @@ export const makeMemory = (): Receipts => {
       }),
     find: (farm, tag, key) =>
       Effect.sync(() => Option.map(Option.fromUndefinedOr(byId.get(idOf({ farm, tag, key }))), (row) => ({ ...row }))),
-    settled: (keys) =>
+    outcomes: (keys) =>
       Effect.sync(() =>
-        keys.flatMap((key) => {
+        keys.flatMap((key): ReadonlyArray<Outcome> => {
           const row = byId.get(idOf(key))
-          return row === undefined || row.state === "pending" ? [] : [{ ...row }]
+          return row?.state === "pending" ? [] : [{ ...key, state: row?.state, result: row?.result }]
         })
       ),
     gone: (items) => Effect.sync(() => items.filter((item) => byItem.get(item)?.state !== "pending")),

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as SqlClient from "effect/sql/SqlClient"
-import type { ReceiptKey, ReceiptRow, Receipts, ReceiptState, RunnerRow } from "./receipts.ts"
+import type { Outcome, ReceiptRow, Receipts, ReceiptState, RunnerRow } from "./receipts.ts"
 import { noCounts } from "./receiptsMemory.ts"
 
 interface Stored {
@@ -18,6 +18,10 @@ interface Stored {
   readonly envelope: string
   readonly submitted_at: number | string
   readonly updated_at: number | string
+}
+
+interface StoredOutcome extends Pick<Stored, "farm" | "tag" | "task_key" | "result"> {
+  readonly state: Exclude<ReceiptState, "pending"> | null
 }
 
 interface StoredRunner {
@@ -44,22 +48,6 @@ const rowOf = (stored: Stored): ReceiptRow => ({
   submittedMillis: Number(stored.submitted_at),
   updatedMillis: Number(stored.updated_at)
 })
-
-/** How many receipts are asked for in one statement. Arbitrary, and below what databases take as parameters. */
-const mostInOne = 500
-
-const inParts = <A, B, E>(
-  all: ReadonlyArray<A>,
-  ask: (part: ReadonlyArray<A>) => Effect.Effect<ReadonlyArray<B>, E>
-): Effect.Effect<ReadonlyArray<B>, E> => {
-  if (all.length === 0) return Effect.succeed([])
-  if (all.length <= mostInOne) return ask(all)
-  const parts = Array.from(
-    { length: Math.ceil(all.length / mostInOne) },
-    (_, i) => all.slice(i * mostInOne, (i + 1) * mostInOne)
-  )
-  return Effect.map(Effect.forEach(parts, ask), (found) => found.flat())
-}
 
 export const makeSql = Effect.fnUntraced(function*(prefix: string) {
   const sql = (yield* SqlClient.SqlClient).withoutTransforms()
@@ -98,7 +86,19 @@ export const makeSql = Effect.fnUntraced(function*(prefix: string) {
     seen_at BIGINT NOT NULL
   )`
 
-  const is = ({ farm, key, tag }: ReceiptKey) => sql`farm = ${farm} AND tag = ${tag} AND task_key = ${key}`
+  // Lists are one parameter, as JSON: the statement is the same for any number of elements, and stays prepared.
+  const asked = sql.onDialectOrElse({
+    pg: () => (json: string) =>
+      sql`SELECT value ->> 0 AS farm, value ->> 1 AS tag, value ->> 2 AS task_key
+        FROM jsonb_array_elements(${json}::jsonb)`,
+    orElse: () => (json: string) =>
+      sql`SELECT json_extract(value, '$[0]') AS farm, json_extract(value, '$[1]') AS tag,
+        json_extract(value, '$[2]') AS task_key FROM json_each(${json})`
+  })
+  const listed = sql.onDialectOrElse({
+    pg: () => (json: string) => sql`SELECT jsonb_array_elements_text(${json}::jsonb)`,
+    orElse: () => (json: string) => sql`SELECT value FROM json_each(${json})`
+  })
 
   const service: Receipts = {
     submit: (receipt, offer) => {
@@ -139,25 +139,32 @@ export const makeSql = Effect.fnUntraced(function*(prefix: string) {
       ),
     find: (farm, tag, key) =>
       Effect.map(
-        sql<Stored>`SELECT * FROM ${receipts} WHERE ${is({ farm, tag, key })}`,
+        sql<Stored>`SELECT * FROM ${receipts} WHERE farm = ${farm} AND tag = ${tag} AND task_key = ${key}`,
         ([stored]) => Option.map(Option.fromUndefinedOr(stored), rowOf)
       ),
-    settled: (keys) =>
-      inParts(keys, (keys) =>
-        Effect.map(
-          sql<Stored>`SELECT * FROM ${receipts} WHERE state <> 'pending' AND (${sql.or(keys.map((key) => is(key)))})`,
-          (rows) => rows.map(rowOf)
-        )),
-    gone: (items) =>
+    outcomes: (keys) =>
       Effect.map(
-        inParts(items, (items) =>
-          sql<{ readonly item: string }>`SELECT item FROM ${receipts} WHERE state = 'pending' AND ${
-            sql.in("item", items)
-          }`),
+        sql<StoredOutcome>`SELECT asked.farm, asked.tag, asked.task_key, found.state, found.result
+          FROM (${
+          asked(JSON.stringify(keys.map(({ farm, key, tag }) => [farm, tag, key])))
+        }) AS asked LEFT JOIN ${receipts} AS found
+          ON found.farm = asked.farm AND found.tag = asked.tag AND found.task_key = asked.task_key
+          WHERE found.state IS NULL OR found.state <> 'pending'`,
+        (rows) =>
+          rows.map(({ farm, result, state, tag, task_key }): Outcome => ({
+            farm,
+            tag,
+            key: task_key,
+            state: state ?? undefined,
+            result: result ?? undefined
+          }))
+      ),
+    gone: (items) =>
+      items.length === 0 ? Effect.succeed([]) : Effect.map(
+        sql<{ readonly item: string }>`SELECT item FROM ${receipts}
+          WHERE state = 'pending' AND item IN (${listed(JSON.stringify(items))})`,
         (rows) => {
-          const pending = new Set(rows.map(({ item }) =>
-            item
-          ))
+          const pending = new Set(rows.map(({ item }) => item))
           return items.filter((item) => !pending.has(item))
         }
       ),

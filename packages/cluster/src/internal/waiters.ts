@@ -3,11 +3,11 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
-import { idOf, type ReceiptKey, type ReceiptRow, type Receipts } from "./receipts.ts"
+import { idOf, type Outcome, type ReceiptKey, type Receipts } from "./receipts.ts"
 
 export interface Waiters {
-  /** Waits until the receipt is settled. Failures of the storage are logged, and it is asked again. */
-  readonly await: (key: ReceiptKey) => Effect.Effect<ReceiptRow>
+  /** Waits until the receipt is settled, or found to be missing. Failures of the storage are logged, and it is asked again. */
+  readonly await: (key: ReceiptKey) => Effect.Effect<Outcome>
   /** A receipt was settled in this program. */
   readonly settledHere: Effect.Effect<void>
 }
@@ -16,13 +16,13 @@ export interface Waiters {
 const firstMillis = 10
 
 export const makeWaiters = (
-  receipts: Pick<Receipts, "settled">,
+  receipts: Pick<Receipts, "outcomes">,
   pollMillis: number
 ): Effect.Effect<Waiters, never, Scope.Scope> =>
   Effect.gen(function*() {
     const waiting = new Map<
       string,
-      { readonly key: ReceiptKey; readonly done: Deferred.Deferred<ReceiptRow>; n: number }
+      { readonly key: ReceiptKey; readonly done: Deferred.Deferred<Outcome>; n: number }
     >()
     const somebody = Latch.makeUnsafe(false)
     const nudge = Latch.makeUnsafe(false)
@@ -31,15 +31,15 @@ export const makeWaiters = (
     const ask = Effect.gen(function*() {
       // Closed before it is asked: what is settled behind the question opens it again.
       nudge.closeUnsafe()
-      const rows = yield* receipts.settled(Array.from(waiting.values(), ({ key }) => key))
-      for (const row of rows) {
-        const id = idOf(row)
+      const outcomes = yield* receipts.outcomes(Array.from(waiting.values(), ({ key }) => key))
+      for (const outcome of outcomes) {
+        const id = idOf(outcome)
         const waiter = waiting.get(id)
         if (waiter === undefined) continue
         waiting.delete(id)
-        Deferred.doneUnsafe(waiter.done, Effect.succeed(row))
+        Deferred.doneUnsafe(waiter.done, Effect.succeed(outcome))
       }
-      millis = rows.length > 0 ? firstMillis : Math.min(millis * 2, pollMillis)
+      millis = outcomes.length > 0 ? firstMillis : Math.min(millis * 2, pollMillis)
     })
 
     yield* Effect.gen(function*() {

@@ -1,4 +1,4 @@
-/** The parts that every thread host of Node shares: the clock, timers, and keeping the process alive. */
+/** The part that all thread hosts of Node share: the clock, timers, and keeping the process alive. */
 import type { ThreadHost } from "effect-blocking/ThreadHost"
 import { AsyncLocalStorage } from "node:async_hooks"
 import { sharedClock } from "./clock.ts"
@@ -15,7 +15,7 @@ export const eventLoop = (): Pick<ThreadHost, "detached" | "now" | "schedule" | 
     detached: outside,
     now: sharedClock(),
     schedule: (delayMillis, callback) => {
-      // Outside of Effect's clock: the scheduler uses this one. @effect-diagnostics-next-line globalTimers:off
+      // No Effect clock is available here: the scheduler drives this timer. @effect-diagnostics-next-line globalTimers:off
       const timer = setTimeout(callback, Math.min(delayMillis, maxTimerMillis)).unref()
       return () => clearTimeout(timer)
     },

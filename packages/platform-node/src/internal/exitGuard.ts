@@ -1,15 +1,15 @@
 /**
- * Lets the process exit although a thread is stuck in native code.
+ * Lets the process exit even if a thread is in native code.
  *
- * Before the process exits, Node terminates all threads and waits for each. One in native
- * code ends when its call returns. Until then, `process.exit` does not return, and neither
- * the end of the event loop nor an uncaught error ends the process. `execve` does
- * end it: the system ends all threads and replaces the program by another, here a
- * shell that only exits with the code. Where that is refused, the guard terminates the
- * threads itself and checks whether they have ended: then Node's own exit waits for no thread.
+ * Before the process exits, Node ends all threads and waits for each. A thread in native code
+ * ends only when its call returns. Until then nothing ends the process: not `process.exit`, not
+ * the end of the event loop, not an uncaught error. `execve` does: the system ends all threads
+ * and replaces the program by another, here a shell that only exits with the code. Where that
+ * is refused, the guard ends the threads itself. If all of them have ended, Node's own exit has
+ * no thread to wait for.
  *
- * The guard does so only when a thread may block the exit, as the last step of every way
- * to exit. All other exits are Node's own, which also run the cleanup of native addons.
+ * The guard does so only if a thread may hold the exit, and as the last step of the exit. All
+ * other exits are Node's own, which also clean up native addons.
  */
 import { accessSync, constants, writeSync } from "node:fs"
 import { isatty } from "node:tty"
@@ -17,32 +17,32 @@ import { inspect } from "node:util"
 import { isMainThread } from "node:worker_threads"
 
 // -----------------------------------------------------------------------------
-// Threads that can block the exit
+// Threads that can hold the exit
 // -----------------------------------------------------------------------------
 
-/** A thread that can block the exit. */
+/** A thread that can hold the exit. */
 export interface Watched {
   /** Whether it may be in native code. */
   readonly mayBlock: () => boolean
   readonly terminate: () => void
-  /** Whether it is known to have ended, without a turn of the event loop. */
+  /** Whether it has ended, as far as that is visible without returning to the event loop. */
   readonly hasEnded: () => boolean
 }
 
 const threads = new Set<Watched>()
 
-/** Checks the thread at an exit; returns a function that removes it, to be called when it has ended. */
+/** Checks the thread at an exit, until the returned function is called, when it has ended. */
 export const watch = (thread: Watched): () => void => {
   threads.add(thread)
   return () => threads.delete(thread)
 }
 
 /**
- * Whether the exit could wait for ever. A native call cannot be told from
- * JavaScript, so every thread counts that runs user code: a task, or a
- * module that it loads, or that is terminated and has not ended. An idle thread does not count, because
- * it is in its event loop, where Node ends it. Counting a thread that is only in JavaScript
- * is harmless: the one cost is that native addons are not cleaned up.
+ * Whether a thread may hold the exit. Native calls cannot be told from JavaScript, so every
+ * thread counts that runs user code: one in a task, one that loads a module, or one that is
+ * terminated and has not ended yet. An idle thread does not count: it is in its event loop,
+ * where Node can end it. Counting a thread that is only in JavaScript is harmless: the one cost
+ * is that native addons are not cleaned up.
  */
 const isHeld = (): boolean => {
   for (const { mayBlock } of threads) if (mayBlock()) return true
@@ -50,24 +50,24 @@ const isHeld = (): boolean => {
 }
 
 // -----------------------------------------------------------------------------
-// Ways to exit
+// Ways to the exit
 // -----------------------------------------------------------------------------
 
 let armed = false
 
-/** Node's own exit: terminates all threads, waits for them, and exits. */
+/** Ends all threads, waits for them, and exits. */
 let exitOfNode: (code?: number) => never
 
 export const isArmed = (): boolean => armed
 
-/** From now on, no thread blocks the exit. Only a process can be replaced: has no effect in a worker thread. */
+/** Installs the guard: from now on no thread holds the exit. Does nothing in a worker thread, since only a process can be replaced. */
 export const arm = (): void => {
   if (armed || !isMainThread) return
   armed = true
   process.prependListener("exit", onExit)
   process.on("uncaughtExceptionMonitor", onUncaught)
-  // `process.exit` within an exit listener gets here, and calls no further listener. Not
-  // documented, but designed to be replaced: Node's `process.exit` looks it up on each call.
+  // `process.exit` within an exit listener calls this, and no further listener. It is not
+  // documented, but meant to be replaced: Node's own `process.exit` looks it up for that.
   const { reallyExit } = process as unknown as { reallyExit: (code?: number) => never }
   exitOfNode = reallyExit.bind(process)
   const guarded = (code?: number): never => {
@@ -77,7 +77,7 @@ export const arm = (): void => {
   Object.assign(process, { reallyExit: guarded })
 }
 
-/** The error that ends the process, if any. Node prints it after the exit listeners, when the process is already replaced. */
+/** The error that ends the process, if one does. Node would print it after the exit listeners, too late for a replaced process. */
 let uncaught: { readonly error: unknown } | undefined
 
 const onUncaught = (error: unknown): void => {
@@ -86,9 +86,9 @@ const onUncaught = (error: unknown): void => {
 }
 
 /**
- * The guard must run after all other listeners, but listeners can be added at any time. So it
- * is one of the first, and calls the later ones itself. Each is still called once,
- * because the emitter never continues.
+ * A listener that ends the process must be the last, but others can be added at any time. So
+ * this is one of the first, and calls all that follow. Each still runs once, because control
+ * never returns to the emitter.
  */
 const onExit = (code: number): void => {
   if (!isHeld()) return
@@ -107,7 +107,7 @@ const report = (error: unknown): void => {
   try {
     writeSync(process.stderr.fd, `Uncaught ${inspect(error)}\n\nNode.js ${process.version}\n`)
   } catch {
-    // stderr is closed.
+    // Nobody reads it.
   }
 }
 
@@ -118,29 +118,29 @@ const report = (error: unknown): void => {
 /** Ends the process; does not return. */
 const leave = (code: number | string | null | undefined): never => {
   restoreStreams()
-  // The system keeps only these bits of an exit code.
+  // The system keeps only the low byte of an exit code.
   const status = Number(code ?? 0) & 255
   replace(successor(status))
   if (endThreads()) exitOfNode(status)
-  // The exit code is lost, but the process ends: with 137 to a shell, 1 on Windows.
+  // The process ends, but with another exit code: 137 to a shell, 1 on Windows.
   process.kill(process.pid, "SIGKILL")
   throw new Error("The process survived SIGKILL")
 }
 
-/** Replaces the process; returns only if that is refused. */
+/** Replaces the process. Returns only if that is refused. */
 const replace = ([file, args, env]: Image): void => {
   try {
-    // Missing on Windows. Its warning that it is experimental would come in the next tick, which never comes.
+    // Windows does not have it. The warning that it is experimental would come in the next tick, which never runs.
     process.execve?.(file, args, env)
   } catch {
     // Forbidden, for example by the permission model.
   }
 }
 
-/** How long the termination of the threads may take. Arbitrary: a thread in JavaScript takes milliseconds. */
+/** How long terminated threads may take to end. Arbitrary: a thread in JavaScript takes milliseconds. */
 const endMillis = 1000
 
-/** Terminates the threads that may block the exit, and returns whether all of them have ended. */
+/** Terminates the threads that may hold the exit. Returns whether all of them have ended. */
 const endThreads = (): boolean => {
   const held = [...threads].filter(({ mayBlock }) => mayBlock())
   for (const { terminate } of held) terminate()
@@ -155,23 +155,24 @@ const endThreads = (): boolean => {
 
 type Image = readonly [file: string, args: ReadonlyArray<string>, env: NodeJS.ProcessEnv]
 
-/** A program that only exits with that code. Node aborts if it cannot be started, so it must exist. */
+/** A program that only exits with that code. Node aborts if it cannot start the program, so the file must exist. */
 const successor = (status: number): Image => {
   const shell = "/bin/sh"
   try {
     accessSync(shell, constants.X_OK)
-    // Without variables, which could make the shell run something first.
+    // Without environment variables: one of them could name a script that the shell runs first.
     return [shell, ["sh", "-c", `exit ${status}`], {}]
   } catch {
-    // A system without a shell still has Node. It may need its variables to start, but no `--import`.
+    // A container image without a shell at least has Node. It may need its variables to start, but no `--import`.
     const { NODE_OPTIONS: _, ...env } = process.env
     return [process.execPath, [process.execPath, "--eval", `process.exit(${status})`], env]
   }
 }
 
 /**
- * Restores the streams, as Node does at its own exit: otherwise a terminal would stay without echo, and a pipe would
- * remain non-blocking for other programs that share it, such as the next in a shell script.
+ * Restores the standard streams, as Node does at its own exit. Otherwise a terminal would stay
+ * without echo, and a pipe would stay non-blocking for other programs that share it, such as
+ * the next in a shell script.
  */
 const restoreStreams = (): void => {
   for (const name of ["stdin", "stdout", "stderr"] as const) {
@@ -180,7 +181,7 @@ const restoreStreams = (): void => {
       const { _handle } = process[name] as { readonly _handle?: { readonly setBlocking?: (blocking: boolean) => void } }
       _handle?.setBlocking?.(true)
     } catch {
-      // It was closed.
+      // The stream was closed.
     }
   }
 }

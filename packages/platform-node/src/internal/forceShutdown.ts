@@ -7,7 +7,7 @@ export const onForceShutdown = (callback: () => void): () => void => {
   return () => callbacks.delete(callback)
 }
 
-/** A callback may remove itself. */
+/** Calls all callbacks. A callback may remove itself. */
 export const forceShutdown = (): void => {
   for (const callback of Array.from(callbacks)) callback()
 }

@@ -1,17 +1,17 @@
-/** The error of a layer, in a separate module so that the validation can import it. */
+/** The error of a layer, in a module of its own so that the validation can create it. */
 import * as Schema from "effect/Schema"
 
 export class InvalidOptions extends Schema.TaggedError<InvalidOptions>(
   "@effect-blocking/platform-node/NodeBlocking/InvalidOptions"
 )("InvalidOptions", {
   pool: Schema.String,
-  /** Empty, if the options as a whole are invalid. */
+  /** The name of the option; empty for the options as a whole. */
   option: Schema.String,
-  /** The expected value, in words. */
+  /** The expected value. */
   expected: Schema.String,
   /** The actual value. */
   actual: Schema.String,
-  /** A problem other than an option's value: an unknown option, or options that are no object. */
+  /** The problem, if it is not the value of an option: the option does not exist, or the options are not an object. */
   problem: Schema.optional(Schema.String)
 }) {
   override get message(): string {

@@ -1,4 +1,4 @@
-/** Start data of threads and processes: their entry, and the variables of the program. */
+/** The options with which threads and processes start, their entry, and their environment variables. */
 import { CannotStart } from "effect-blocking/ThreadHost"
 import { existsSync } from "node:fs"
 
@@ -17,29 +17,29 @@ export interface ResourceLimits {
 }
 
 /**
- * Whether a module runs from its source: `tsc` rewrites the extensions of imports, not of urls.
- * Callers write both urls as literals, because tools that trace files read those.
+ * Whether a module runs from its TypeScript source: `tsc` rewrites the extensions of imports, not
+ * of urls. Both urls are literals where they are used, because tools that trace files read them.
  */
 export const isSource = (url: string | undefined): boolean => {
-  // For example, in a CommonJS bundle.
+  // In a CommonJS bundle, for example.
   if (url === undefined) throw new CannotStart(`The entry of the pool threads cannot be found: ${left}`)
   return url.endsWith("ts")
 }
 
-/** Throws if a bundler has left the entry out: Node would only say that it is missing. */
+/** Throws if a bundler has left the entry out: Node would report only that the file does not exist. */
 export const checkEntry = (entry: URL): void => {
   if (!existsSync(entry)) {
-    throw new CannotStart(`The entry of the pool threads is missing (${entry.href}): ${left}`)
+    throw new CannotStart(`The entry of the pool threads is not there (${entry.href}): ${left}`)
   }
 }
 
 const left = "is @effect-blocking/platform-node bundled? Mark it as external. Were the files of the program traced? " +
   "Trace this one, too"
 
-/** Selects for pool threads the entry point of `effect-blocking` that does not load `effect`. */
+/** Gives pool threads the entry point of `effect-blocking` that does not load `effect`. */
 export const condition = "--conditions=effect-blocking-thread"
 
-/** Omits variables that are `undefined`: Node would turn them into the text "undefined". */
+/** The variables without those that are `undefined`, which Node would set to the text "undefined". */
 export const definedOnly = (
   env: Readonly<Record<string, string | undefined>> | undefined
 ): Record<string, string> | undefined =>

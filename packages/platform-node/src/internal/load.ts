@@ -1,22 +1,22 @@
 /**
  * Imports modules, and imports them again after a failure.
  *
- * Node caches a module that threw while it was evaluated: each further import of its url
- * fails with the same error. So the module is imported again by a url with a mark, together with
- * those of its imports that have failed. From then on, a url refers to the module that was loaded last.
+ * Node caches a module that threw during its evaluation: each further import of its url fails
+ * with the same error. So the module is imported by a url with a mark, and its failed imports
+ * as well. From then on, the url stands for the module that was loaded last.
  *
  * Pool threads and processes load this file.
  */
 import { retryMark, withoutRetry } from "effect-blocking/ThreadRunner"
 import * as NodeModule from "node:module"
 
-/** How often a module is loaded again at once, before pauses begin, each twice as long as the last. Arbitrary. */
+/** The number of retries without a pause. Later pauses double each time. Arbitrary. */
 const quickRetries = 8
 
-/** The longest pause: each retry leaves a module behind in the thread's memory. Arbitrary. */
+/** The longest pause. Each retry leaves a module behind in the thread's memory. Arbitrary. */
 const maxPauseMillis = 60_000
 
-/** How many failed imports are replaced for one module. Arbitrary: each takes an import of the module. */
+/** The most failed imports that are replaced for one module. Arbitrary: each takes another import of the module. */
 const maxReplaced = 32
 
 interface Failure {
@@ -31,7 +31,7 @@ const failures = new Map<string, Failure>()
 const replacements = new Map<string, string>()
 let count = 0
 
-/** By url: the imports of a module. Filled while modules are loaded again. */
+/** By url: the imports of a module. Filled during retries. */
 const imports = new Map<string, Set<string>>()
 let hooked = false
 
@@ -41,7 +41,7 @@ export const load = async (url: string): Promise<unknown> => {
   } catch (error) {
     const failure = failures.get(url)
     if (failure === undefined) failures.set(url, { error, retries: 0, retryAt: 0 })
-    // Another error: Node has read the files again.
+    // A different error means that Node has read the files again.
     if (failure === undefined || failure.error !== error || Date.now() < failure.retryAt) {
       if (failure !== undefined) failure.error = error
       throw error
@@ -58,7 +58,7 @@ const retry = async (url: string, failure: Failure): Promise<unknown> => {
   hook()
   const replaced = new Set([url])
   while (true) {
-    // All of them: the copies of the last round failed because of the import that was found then.
+    // All are marked anew: their last copies failed because of the import that was found then.
     for (const each of replaced) replacements.set(each, marked(each))
     imports.clear()
     try {
@@ -72,12 +72,12 @@ const retry = async (url: string, failure: Failure): Promise<unknown> => {
   }
 }
 
-/** In the fragment: a query would be part of the contents of a data: url. */
+/** The mark is in the fragment: in a `data:` url, a query would be part of the content. */
 const marked = (url: string): string => `${url}${url.includes("#") ? "&" : "#"}${retryMark}${++count}`
 
 /**
- * The first failed import of the replaced modules, in the order of
- * evaluation, so that no module is evaluated too early.
+ * The first failed import of the replaced modules, in the order of evaluation: so no module
+ * is evaluated earlier than it would be.
  */
 const firstFailed = async (
   url: string,
@@ -97,7 +97,7 @@ const firstFailed = async (
 
 const fails = (url: string): Promise<boolean> => importNow(url).then(() => false, () => true)
 
-/** Records imports, and applies replacements. Installed at the first retry, because it slows each import a little. */
+/** Records imports and applies replacements. Installed at the first retry, because it slows each import a little. */
 const hook = (): void => {
   if (hooked) return
   hooked = true

@@ -1,4 +1,4 @@
-/** Validates the options of a user, and converts them for the scheduler and the host. */
+/** Resolves the user's options to those of the scheduler and the host. */
 import * as ThreadHost from "effect-blocking/ThreadHost"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"

@@ -1,31 +1,31 @@
 /**
- * The first module of a pool process, before the program's preloads: ends the process
- * when its parent is gone, although it may be in code that never returns. A killed
- * parent sends no message, and a busy event loop does not see that its channel has closed.
+ * Ends a pool process when its parent is gone, even while the process is in code that never
+ * returns. A parent that is killed sends no notice; its channel closes, but a busy event loop
+ * does not see that. The guard runs first in the process, before the program's preloads.
  *
- * `processHost` puts it at the head of `NODE_OPTIONS`, from where it removes itself:
- * a process that a task starts has another parent. It is a CommonJS module, because `--require`
- * comes before `--import`, and it imports nothing.
+ * `processHost` puts it at the head of `NODE_OPTIONS`. It removes itself from there, because
+ * programs that a task starts have another parent. It is a CommonJS module, because
+ * `--require` comes before `--import`, and it imports nothing.
  */
 const { isMainThread, Worker } = process.getBuiltinModule("node:worker_threads")
 
-/** How long an orphan lives at most. Arbitrary: a check costs microseconds. */
+/** The longest time that an orphan lives. Arbitrary: a check costs some microseconds. */
 const parentPollMillis = 250
 
 const guard = (): void => {
-  // As written by `processHost`.
+  // As `processHost` writes it.
   const option = `--require ${JSON.stringify(__filename)}`
   const { NODE_OPTIONS } = process.env
   const rest = NODE_OPTIONS?.replace(option, "").trim() ?? ""
   if (rest === "") delete process.env["NODE_OPTIONS"]
   else process.env["NODE_OPTIONS"] = rest
 
-  // An orphan gets another parent, and the real one may be gone already.
+  // A process that loses its parent gets another. That may have happened already.
   const parent = process.ppid
   const program = Number(process.argv[4])
   if (parent !== program && !isAlive(program)) process.kill(process.pid, "SIGKILL")
-  // Only a thread can run beside a body, or beside a module that is being loaded. It
-  // waits in JavaScript's event loop, where `process.exit` of a body can end it.
+  // Only a thread can run while a body runs or a module is loaded. It waits in its event loop,
+  // where `process.exit` in a body can end it.
   const watchdog = new Worker(
     `setInterval(() => {
       if (process.ppid !== ${parent}) process.kill(process.pid, "SIGKILL")
@@ -38,7 +38,7 @@ const guard = (): void => {
       resourceLimits: { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 8 }
     }
   )
-  // The pool works without it.
+  // The pool also works without the watchdog.
   watchdog.on("error", () => {})
   watchdog.unref()
 }
@@ -51,11 +51,11 @@ const isAlive = (pid: number): boolean => {
   }
 }
 
-// Threads of a pool process inherit the flag, and are covered by the guard of their process.
+// Threads of a pool process inherit the flag, but their process has its guard already.
 if (isMainThread) {
   try {
     guard()
   } catch {
-    // Refused, for example by a permission model: the pool works without it.
+    // Refused, for example by the permission model. The pool also works without the guard.
   }
 }

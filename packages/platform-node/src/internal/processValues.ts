@@ -1,5 +1,5 @@
 /**
- * Encodes values between two processes, as a structured clone does, without
+ * Encodes values that cross between two processes, as a structured clone writes them. Refuses
  * those that only threads of one process can share or transfer.
  *
  * Pool processes load this file.
@@ -22,7 +22,7 @@ const refused = (object: object): string => {
   return `${/^[AEIO]/.test(name) ? "an" : "a"} ${name} cannot be sent to another process`
 }
 
-/** Throws for a value that cannot cross. */
+/** Encodes a value. Throws if it cannot cross. */
 export const encode = (value: unknown): Uint8Array => {
   const serializer = new ValueSerializer()
   serializer.writeHeader()
@@ -33,10 +33,10 @@ export const encode = (value: unknown): Uint8Array => {
 export const decode = (bytes: Uint8Array): unknown => deserialize(bytes)
 
 /**
- * The serializer does not know classes: it would write a URL, or a Blob, as the plain object
- * that V8 sees, without its contents. A structured clone refuses the same values as threads,
- * turns objects of a program's classes into plain ones, and preserves the objects that Node can
- * clone, which are then refused here.
+ * The serializer knows no classes: it would write a URL or a Blob as a plain object, without
+ * its content. A structured clone refuses the values that threads refuse, and turns instances
+ * of the program's classes into plain objects. It keeps objects that only Node can clone;
+ * these are refused here.
  */
 const checked = (value: unknown): unknown => {
   const found = findClass(value)
@@ -53,11 +53,11 @@ const checked = (value: unknown): unknown => {
   return clone
 }
 
-/** Whether a structured clone of the object is empty: Effect's `Redacted`, and classes of the platform. */
+/** Whether a structured clone of the object is empty: Effect's `Redacted`, and some platform classes. */
 const isHollow = (object: object): boolean =>
   "~effect/Redacted" in object || object instanceof AbortSignal || object instanceof AbortController
 
-/** The first object in a value that is neither plain nor a built-in of the language. Throws for objects that would arrive empty. */
+/** The first object in a value that is neither plain nor of the language itself. Throws if an object would arrive empty. */
 const findClass = (value: unknown): object | undefined => {
   if (typeof value !== "object" || value === null) return undefined
   const seen = new Set<unknown>([value])
@@ -86,7 +86,7 @@ const addAll = (seen: Set<unknown>, parts: Iterable<unknown>): void => {
   for (const part of parts) if (typeof part === "object" && part !== null) seen.add(part)
 }
 
-/** Whether the object is plain, in any realm. */
+/** Recognizes plain objects of any realm. */
 const isPlain = (object: object): boolean => {
   const prototype = Object.getPrototypeOf(object)
   return prototype === Object.prototype || prototype === null ||

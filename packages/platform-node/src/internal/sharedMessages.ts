@@ -1,39 +1,39 @@
 /**
- * Large messages between two processes, in the file that they share: a write and a read of it
- * take a tenth of a pipe's time. The pipe only carries references to them,
- * in order with the other messages.
+ * Large messages between two processes, in the file that they share. Writing and reading it takes
+ * a tenth of the time of a pipe. The pipe only carries the position of a message, in order with
+ * the other messages.
  *
- * Each direction has its own area, which is filled from its beginning, and again when
- * everything in it has been read.
+ * Each direction has its own area. It is filled from its beginning, and from there again when all
+ * messages in it have been read.
  *
  * Pool processes load this file.
  */
 import { sharedFlagsBytes } from "effect-blocking/RemoteThread"
 import { readSync, writeSync, writevSync } from "node:fs"
 
-/** Shorter messages are sent by the pipe. Measured: for longer ones the pipe costs more. */
+/** Shorter messages are sent by the pipe. Measured: from here on, the pipe dominates the cost. */
 export const leastBytes = 2 ** 15
 
-/** The area of one direction. Unused pages cost nothing. Arbitrary: in a container, such memory can be scarce. */
+/** The area of one direction. Pages that are never used cost nothing. Arbitrary: a container can have little shared memory. */
 const areaBytes = 2 ** 23
 
 export const ToProcess = 0
 export const ToProgram = 1
 export type Direction = typeof ToProcess | typeof ToProgram
 
-/** Offset, after the flags, of the number of messages that the reader of that direction has read. */
+/** The position, after the flags, where the reader of that direction counts the messages that it has read. */
 const countAt = (direction: Direction): number => sharedFlagsBytes + 4 * direction
 
-/** Offset of the area, after the flags and the counts, at the beginning of a page. */
+/** The position of an area: after the flags and the counts, at the beginning of a page. */
 const areaAt = (direction: Direction): number => 2 ** 12 + areaBytes * direction
 
-/** The descriptor of the file; `undefined` when it is closed. */
+/** Returns the descriptor of the file; `undefined` once it is closed. */
 export type Descriptor = () => number | undefined
 
-/** The memory of the last message read, for reuse: fresh memory is most of the cost of a read. */
+/** The memory of an earlier message, for reuse: fresh memory is most of the cost of reading. */
 let kept: Buffer | undefined
 
-/** Arbitrary: a few megabytes. */
+/** The most bytes that are kept. Arbitrary: some megabytes. */
 const maxKept = 2 ** 22
 
 const takeMemory = (length: number): Buffer => {
@@ -44,7 +44,7 @@ const takeMemory = (length: number): Buffer => {
   return memory.subarray(0, length)
 }
 
-/** The message is no longer needed: the next one may use its memory. */
+/** Lets the next message reuse the memory of one that is no longer needed. */
 export const giveBack = ({ buffer }: Buffer): void => {
   if (buffer.byteLength <= maxKept) kept = Buffer.from(buffer)
 }
@@ -62,7 +62,7 @@ export class SharedWriter {
     this.direction = direction
   }
 
-  /** Writes a message and returns its offset in the file; `undefined` if there is no room for it. */
+  /** Writes a message and returns its position in the file; `undefined` if there is no room for it. */
   write(message: ReadonlyArray<Uint8Array>, length: number): number | undefined {
     const fd = this.descriptor()
     if (fd === undefined) return undefined
@@ -72,7 +72,7 @@ export class SharedWriter {
     try {
       if (writevSync(fd, message, at) < length) return undefined
     } catch {
-      // The memory is used up, for example.
+      // For example, the shared memory is full.
       return undefined
     }
     this.written = (this.written + 1) | 0
@@ -97,7 +97,7 @@ export class SharedReader {
     this.direction = direction
   }
 
-  /** Reads the next message, and frees its place in the file. The result can be passed to `giveBack` after use. */
+  /** Reads the next message and frees its place. The returned memory can be given back when it is no longer needed. */
   read(at: number, length: number): Buffer {
     const fd = this.descriptor()!
     const bytes = takeMemory(length)

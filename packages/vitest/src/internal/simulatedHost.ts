@@ -211,7 +211,8 @@ export class SimulatedThread implements ThreadHost.Thread {
    */
   onLateError(error: unknown, task: string): void {
     if (!this.gone) return this.runner.onUncaught(error)
-    // Not through a logger, because the layer may be closed. oxlint-disable-next-line eslint/no-console
+    // Not through a logger, because the layer may be closed.
+    // oxlint-disable-next-line eslint/no-console
     console.warn(
       `Task "${task}" left work behind that failed after its thread had ended. On a real thread, that work would not have run:`,
       error
