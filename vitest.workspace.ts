@@ -4,7 +4,7 @@ import { dirname } from "node:path"
 
 const roots = globSync(["packages/*/test", "examples/*/test"], { cwd: import.meta.dirname }).map(dirname)
 
-/** Behind all others, because others would take the processors whose absence they tell of. */
+/** Projects whose files run one at a time, after all others: they measure time, and other tests would take the processors. */
 const alone = new Set(["packages/devtools"])
 
 export default [
@@ -13,7 +13,7 @@ export default [
     root,
     test: {
       name: root.replace("packages/", ""),
-      sequence: { groupOrder: alone.has(root.replaceAll("\\", "/")) ? 1 : 0 }
+      ...(alone.has(root.replaceAll("\\", "/")) ? { fileParallelism: false, sequence: { groupOrder: 1 } } : {})
     }
   })),
   { extends: true as const, root: "examples", test: { name: "examples", include: ["examples.test.ts"] } }

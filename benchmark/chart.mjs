@@ -1,6 +1,6 @@
 /**
- * Draws the throughput of tiny tasks, and of small objects, as an SVG bar chart. Its background is transparent and
- * its colours are between light and dark, so that it can be read on either.
+ * Draws the throughput of tiny tasks and of small objects as an SVG bar chart. A transparent background and medium
+ * colours make it readable in a light and in a dark theme.
  */
 import { mkdirSync, writeFileSync } from "node:fs"
 import { dirname } from "node:path"
@@ -25,17 +25,17 @@ const valueWidth = 90
 const barHeight = 22
 const step = 32
 const top = 44
-/** Between two panels. */
+/** The space between two panels. */
 const gap = 24
 
-/** About the same contrast (4.3) to white and to GitHub's dark background. */
+/** About the same contrast (4.3) with white and with GitHub's dark background. */
 const text = "#767a7f"
 const ownColour = "#3b82d6"
 const otherColour = "#9a9fa6"
 
 const escape = (value) => value.replaceAll("&", "&amp;").replaceAll("<", "&lt;")
 
-/** The bars of a panel, the longest first, and its lines of SVG from `from` on. */
+/** Draws the bars of a panel, the longest first, as lines of SVG that start at the height `from`. */
 const drawPanel = (run, { key, row, title }, from) => {
   const bars = [self, "bare", ...peers, ...pipelined].flatMap((name) => {
     const values = valuesOf(run, row, name, key)

@@ -1,10 +1,10 @@
 /**
- * One process of the benchmark: measures one row of one contender and sends the values to
- * its parent, which then ends it, whatever its threads do.
+ * One process of the benchmark. It measures one row of one contender and sends the values to
+ * its parent, which then kills it.
  */
 const [row, name, scale] = process.argv.slice(2)
 
-/** `--scale` makes everything smaller, to see whether it works. */
+/** `--scale` makes everything smaller, for a quick check. */
 const settings = {
   millis: (millis) => millis * Number(scale),
   count: (count) => Math.max(1, Math.round(count * Number(scale)))

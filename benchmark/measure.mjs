@@ -1,4 +1,4 @@
-/** What rows share: running many tasks, timing them, holding threads back. */
+/** Shared by the rows: running many tasks, timing them, blocking threads. */
 import { Effect } from "effect"
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import { setImmediate, setTimeout as sleep } from "node:timers/promises"
@@ -12,7 +12,7 @@ export const quantile = (values, q) => {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))]
 }
 
-/** Runs `operation(i)` for each i below `count`, `concurrency` at a time, each in a fiber; gives seconds. */
+/** Runs `operation(i)` for each i below `count`, `concurrency` at a time, each in a fiber. Returns seconds. */
 export const timed = async (count, concurrency, operation) => {
   const program = Effect.forEach(range(count), operation, { concurrency, discard: true })
   const start = performance.now()
@@ -21,9 +21,9 @@ export const timed = async (count, concurrency, operation) => {
 }
 
 /**
- * Tasks per second of `operation(i)`, and CPU time of the whole process, both sides, per
- * task. One pass of about `millis`, after warm-up passes of at least `warmUpMillis` together.
- * `check(count)` throws if the results of a pass are wrong.
+ * Measures tasks per second of `operation(i)`, and CPU time per task of the whole process, in one
+ * pass of about `millis`, after warm-up passes of at least `warmUpMillis` in total. `check(count)`
+ * throws if the results of a pass are wrong.
  */
 export const throughput = async ({ millis, warmUpMillis = millis, concurrency, atLeast = 100, operation, check }) => {
   let count = Math.max(atLeast, Math.min(concurrency, 2000))
@@ -43,7 +43,7 @@ export const throughput = async ({ millis, warmUpMillis = millis, concurrency, a
   return { perSecond: count / seconds, cpuMicros: (user + system) / count }
 }
 
-/** An `operation` of tiny tasks, `i + 1`, whose sum is checked. */
+/** An `operation` of tiny tasks, `i + 1`, and a check of their sum. */
 export const additions = (pool) => {
   let sum = 0
   return {
@@ -62,7 +62,7 @@ export const equal = (actual, expected, what) => {
   if (actual !== expected) throw new Error(`${what} is ${actual}, not ${expected}`)
 }
 
-/** Blocks each thread of the pool with a task; `open` ends these tasks. */
+/** Blocks each thread of the pool with a task. `open` ends these tasks. */
 export const block = async (pool, threads) => {
   if (pool.block !== undefined) return pool.block()
   const state = new Int32Array(new SharedArrayBuffer(8))
@@ -79,7 +79,7 @@ export const block = async (pool, threads) => {
   }
 }
 
-/** Waits until the event loop has nothing to do for a few turns. */
+/** Waits until the event loop is idle for a few iterations. */
 export const settled = async () => {
   for (let calm = 0; calm < 5;) {
     const start = performance.now()
@@ -90,9 +90,9 @@ export const settled = async () => {
 }
 
 /**
- * Watches the event loop; `stop` gives how late it was, in milliseconds. The monitor counts
- * nothing before its second tick, so it runs for a moment first, and until the last delay
- * has been seen.
+ * Monitors the event loop. `stop` returns its delay in milliseconds. The monitor counts nothing
+ * before its second tick, so it runs for a moment first; at the end it runs until it has seen the
+ * last delay.
  */
 export const watchEventLoop = async () => {
   const delay = monitorEventLoopDelay({ resolution: 1 })
@@ -107,7 +107,7 @@ export const watchEventLoop = async () => {
   }
 }
 
-/** Closes a pool, but does not wait for one that never ends. */
+/** Closes a pool, but does not wait forever. */
 export const close = (pool) => Promise.race([pool.close(), sleep(2000)])
 
 export const collectGarbage = () => {

@@ -1,13 +1,13 @@
-/** Who takes part. A name is that of the module in `contenders/`. */
+/** The contenders. Each name is that of a module in `contenders/`. */
 
 export const self = "effect-blocking"
 
 export const peers = ["piscina", "tinypool", "workerpool", "poolifier", "multithreading", "effect-rpc"]
 
-/** The peers that can put several tasks on one thread at once, doing so. */
+/** Peers that can put several tasks on one thread at once, in that setting. */
 export const pipelined = ["piscina-pipelined", "tinypool-pipelined", "effect-rpc-pipelined"]
 
-/** The peers that have pools of processes. */
+/** Peers with pools of processes. */
 export const processPeers = [
   "tinypool-process",
   "tinypool-process-json",
@@ -15,7 +15,7 @@ export const processPeers = [
   "workerpool-process-json"
 ]
 
-/** The peers as they are best when tasks wait: poolifier with its queue. */
+/** The peers in their best setting for waiting tasks: poolifier with its queue. */
 export const queueing = peers.map((name) => name === "poolifier" ? "poolifier-queue" : name)
 
 const labels = {
@@ -39,6 +39,9 @@ const labels = {
   "better-sqlite3-piscina": "better-sqlite3 in piscina",
   "sqlite3": "sqlite3 (libuv)",
   "libsql": "libsql, promises",
+  "unwatched": "no watchdog",
+  "heartbeat": "a timer every 25 ms",
+  "sentry": "Sentry's native sampler",
   "bullmq": "BullMQ, in place",
   "effect-entity": "Effect's entity, in place",
   "effect-queue": "Effect's PersistedQueue, in place"

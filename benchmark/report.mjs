@@ -1,4 +1,4 @@
-/** From the samples of a run to tables of medians, ratios and budgets. */
+/** Turns the samples of a run into tables of medians, ratios and budgets. */
 import { label, self } from "./names.mjs"
 
 export const medianOf = (values) => {
@@ -7,7 +7,7 @@ export const medianOf = (values) => {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }
 
-/** The values of one figure, one per round. */
+/** The values of one figure, one for each round. */
 export const valuesOf = (run, row, name, key) =>
   run.samples
     .filter((sample) => sample.row === row && sample.name === name && sample.status === "done")
@@ -16,14 +16,14 @@ export const valuesOf = (run, row, name, key) =>
 
 const digits = (value, count) => value.toLocaleString("en", { maximumFractionDigits: count }).replaceAll(",", " ")
 
-/** About three digits, thousands apart. */
+/** Formats about three digits, with spaces between thousands. */
 export const format = (value) => {
   const size = Math.abs(value)
   if (size >= 100) return digits(Number(value.toPrecision(3)), 0)
   return digits(value, size >= 10 ? 1 : 2)
 }
 
-/** One line for the progress. */
+/** One line of progress. */
 export const brief = ({ metrics }, { message, status, values }) =>
   status === "done"
     ? metrics.map(({ key }) => `${key} ${values[key] === undefined ? "–" : format(values[key])}`).join(", ")
@@ -36,7 +36,7 @@ const table = (header, lines) => {
   return [header, ...lines].map(print).join("\n")
 }
 
-/** How many times better this library is than a value; below 1, worse. */
+/** How many times this library is better than a value; below 1 it is worse. */
 const advantage = (own, value, better) => {
   const ratio = better === "more" ? own / value : value / own
   return Number.isFinite(ratio) && ratio > 0 ? format(ratio) : "–"

@@ -1,4 +1,4 @@
-/** The rows, in the order in which they run and are printed, and the suites that they belong to. */
+/** The rows, in the order in which they run and are printed, and their suites. */
 import * as abort from "./rows/abort.mjs"
 import * as callback from "./rows/callback.mjs"
 import * as clusterCalls from "./rows/clusterCalls.mjs"
@@ -32,6 +32,7 @@ import * as stream from "./rows/stream.mjs"
 import * as stuck from "./rows/stuck.mjs"
 import * as testLayer from "./rows/testLayer.mjs"
 import * as tiny from "./rows/tiny.mjs"
+import * as watchdog from "./rows/watchdog.mjs"
 
 const core = {
   tiny,
@@ -69,12 +70,15 @@ const sqlite = { sqliteReads, sqliteScan, sqliteWrites, sqliteRows }
 
 const cluster = { clusterCalls, clusterTasks, clusterLocks }
 
-export const rows = { ...core, ...parallel, ...sqlite, ...cluster }
+const devtools = { watchdog }
+
+export const rows = { ...core, ...parallel, ...sqlite, ...cluster, ...devtools }
 
 export const suites = {
   core: Object.keys(core),
   parallel: Object.keys(parallel),
   sqlite: Object.keys(sqlite),
   cluster: Object.keys(cluster),
+  devtools: Object.keys(devtools),
   all: Object.keys(rows)
 }

@@ -1,17 +1,17 @@
 /**
- * Runs the benchmark: every row for every contender, each in a process of its own, several
- * rounds, in an order that changes with the round; then prints medians and budgets.
+ * Runs the benchmark: every row for every contender, each in a process of its own, in several
+ * rounds with changing order. Then it prints medians and budgets.
  *
  * Start it with `npm run bench`, which builds the library first. Options (after `--`):
  *
- *   --suite sqlite           the rows of a suite: core (the default), parallel, sqlite, cluster, all
+ *   --suite sqlite           the rows of a suite: core (the default), parallel, sqlite, cluster, devtools, all
  *   --only tiny,abort        only these rows
- *   --contenders a,b         only these contenders, and this library
+ *   --contenders a,b         only these contenders, besides this library
  *   --rounds 5               processes per row and contender
- *   --scale 0.1              a tenth of the tasks and times: does it work?
+ *   --scale 0.1              a tenth of the tasks and times, for a quick check
  *   --chart                  draw docs/assets/throughput.svg from the rows `tiny` and `payload`
  *   --from results/x.json    print (and draw) an earlier run
- *   --packages <folder>      where the staged packages are, if not in packages/
+ *   --packages <folder>      the folder of the staged packages; packages/ by default
  *
  * Progress goes to stderr, the tables to stdout, the raw data to `benchmark/results/`.
  */
@@ -59,18 +59,18 @@ const list = (option, known) => {
   return names
 }
 
-/** How long the process of a contender may take for a row, unless the row says. */
+/** How long a process may take for a row that sets no limit. */
 const defaultLimitMillis = 30_000
 
 let current
 
-/** One process. Gives `{ status: "done", values }`, `{ status: "hang" }` or `{ status: "error", message }`. */
+/** Runs one process. Returns `{ status: "done", values }`, `{ status: "hang" }` or `{ status: "error", message }`. */
 const measure = (folder, row, name, scale) =>
   new Promise((settle) => {
     const { heapMegabytes, limitMillis = defaultLimitMillis } = rows[row]
     const child = current = fork(join(folder, "child.mjs"), [row, name, String(scale)], {
       cwd: folder,
-      // Not in execArgv, which threads inherit: some flags are for a process only, and refused there.
+      // Not in execArgv: threads inherit it, and refuse flags that are only for processes.
       env: heapMegabytes === undefined
         ? process.env
         : { ...process.env, NODE_OPTIONS: `--max-old-space-size=${heapMegabytes}` },
@@ -95,7 +95,7 @@ const measure = (folder, row, name, scale) =>
     })
   })
 
-/** Every other round goes backwards, and each begins with another contender. */
+/** Every other round runs in reverse order, and each round begins with another contender. */
 const alternated = (names, round) => {
   const from = round % names.length
   const rotated = [...names.slice(from), ...names.slice(0, from)]
@@ -153,7 +153,7 @@ const measureAll = async () => {
   const failures = new Map()
   const begin = performance.now()
   for (const [i, { name, round, row }] of plan.entries()) {
-    // One that failed twice would only cost time.
+    // A contender that failed twice would only cost time.
     const key = `${row} ${name}`
     if ((failures.get(key) ?? 0) >= 2) continue
     const from = performance.now()

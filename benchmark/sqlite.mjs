@@ -1,4 +1,4 @@
-/** What the rows of the SQLite client share. */
+/** Shared by the rows of the SQLite client. */
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -7,7 +7,7 @@ import { self } from "./names.mjs"
 
 export const contenders = [self, "node-sqlite", "better-sqlite3", "better-sqlite3-piscina", "sqlite3", "libsql"]
 
-/** Gives `use` what a contender opens, on a database of its own. */
+/** Runs `use` with a contender's client, on a database of its own. */
 export const withDatabase = async ({ open }, use) => {
   const folder = mkdtempSync(join(tmpdir(), "effect-blocking-benchmark-"))
   try {

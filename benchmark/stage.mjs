@@ -1,7 +1,7 @@
 /**
- * A folder outside of the repository in which the benchmark runs: a copy of its modules, of
- * the library as it is published (`npm run build` makes that), and links to everybody else.
- * In the repository, `effect-blocking` is its TypeScript sources.
+ * Makes the folder in which the benchmark runs, outside the repository: a copy of its modules, a
+ * copy of the library as published (made by `npm run build`), and links to all other packages.
+ * Inside the repository, `effect-blocking` would be its TypeScript sources.
  */
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, symlinkSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -12,7 +12,8 @@ const own = {
   "@effect-blocking/platform-node": "platform-node",
   "@effect-blocking/vitest": "vitest",
   "@effect-blocking/sqlite": "sqlite",
-  "@effect-blocking/cluster": "cluster"
+  "@effect-blocking/cluster": "cluster",
+  "@effect-blocking/devtools": "devtools"
 }
 
 const modules = [
@@ -36,7 +37,7 @@ const installed = (name) => {
 
 const versionOf = (folder) => JSON.parse(readFileSync(join(folder, "package.json"), "utf8")).version
 
-/** Gives the folder and the versions of all packages in it. `packages` holds those of this library. */
+/** Returns the folder and the versions of all packages in it. `packages` holds the packages of this library. */
 export const stage = (packages) => {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "effect-blocking-benchmark-")))
   for (const name of modules) cpSync(join(import.meta.dirname, name), join(folder, name), { recursive: true })

@@ -1,6 +1,6 @@
 /**
  * Follows every link of the built site, to its page and to the heading there, and looks for pages to which none leads.
- * What leads out of the site is left alone.
+ * Links that leave the site are not followed.
  */
 import { check, LinkState } from "linkinator"
 import { globSync } from "node:fs"

@@ -1,6 +1,6 @@
 /**
- * Runs every example as its README says, in a process of its own. Each checks what it does and ends with code 1 when
- * something is wrong; here its output is compared with that of its README as well.
+ * Runs every example as its README says, in a process of its own, and compares its output with the README. Each
+ * example also checks its own result, and ends with code 1 when something is wrong.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { execFile, spawn } from "node:child_process"
@@ -11,7 +11,7 @@ import { join } from "node:path"
 
 const examples = globSync("*/package.json", { cwd: import.meta.dirname }).sort().flatMap((file) => {
   const { scripts } = JSON.parse(readFileSync(join(import.meta.dirname, file), "utf8"))
-  // A project of Vitest's own, which runs beside this one.
+  // This is a Vitest project of its own.
   if (scripts.start.startsWith("vitest ")) return []
   const [, main] = /^node (\S+)$/.exec(scripts.start) ?? []
   if (main === undefined) throw new Error(`${file} starts with "${scripts.start}", which this test cannot run`)
@@ -19,7 +19,7 @@ const examples = globSync("*/package.json", { cwd: import.meta.dirname }).sort()
 })
 
 /** Windows has neither `mkfifo` nor SIGTERM. */
-const needsPosix = new Set(["stop-anything", "graceful-shutdown"])
+const needsPosix = new Set(["stop-anything", "graceful-shutdown", "tokio-tour"])
 
 interface Output {
   readonly code: number | string | null | undefined
@@ -29,7 +29,7 @@ interface Output {
 
 const run = (folder: string, main: string, ...args: ReadonlyArray<string>): Promise<Output> =>
   new Promise((resolve) => {
-    // Only a hang takes so long. Node 22 warns of `node:sqlite` and of stripped types.
+    // Only a hang exceeds the timeout. Node 22 warns about `node:sqlite` and about stripped types.
     const env = {
       ...process.env,
       NODE_OPTIONS: "--disable-warning=ExperimentalWarning",
@@ -45,7 +45,7 @@ const run = (folder: string, main: string, ...args: ReadonlyArray<string>): Prom
     )
   })
 
-/** What an example prints is the same each time, but for numbers, the bars of charts, and what aligns them. */
+/** The output of an example without numbers, bars of charts, and alignment: these differ in each run. */
 const shape = (output: string): Array<string> =>
   output.trim().split("\n").map((line) => line.replace(/\d+([.,: ]\d+)*/g, "#").replace(/[▏▎▍▌▋▊▉█\s]+/g, " ").trim())
 
@@ -69,7 +69,7 @@ describe("every example", { concurrent: false }, () => {
 describe("csv-import", () => {
   const folder = join(import.meta.dirname, "csv-import")
 
-  it.skipIf(process.platform === "win32")("at Ctrl-C no row is in the database", async () => {
+  it.skipIf(process.platform === "win32")("Ctrl-C leaves no row in the database", async () => {
     const child = spawn(process.execPath, ["src/main.ts", "--megabytes", "20"], { cwd: folder })
     let output = ""
     child.stdout.on("data", (data) => {
@@ -78,17 +78,20 @@ describe("csv-import", () => {
     })
     const [code] = await once(child, "close")
     assert.strictEqual(code, 130, output)
-    assert.match(output, /Interrupted at \d+ rows\. No row of it is in the database\./)
+    assert.match(output, /Interrupted at \d+ rows\. None of its rows is in the database\./)
   }, 60_000)
 
-  it("a line that is no measurement ends the import, and no row is in the database", async () => {
+  it("a line that is not a measurement ends the import, and no row is in the database", async () => {
     const temporary = mkdtempSync(join(tmpdir(), "csv-import-"))
     const file = join(temporary, "bad.csv")
     writeFileSync(file, "station,time,celsius\r\na,2020-01-01T00:00:00Z,1\r\nb,2020-01-01T00:00:00Z,\r\n")
     const { code, stdout } = await run(folder, "src/main.ts", file, join(temporary, "measurements.db"))
     rmSync(temporary, { recursive: true })
     assert.strictEqual(code, 1, stdout)
-    assert.match(stdout, /Line 3 is no measurement: "b,2020-01-01T00:00:00Z,\s*"\. No row of it is in the database\./)
+    assert.match(
+      stdout,
+      /Line 3 is not a measurement: "b,2020-01-01T00:00:00Z,\s*"\. None of its rows is in the database\./
+    )
   }, 60_000)
 })
 

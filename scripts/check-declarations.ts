@@ -1,7 +1,7 @@
 /**
- * Compiles a library that uses the built packages to declarations, and then a user of it who
- * has only those, with each TypeScript that is supported. Declarations may name public modules
- * alone: another name is an error to the user, or silently `any`.
+ * Compiles a library that uses the built packages to declarations, and then a user of those declarations, with each
+ * supported version of TypeScript. Declarations may name only public modules: any other name is an error for the user,
+ * or silently `any`.
  */
 import { spawnSync } from "node:child_process"
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
@@ -43,7 +43,7 @@ try {
   for (const name of ["effect", "@effect", "@types", "vitest"]) {
     symlinkSync(join(root, "node_modules", name), join(modules, name), "junction")
   }
-  // Copied, as an installation would: a link would lead back to the sources.
+  // Copied, like an installation: a link would lead back to the sources.
   for (
     const [folder, name] of [
       ["blocking", "effect-blocking"],

@@ -27,6 +27,53 @@ const line = "128 | no password | RangeError: out of range | true | 1"
 /** A line for each isolation. */
 const expected = `${line}\n${line}`
 const nodes = { node22: "22.23.3", node24: "24.21.0", node26: "26.10.0" }
+/** Versions that the packages refuse, with a message that says so. */
+const oldNodes = { node20: "20.19.5", node22early: "22.18.0" }
+
+const typescripts: Readonly<Record<string, string>> = {
+  5: join(root, "node_modules/typescript5/node_modules/typescript/bin/tsc"),
+  6: join(root, "node_modules/typescript6/node_modules/typescript/bin/tsc"),
+  7: join(bin, "tsc")
+}
+
+/** As the page on packages names them: what is installed together, and a program that uses it. */
+const combinations: ReadonlyArray<{
+  readonly adds: ReadonlyArray<string>
+  readonly peers: ReadonlyArray<string>
+  readonly program: string
+  readonly others: ReadonlyArray<string>
+  readonly prints: string
+}> = [
+  { adds: [], peers: [], program: "main.ts", others: ["password.ts"], prints: line },
+  {
+    adds: ["vitest"],
+    peers: ["@effect/vitest", "vitest"],
+    program: "testing.ts",
+    others: ["password.ts"],
+    prints: "stubbed | TimedOut"
+  },
+  {
+    adds: ["sqlite"],
+    peers: [],
+    program: "sqlite.ts",
+    others: ["notes.ts"],
+    prints: "2 one,two no such column: missing, in: SELECT missing"
+  },
+  {
+    adds: ["devtools"],
+    peers: ["@effect/platform-node"],
+    program: "watched.ts",
+    others: [],
+    prints: "spin | 200 200 200 200 200"
+  },
+  {
+    adds: ["cluster", "sqlite"],
+    peers: ["@effect/platform-node"],
+    program: "farm.ts",
+    others: ["squares.ts"],
+    prints: "9, attempt 1 16, attempt 1 1"
+  }
+]
 
 const home = mkdtempSync(join(tmpdir(), "effect-blocking-consumer-"))
 const folder = join(home, "consumer")
@@ -61,13 +108,16 @@ try {
     if (name.startsWith("npm_") && name !== "npm_config_cache") delete process.env[name]
   }
 
-  const tarballs = readdirSync(join(root, "packages")).map((name) => {
-    const [packed] = JSON.parse(
-      run("npm", ["pack", "--json", "--pack-destination", folder], join(root, "packages", name, "dist"))
-    )
-    return join(folder, packed.filename)
-  })
-  for (const tarball of tarballs) {
+  /** By the folder of the package. */
+  const tarballs = new Map(
+    readdirSync(join(root, "packages")).map((name) => {
+      const [packed] = JSON.parse(
+        run("npm", ["pack", "--json", "--pack-destination", folder], join(root, "packages", name, "dist"))
+      )
+      return [name, join(folder, packed.filename)]
+    })
+  )
+  for (const tarball of tarballs.values()) {
     check(`publint ${tarball.slice(folder.length + 1)}`, () => run(join(bin, "publint"), ["--strict", tarball]))
     check(`attw ${tarball.slice(folder.length + 1)}`, () => run(join(bin, "attw"), [tarball, "--profile", "esm-only"]))
   }
@@ -82,11 +132,13 @@ try {
     "--no-audit",
     "--no-fund",
     "--loglevel=error",
-    ...tarballs,
+    ...tarballs.values(),
     ...["effect", "@effect/platform-node", "@effect/vitest", "vitest", "@types/node"].map((name) =>
       `${name}@${devDependencies[name]}`
     ),
-    ...Object.entries(nodes).map(([name, version]) => `${name}@npm:${prefix}-${platform}@${version}`)
+    ...Object.entries({ ...nodes, ...oldNodes }).map(([name, version]) =>
+      `${name}@npm:${prefix}-${platform}@${version}`
+    )
   ])
 
   cpSync(join(root, "scripts", "consumer"), folder, { recursive: true })
@@ -123,7 +175,7 @@ try {
   await guard.write({ file: join(alone, "processGuard.cjs"), format: "cjs" })
   writeFileSync(join(alone, "package.json"), JSON.stringify({ type: "module" }))
 
-  // What a tracer of files (of Next.js, of serverless platforms) takes along, and nothing else.
+  // Only the files that a tracer takes along (that of Next.js, or of a serverless platform).
   const traced = join(home, "traced")
   const { fileList } = await nodeFileTrace([join(folder, "js/main.js")], { base: folder })
   for (const file of fileList) cpSync(join(folder, file), join(traced, file))
@@ -139,22 +191,53 @@ try {
     }
   })
 
-  check("TypeScript accepts the consumer, with skipLibCheck off", () => {
-    const options = "--noEmit --strict --exactOptionalPropertyTypes --module nodenext --target es2023 --types node " +
-      "--allowImportingTsExtensions --erasableSyntaxOnly --verbatimModuleSyntax"
-    run(join(bin, "tsc"), [
-      ...options.split(" "),
-      "main.ts",
-      "sqlite.ts",
-      "notes.ts",
-      "farm.ts",
-      "squares.ts",
-      "stuck.ts",
-      "testing.ts",
-      "watched.ts",
-      "password.ts"
-    ])
-  })
+  const nodeOf = (name: string): string => join(folder, "node_modules", name, "bin", windows ? "node.exe" : "node")
+  const tscOptions = "--noEmit --strict --exactOptionalPropertyTypes --module nodenext --target es2023 --types node " +
+    "--allowImportingTsExtensions --erasableSyntaxOnly --verbatimModuleSyntax --ignoreConfig"
+  const compile = (version: string, files: ReadonlyArray<string>, cwd: string): void => {
+    // TypeScript 5 looks at no tsconfig when it is given files, and does not know that option.
+    const options = tscOptions.split(" ").filter((option) => version !== "5" || option !== "--ignoreConfig")
+    const tsc = typescripts[version]!
+    if (version === "7") run(tsc, [...options, ...files], cwd)
+    else run(process.execPath, [tsc, ...options, ...files], cwd)
+  }
+  for (const { adds, others, peers, prints, program } of combinations) {
+    const names = ["blocking", "platform-node", ...adds]
+    const cwd = join(home, names.join("-"))
+    check(`${names.join(" + ")}: installs in an empty folder, with strict peers`, () => {
+      mkdirSync(cwd)
+      writeFileSync(join(cwd, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }))
+      run("npm", [
+        "install",
+        "--no-audit",
+        "--no-fund",
+        "--loglevel=error",
+        "--strict-peer-deps",
+        ...names.map((name) => tarballs.get(name)!),
+        ...["effect", "@types/node", ...peers].map((name) => `${name}@${devDependencies[name]}`)
+      ], cwd)
+      for (const file of [program, ...others]) cpSync(join(folder, file), join(cwd, file))
+    })
+    for (const version of Object.keys(typescripts)) {
+      check(
+        `${program} compiles with TypeScript ${version}, with skipLibCheck off`,
+        () => compile(version, [program, ...others], cwd)
+      )
+    }
+    for (const name of Object.keys(nodes)) {
+      check(`${program} on ${name}`, () => {
+        const printed = run(nodeOf(name), ["--disable-warning=ExperimentalWarning", program], cwd).trim()
+        // Some do it on threads and on processes, and print it twice.
+        if (printed.split("\n").some((line) => line !== prints)) throw new Error(`printed ${printed}, not ${prints}`)
+      })
+    }
+  }
+  for (const name of Object.keys(oldNodes)) {
+    check(`${name} is refused, with the reason`, () => {
+      const { status, stderr } = spawnSync(nodeOf(name), ["js/main.js"], { cwd: folder, encoding: "utf8" })
+      if (status === 0 || !/needs Node 22\.19 or later/.test(stderr)) throw new Error(`ended with ${status}\n${stderr}`)
+    })
+  }
   const guide = join(folder, "guide")
   mkdirSync(guide)
   check("TypeScript accepts the programs of getting started, with the tsconfig that it shows", () => {
@@ -168,7 +251,6 @@ try {
     }
     run(join(bin, "tsc"), ["-p", guide])
   })
-  const nodeOf = (name: string): string => join(folder, "node_modules", name, "bin", windows ? "node.exe" : "node")
   for (const name of Object.keys(nodes)) {
     // Windows has no FIFO.
     if (!windows) {
@@ -187,21 +269,6 @@ try {
       writeFileSync(join(guide, "vitest.config.mjs"), "export default { test: { include: [\"*-test.ts\"] } }\n")
       run(nodeOf(name), [join(folder, "node_modules/vitest/vitest.mjs"), "run", "--root", guide])
     })
-    check(`farm.ts on ${name}`, () => {
-      const printed = run(nodeOf(name), ["--disable-warning=ExperimentalWarning", "farm.ts"]).trim()
-      if (printed !== "9, attempt 1 16, attempt 1 1") throw new Error(`printed ${printed}`)
-    })
-    check(`sqlite.ts on ${name}`, () => {
-      const printed = new Set(
-        run(nodeOf(name), ["--disable-warning=ExperimentalWarning", "sqlite.ts"]).trim().split("\n")
-      )
-      const expected = "2 one,two no such column: missing, in: SELECT missing"
-      if (printed.size !== 1 || !printed.has(expected)) throw new Error(`printed ${[...printed].join("\n")}`)
-    })
-    check(`watched.ts on ${name}: the watchdog names a loop, and the live view has its files`, () => {
-      const printed = run(nodeOf(name), ["watched.ts"]).trim()
-      if (printed !== "spin | 200 200 200 200 200") throw new Error(`printed ${printed}`)
-    })
     check(`npx effect-blocking on ${name}`, () => {
       const printed = run(nodeOf(name), [
         join(folder, "node_modules/@effect-blocking/devtools/dist/internal/bin.js"),
@@ -209,13 +276,8 @@ try {
       ])
       if (!printed.includes("top")) throw new Error(`printed ${printed}`)
     })
-    check(`testing.ts on ${name}`, () => {
-      const printed = run(nodeOf(name), ["testing.ts"]).trim()
-      if (printed !== "stubbed | TimedOut") throw new Error(`printed ${printed}`)
-    })
     for (
       const program of [
-        "main.ts",
         "js/main.js",
         "bundled/main.js",
         "../alone/main.js",

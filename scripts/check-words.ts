@@ -75,7 +75,8 @@ const piecesOfCode = (source: string): ReadonlyArray<Piece> => {
         comment.text += ` ${text}`
         comment.end = line
       } else {
-        pieces.push(comment = { line, end: line, text })
+        comment = { line, end: line, text }
+        pieces.push(comment)
       }
     } else if (found.startsWith("/*")) {
       const inner = found.slice(2, -2).split("\n").map((line) => line.replace(/^\s*\*? ?/, "")).join("\n")

@@ -1,12 +1,11 @@
 /**
  * Compiles and runs every TypeScript code block of the documentation: the fences of the Markdown pages, and those in
- * the doc comments of `packages/<name>/src`. Each is a module of its own. One that begins with `// name.ts` is written
- * under that name, so that the others of its page can import it.
+ * the doc comments of `packages/<name>/src`. Each block is a module. A block that begins with `// name.ts` is written
+ * under that name, so that the other blocks of its page can import it.
  *
- * A block runs in a process of its own, which must end with code 0. What it prints must be, line by line, what stands
- * behind its `// =>` comments, if it has any. One marked `serves` gets SIGTERM after its first line of output; Windows,
- * which has no such signal, ends it there, and only its output counts. A block
- * that is a test runs in Vitest.
+ * A block runs in a process of its own, which must end with code 0. If the block has `// =>` comments, its output must
+ * equal them, line by line. A block marked `serves` gets SIGTERM after its first line of output. Windows has no such
+ * signal and ends the process, so only the output counts there. A block that is a test runs in Vitest.
  *
  *     node scripts/code-blocks.ts [page …]
  */
@@ -28,7 +27,7 @@ const fail = (message: string): never => {
 
 interface Block {
   readonly page: string
-  /** Of its first line, in the page. */
+  /** The number of its first line in the page. */
   readonly line: number
   readonly file: string
   readonly serves: boolean
@@ -37,13 +36,13 @@ interface Block {
 
 const blocksOf = (page: string): Array<Block> => {
   const text = readFileSync(join(root, page), "utf8")
-  // Line for line, so that numbers of lines stay.
+  // Replaces within lines, so that line numbers stay.
   const markdown = page.endsWith(".ts") ? text.replace(/^ *\* ?/gm, "") : text
   const folder = join(out, page.replace(/\W/g, "_"))
   const found = Array.from(markdown.matchAll(/^```ts( serves)?\n([^]*?)^```/gm))
-  // One that is indented, or marked otherwise, would be left out without a word.
+  // A fence that is indented or marked otherwise would be skipped silently.
   const written = Array.from(markdown.matchAll(/^\s*```(ts|tsx|typescript)\b/gm)).length
-  if (found.length !== written) fail(`${page} has ${written} TypeScript fences, of which ${found.length} can be run`)
+  if (found.length !== written) fail(`${page} has ${written} TypeScript fences, but only ${found.length} can be run`)
   return found.map(({ 1: serves, 2: code = "", index }, i) => ({
     page,
     line: markdown.slice(0, index).split("\n").length + 1,
@@ -56,7 +55,7 @@ const blocksOf = (page: string): Array<Block> => {
 const pages = globSync(
   process.argv.length > 2
     ? process.argv.slice(2)
-    : ["README.md", "docs/*.md", "{examples,packages}/*/README.md", "packages/*/src/*.ts"],
+    : ["{README,CONTRIBUTING}.md", "docs/*.md", "{examples,packages}/*/README.md", "packages/*/src/*.ts"],
   { cwd: root }
 ).sort()
 const blocks = pages.flatMap(blocksOf)
@@ -64,7 +63,7 @@ const blocks = pages.flatMap(blocksOf)
 const write = (): void => {
   for (const { code, file } of blocks) {
     mkdirSync(dirname(file), { recursive: true })
-    // A block is a module, whatever it declares.
+    // Makes every block a module.
     writeFileSync(file, `${code}export {}\n`)
   }
 }
@@ -73,7 +72,7 @@ const compile = (): void => {
   const config = {
     extends: "../tsconfig.tests.json",
     compilerOptions: { noUnusedLocals: false, noUnusedParameters: false, tsBuildInfoFile: "./.tsbuildinfo" },
-    // By name: a pattern finds nothing below a folder whose name begins with a dot, and says nothing.
+    // Listed by name: a pattern silently finds nothing below a folder whose name begins with a dot.
     files: blocks.map(({ file }) => relative(out, file)),
     include: [],
     references: [
@@ -97,7 +96,7 @@ const compile = (): void => {
   }))
 }
 
-/** What is wrong with a run of the block; nothing, if nothing is. */
+/** Runs a block. Returns a description of the problem, or `undefined`. */
 const run = ({ code, file, line, page, serves }: Block): Promise<string | undefined> =>
   new Promise((resolve) => {
     const place = `${page}:${line}`
@@ -107,12 +106,12 @@ const run = ({ code, file, line, page, serves }: Block): Promise<string | undefi
       { timeout: 60_000, killSignal: "SIGKILL" },
       (error, stdout, stderr) => {
         const wanted = Array.from(code.matchAll(/\/\/ => (.*)$/gm), ({ 1: text }) => text).join("\n")
-        // Nothing else ends a server there: it has no exit code of its own.
+        // On Windows only the signal ends a server, which then has no exit code.
         const ended = windows && serves && error?.signal === "SIGTERM"
         if (error !== null && !ended) {
           resolve(`${place} ended with ${error.code ?? error.signal}\n${stdout}${stderr}`)
         } else if (wanted !== "" && stdout.trimEnd() !== wanted) {
-          resolve(`${place} should print\n${wanted}\nand prints\n${stdout}${stderr}`)
+          resolve(`${place} should print\n${wanted}\nbut prints\n${stdout}${stderr}`)
         } else {
           resolve(undefined)
         }
@@ -141,7 +140,7 @@ const runTests = (tests: ReadonlyArray<Block>): void => {
     `export default ${JSON.stringify({ test: { include, silent: "passed-only" } })}\n`
   )
   const { status } = spawnSync(process.execPath, [bin("vitest/vitest.mjs"), "run", "--root", out], { stdio: "inherit" })
-  if (status !== 0) fail("a code block that is a test fails")
+  if (status !== 0) fail("A code block that is a test fails")
 }
 
 rmSync(out, { recursive: true, force: true })

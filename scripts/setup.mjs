@@ -1,7 +1,6 @@
 /**
- * Installs what `npm start` and `npm test` need, if it is not there yet. Runs on the
- * Node that the machine has (from 20), before anything is installed: plain JavaScript,
- * no dependency.
+ * Installs the dependencies of `npm start` and `npm test` if they are missing. Runs on the
+ * machine's own Node (from 20) before anything is installed: plain JavaScript, no dependencies.
  */
 import { execFileSync, spawnSync } from "node:child_process"
 import { createHash } from "node:crypto"
@@ -11,7 +10,7 @@ import { fileURLToPath } from "node:url"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const lockfile = readFileSync(join(root, "package-lock.json"))
-// What is installed is told by the lockfile it was installed from.
+// Holds the hash of the lockfile that was installed.
 const stamp = join(root, "node_modules", ".setup")
 const wanted = createHash("sha256").update(lockfile).digest("hex")
 
@@ -26,11 +25,11 @@ if (!isReady()) {
   console.log("Installing dependencies (once, and again when package-lock.json changes) …")
   // npm's own script when npm runs this one: no shell is needed, on any system.
   const npm = process.env.npm_execpath
-  // `ci` deletes node_modules first. Windows does not let go of a program that runs, such as the pinned Node.
+  // `ci` deletes node_modules first. Windows cannot delete a running program, such as the pinned Node.
   const locked = process.platform === "win32" && process.execPath.startsWith(join(root, "node_modules"))
   const [command, args] = npm?.endsWith(".js") ? [process.execPath, [npm]] : ["npm", []]
   try {
-    // `error` keeps out the warnings about packages that want a later Node: they run on the pinned one.
+    // `error` hides the warnings about packages that need a later Node: they run on the pinned one.
     execFileSync(command, [...args, locked ? "install" : "ci", "--loglevel=error"], {
       cwd: root,
       stdio: "inherit",

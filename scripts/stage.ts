@@ -4,7 +4,7 @@
  * maps, README, guide and LICENSE. `npm pack` does not apply `publishConfig.exports`, so the
  * folder is complete in itself.
  *
- * What every pool thread or process loads is bundled into one file: a thread starts several
+ * The modules that every pool thread or process loads are bundled into one file: a thread starts several
  * milliseconds sooner with one module than with ten (benchmark/rows/coldStart.mjs).
  */
 import { cpSync, existsSync, globSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -13,12 +13,17 @@ import { rolldown } from "rolldown"
 
 const root = join(import.meta.dirname, "..")
 
+/** The address of the repository; the release workflow knows it. */
+const repository = process.env["GITHUB_REPOSITORY"] === undefined
+  ? undefined
+  : `${process.env["GITHUB_SERVER_URL"]}/${process.env["GITHUB_REPOSITORY"]}`
+
 type Exports = string | null | { readonly [key: string]: Exports }
 
 const compiled = (path: string, extension: ".js" | ".d.ts"): string =>
   path.replace("./src/", "./dist/").replace(/\.(c?)ts$/, (_, c: string) => extension.replace(/(?=[jt]s$)/, c))
 
-/** A source file in `exports` becomes its types and its code; a condition of its own has code only. */
+/** Turns a source file in `exports` into its types and its code. A separate condition gets only code. */
 const publishedExports = (exports: Exports, withTypes = true): Exports => {
   if (exports === null) return null
   if (typeof exports === "string") {
@@ -27,13 +32,13 @@ const publishedExports = (exports: Exports, withTypes = true): Exports => {
       : compiled(exports, ".js")
   }
   const published: Record<string, Exports> = {}
-  // Conditions are tried in order, and TypeScript's has to come first.
+  // Conditions are tried in order, and TypeScript's must come first.
   if (typeof exports["default"] === "string") published["types"] = compiled(exports["default"], ".d.ts")
   for (const [key, value] of Object.entries(exports)) published[key] = publishedExports(value, key.startsWith("."))
   return published
 }
 
-/** What pool threads and processes load first, by package. */
+/** The modules that pool threads and processes load first, by package. */
 const entries: Readonly<Record<string, ReadonlyArray<string>>> = {
   "blocking": ["internal/thread/index.ts"],
   "platform-node": ["internal/threadEntry.ts", "internal/processEntry.ts"]
@@ -50,12 +55,12 @@ const bundle = async (source: string, folder: string): Promise<void> => {
     format: "es",
     sourcemap: true,
     entryFileNames: "[name].js",
-    // A chunk imports from its entry: two entries must not share one.
+    // A chunk imports from its entry, so two entries must not share a chunk.
     chunkFileNames: `${basename(source, ".ts")}-[name].js`
   })
 }
 
-/** What only pool threads load is behind a condition of theirs: whoever traces files from the program finds it here. */
+/** Refers to the module that only pool threads load (through a condition), so that file tracers find it. */
 const traceable = (entry: string, reached: string): void => {
   const map = "\n//# sourceMappingURL="
   const [code = "", ...rest] = readFileSync(entry, "utf8").split(map)
@@ -63,7 +68,7 @@ const traceable = (entry: string, reached: string): void => {
   if (!code.endsWith(line)) writeFileSync(entry, [code + line, ...rest].join(map))
 }
 
-/** The compiler leaves the output of a source that is no more. */
+/** Removes the output of deleted sources, which the compiler leaves. */
 const removeStale = (source: string, target: string): void => {
   for (const file of globSync("**/*.{js,cjs,ts,cts,map}", { cwd: join(target, "dist") })) {
     const from = file.replace(/\.(?:d\.)?(c?)[jt]s(\.map)?$/, ".$1ts")
@@ -72,8 +77,8 @@ const removeStale = (source: string, target: string): void => {
 }
 
 /**
- * Compiled where it lies, code finds its source in the repository; installed, in the `src` of its
- * package. A bundle has code of another package too, whose sources come with it.
+ * Points source maps to the `src` of the published package, instead of the repository. A bundle also has code of
+ * other packages: their sources are copied.
  */
 const relocateMaps = (source: string, target: string): void => {
   for (const file of globSync("dist/**/*.map", { cwd: target })) {
@@ -81,7 +86,7 @@ const relocateMaps = (source: string, target: string): void => {
     const map = JSON.parse(readFileSync(path, "utf8"))
     map.sources = map.sources.map((from: string) => {
       const original = resolve(dirname(path), from)
-      // Relocated before: what is compiled already, the compiler leaves alone.
+      // Relocated by an earlier run: the compiler does not compile it again.
       if (!relative(target, original).startsWith("..")) return from
       const [owner = "", , ...rest] = relative(dirname(source), original).split(sep)
       const inTarget = join(target, "src", ...(owner === basename(source) ? [] : [owner]), ...rest)
@@ -92,7 +97,7 @@ const relocateMaps = (source: string, target: string): void => {
   }
 }
 
-/** Copies a file of the guide; a link to what is not there becomes its text. */
+/** Copies a file of the guide. A link to a file that is not published becomes its text. */
 const copyPage = (file: string, target: string): void => {
   cpSync(join(root, file), join(target, file))
   if (!file.endsWith(".md")) return
@@ -101,13 +106,17 @@ const copyPage = (file: string, target: string): void => {
     const path = relative(root, resolve(root, dirname(file), link.replace(/#.*/, ""))).replaceAll(sep, "/")
     return path === "README.md" || /^(docs|examples)(\/|$)/.test(path)
   }
-  // A picture would be half of the package.
+  // A picture would be half the size of the package.
   const linked = text.replace(/^!\[[^\]]*\]\([^)]*\.png\)\n+/gm, "").replace(
     /\[((?:`[^`]*`|[^[\]`])+)\]\(([^)\s]+)\)/g,
     (link, shown, address) => /^(\w+:|#)/.test(address) || isThere(address) ? link : shown
   )
   writeFileSync(join(target, file), linked)
 }
+
+/** A README names a page of the guide; on the registry's page that is a link. */
+const linkPages = (readme: string, repository: string): string =>
+  readme.replace(/`(docs\/[\w-]+\.md)`/g, `[$&](${repository}/blob/main/$1)`)
 
 for (const name of readdirSync(join(root, "packages"))) {
   const source = join(root, "packages", name)
@@ -121,21 +130,19 @@ for (const name of readdirSync(join(root, "packages"))) {
     published.sideEffects = manifest.sideEffects.filter((path: string) => !path.startsWith("./src/"))
   }
   delete published.publishConfig.directory
+  // The registry compares it with the repository that has built the package.
+  if (repository !== undefined) {
+    published.repository = { type: "git", url: `git+${repository}.git`, directory: `packages/${name}` }
+  }
   writeFileSync(join(target, "package.json"), `${JSON.stringify(published, undefined, 2)}\n`)
   for (const folder of ["src", "docs", "examples"]) rmSync(join(target, folder), { recursive: true, force: true })
   cpSync(join(source, "src"), join(target, "src"), { recursive: true })
   cpSync(join(root, "LICENSE"), join(target, "LICENSE"))
-  const readme = join(source, "README.md")
-  if (existsSync(readme)) {
-    cpSync(readme, join(target, "README.md"))
-  } else {
-    // The README of the repository, with the guide and the examples to which it links: those of this version.
-    const guide = [
-      "README.md",
-      "docs/{*.md,assets/*}",
-      "examples/README.md",
-      "examples/*/{*.md,{src,test}/**/*.ts}"
-    ]
+  const readme = readFileSync(join(source, "README.md"), "utf8")
+  writeFileSync(join(target, "README.md"), repository === undefined ? readme : linkPages(readme, repository))
+  if (name === "blocking") {
+    // The guide of this version, with the examples to which it links.
+    const guide = ["docs/{*.md,assets/*}", "examples/README.md", "examples/*/{*.md,{src,test}/**/*.ts}"]
     for (const file of globSync(guide, { cwd: root, exclude: ["docs/index.md"] })) copyPage(file, target)
   }
   for (const entry of entries[name] ?? []) {

@@ -1,13 +1,13 @@
-/** Bodies of the soak that yield, iterate their input, or call their program. */
+/** Bodies for the soak of streams and callbacks: they yield, iterate their input, or call their program. */
 import { Callback, Task } from "effect-blocking"
 import * as Result from "effect/Result"
 import { type Runs, start } from "./tasks.ts"
 
-/** What calls are answered with: `n + 1`, sooner, later, or by a task on the same pool. */
+/** Answered with `n + 1`: at once, later, or by a task on the same pool. */
 export class Ask extends Callback.Service<Ask>()("soak/Ask", Callback.fn<[n: number], number>()) {}
 export class Told extends Callback.Service<Told>()("soak/Told", Callback.notify<[n: number]>()) {}
 
-/** The numbers below `count`; some are texts or bytes, so that chunks have every size. */
+/** Yields the numbers below `count`. Some come with a text or bytes, so that chunks have every size. */
 export const numbers = Task.stream(import.meta.url, "numbers", function*(runs: Runs, index: number, count: number) {
   start(runs, index)
   for (let n = 0; n < count; n++) {
@@ -15,7 +15,7 @@ export const numbers = Task.stream(import.meta.url, "numbers", function*(runs: R
   }
 })
 
-/** Ends its thread at an element. */
+/** Ends its thread at the element `at`. */
 export const dying = Task.stream(import.meta.url, "dying", function*(runs: Runs, index: number, at: number) {
   start(runs, index)
   for (let n = 0;; n++) {
@@ -60,7 +60,7 @@ export const asks = Task.make(import.meta.url, "asks", (runs: Runs, index: numbe
   return total
 }, { callbacks: [Ask, Told] })
 
-/** Asks without its thread waiting. */
+/** Asks without blocking its thread. */
 export const yields = Task.stream(import.meta.url, "yields", function*(runs: Runs, index: number, count: number) {
   start(runs, index)
   for (let n = 0; n < count; n++) {

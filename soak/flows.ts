@@ -1,13 +1,12 @@
 /**
- * The soak of streams and calls: bodies that yield, iterate their input and call their program, on
- * threads and processes that are stopped, die and are shut down meanwhile, beside small tasks. Then the books: each
- * submission has one outcome and ran at most once, elements came in their order, none was lost
- * or doubled, calls got their own answers, nothing is left open, memory is flat.
+ * The soak of streams and callbacks. Bodies yield, iterate their input and call their program, on threads and
+ * processes that are stopped, die and are shut down meanwhile, beside small tasks. Then it checks the history: each
+ * submission has one outcome and ran at most once, elements came in order, none was lost or doubled, calls got their
+ * own answers, nothing is left open, and memory is flat.
  *
- *   npm run soak:flows              two minutes; options as those of `npm run soak`
+ *   npm run soak:flows              two minutes; same options as `npm run soak`
  *
- * Exits with 1 if a book does not balance, and is killed if it hangs. `.ci/run` runs some
- * seconds with a fixed seed.
+ * Exits with 1 if a check fails, and is killed if it hangs. `.ci/run` runs it for some seconds with a fixed seed.
  */
 import { NodeBlocking } from "@effect-blocking/platform-node"
 import { Array as Arr, Effect, Exit, Fiber, Scope, Stream } from "effect"
@@ -15,39 +14,49 @@ import { type Blocking, Task } from "effect-blocking"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { audit, auditPools, type Books, capacity, choose, cut, makeBooks, type Mix, recorded } from "./books.ts"
 import * as flows from "./flowTasks.ts"
 import { random, run } from "./generations.ts"
+import {
+  capacity,
+  checkHistory,
+  checkPools,
+  choose,
+  cut,
+  type History,
+  makeHistory,
+  type Mix,
+  recorded
+} from "./history.ts"
 import * as tasks from "./tasks.ts"
 
 const generationMillis = 4000
-/** Callers that are busy at the same time, on threads and on processes. */
+/** The number of concurrent callers, on threads and on processes. */
 const callers = [24, 6] as const
 
 const figures = { elements: 0, answers: 0, notified: 0 }
 
-/** Where bodies note that they run: processes share no memory. */
+/** A pool, and where its bodies note their starts: processes share no memory. */
 interface Place {
   readonly pool: Blocking.Pool
-  readonly books: Books
+  readonly history: History
   readonly runs: tasks.Runs
 }
 
 type Action = (place: Place) => Effect.Effect<void>
 
 const entered = <A, E>(
-  { books, runs }: Place,
+  { history, runs }: Place,
   call: (runs: tasks.Runs, index: number) => Effect.Effect<A, E>,
   isRight?: (value: A) => boolean
-): Effect.Effect<void> => recorded(books, call, isRight, runs)
+): Effect.Effect<void> => recorded(history, call, isRight, runs)
 
-/** Fails the books if an element is not the next one. */
-const inOrder = (books: Books, factor = 1) => {
+/** Adds a fault if an element is not the next one. */
+const inOrder = (history: History, factor = 1) => {
   let next = 0
   return <E, R>(stream: Stream.Stream<{ readonly n: number }, E, R>): Stream.Stream<{ readonly n: number }, E, R> =>
     Stream.tap(stream, ({ n }) =>
       Effect.sync(() => {
-        if (n !== factor * next) books.faults.push(`element ${n} came in the place of ${factor * next}`)
+        if (n !== factor * next) history.faults.push(`element ${n} came instead of ${factor * next}`)
         next++
         figures.elements++
       }))
@@ -55,7 +64,7 @@ const inOrder = (books: Books, factor = 1) => {
 
 const sumBelow = (count: number): number => count * (count - 1) / 2
 
-/** Answers `n + 1` at once, after a while, in another turn, or by a task on the same pool. */
+/** Answers `n + 1` at once, after a delay, after a yield, or by a task on the same pool. */
 const answer = (place: Place) => (n: number): Effect.Effect<number> => {
   figures.answers++
   switch (random(8)) {
@@ -83,19 +92,19 @@ const whole: Action = (place) => {
   const count = random(3000)
   return entered(
     place,
-    (runs, index) => Stream.runCount(inOrder(place.books)(place.pool.stream(flows.numbers, runs, index, count))),
+    (runs, index) => Stream.runCount(inOrder(place.history)(place.pool.stream(flows.numbers, runs, index, count))),
     (seen) => seen === count
   )
 }
 
-/** Wants no more after some elements. */
+/** Takes some elements, and then ends the stream. */
 const part: Action = (place) => {
   const count = 1 + random(20)
   return entered(
     place,
     (runs, index) =>
       place.pool.stream(flows.numbers, runs, index, 10_000).pipe(
-        inOrder(place.books),
+        inOrder(place.history),
         Stream.take(count),
         Stream.runCount
       ),
@@ -103,12 +112,12 @@ const part: Action = (place) => {
   )
 }
 
-/** Takes its time, and is interrupted. */
+/** Reads slowly, and is interrupted. */
 const slow: Action = (place) =>
   entered(place, (runs, index) =>
     cut(
       place.pool.stream(flows.numbers, runs, index, 100_000).pipe(
-        inOrder(place.books),
+        inOrder(place.history),
         Stream.runForEach(({ n }) => n % 10 === 0 ? Effect.sleep(1) : Effect.void)
       ),
       random(30)
@@ -116,34 +125,34 @@ const slow: Action = (place) =>
 
 const idle = Task.with(flows.numbers, { idleTimeLimit: "5 millis" })
 
-/** Is not pulled for longer than its limit. */
+/** Does not pull for longer than the stream's limit. */
 const abandonedStream: Action = (place) =>
   entered(place, (runs, index) =>
     place.pool.stream(idle, runs, index, 5000).pipe(
-      inOrder(place.books),
+      inOrder(place.history),
       Stream.runForEach(({ n }) => n === 100 ? Effect.sleep(20) : Effect.void)
     ))
 
 const throughPipe: Action = (place) => {
-  const { books, pool } = place
+  const { history, pool } = place
   const count = random(500)
   return entered(
     place,
     (runs, index) =>
       fromElsewhere(pool.stream(flows.numbers, scratch(runs), 0, count)).pipe(
         pool.pipe(flows.doubled, runs, index),
-        inOrder(books, 2),
+        inOrder(history, 2),
         Stream.runCount
       ),
     (seen) => seen === count
   )
 }
 
-/** What another body than the recorded one came to is no outcome of that. */
+/** Keeps the failure of another body out of the outcome of the recorded one. */
 const fromElsewhere = <A, E>(stream: Stream.Stream<A, E>): Stream.Stream<A> =>
   Stream.catchCause(stream, () => Stream.fromEffect(Effect.interrupt))
 
-/** For bodies that are part of another submission: what they note counts nowhere. */
+/** For bodies that are part of another submission: their starts do not count. */
 const scratchCells = new Int32Array(new SharedArrayBuffer(4))
 const scratch = (runs: tasks.Runs): tasks.Runs => typeof runs === "string" ? "/dev/null" : scratchCells
 
@@ -198,10 +207,10 @@ const yielded: Action = (place) => {
 const dying: Action = (place) =>
   entered(
     place,
-    (runs, index) => Stream.runDrain(inOrder(place.books)(place.pool.stream(flows.dying, runs, index, random(2000))))
+    (runs, index) => Stream.runDrain(inOrder(place.history)(place.pool.stream(flows.dying, runs, index, random(2000))))
   )
 
-/** Weights are about a thousand in all. */
+/** The weights add up to about a thousand. */
 const mix: Mix<Action> = [
   [300, number],
   [150, whole],
@@ -218,16 +227,16 @@ const mix: Mix<Action> = [
 ]
 
 const caller = Effect.fnUntraced(function*(place: Place, isOver: () => boolean) {
-  while (!isOver() && place.books.submitted < capacity - 1000) {
-    const before = place.books.told.length
+  while (!isOver() && place.history.submitted < capacity - 1000) {
+    const before = place.history.outcomes.length
     yield* choose(mix, random)(place)
-    if (place.books.told[before]?.outcome === "ShutDown") yield* Effect.sleep(1)
+    if (place.history.outcomes[before]?.outcome === "ShutDown") yield* Effect.sleep(1)
   }
 })
 
 const common = { gracePeriod: "10 millis", shutdownTimeout: "100 millis", terminateTimeout: "200 millis" } as const
 
-/** … together. */
+/** The sum of the three. */
 const boundMillis = 310
 
 const poolOptions: ReadonlyArray<NodeBlocking.Options> = [
@@ -238,7 +247,7 @@ const poolOptions: ReadonlyArray<NodeBlocking.Options> = [
 
 const generation = Effect.fnUntraced(function*() {
   const directory = mkdtempSync(join(tmpdir(), "effect-blocking-soak-"))
-  const books = makeBooks(join(directory, "runs"))
+  const history = makeHistory(join(directory, "runs"))
   const scope = yield* Scope.make()
   const pools = yield* Effect.forEach(
     poolOptions,
@@ -246,12 +255,12 @@ const generation = Effect.fnUntraced(function*() {
   )
   let over = false
   const crowd = (count: number, pool: Blocking.Pool, runs: tasks.Runs) =>
-    Effect.forEach(Arr.range(1, count), () => caller({ pool, books, runs }, () => over), { concurrency: "unbounded" })
+    Effect.forEach(Arr.range(1, count), () => caller({ pool, history, runs }, () => over), { concurrency: "unbounded" })
   const [two, one, processes] = pools as [Blocking.Pool, Blocking.Pool, Blocking.Pool]
   const fibers = yield* Effect.forkChild(Effect.all([
-    crowd(callers[0], two, books.runs),
-    crowd(callers[1], one, books.runs),
-    crowd(callers[1], processes, books.file)
+    crowd(callers[0], two, history.runs),
+    crowd(callers[1], one, history.runs),
+    crowd(callers[1], processes, history.file)
   ], { concurrency: "unbounded" }))
   yield* Effect.sleep(generationMillis)
   const begin = performance.now()
@@ -260,14 +269,14 @@ const generation = Effect.fnUntraced(function*() {
   over = true
   yield* Fiber.join(fibers)
 
-  audit(books)
+  checkHistory(history)
   rmSync(directory, { recursive: true })
-  yield* auditPools(books, pools, closeMillis, boundMillis)
-  return books
+  yield* checkPools(history, pools, closeMillis, boundMillis)
+  return history
 })
 
 run(
-  "soak of flows",
+  "Soak of streams and callbacks",
   generation,
   () => `${figures.elements} elements in order, ${figures.answers} calls answered, ${figures.notified} notifications`
 )

@@ -1,6 +1,6 @@
 /**
- * The bodies of the soak of payloads. The memory in which starts are noted comes with the
- * thread: as an argument it would keep all others from lying in shared memory.
+ * The bodies of the soak of payloads. The memory in which they note their starts is thread data: as an argument it
+ * would keep the other arguments out of shared memory.
  */
 import { Task } from "effect-blocking"
 import * as Result from "effect/Result"
@@ -8,11 +8,11 @@ import { isArrived, type Size, spoil, valueOf } from "./values.ts"
 
 export interface ThreadData {
   readonly runs: Int32Array
-  /** Arguments that were not what was passed: a panic alone can go unheard. */
+  /** The number of wrong arguments. A panic alone may go unnoticed. */
   readonly wrong: Int32Array
 }
 
-/** What the last body gave: it is changed when the next one begins, and has to be on its way whole by then. */
+/** The result of the last body. It is changed when the next body begins, and must have been sent completely by then. */
 let last: unknown
 
 const start = (index: number): ThreadData => {
@@ -26,7 +26,7 @@ const start = (index: number): ThreadData => {
 const check = ({ wrong }: ThreadData, seed: number, size: Size, value: unknown): void => {
   if (isArrived(value, valueOf(seed, size))) return
   Atomics.add(wrong, 0, 1)
-  throw new Error(`The argument made of ${seed}, ${size}, arrived as another`)
+  throw new Error(`The argument made from seed ${seed}, size ${size}, arrived as a different value`)
 }
 
 const give = (seed: number, size: Size): object => {
@@ -35,7 +35,7 @@ const give = (seed: number, size: Size): object => {
   return value
 }
 
-/** Takes a value, and gives the next one. */
+/** Takes a value, and returns the next one. */
 export const echo = Task.make(
   import.meta.url,
   "echo",
@@ -45,7 +45,7 @@ export const echo = Task.make(
   }
 )
 
-/** Gives what it was given. */
+/** Returns its argument. */
 export const identity = Task.make(
   import.meta.url,
   "identity",
@@ -99,7 +99,7 @@ export const exits = Task.make(import.meta.url, "exits", (index: number, seed: n
   return process.exit(3)
 })
 
-/** Ends its thread by its memory, under `resourceLimits`. */
+/** Exceeds the `resourceLimits` of its thread. */
 export const hungry = Task.make(import.meta.url, "hungry", (index: number): number => {
   start(index)
   const kept: Array<unknown> = []

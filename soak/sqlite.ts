@@ -1,12 +1,12 @@
 /**
- * The soak of the SQLite client. First a program that writes is killed so many times, and what it
- * has acknowledged has to be in its database; then reads, writes, streams and interruptions for so
- * many minutes: no error, nothing lost, nothing torn, the WAL bounded, memory flat, the event loop free.
+ * The soak of the SQLite client. First it kills a program that writes, again and again: every acknowledged write must be
+ * in its database. Then it reads, writes, streams and interrupts for minutes: no error, no write lost or torn, the WAL
+ * bounded, memory flat, the event loop free.
  *
  *   npm run soak:sqlite                            100 kills, two minutes
  *   npm run soak:sqlite -- --kills 300 --minutes 10 --isolation process --seed 7
  *
- * Exits with 1 if anything is wrong. `.ci/run` runs some seconds with a fixed seed.
+ * Exits with 1 if a check fails. `.ci/run` runs it for some seconds with a fixed seed.
  */
 import { NodeBlocking } from "@effect-blocking/platform-node"
 import { SqliteClient } from "@effect-blocking/sqlite"
@@ -36,7 +36,7 @@ const collectGarbage = runInNewContext("gc") as () => void
 
 const mb = (bytes: number): string => (bytes / 2 ** 20).toFixed(1)
 
-/** Below this many rows nothing is deleted; above, the oldest are. */
+/** Above this number of rows, the oldest are deleted. */
 const mostRows = 20_000
 const journalSizeLimit = 4 * 2 ** 20
 
@@ -62,7 +62,7 @@ const seededBy = (seed: number) => () => {
 
 const figures = { reads: 0, writes: 0, interrupted: 0, streamed: 0, streams: 0 }
 const faults: Array<string> = []
-/** Acknowledged, and not deleted since. */
+/** Writes that were acknowledged, and not deleted since. */
 const acknowledged = new Set<string>()
 
 const fault = (what: string) => (error: unknown) =>
@@ -115,7 +115,7 @@ const read = Effect.gen(function*() {
   figures.reads++
 })
 
-/** Read slowly, so that it is open for a second or two; some are left in the middle. */
+/** A stream that is read slowly, so that it is open for a second or two. Some are not read to the end. */
 const stream = Effect.gen(function*() {
   const sql = yield* SqliteClient.SqliteClient
   const rows = sql<{ readonly part: number }>`SELECT rowid, part, bytes FROM row ORDER BY rowid`.stream
@@ -167,8 +167,8 @@ const mixed = Effect.gen(function*() {
   const there = new Set(rows.map(({ write }) => write))
   const lost = Array.from(acknowledged).filter((id) => !there.has(id))
   const torn = rows.filter(({ found, parts }) => found !== parts)
-  if (lost.length > 0) faults.push(`${lost.length} acknowledged writes are not there: ${lost.slice(0, 5).join(", ")}`)
-  if (torn.length > 0) faults.push(`${torn.length} writes are there in parts`)
+  if (lost.length > 0) faults.push(`${lost.length} acknowledged writes are missing: ${lost.slice(0, 5).join(", ")}`)
+  if (torn.length > 0) faults.push(`${torn.length} writes are there only in part`)
   const settled = samples.slice(Math.min(3, samples.length - 1))
   const third = Math.ceil(settled.length / 3)
   const most = (of: keyof (typeof samples)[number], part: typeof samples) =>
@@ -182,10 +182,10 @@ const mixed = Effect.gen(function*() {
       `${mb(most("resident", last))} MB, WAL at most ${mb(wal)} MB, ` +
       `event loop p99 ${(delay.percentile(99) / 1e6).toFixed(1)} ms, longest ${(delay.max / 1e6).toFixed(0)} ms`
   )
-  // Arbitrary: a leak of a row or a statement is far more after minutes.
+  // Arbitrary: after minutes, a leak of rows or statements is much larger.
   if (most("heap", last) > most("heap", first) * 1.3 + 20 * 2 ** 20) faults.push("the heap grows")
-  // Streams of some seconds keep what was written meanwhile, which can be 100 MB a second.
-  if (wal > 2 ** 29) faults.push(`the WAL had ${mb(wal)} MB`)
+  // Streams of some seconds keep the writes of that time in the WAL, which can be 100 MB a second.
+  if (wal > 2 ** 29) faults.push(`the WAL grew to ${mb(wal)} MB`)
 })
 
 const program = Effect.gen(function*() {
@@ -207,7 +207,7 @@ const program = Effect.gen(function*() {
   )
   for (const text of faults) yield* Console.error(text)
   if (faults.length > 0) process.exitCode = 1
-  else yield* Console.log("The books balance")
+  else yield* Console.log("No faults.")
 }).pipe(Effect.scoped, Random.withSeed(options.seed))
 
 NodeBlocking.runMain(program)

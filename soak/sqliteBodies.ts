@@ -1,4 +1,4 @@
-/** Bodies of the soak of the SQLite client. */
+/** Bodies for the soak of the SQLite client. */
 import { SqliteTask } from "@effect-blocking/sqlite"
 
 export const insertMany = SqliteTask.make(import.meta.url, "insertMany", (db, id: string, parts: number): void => {

@@ -1,12 +1,12 @@
 /**
- * The bodies of the soak: what people run, and what goes wrong. Each notes its start, so
- * that a task that ran twice, or ran although it was cancelled, shows.
+ * The bodies of the soak: ordinary ones and faulty ones. Each notes its start, which reveals a task that ran twice, or
+ * ran although it was cancelled.
  */
 import { Task } from "effect-blocking"
 import * as Result from "effect/Result"
 import { appendFileSync, readFileSync } from "node:fs"
 
-/** Where starts are noted: in memory that threads share, or in a file for processes. */
+/** Where bodies note their starts: in memory that threads share, or in a file for processes. */
 export type Runs = Int32Array | string
 
 export const start = (runs: Runs, index: number): void => {
@@ -55,7 +55,7 @@ export const exits = Task.make(import.meta.url, "exits", (runs: Runs, index: num
   return process.exit(3)
 })
 
-/** Crashes its process; in a thread it would be the program's. */
+/** Crashes its process. On a thread, that would be the program. */
 export const crashes = Task.make(import.meta.url, "crashes", (runs: Runs, index: number): number => {
   start(runs, index)
   process.kill(process.pid, "SIGKILL")
@@ -86,14 +86,14 @@ export const late = Task.make(import.meta.url, "late", (runs: Runs, index: numbe
   return index
 })
 
-/** Ends its thread by its memory, under `resourceLimits`. */
+/** Exceeds the `resourceLimits` of its thread. */
 export const hungry = Task.make(import.meta.url, "hungry", (runs: Runs, index: number): number => {
   start(runs, index)
   const kept: Array<unknown> = []
   while (true) kept.push(Array.from({ length: 100 }, (_, i) => ({ i, text: `${i}` })))
 })
 
-/** Sits in native code until a writer has come to the named pipe and gone. */
+/** Stays in native code until a writer has opened and closed the named pipe. */
 export const native = Task.make(import.meta.url, "native", (runs: Runs, index: number, path: string) => {
   start(runs, index)
   return readFileSync(path, "utf8").length

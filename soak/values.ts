@@ -1,4 +1,4 @@
-/** Values for the soak of payloads: each is made from its number, anew each time, in any thread. */
+/** Values for the soak of payloads. Any thread can make the same value again from its seed. */
 import { plainValue } from "../packages/blocking/test/utils/plainValue.ts"
 import { random } from "../packages/blocking/test/utils/random.ts"
 
@@ -9,7 +9,7 @@ const alphabets = ["abc xyz", "äöü\xffabc", "\u0100Ж漢", "\u{1F600}x", "\uD
 const text = (next: Next, length: number): string => {
   const alphabet = alphabets[next(alphabets.length)]!
   let made = ""
-  // A rope of pieces, as texts of programs are.
+  // Concatenated from pieces (a rope in V8), like texts in real programs.
   while (made.length < length) made += alphabet.slice(next(alphabet.length)).repeat(1 + next(4))
   return made.slice(0, length)
 }
@@ -23,7 +23,7 @@ const bytes = (next: Next, length: number): Uint8Array<ArrayBuffer> => {
 
 const views = [Int16Array, Uint8ClampedArray, Float64Array, BigInt64Array, Uint32Array]
 
-/** Records as they come from a database; some have keys that are data. */
+/** Records as from a database. Some have keys that are data. */
 const records = (next: Next, count: number): Array<unknown> => {
   const own = next(4) === 0
   return Array.from({ length: count }, (_, i) => ({
@@ -43,7 +43,7 @@ class Point {
   }
 }
 
-/** No payload, and cloneable all the same. */
+/** Values that are cloneable, but are not sent as payloads. */
 const posted = (next: Next): unknown => {
   switch (next(6)) {
     case 0:
@@ -66,7 +66,7 @@ const posted = (next: Next): unknown => {
   }
 }
 
-/** How long the longest parts are. */
+/** The length of the longest parts. */
 export type Size = "tiny" | "small" | "any" | "huge"
 
 const lengths = { tiny: 0, small: 300, any: 40_000, huge: 2_000_000 }
@@ -86,7 +86,7 @@ export const valueOf = (seed: number, size: Size): unknown => {
         return bytes(next, long())
       case 4: {
         const View = views[next(views.length)]!
-        // Part of a buffer, often.
+        // Often a part of a buffer.
         const offset = 8 * next(3)
         return new View(bytes(next, offset + 8 * (long() >> 3)).buffer, offset)
       }
@@ -110,7 +110,7 @@ export const valueOf = (seed: number, size: Size): unknown => {
   return { seed, value: value(0) }
 }
 
-/** Whether a value is what arrives of another. The bytes around a view are not compared. */
+/** Whether `arrived` equals a clone of `made`. The bytes around a view are not compared. */
 export const isArrived = (arrived: unknown, made: unknown): boolean => isSame(arrived, structuredClone(made), new Map())
 
 const isSame = (one: unknown, other: unknown, met: Map<object, object>): boolean => {
@@ -140,7 +140,7 @@ const areSame = (one: ReadonlyArray<unknown>, other: ReadonlyArray<unknown>, met
 const bytesOf = ({ buffer, byteLength, byteOffset }: ArrayBufferView): Buffer =>
   Buffer.from(buffer, byteOffset, byteLength)
 
-/** Changes what only its owner should see. */
+/** Changes a value. Only its owner should see the changes. */
 export const spoil = (value: unknown, met = new Set<unknown>()): void => {
   if (typeof value !== "object" || value === null || met.has(value)) return
   met.add(value)

@@ -1,6 +1,6 @@
 /**
- * No library: `child_process.fork` with advanced serialization, one message there and one back
- * per task, processes in turn.
+ * No library: `child_process.fork` with advanced serialization, one message each way per task,
+ * processes in turn.
  */
 import { Effect } from "effect"
 import { fork } from "node:child_process"
@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url"
 
 const entry = fileURLToPath(new URL("./bare-process.worker.mjs", import.meta.url))
 
-/** A process whose first message has come. */
+/** Starts a process, and waits for its first message. */
 const startProcess = async () => {
   const child = fork(entry, { serialization: "advanced" })
   await once(child, "message")

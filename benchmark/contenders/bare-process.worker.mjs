@@ -1,4 +1,4 @@
-/** What bare processes run. The first message says that the process has started. */
+/** The code of bare processes. The first message says that the process has started. */
 import * as module from "./bodies.mjs"
 
 const bodies = { ...module }

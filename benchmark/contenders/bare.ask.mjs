@@ -1,4 +1,4 @@
-/** Asks its parent, a thread's or a process's, as often as that says. */
+/** Asks the parent of its thread or process as often as the parent says. */
 import { parentPort } from "node:worker_threads"
 
 const send = parentPort === null ? (message) => process.send(message) : (message) => parentPort.postMessage(message)

@@ -1,6 +1,6 @@
 /**
- * No library: bare Workers, one message there and one back per task, threads in turn.
- * What a pool costs beyond this is its own doing; what it wins, too.
+ * No library: bare Workers, one message each way per task, threads in turn. The difference
+ * to this is the cost, or the gain, of a pool.
  */
 import { Effect } from "effect"
 import { fork } from "node:child_process"
@@ -9,7 +9,7 @@ import { MessageChannel, Worker } from "node:worker_threads"
 
 const entry = new URL("./bare.worker.mjs", import.meta.url)
 
-/** A Worker whose first message has come. */
+/** Starts a Worker, and waits for its first message. */
 export const startWorker = () =>
   new Promise((resolve, reject) => {
     const worker = new Worker(entry)
@@ -54,7 +54,7 @@ export const start = async ({ threads }) => {
   }
 }
 
-/** Milliseconds of each of `count` round trips, one after the other, without Effect. */
+/** Returns the milliseconds of each of `count` round trips, one after another, without Effect. */
 export const pingPong = async (worker, count) => {
   const times = new Float64Array(count)
   const { promise, resolve } = Promise.withResolvers()
@@ -74,7 +74,7 @@ export const pingPong = async (worker, count) => {
   return promise.finally(() => worker.off("message", onMessage))
 }
 
-/** Lets a thread or a process ask `count` times for `i + 1`, one after the other, and tell the times. */
+/** Lets a thread or a process ask `count` times for `i + 1`, one after another, and return the times. */
 export const ask = async (isolation) => {
   const url = new URL("./bare.ask.mjs", import.meta.url)
   const other = isolation === "thread" ? new Worker(url) : fork(url, { serialization: "advanced" })

@@ -1,4 +1,4 @@
-/** What bare Workers run. The first message says that the thread has started. */
+/** The code of bare Workers. The first message says that the thread has started. */
 import { parentPort } from "node:worker_threads"
 import * as module from "./bodies.mjs"
 import { sendRows } from "./send-rows.mjs"

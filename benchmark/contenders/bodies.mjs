@@ -1,19 +1,19 @@
 /**
- * The work itself, the same functions for every contender. Each stands alone (no import,
- * no outer variable): `multithreading` sends the text of a function to its threads.
+ * The work itself, the same functions for every contender. Each function stands alone (no import,
+ * no outer variable), because `multithreading` sends the text of a function to its threads.
  */
 
 export const add = (a, b) => a + b
 
 export const echo = (value) => value
 
-/** Touches a buffer that is moved here, and gives it back to be moved again. */
+/** Changes a buffer that was moved to this thread, and returns it to be moved back. */
 export const flip = (bytes) => {
   bytes[0]++
   return bytes
 }
 
-/** Computes for about a millisecond; the same number every time. */
+/** Computes for about a millisecond. The result is always the same. */
 export const burn = (rounds) => {
   let x = 1
   for (let i = 0; i < rounds; i++) x = (Math.imul(x, 1664525) + 1013904223) | 0
@@ -21,8 +21,8 @@ export const burn = (rounds) => {
 }
 
 /**
- * Computes for about 23 nanoseconds a round, most of them in native code: a loop of plain arithmetic is up to five times
- * quicker or slower by how V8 happens to compile it where it is called.
+ * Computes for about 23 nanoseconds a round, mostly in native code. The speed of plain arithmetic would vary by up to
+ * five times, with the way that V8 happens to compile it.
  */
 export const waves = (rounds) => {
   let x = 1
@@ -30,14 +30,14 @@ export const waves = (rounds) => {
   return x
 }
 
-/** The same for an item that is an object. */
+/** `waves` for an item that is an object. */
 export const shout = ({ id, name, rounds }) => {
   let x = 1
   for (let i = 0; i < rounds; i++) x = Math.sin(x + i)
   return { id, text: name.toUpperCase(), x }
 }
 
-/** The same; an item below 0 is wrong. */
+/** `waves` that fails for an item below 0. */
 export const failing = (rounds) => {
   if (rounds < 0) throw new RangeError("below 0")
   let x = 1
@@ -45,13 +45,13 @@ export const failing = (rounds) => {
   return x
 }
 
-/** Blocks its thread without computing, as a query or a file would. */
+/** Blocks its thread without computing, like a query or a file read. */
 export const nap = (millis) => {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, millis)
   return millis
 }
 
-/** Small objects, one after the other. */
+/** Yields small objects. */
 export const rows = function*(count) {
   for (let id = 0; id < count; id++) yield { id, name: "Ada Lovelace", ok: true }
 }
@@ -60,10 +60,10 @@ export const forever = () => {
   for (;;);
 }
 
-/** Says that it ran. */
+/** Notes that it ran. */
 export const tick = ({ state }) => Atomics.add(state, 0, 1)
 
-/** Says that it runs, and blocks its thread until the gate opens. */
+/** Notes that it runs, and blocks its thread until the gate opens. */
 export const gate = ({ state }) => {
   Atomics.add(state, 0, 1)
   Atomics.wait(state, 1, 0)

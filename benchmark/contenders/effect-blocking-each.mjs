@@ -1,4 +1,4 @@
-/** This library without `Parallel`: a run for each item, so many at once that the threads always have some. */
+/** This library without `Parallel`: a run for each item, with enough at once that the threads never idle. */
 import { Effect } from "effect"
 import { start as startPool } from "./effect-blocking.mjs"
 

@@ -1,8 +1,8 @@
 /**
  * This library, from its staged packages, in plain JavaScript.
  *
- * Settings: threads are kept for the whole row, and the queue is larger than any row
- * needs, so that what is measured is queued and not suspended before the queue.
+ * Settings: threads are kept for the whole row. The queue is larger than any row needs, so
+ * that tasks are queued, and not suspended before the queue.
  */
 import { NodeBlocking } from "@effect-blocking/platform-node"
 import { Effect, Exit, Scope } from "effect"

@@ -1,4 +1,4 @@
-/** What pool threads of effect-blocking load. */
+/** The module that pool threads of effect-blocking load. */
 import { Callback, Task } from "effect-blocking"
 import * as bodies from "./bodies.mjs"
 
@@ -17,7 +17,7 @@ export const rows = Task.stream(import.meta.url, "rows", bodies.rows)
 
 export class Increment extends Callback.Service()("Increment", Callback.fn()) {}
 
-/** Milliseconds of each of `count` calls to the program, and the sum of the answers. */
+/** Returns the milliseconds of each of `count` calls to the program, and the sum of the answers. */
 export const calls = Task.make(import.meta.url, "calls", (count) => {
   const times = new Float64Array(count)
   let sum = 0

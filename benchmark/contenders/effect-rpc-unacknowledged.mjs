@@ -1,4 +1,4 @@
-/** Effect RPC whose threads stream without waiting for acknowledgements: as fast as they can, whoever listens. */
+/** Effect RPC without acknowledgements: its threads stream as fast as they can, without back-pressure. */
 import { start as startRpc } from "./effect-rpc.mjs"
 
 const entry = new URL("./effect-rpc.worker.mjs?unacknowledged", import.meta.url)

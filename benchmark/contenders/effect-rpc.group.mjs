@@ -1,10 +1,10 @@
-/** The calls of the RPC contender, for both sides. */
+/** The RPC group of the RPC contender, for both sides. */
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import * as Schema from "effect/Schema"
 import * as Transferable from "effect/workers/Transferable"
 
-/** Crosses by structured clone as it is; any other schema would encode it as JSON does. */
+/** Crosses by structured clone, unchanged. Any other schema would encode it like JSON. */
 const asIs = Transferable.schema(Schema.Any, () => [])
 
 export const Calls = RpcGroup.make(

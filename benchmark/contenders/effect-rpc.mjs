@@ -1,8 +1,8 @@
 /**
- * Effect's own way to call into workers: an RpcClient over a pool of NodeWorkers.
+ * Effect's own way to call workers: an RpcClient over a pool of NodeWorkers.
  *
- * Settings: no tracing on either side; values that are not measured as such cross without
- * being encoded; one call per thread at a time (default). effect-rpc-pipelined.mjs has more.
+ * Settings: no tracing on either side; values cross without being encoded, unless a row measures
+ * that; one call per thread at a time (default). effect-rpc-pipelined.mjs has more.
  */
 import * as NodeWorker from "@effect/platform-node/NodeWorker"
 import { Effect, Exit, Layer, Scope } from "effect"

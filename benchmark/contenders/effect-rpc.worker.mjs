@@ -1,6 +1,6 @@
 /**
- * What threads of the RPC contender run: modules instead of barrels, so that they start sooner. With
- * `?unacknowledged` they wait for no acknowledgement of what they stream.
+ * The code of the RPC contender's threads. It imports modules instead of barrels, to start sooner. With
+ * `?unacknowledged`, streams do not wait for acknowledgements.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeWorkerRunner from "@effect/platform-node/NodeWorkerRunner"

@@ -1,11 +1,11 @@
 /**
  * Effect alone, without a thread: a callback that is resumed in the next microtask. No pool
- * under Effect can be faster. Blocked, it only keeps what resumes the fibers that wait.
+ * under Effect can be faster. While blocked, it only keeps the functions that resume its fibers.
  */
 import { Effect } from "effect"
 import { setImmediate } from "node:timers/promises"
 
-/** Arbitrary: fibers resumed per turn of the event loop. */
+/** Fibers resumed per iteration of the event loop. Arbitrary. */
 const perTurn = 1000
 
 export const start = async () => {
@@ -21,7 +21,7 @@ export const start = async () => {
     block: async () => {
       waiting = []
       return {
-        /** Row `queued`: the fiber that waits at place i asked for i + 1. */
+        /** Row `queued`: the fiber at index i asked for i + 1. */
         open: async () => {
           const resumes = waiting
           waiting = undefined

@@ -1,4 +1,4 @@
-/** No thread and no library: the loop that everybody would write, on the event-loop thread. */
+/** No thread and no library: a plain loop on the event loop. */
 import { Effect } from "effect"
 import * as module from "./bodies.mjs"
 

@@ -1,8 +1,8 @@
 /**
  * multithreading: `spawn` of a function with its arguments.
  *
- * Settings: the number of threads, which is all there is. Its `abort` rejects the promise;
- * the task runs on.
+ * Settings: the number of threads, which is the only option. Its `abort` rejects the promise,
+ * and the task continues to run.
  */
 import { Effect } from "effect"
 import { initRuntime, move, shutdown, spawn } from "multithreading"

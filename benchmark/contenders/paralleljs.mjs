@@ -1,5 +1,5 @@
 /**
- * paralleljs: `map`. It starts a process for each element, so it takes part only where these are few.
+ * paralleljs: `map`. It starts a process for each element, so it takes part only with few elements.
  *
  * Settings: as many at once as there are threads.
  */

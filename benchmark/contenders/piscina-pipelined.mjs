@@ -1,6 +1,6 @@
 /**
- * piscina with up to 64 tasks on each thread at once: twice as fast for tiny tasks, but a
- * long task delays the 63 behind it.
+ * piscina with up to 64 concurrent tasks on each thread: twice as fast for tiny tasks, but a
+ * long task delays the 63 others.
  */
 import * as piscina from "./piscina.mjs"
 

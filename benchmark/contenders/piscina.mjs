@@ -1,8 +1,8 @@
 /**
  * piscina: `run` with the name of the task.
  *
- * Settings: as many threads from the start as at most, never retired (its documentation
- * warns of the default, which retires a thread at once); no run-time histogram; atomics on
+ * Settings: all threads from the start, never retired (its documentation warns about the
+ * default, which retires a thread at once); no run-time histogram; atomics on
  * (default); one task per thread at a time (default: more "generally only makes sense" for
  * asynchronous tasks; piscina-pipelined.mjs shows them).
  */

@@ -1,4 +1,4 @@
-/** What threads of piscina load. */
+/** The module that piscina's threads load. */
 import { move } from "piscina"
 import * as bodies from "./bodies.mjs"
 import { sendRows } from "./send-rows.mjs"

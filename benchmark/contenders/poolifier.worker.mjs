@@ -1,4 +1,4 @@
-/** What threads of poolifier load. */
+/** The module that poolifier's threads load. */
 import { ThreadWorker } from "poolifier"
 import * as bodies from "./bodies.mjs"
 

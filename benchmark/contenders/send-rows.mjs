@@ -1,4 +1,4 @@
-/** Rows in chunks of 1024 to a port, for contenders that have nothing that holds the generator up. */
+/** Sends rows in chunks of 1024 to a port, for contenders without back-pressure. */
 import { rows } from "./bodies.mjs"
 
 export const sendRows = (count, port) => {
@@ -11,6 +11,6 @@ export const sendRows = (count, port) => {
     }
   }
   port.postMessage(chunk)
-  // Not by closing the port: that takes a turn of the event loop, and piscina's thread waits without one.
+  // Not by closing the port: that needs an event-loop iteration, and piscina's thread waits without one.
   port.postMessage(undefined)
 }

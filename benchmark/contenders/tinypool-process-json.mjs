@@ -1,4 +1,4 @@
-/** tinypool on processes, values as JSON: what its documentation gives for values that JSON knows. */
+/** tinypool on processes, with values as JSON, as in its documentation for values that JSON supports. */
 import * as tinypool from "./tinypool-process.mjs"
 
 export const start = ({ threads }) => tinypool.start({ threads, serialization: "json" })

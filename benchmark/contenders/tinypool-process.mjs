@@ -1,8 +1,8 @@
 /**
  * tinypool on processes: its `child_process` runtime.
  *
- * Settings: as in tinypool.mjs. Advanced serialization, without which bytes do not arrive as bytes;
- * tinypool-process-json.mjs has the other.
+ * Settings: as in tinypool.mjs. Advanced serialization, because JSON does not preserve bytes;
+ * tinypool-process-json.mjs uses JSON.
  */
 import * as tinypool from "./tinypool.mjs"
 

@@ -1,7 +1,7 @@
 /**
  * tinypool: `run` with the name of the task.
  *
- * Settings: as for piscina, of which it is a fork (it keeps no histogram).
+ * Settings: as for piscina, because it is a fork of piscina (it keeps no histogram).
  */
 import { Effect } from "effect"
 import { Tinypool } from "tinypool"

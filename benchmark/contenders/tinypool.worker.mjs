@@ -1,4 +1,4 @@
-/** What threads of tinypool load. */
+/** The module that tinypool's threads load. */
 import { Tinypool } from "tinypool"
 import * as bodies from "./bodies.mjs"
 

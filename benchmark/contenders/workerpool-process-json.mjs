@@ -1,4 +1,4 @@
-/** workerpool on processes, values as JSON: its default. */
+/** workerpool on processes, with values as JSON (its default). */
 import * as workerpool from "./workerpool-process.mjs"
 
 export const start = ({ threads }) => workerpool.start({ threads, serialization: "json" })

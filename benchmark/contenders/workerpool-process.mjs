@@ -1,8 +1,8 @@
 /**
  * workerpool on processes.
  *
- * Settings: as in workerpool.mjs. Advanced serialization (an option of the fork), without which bytes do not
- * arrive as bytes; workerpool-process-json.mjs has the default.
+ * Settings: as in workerpool.mjs. Advanced serialization (an option of the fork), because JSON does not preserve
+ * bytes; workerpool-process-json.mjs has the default.
  */
 import * as workerpool from "./workerpool.mjs"
 

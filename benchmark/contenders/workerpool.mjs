@@ -1,8 +1,8 @@
 /**
  * workerpool: `exec` of a method of a dedicated worker script.
  *
- * Settings: worker threads, as many from the start as at most. A dedicated script rather
- * than functions sent as text, which its documentation calls the slower way.
+ * Settings: worker threads, all from the start. A dedicated script, because its documentation
+ * calls functions sent as text slower.
  */
 import { Effect } from "effect"
 import { fileURLToPath } from "node:url"

@@ -1,4 +1,4 @@
-/** What threads of workerpool load. */
+/** The module that workerpool's threads load. */
 import workerpool from "workerpool"
 import * as bodies from "./bodies.mjs"
 

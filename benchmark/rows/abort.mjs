@@ -1,8 +1,8 @@
 /**
- * Both threads are blocked, 20 000 fibers wait for tasks behind them. Measured: from the
- * interruption of all these fibers until all have ended, and the longest time meanwhile in
- * which the event loop did nothing else. Then the threads are freed: tasks that run
- * nevertheless are counted. "Effect without threads" has the same fibers wait for a callback.
+ * Both threads are blocked, and 20 000 fibers wait for tasks behind them. Measures the time from
+ * the interruption of all these fibers until all have ended, and the longest block of the event
+ * loop meanwhile. Then the threads are freed, and aborted tasks that still run are counted. In
+ * "Effect without threads", the same fibers wait for a callback.
  */
 import { Effect, Fiber } from "effect"
 import { setTimeout as sleep } from "node:timers/promises"
@@ -43,7 +43,7 @@ export const measure = async ({ start }, { count }) => {
 }
 
 export const budgets = (median) => {
-  // One whose tasks run nevertheless has not aborted them.
+  // A contender whose tasks still run has not aborted them.
   const best = least(median, queueing.filter((name) => median(name, "ran") === 0), "millis")
   return [
     {
@@ -51,7 +51,7 @@ export const budgets = (median) => {
       value: median(self, "millis") / best,
       atMost: 0.2
     },
-    // 50 ms is what browsers call a long task. To interrupt the fibers alone is one block, too.
+    // Browsers call a task of 50 ms long. Interrupting only the fibers is one block, too.
     {
       what: "aborting 20 000 queued tasks, longest block beyond that of the fibers alone, ms",
       value: median(self, "longestBlock") - median("effect", "longestBlock"),

@@ -1,9 +1,9 @@
 /**
  * One operation: a body asks its program for `i + 1` and waits for the answer, on a thread and in a
- * process. The bare contenders are ping-pongs that the thread, or the process, begins: by `postMessage`, and by
- * the IPC channel of `fork`. The times are taken where the question is asked.
+ * process. The bare contenders are ping-pongs that start in the thread (by `postMessage`) or in the process (by the IPC
+ * channel of `fork`). The asking side takes the times.
  *
- * Then how long a stop takes to end a body that waits for an answer that never comes.
+ * Then it measures how long a stop takes for a body that waits for an answer that never comes.
  */
 import { Deferred, Effect, Fiber } from "effect"
 import { equal, quantile } from "../measure.mjs"

@@ -1,7 +1,7 @@
 /**
- * One operation: make a pool of one thread and await the result of its first task; closing
- * it is not measured. The bare contender makes a Worker and awaits its first message, sent
- * when its module has loaded. The median of five in a process that has done it once.
+ * One operation: create a pool of one thread and await the result of its first task. Closing
+ * the pool is not measured. The bare contender creates a Worker and awaits its first message,
+ * which it sends when its module has loaded. The median of five, after one to warm up.
  */
 import { Effect } from "effect"
 import { close, equal, quantile, range } from "../measure.mjs"

@@ -1,6 +1,6 @@
 /**
- * Growth of the process's resident memory per thread, over 16 threads that have each run
- * one task and now wait for more.
+ * Growth of the process's resident memory per thread, with 16 threads that have each run
+ * one task and are idle.
  */
 import { setTimeout as sleep } from "node:timers/promises"
 import { block, collectGarbage } from "../measure.mjs"

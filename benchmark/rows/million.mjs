@@ -1,6 +1,6 @@
 /**
- * As row `queued`, with one million tasks. "Growth" is the time per task, submitting and
- * draining, over that of 100 000 tasks, warmed up, in the same process: 1 is linear.
+ * Like row `queued`, with one million tasks. "Growth" is the time per task to submit and drain,
+ * divided by that of 100 000 tasks in the same process, after a warm-up: 1 is linear.
  */
 import { self } from "../names.mjs"
 import { metrics as queuedMetrics, queue } from "./queued.mjs"
@@ -28,7 +28,7 @@ export const budgets = (median) => [
     value: median(self, "bytes") - median("effect", "bytes"),
     atMost: 400
   },
-  // A garbage collector's share grows with the heap, with the fibers alone as well. Arbitrary: noise of such a ratio.
+  // The share of the garbage collector grows with the heap, also for the fibers alone. Arbitrary: the noise of the ratio.
   {
     what: "a million queued tasks, growth of the time per task, times that of the fibers alone",
     value: median(self, "growth") / median("effect", "growth"),

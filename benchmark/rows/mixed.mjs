@@ -1,7 +1,7 @@
 /**
- * Every 100 ms come 100 tasks at once: one that blocks its thread for 50 ms, at a random
- * place (the same for all contenders), and 99 times `a + b`. One operation: a tiny task, from
- * the start of its fiber to its end. With two threads, none has to wait for a long one.
+ * Every 100 ms, 100 tasks come at once: 99 times `a + b`, and one task that blocks its thread for
+ * 50 ms, at a random position (the same for all contenders). One operation: a tiny task, from the
+ * start of its fiber to its end. With two threads, no tiny task needs to wait for a long one.
  */
 import { Effect } from "effect"
 import { setTimeout as sleep } from "node:timers/promises"

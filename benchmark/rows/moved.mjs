@@ -1,9 +1,9 @@
 /**
  * One operation: a `Uint8Array` of 1 MB is moved to a thread, which adds 1 to its first
- * byte and moves it back. One array goes to one thread and back, then four to two threads;
- * none is allocated meanwhile. The four show pipelining: the bare loop posts to a thread that is busy, a
- * pool that starts tasks in order of submission cannot, because what is moved cannot be
- * taken back from behind a long task.
+ * byte and moves it back. First one array goes to one thread, then four go to two threads; no array
+ * is allocated meanwhile. The four show pipelining: the bare loop posts to a busy thread. A pool
+ * that starts tasks in order of submission cannot, because it could not take a moved array back
+ * from behind a long task.
  */
 import { Effect } from "effect"
 import { most } from "../best.mjs"

@@ -1,9 +1,8 @@
 /**
- * What it costs to be seen. Metrics: tiny tasks as in row `tiny`, alone and while a fiber
- * takes a snapshot of all metrics ten times a second, in turn in one process; and what the
- * scheduler records for each task, called by itself, as a share of the time of a task.
- * Spans: the question whether the caller is traced, asked by itself; and, for information,
- * tiny tasks of a caller that is traced.
+ * The cost of observability. Metrics: tiny tasks as in row `tiny`, alone and while a fiber takes a
+ * snapshot of all metrics ten times a second, alternately in one process; and the records that the
+ * scheduler makes for each task, measured alone, as a share of the time of a task. Spans: the check
+ * whether the caller is traced, measured alone; and, for information, tiny tasks of a traced caller.
  */
 import { Effect, Metric, Schedule } from "effect"
 import { additions, quantile, throughput, timed } from "../measure.mjs"
@@ -19,12 +18,12 @@ export const metrics = [
   { key: "lost", label: "throughput lost to that, %, median of pairs", better: "less" },
   { key: "traced", label: "tasks per second with a span each", better: "more" },
   { key: "recordNanos", label: "metrics recorded for a task, ns", better: "less" },
-  { key: "askNanos", label: "asking for a tracing caller, ns", better: "less" }
+  { key: "askNanos", label: "check for a traced caller, ns", better: "less" }
 ]
 
 const internal = (module) => import(new URL(`./internal/${module}.js`, import.meta.resolve("effect-blocking")).href)
 
-/** Nanoseconds of each call, the best of some passes: a machine's pauses are not the call's. */
+/** Nanoseconds of each call, the best of some passes: this excludes pauses of the machine. */
 const nanos = (call) => {
   const count = 1_000_000
   let best = Infinity
@@ -78,7 +77,7 @@ export const measure = async ({ start }, { millis }) => {
   const waits = new Histogram(durationBoundaries)
   const runs = new Histogram(durationBoundaries)
   const outcomes = { Succeeded: 0 }
-  // The waits of a thousand tasks at a time are about a millisecond.
+  // With a thousand tasks at a time, each waits about a millisecond.
   const recordNanos = nanos((i) => {
     waits.record(0.5 + (i & 1023) / 1024)
     runs.record(0.001)
@@ -106,9 +105,9 @@ export const budgets = (median) => {
       value: (median(self, "recordNanos") / taskNanos) * 100,
       atMost: 3
     },
-    // Arbitrary: what no throughput row here can show.
+    // Arbitrary: too little for any throughput row to show.
     {
-      what: "spans nobody asked for, share of the time of a tiny task, %",
+      what: "spans without a tracer, share of the time of a tiny task, %",
       value: (median(self, "askNanos") / taskNanos) * 100,
       atMost: 1
     }

@@ -1,4 +1,4 @@
-/** As row `parallel100`, with 100 000 items of about a microsecond each. */
+/** Like row `parallel100`, with 100 000 items of about a microsecond each. */
 import { budgetsOf, mapItems } from "./parallel100.mjs"
 
 export { contenders, limitMillis, metrics } from "./parallel100.mjs"

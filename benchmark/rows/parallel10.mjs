@@ -1,4 +1,4 @@
-/** As row `parallel100`, with 30 000 items of about 10 microseconds each. */
+/** Like row `parallel100`, with 30 000 items of about 10 microseconds each. */
 import { budgetsOf, mapItems } from "./parallel100.mjs"
 
 export { contenders, limitMillis, metrics } from "./parallel100.mjs"

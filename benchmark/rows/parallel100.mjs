@@ -1,7 +1,7 @@
 /**
- * One operation: a computation over 5000 items of about 100 microseconds each, on two threads; what is measured is how long all
- * of it takes. This library does it with `Parallel.map`; poolifier with `mapExecute`; the others have a task for each
- * item, 1000 at a time.
+ * One operation: a computation over 5000 items of about 100 microseconds each, on two threads. Measures the time for all
+ * items. This library uses `Parallel.map`, poolifier uses `mapExecute`; the others run a task for each item, 1000 at a
+ * time.
  */
 import { Effect } from "effect"
 import { least } from "../best.mjs"
@@ -17,21 +17,21 @@ export const limitMillis = 60_000
 
 export const metrics = [
   { key: "millis", label: "all of them, ms", better: "less" },
-  // On a machine with something else to do, this tells more.
+  // On a machine with other work, this is the better figure.
   { key: "cpuMillis", label: "CPU time of all threads, ms", better: "less" }
 ]
 
-/** Items are not all the same. */
+/** Different kinds of items. */
 const kinds = 8
 
-/** Rounds of `waves` in a microsecond, about. */
+/** The approximate number of rounds of `waves` in a microsecond. */
 export const perMicro = 43
 
-/** How long a task over items takes; each contender in its own way. `check` gets the results. */
+/** Measures a task over items, with each contender's own method. `check` gets the results. */
 export const timeItems = async (pool, task, items, check) => {
   const map = pool.map ??
     ((task, items) => Effect.forEach(items, (item) => pool.run(task, item), { concurrency: 1000 }))
-  // Threads have started, and code is warm.
+  // Starts the threads, and warms up the code.
   check(await Effect.runPromise(map(task, items.slice(0, Math.ceil(items.length / 10)))), Math.ceil(items.length / 10))
   const [start, cpu] = [performance.now(), process.cpuUsage()]
   const results = await Effect.runPromise(map(task, items))

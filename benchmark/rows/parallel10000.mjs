@@ -1,4 +1,4 @@
-/** As row `parallel100`, with 100 items of about 10 milliseconds each. paralleljs starts a process for each. */
+/** Like row `parallel100`, with 100 items of about 10 milliseconds each. paralleljs starts a process for each. */
 import { budgetsOf, contenders as others, mapItems } from "./parallel100.mjs"
 
 export { limitMillis, metrics } from "./parallel100.mjs"

@@ -1,6 +1,6 @@
 /**
- * One million items of about a microsecond each, that are numbers, and their results: how long it takes, what memory it holds beyond
- * the items and the results, and how late the event loop is meanwhile.
+ * One million items of about a microsecond each. Items and results are numbers. Measures the time, the memory beyond the
+ * items and the results, and the event-loop delay meanwhile.
  */
 import { Effect } from "effect"
 import { waves } from "../contenders/bodies.mjs"

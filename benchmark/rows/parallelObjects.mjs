@@ -1,4 +1,4 @@
-/** As row `parallel100`, with 20 000 items of about 10 microseconds each that are small objects, as are their results. */
+/** Like row `parallel100`, with 20 000 items of about 10 microseconds. Items and results are small objects. */
 import { close, equal, range } from "../measure.mjs"
 import { peers, self } from "../names.mjs"
 import { budgetsOf, perMicro, timeItems } from "./parallel100.mjs"
@@ -7,7 +7,7 @@ export { limitMillis, metrics } from "./parallel100.mjs"
 
 export const title = "20 000 small objects of 10 µs"
 
-// A schema of Effect RPC has no such object.
+// The schemas of the Effect RPC contender have no such object.
 export const contenders = [self, "loop", "effect-blocking-each", ...peers.filter((name) => name !== "effect-rpc")]
 
 export const measure = async ({ start }, { count }) => {

@@ -1,4 +1,4 @@
-/** As row `parallel100`, with 10 000 items of about 10 microseconds each, of which one in a hundred takes a hundred times as long. */
+/** Like row `parallel100`, with 10 000 items of about 10 microseconds. One in a hundred takes a hundred times as long. */
 import { waves } from "../contenders/bodies.mjs"
 import { close, equal, range } from "../measure.mjs"
 import { budgetsOf, perMicro, timeItems } from "./parallel100.mjs"

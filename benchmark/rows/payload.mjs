@@ -1,7 +1,7 @@
 /**
- * One operation: `pool.run("echo", value)`: the value crosses to a thread and back by
- * structured clone. An object of about 100 B, a string of 10 kB, 100 at a time; an object
- * with 1 MB of bytes, 4 at a time.
+ * One operation: `pool.run("echo", value)`. The value crosses to a thread and back by
+ * structured clone. The values are an object of about 100 B and a string of 10 kB, 100 at a time,
+ * and an object with 1 MB of bytes, 4 at a time.
  */
 import { Effect } from "effect"
 import { most } from "../best.mjs"
@@ -35,7 +35,7 @@ export const payloads = {
   }
 }
 
-/** Operations that send a payload there and back; it is checked each time. */
+/** Operations that send a payload to a thread and back, and check it each time. */
 export const echoes = (pool, { isIntact, value }) => {
   let intact = 0
   return {
@@ -56,7 +56,7 @@ export const measure = async ({ start }, { millis }) => {
   for (const [key, payload] of Object.entries(payloads)) {
     const { perSecond } = await throughput({
       millis: millis(300),
-      // Code for objects takes longer to be compiled than that for numbers.
+      // Code for objects takes longer to compile than code for numbers.
       warmUpMillis: millis(700),
       concurrency: payload.concurrency,
       ...echoes(pool, payload)

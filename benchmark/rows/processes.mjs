@@ -1,6 +1,6 @@
 /**
  * Pools of two processes. One operation: a tiny task as in row `tiny`, 1000 at a time; and
- * `pool.run("echo", value)` with the values of row `payload`, as many at a time. JSON does not know bytes.
+ * `pool.run("echo", value)` with the values and concurrency of row `payload`. JSON does not support bytes.
  */
 import { most } from "../best.mjs"
 import { additions, close, throughput } from "../measure.mjs"

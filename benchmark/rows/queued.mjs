@@ -1,9 +1,9 @@
 /**
- * Fibers each await `pool.run("add", i, 1)` while both threads are blocked: all these tasks
- * wait in a queue. Measured: memory per task, its fiber included (heap and external memory
- * after a garbage collection; resident memory as the system sees it); then, with the threads
- * free, how fast they drain, and the delay of the event loop meanwhile. "Effect without
- * threads" has the same fibers wait for a callback, and no queue.
+ * Each fiber awaits `pool.run("add", i, 1)` while both threads are blocked, so all tasks wait in a
+ * queue. Measures memory per task, including its fiber (heap and external memory after a garbage
+ * collection; resident memory as the system sees it). Then the threads are freed: it measures how
+ * fast the queue drains, and the event-loop delay meanwhile. In "Effect without threads", the same
+ * fibers wait for a callback, without a queue.
  */
 import { Effect } from "effect"
 import { block, collectGarbage, equal, range, settled, watchEventLoop } from "../measure.mjs"

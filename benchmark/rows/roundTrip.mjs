@@ -1,7 +1,7 @@
 /**
- * One operation: `yield* pool.run("add", i, 1)`, one after the other in one fiber, on a pool
- * that is otherwise idle. The bare contender answers each message of a Worker with the next
- * one, without Effect.
+ * One operation: `yield* pool.run("add", i, 1)`, one after another in one fiber, on an otherwise
+ * idle pool. The bare contender answers each message of a Worker with the next one, without
+ * Effect.
  */
 import { Effect } from "effect"
 import { least } from "../best.mjs"

@@ -1,6 +1,6 @@
 /**
  * One operation: `pool.run("burn", …)`, about a millisecond of computing, 64 at a time, on a
- * pool of one thread and then on one of two. Two cores at most double it.
+ * pool of one thread and then on a pool of two. Two cores can at most double it.
  */
 import { Effect } from "effect"
 import { burn } from "../contenders/bodies.mjs"

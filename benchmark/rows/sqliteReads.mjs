@@ -1,4 +1,4 @@
-/** One operation: one row by its key, made an object on the event loop, at three concurrencies. */
+/** One operation: read one row by its key, as an object on the event loop, at three levels of concurrency. */
 import { Effect } from "effect"
 import * as files from "../contenders/sqlite/files.mjs"
 import { equal, throughput, watchEventLoop } from "../measure.mjs"

@@ -1,6 +1,6 @@
 /**
- * A million rows of six columns to a consumer that adds them up, by a stream where there is one; and a
- * hundred thousand at once, as objects.
+ * A million rows of six columns for a consumer that adds them up, as a stream where the contender has streams. Then a
+ * hundred thousand rows at once, as objects.
  */
 import { Effect } from "effect"
 import * as files from "../contenders/sqlite/files.mjs"

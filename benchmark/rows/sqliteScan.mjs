@@ -1,4 +1,4 @@
-/** A cheap read every 5 ms, for ten seconds at the most, beside a statement that computes for a second or so, again and again. */
+/** A cheap read every 5 ms, for at most ten seconds, beside a statement that computes for about a second, repeatedly. */
 import { Effect, Fiber } from "effect"
 import { setTimeout as sleep } from "node:timers/promises"
 import * as files from "../contenders/sqlite/files.mjs"
@@ -33,7 +33,7 @@ export const measure = (contender, { count }) =>
     const times = []
     const end = performance.now() + 10_000
     for (let i = 0; i < count(300) && performance.now() < end; i++) {
-      // From when it was wanted: a loop that is held keeps it from being asked.
+      // From the time when it was due: a blocked event loop also delays the request.
       const due = performance.now() + 5
       await sleep(5)
       await Effect.runPromise(read(1 + i))

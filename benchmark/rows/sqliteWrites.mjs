@@ -1,6 +1,6 @@
 /**
- * One operation: one insert that commits by itself; a transaction of five inserts in one call
- * (`batch`; a body with better-sqlite3); the same with a call for each statement. WAL, synchronous NORMAL.
+ * One operation: one insert that commits by itself; a transaction of five inserts in one call (`batch`, or a function
+ * with better-sqlite3); the same with a call for each statement. WAL, synchronous NORMAL.
  */
 import { throughput, watchEventLoop } from "../measure.mjs"
 import { self } from "../names.mjs"
@@ -15,7 +15,7 @@ export { contenders }
 export const metrics = [
   { key: "inserts", label: "inserts, 64 at a time, per second", better: "more" },
   { key: "transactions", label: "transactions of 5 inserts in one call, 64 at a time, per second", better: "more" },
-  { key: "bodies", label: "the same as a body beside the connection, per second", better: "more" },
+  { key: "bodies", label: "the same as a body of `transact`, per second", better: "more" },
   { key: "interactive", label: "the same with a call for each statement, per second", better: "more" },
   { key: "loopP99", label: "event-loop delay of inserts, p99, ms", better: "less" }
 ]

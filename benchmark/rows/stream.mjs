@@ -1,17 +1,17 @@
 /**
- * One operation: one element of a stream that a generator in a thread yields, small objects
- * `{ id, name, ok }`, folded by Effect's `Stream.runFold`. Bare `postMessage`, piscina and RPC
- * without acknowledgements send chunks of 1024 whoever listens; the others hold the generator up.
+ * One operation: one element of a stream from a generator in a thread. The elements are small
+ * objects, `{ id, name, ok }`, folded by Effect's `Stream.runFold`. Bare `postMessage`, piscina and
+ * RPC without acknowledgements send chunks of 1024 without back-pressure; the others have it.
  *
- * multithreading's channel is not among them: it runs out of its 64 kB, and loses elements.
+ * multithreading's channel does not take part: it exceeds its 64 kB, and loses elements.
  *
- * Then the first element of an endless stream, beside the round trip of a task.
+ * Then it measures the first element of an endless stream, and the round trip of a task.
  */
 import { Effect, Stream } from "effect"
 import { equal, quantile, throughput } from "../measure.mjs"
 import { self } from "../names.mjs"
 
-export const title = "A stream out of a body"
+export const title = "A stream from a body"
 
 export const contenders = [self, "effect-rpc", "effect-rpc-unacknowledged", "piscina", "bare"]
 
@@ -21,7 +21,7 @@ export const metrics = [
   { key: "roundTrip", label: "round trip of a task, median, µs", better: "less" }
 ]
 
-/** Those that would never end an endless stream. */
+/** Contenders that would never end an endless stream. */
 const held = [self, "effect-rpc"]
 
 const medianMicros = async (count, effect) => {

@@ -1,9 +1,9 @@
 /**
- * A pool of one thread, which runs `for (;;);`. "Released" is from the interruption of the
- * fiber that waits for it until that fiber has ended, less the time that the task is given
- * to stop by itself; "thread back" is from then until a task that is submitted at that moment
- * has its result. The bare contender makes a Worker and awaits its first message. The median
- * of five in a process, fewer if they take longer than a second and a half.
+ * A pool of one thread, which runs `for (;;);`. "Released" is the time from the interruption of
+ * the waiting fiber until that fiber has ended, minus the time that the task has to stop by
+ * itself. "Thread back" is the time from then until a task that is submitted at that moment has
+ * its result. The bare contender creates a Worker and awaits its first message. The median of
+ * five, or of fewer if they take longer than a second and a half.
  */
 import { Effect, Fiber } from "effect"
 import { setTimeout as sleep } from "node:timers/promises"

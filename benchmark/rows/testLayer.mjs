@@ -1,7 +1,7 @@
 /**
- * What a test costs: a layer of its own, one task, and the close of the layer, a thousand
- * times, with simulated threads and, less often, with real ones. Threads of the process are
- * counted (on Linux) while the simulated ones are in use, and before.
+ * The cost of a test: a layer of its own, one task, and the close of the layer. It runs a thousand
+ * times with simulated threads, and less often with real ones. On Linux, the threads of the process
+ * are counted before, and while the simulated ones are in use.
  */
 import { NodeBlocking } from "@effect-blocking/platform-node"
 import { BlockingTest } from "@effect-blocking/vitest"

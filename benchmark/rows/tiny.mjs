@@ -1,7 +1,7 @@
 /**
  * One operation: `pool.run("add", i, 1)` inside `Effect.forEach(…, { concurrency: 1000 })`,
- * from the start of its fiber to its end. Promise APIs are wrapped in `Effect.promise`.
- * CPU time is that of the whole process, all threads, per operation.
+ * from the start of its fiber to its end. Promise APIs are wrapped in `Effect.promise`. CPU
+ * time is that of the whole process with all its threads, per operation.
  */
 import { most } from "../best.mjs"
 import { additions, throughput } from "../measure.mjs"

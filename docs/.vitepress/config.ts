@@ -5,29 +5,61 @@ import { siteLinks } from "./siteLinks.ts"
 
 const docs = dirname(import.meta.dirname)
 
+const page = (name: string, text: string) => ({ text, link: `/${name}` })
+
+/** In the order in which a newcomer needs them. */
 const guide = [
-  { text: "Getting started", link: "/getting-started" },
-  { text: "Choosing", link: "/choosing" },
-  { text: "Errors", link: "/errors" },
-  { text: "Cancellation and shutdown", link: "/cancellation-and-shutdown" },
-  { text: "Sizing and back-pressure", link: "/sizing" },
-  { text: "Moving data", link: "/moving-data" },
-  { text: "Per-thread state", link: "/per-thread-state" },
-  { text: "Many items", link: "/parallel" },
-  { text: "Streams", link: "/streams" },
-  { text: "Calls to the program", link: "/callbacks" },
-  { text: "SQLite", link: "/sqlite" },
-  { text: "From other SQLite drivers", link: "/from-sqlite-drivers" },
-  { text: "More than one machine", link: "/cluster" },
-  { text: "From BullMQ and Temporal", link: "/from-job-queues" },
-  { text: "Process isolation", link: "/process-isolation" },
-  { text: "Exit", link: "/exit" },
-  { text: "Devtools", link: "/devtools" },
-  { text: "Testing", link: "/testing" },
-  { text: "Build and deploy", link: "/build-and-deploy" },
-  { text: "Performance", link: "/performance" },
-  { text: "Pitfalls", link: "/pitfalls" },
-  { text: "Comparison", link: "/comparison" }
+  {
+    text: "Basics",
+    items: [
+      page("getting-started", "Getting started"),
+      page("packages", "Which package?"),
+      page("choosing", "Which function?"),
+      page("errors", "Errors"),
+      page("cancellation-and-shutdown", "Cancellation and shutdown"),
+      page("testing", "Testing"),
+      page("pitfalls", "Pitfalls")
+    ]
+  },
+  {
+    text: "More than one call",
+    items: [
+      page("sizing", "Sizing and back-pressure"),
+      page("moving-data", "Moving data"),
+      page("parallel", "Many items"),
+      page("streams", "Streams"),
+      page("callbacks", "Calls to the program"),
+      page("per-thread-state", "Per-thread state")
+    ]
+  },
+  {
+    text: "On top of it",
+    items: [
+      page("sqlite", "SQLite"),
+      page("devtools", "Devtools"),
+      page("cluster", "More than one machine")
+    ]
+  },
+  {
+    text: "In production",
+    items: [
+      page("build-and-deploy", "Build and deploy"),
+      page("exit", "Exit"),
+      page("process-isolation", "Process isolation"),
+      page("trust", "Trust"),
+      page("performance", "Performance")
+    ]
+  },
+  {
+    text: "Coming from elsewhere",
+    items: [
+      page("tokio", "From Tokio"),
+      page("comparison", "From ZIO, cats-effect, Trio, piscina"),
+      page("from-sqlite-drivers", "From other SQLite drivers"),
+      page("from-job-queues", "From BullMQ and Temporal")
+    ]
+  },
+  { text: "To change it", items: [page("architecture", "Architecture")] }
 ]
 
 /** In the order of their page. */
@@ -36,7 +68,7 @@ const examples = Array.from(
   ({ 1: name = "" }) => ({ text: name, link: `/examples/${name}` })
 )
 
-const module = (page: string, text: string) => ({ text, link: `/api/${page}` })
+const module = (path: string, text: string) => page(`api/${path}`, text)
 
 export default defineConfig({
   title: "effect-blocking",
@@ -55,7 +87,7 @@ export default defineConfig({
       { text: "API", link: "/api/effect-blocking/Blocking" }
     ],
     sidebar: [
-      { text: "Guide", items: guide },
+      ...guide,
       { text: "Examples", link: "/examples/", items: examples, collapsed: false },
       {
         text: "API",

@@ -9,7 +9,7 @@ export const hash = Task.make(import.meta.url, "hash", (password: string, salt: 
     ? Result.fail({ _tag: "EmptyPassword" } as const)
     : Result.succeed(scryptSync(password, salt, 64).toString("hex")))
 
-/** Its values cross through a schema, which a pool thread loads for it. */
+/** Its values cross through a schema, which the pool thread loads. */
 export const hashInSchema = Task.schema(
   import.meta.url,
   "hashInSchema",

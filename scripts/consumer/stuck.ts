@@ -6,7 +6,7 @@ import { read } from "./password.ts"
 
 const fifo = process.argv[2]!
 
-/** Can be opened without waiting as soon as the task is inside its native call, where nothing reaches it. */
+/** The FIFO can be opened without waiting as soon as the task is inside its native call, where nothing can stop it. */
 const entered = Effect.try(() => openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK)).pipe(
   Effect.retry(Schedule.spaced("5 millis"))
 )

@@ -1,4 +1,4 @@
-/** A library that exports what inference makes of every public function. */
+/** A library that exports the inferred type of every public function. */
 import { ClusterPool, ClusterStorage } from "@effect-blocking/cluster"
 import { LiveView, Watchdog } from "@effect-blocking/devtools"
 import { NodeBlocking } from "@effect-blocking/platform-node"

@@ -1,4 +1,4 @@
-/** A user of the library, who sees its declarations alone. */
+/** A user of the library, who sees only its declarations. */
 import type { ClusterPool, ClusterPoolError } from "@effect-blocking/cluster"
 import type { SqliteClient, SqliteTask } from "@effect-blocking/sqlite"
 import type { Effect, Option } from "effect"
@@ -18,7 +18,7 @@ same<typeof library.run>()<Effect.Effect<number, BoomOf | JoinError.JoinError, B
 same<typeof library.runBytes>()<Effect.Effect<Uint8Array<ArrayBuffer>, JoinError.JoinError, library.Cpu>>(true)
 same<typeof library.errors>()<ReadonlyArray<Task.ErrorClass> | undefined>(true)
 same<typeof library.schemas>()<Task.TaskSchemas>(true)
-// @ts-expect-error It is no `any`.
+// @ts-expect-error It is not `any`.
 export const text: Effect.Effect<string, unknown, Blocking.Blocking> = library.failed
 same<typeof library.move>()<SqliteTask.SqliteTask<readonly [amount: number], boolean, "nothing">>(true)
 same<typeof library.moved>()<Effect.Effect<boolean, "nothing" | SqlError.SqlError, SqliteClient.SqliteClient>>(true)

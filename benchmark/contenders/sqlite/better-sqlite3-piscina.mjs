@@ -1,4 +1,4 @@
-/** better-sqlite3 on worker threads, as its documentation says, in the pool that is used most. */
+/** better-sqlite3 on worker threads, as its documentation recommends, in the most used pool. */
 import { Effect } from "effect"
 import { Piscina } from "piscina"
 

@@ -1,11 +1,11 @@
-/** What all contenders open: one table, in WAL, with the same durability. */
+/** The database of all contenders: one table, in WAL mode, with the same durability. */
 import { DatabaseSync } from "node:sqlite"
 
 export const rows = 200_000
 
 export const pragmas = ["journal_mode = WAL", "synchronous = NORMAL"]
 
-/** By the driver of Node, whoever measures: a row is 100 B. */
+/** Fills the database, always with Node's driver. A row has 100 B. */
 export const fill = (filename) => {
   const database = new DatabaseSync(filename)
   for (const pragma of pragmas) database.exec(`PRAGMA ${pragma}`)
@@ -20,9 +20,9 @@ export const fill = (filename) => {
 }
 
 export const pointRead = "SELECT id, name, price FROM item WHERE id = ?"
-/** Half a second to a second, and one row. */
+/** Takes half a second to a second, and returns one row. */
 export const scan = "SELECT count(*) AS n FROM item a, item b WHERE a.id % 7 = b.id % 11 AND b.id < 60"
 export const insert = "INSERT INTO log (item, text) VALUES (?, ?)"
-/** Five times as many rows as the table has. */
+/** Returns five times as many rows as the table has. */
 export const allRows =
   "SELECT a.id, a.name, a.price, a.stock, a.note, a.tag FROM item a, (VALUES (1), (2), (3), (4), (5)) LIMIT ?"

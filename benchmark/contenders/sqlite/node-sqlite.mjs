@@ -1,4 +1,4 @@
-/** `node:sqlite` on the event loop, as every driver of Effect for Node has it. */
+/** `node:sqlite` on the event loop, like every driver of Effect for Node. */
 import { Effect } from "effect"
 import { DatabaseSync } from "node:sqlite"
 import * as files from "./files.mjs"

@@ -1,4 +1,4 @@
-/** node-sqlite3's design, one connection on the threads of libuv, in its kept fork. */
+/** The maintained fork of node-sqlite3: one connection on the threads of libuv. */
 import { Database } from "@appthreat/sqlite3"
 import { Effect } from "effect"
 import { promisify } from "node:util"
@@ -21,7 +21,7 @@ export const open = async (filename) => {
     all: (query, params) => call(database, "all", query, ...params),
     stream: (count, onChunk) =>
       Effect.callback((resume) => {
-        // A row at a time, and nobody can hold it up.
+        // One row at a time, without back-pressure.
         database.each(files.allRows, count, (error, row) => onChunk([row]), () => resume(Effect.void))
       }),
     insert: (i) => call(insert, "run", i, "text"),

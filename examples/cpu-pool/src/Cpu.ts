@@ -5,7 +5,7 @@ import { Blocking, Parallel } from "effect-blocking"
 import { channels, height, width } from "./mandelbrot.ts"
 import { renderRows } from "./tasks.ts"
 
-/** Threads and a queue of its own: what waits here is in nobody's way. */
+/** A pool with its own threads and its own queue: its tasks delay no others. */
 export class Cpu extends Blocking.Pool<Cpu>()("example/Cpu") {
   static readonly layer = (maxThreads: number) => NodeBlocking.layerPool(Cpu, { maxThreads, preload: [renderRows] })
 }

@@ -1,4 +1,4 @@
-/** Whether the pictures are what they should be. */
+/** Checks the pictures. */
 import { Effect, Schema } from "effect"
 import { decode } from "fast-png"
 import { height, isInMainCardioid, isInside, width } from "./mandelbrot.ts"

@@ -1,4 +1,4 @@
-/** The short work, as a task in a module of its own: the threads of its pool load no more than this. */
+/** The short task, in a module of its own: the threads of its pool load nothing else. */
 import { Task } from "effect-blocking"
 import { hash } from "node:crypto"
 

@@ -1,4 +1,4 @@
-/** Renders a picture with one thread and with all cores, and shows who has to wait meanwhile. */
+/** Renders a picture with one thread and with all cores, and shows how long short tasks wait meanwhile. */
 import { NodeBlocking } from "@effect-blocking/platform-node"
 import { NodeServices } from "@effect/platform-node"
 import { Console, Effect, FileSystem, Layer, Option } from "effect"
@@ -17,7 +17,7 @@ const ms = (millis: number): string => `${millis.toFixed(millis < 10 ? 1 : 0)} m
 
 const command = Command.make(
   "cpu-pool",
-  { file: Argument.Path("file").pipe(Argument.withDescription("Where to write the picture"), Argument.optional) },
+  { file: Argument.Path("file").pipe(Argument.withDescription("File to write the picture to"), Argument.optional) },
   Effect.fn("cpu-pool")(function*({ file }) {
     yield* Console.log(`Rendering ${width} x ${height} pixels …`)
     const { all, one } = yield* compare
@@ -37,13 +37,13 @@ const command = Command.make(
     const png = yield* Cpu.run(encodePng, all.pixels)
     yield* check({ one: one.pixels, all: all.pixels, png })
     yield* Console.log(
-      `Checked: both pictures are the same, and so is that in the PNG of ${Math.ceil(png.length / 1000)} kB.`
+      `Checked: both pictures are the same, and the PNG of ${Math.ceil(png.length / 1000)} kB holds the same picture.`
     )
     if (Option.isSome(file)) yield* Effect.flatMap(FileSystem.FileSystem, (fs) => fs.writeFile(file.value, png))
   })
 )
 
-/** One pool for what takes long, and the default one for what must not wait. */
+/** One pool for the long tasks, and the default pool for tasks that must not wait. */
 const pools = Layer.merge(Cpu.layer(cores), NodeBlocking.layer({ preload: [fingerprint] }))
 
 NodeBlocking.runMain(Command.run(command, { version: "1.0.0" }).pipe(Effect.provide([pools, NodeServices.layer])))

@@ -1,4 +1,4 @@
-/** How long the picture takes, and who has to wait meanwhile. */
+/** Measures how long the picture takes, and how long short tasks take meanwhile. */
 import { Array, Duration, Effect, Fiber, Layer, Order, Schedule, Stream } from "effect"
 import { Blocking } from "effect-blocking"
 import { Cpu, picture } from "./Cpu.ts"
@@ -9,11 +9,11 @@ const summarize = (durations: ReadonlyArray<Duration.Duration>) => {
   return { count: sorted.length, median: sorted[Math.floor(sorted.length / 2)] ?? 0, max: sorted.at(-1) ?? 0 }
 }
 
-/** Renders with one thread and with all cores, in turns, and gives both pictures and the median times. */
+/** Renders alternately with one thread and with all cores. Returns both pictures and the median times. */
 export const compare = Effect.gen(function*() {
   const single = yield* Layer.build(Cpu.layer(1))
   const round = Effect.all([Effect.timed(Effect.provide(picture, single)), Effect.timed(picture)])
-  const [[, one], [, all]] = yield* round // Starts the threads and warms them up: not counted.
+  const [[, one], [, all]] = yield* round // Starts the threads and warms them up. Not counted.
   const rounds = yield* Effect.replicateEffect(round, 3)
   return {
     one: { pixels: one, millis: summarize(rounds.map(([[took]]) => took)).median },
@@ -21,7 +21,7 @@ export const compare = Effect.gen(function*() {
   }
 }).pipe(Effect.scoped)
 
-/** How long a short task takes while all threads render: on the default pool, and on theirs, again and again. */
+/** Runs a short task again and again while all threads render, on the default pool and on the rendering pool. */
 export const meanwhile = Effect.gen(function*() {
   yield* Blocking.prewarm(1)
   const rendering = yield* Effect.forkChild(picture)

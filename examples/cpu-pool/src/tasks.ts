@@ -1,9 +1,9 @@
-/** The long work, as tasks. Pool threads load this module. */
+/** The long tasks. Pool threads load this module. */
 import { Task } from "effect-blocking"
 import { encode } from "fast-png"
 import { channels, height, renderRow, width } from "./mandelbrot.ts"
 
-/** Renders some rows of the picture, where they belong. */
+/** Renders a range of rows into the picture. */
 export const renderRows = Task.make(import.meta.url, "renderRows", (start: number, end: number, pixels: Uint8Array) => {
   for (let row = start; row < end; row++) {
     Task.checkpoint() // Ctrl-C ends it here.
@@ -11,7 +11,7 @@ export const renderRows = Task.make(import.meta.url, "renderRows", (start: numbe
   }
 })
 
-/** Makes a PNG of the pixels. */
+/** Encodes the pixels as a PNG. */
 export const encodePng = Task.make(
   import.meta.url,
   "encodePng",

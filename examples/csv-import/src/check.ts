@@ -1,9 +1,9 @@
-/** Reads what is in the database, on a thread: a count of millions of rows blocks, too. */
+/** Reads the database, on a thread: counting millions of rows blocks, too. */
 import { Task } from "effect-blocking"
 import { existsSync } from "node:fs"
 import { DatabaseSync } from "node:sqlite"
 
-/** Rows, and the sum of their temperatures in tenths of a degree; none if the table is not there. */
+/** The number of rows, and the sum of their temperatures in tenths of a degree. Both are 0 without the table. */
 export const contents = Task.make(import.meta.url, "contents", (path: string) => {
   if (!existsSync(path)) return { rows: 0, tenths: 0 }
   const database = new DatabaseSync(path, { readOnly: true })

@@ -1,10 +1,10 @@
-/** The import: a file, through the parser, to the database. This is to copy. */
+/** The import: the file, through the parser, into the database. Copy this file. */
 import { Effect, FileSystem, Stream } from "effect"
 import { Blocking } from "effect-blocking"
 import * as Progress from "./progress.ts"
 import { parse, write, Written } from "./tasks.ts"
 
-/** Writes what the file has to the database and gives the number of rows. Fails with `BadLine`. */
+/** Writes the file to the database and returns the number of rows. Fails with `BadLine`. */
 export const importFile = Effect.fn("importFile")(
   function*(file: string, database: string, progress: Progress.Progress) {
     const fs = yield* FileSystem.FileSystem

@@ -1,4 +1,4 @@
-/** Imports a CSV file, `node src/main.ts <file> <database>`; without arguments, makes one and tries that. */
+/** Imports a CSV file: `node src/main.ts <file> <database>`. Without arguments, makes a file and imports that. */
 import { NodeBlocking } from "@effect-blocking/platform-node"
 import { NodeServices } from "@effect/platform-node"
 import { Config, Console, Effect, FileSystem, Option, Path, Schema } from "effect"
@@ -17,7 +17,7 @@ const command = Command.make(
     file: Argument.File("file", { mustExist: true }).pipe(Argument.optional),
     database: Argument.Path("database").pipe(Argument.optional),
     megabytes: Flag.Int("megabytes").pipe(
-      Flag.withDescription("how large a file to make, if none is given"),
+      Flag.withDescription("size of the file to make, if no file is given"),
       Flag.withFallbackConfig(Config.Int("CSV_IMPORT_MEGABYTES").pipe(Config.withDefault(300)))
     )
   },
@@ -39,12 +39,12 @@ const command = Command.make(
     const { size } = yield* fs.stat(file)
     const progress = yield* Progress.make(Number(size))
     yield* Console.log(`Importing ${Progress.megabytes(Number(size))} …`)
-    // Not what was told last: a commit that has begun is not taken back.
+    // Read from the database, not from the last count: an interruption does not undo a commit that has begun.
     const outcome = Effect.map(
       Blocking.run(contents, database),
       ({ rows }) =>
         rows === before.rows
-          ? "No row of it is in the database."
+          ? "None of its rows is in the database."
           : `All of its ${rows - before.rows} rows are in the database.`
     )
     const rows = yield* Effect.andThen(Progress.bar(progress), importFile(file, database, progress)).pipe(
@@ -55,7 +55,7 @@ const command = Command.make(
           Effect.flatMap(
             outcome,
             (outcome) =>
-              Effect.fail(new NotImported({ message: `Line ${line} is no measurement: "${text}". ${outcome}` }))
+              Effect.fail(new NotImported({ message: `Line ${line} is not a measurement: "${text}". ${outcome}` }))
           )
       ),
       Effect.onInterrupt(() =>
@@ -64,7 +64,7 @@ const command = Command.make(
     )
     yield* Console.log(`imported   ${rows} rows`)
     yield* Console.log(
-      `memory     ${Progress.megabytes(progress.memoryPeak - progress.memoryBefore)} more at the most, for a file of ${
+      `memory     grew by at most ${Progress.megabytes(progress.memoryPeak - progress.memoryBefore)}, for a file of ${
         Progress.megabytes(Number(size))
       }`
     )
@@ -73,14 +73,14 @@ const command = Command.make(
     const right = expected ?? { rows, tenths: added.tenths }
     if (added.rows !== rows || rows !== right.rows || added.tenths !== right.tenths) {
       return yield* new NotImported({
-        message: `${rows} rows were imported, ${JSON.stringify(added)} were added, ${JSON.stringify(right)} is right`
+        message: `${rows} rows were imported: added ${JSON.stringify(added)}, expected ${JSON.stringify(right)}`
       })
     }
     yield* Console.log(
-      `checked    ${added.rows} rows, whose temperatures add up to ${(added.tenths / 10).toFixed(1)} degrees`
+      `checked    ${added.rows} rows, with temperatures that add up to ${(added.tenths / 10).toFixed(1)} degrees`
     )
   }, Effect.scoped)
-).pipe(Command.withDescription("Imports a CSV file of measurements into SQLite, all of it or nothing."))
+).pipe(Command.withDescription("Imports a CSV file of measurements into SQLite: all rows, or no row."))
 
 // One thread parses, the other writes.
 const pool = NodeBlocking.layer({ maxThreads: 2 })

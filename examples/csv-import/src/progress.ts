@@ -1,11 +1,11 @@
-/** How far the import is: for the bar while it runs, and the summary after. Told every 10 000 rows, by the writer. */
+/** The progress of the import, for the bar and the summary. The writer updates it every 10 000 rows. */
 import { Effect, Schedule, Stdio, Terminal } from "effect"
 
 export interface Progress {
   readonly fileBytes: number
   readBytes: number
   written: number
-  /** Resident memory when the import began, and the most that was seen since. */
+  /** Resident memory when the import began, and its peak since. */
   readonly memoryBefore: number
   memoryPeak: number
 }
@@ -29,7 +29,7 @@ export const setWritten = (progress: Progress, rows: number): Effect.Effect<void
 
 export const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`
 
-/** The whole line fits a terminal of 80 columns. */
+/** Chosen so that the line fits a terminal of 80 columns. */
 const width = 24
 
 const line = ({ fileBytes, memoryPeak, readBytes, written }: Progress): string => {

@@ -1,4 +1,4 @@
-/** A file to import, made from a formula, so that what has to arrive is known. */
+/** A file to import. A formula makes it, so the right result is known. */
 import { Effect, FileSystem, Stream } from "effect"
 import { heading } from "./tasks.ts"
 
@@ -11,7 +11,7 @@ export interface Sample {
   readonly tenths: number
 }
 
-/** Writes a file of about so many megabytes. */
+/** Writes a file of about the given size. */
 export const makeSample = Effect.fn("makeSample")(function*(path: string, megabytes: number) {
   const fs = yield* FileSystem.FileSystem
   const encoder = new TextEncoder()

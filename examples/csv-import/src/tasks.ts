@@ -1,4 +1,4 @@
-/** What pool threads load: the parser, and the writer of the database. Both are plain synchronous code. */
+/** The parser, and the writer of the database: plain synchronous code that pool threads load. */
 import { Callback, Task } from "effect-blocking"
 import * as Result from "effect/Result"
 import { DatabaseSync } from "node:sqlite"
@@ -15,7 +15,7 @@ export interface BadLine {
   readonly text: string
 }
 
-/** How many rows are written, though not committed. */
+/** Reports how many rows are written. They are not committed yet. */
 export class Written extends Callback.Service<Written>()("csv-import/Written", Callback.notify<[rows: number]>()) {}
 
 export const heading = "station,time,celsius"
@@ -28,7 +28,7 @@ const measurementOf = (text: string): Measurement | undefined => {
   return Number.isNaN(measurement.time) || Number.isNaN(measurement.celsius) ? undefined : measurement
 }
 
-/** Bytes to measurements. The first line that is none ends the import. */
+/** Turns bytes into measurements. The first line that is not a measurement ends the import. */
 export const parse = Task.pipe(import.meta.url, "parse", function*(parts: Iterable<Uint8Array>) {
   const decoder = new TextDecoder()
   let line = 0
@@ -54,7 +54,7 @@ export const parse = Task.pipe(import.meta.url, "parse", function*(parts: Iterab
   return bad === undefined ? Result.succeed(undefined) : Result.fail(bad)
 })
 
-/** Measurements to a table, in one transaction: all of them, or none. */
+/** Writes measurements to a table, in one transaction: all rows, or no row. */
 export const write = Task.sink(import.meta.url, "write", (rows: Iterable<Measurement>, path: string) => {
   const database = new DatabaseSync(path)
   try {
@@ -69,7 +69,7 @@ export const write = Task.sink(import.meta.url, "write", (rows: Iterable<Measure
     database.exec("commit")
     return written
   } finally {
-    // The loop throws if the input fails or the import is interrupted: SQLite takes back what is not committed.
+    // The loop throws if the input fails or the import is interrupted. Closing rolls the transaction back.
     database.close()
   }
 }, { callbacks: [Written] })

@@ -1,4 +1,4 @@
-/** Whether what lies on the disk is what the pipeline says it wrote. */
+/** Checks the files on the disk against the report of the pipeline. */
 import { Array, Effect, FileSystem, Path, Schema } from "effect"
 import { Blocking, Task } from "effect-blocking"
 import { maxInFlight } from "./pipeline.ts"
@@ -28,8 +28,8 @@ export const check = Effect.fn("check")(function*(to: string, outputs: ReadonlyA
     concurrency: maxInFlight
   })
   const problems = [
-    ...Array.map(wrong, ({ output }) => `${output} does not hold what was compressed`),
-    ...Array.map(yield* fs.glob("**/*.part", { root: to }), (part) => `${part} is left behind`),
+    ...Array.map(wrong, ({ output }) => `${output} decompresses to something else`),
+    ...Array.map(yield* fs.glob("**/*.part", { root: to }), (part) => `${part} remains`),
     ...(progress.built + progress.bad === progress.files ? [] : ["Some files were neither built nor refused"]),
     ...(progress.peak <= maxInFlight ? [] : [`There were ${progress.peak} files in flight`])
   ]

@@ -1,4 +1,4 @@
-/** Builds a folder of TypeScript, `node src/main.ts <from> <to>`; without arguments, tries that on `node_modules`. */
+/** Builds a folder of TypeScript: `node src/main.ts <from> <to>`. Without arguments, it builds `node_modules`. */
 import { NodeBlocking } from "@effect-blocking/platform-node"
 import { NodeServices } from "@effect/platform-node"
 import { Array, Console, Effect, FileSystem, Option, Ref, Schema } from "effect"
@@ -33,7 +33,9 @@ const command = Command.make(
     const [built, bad] = yield* Effect.andThen(Progress.bar(progress), run(from, folder, progress)).pipe(
       Effect.scoped,
       Effect.map(Array.separate),
-      Effect.onInterrupt(() => Effect.andThen(summary, Console.log("Interrupted. Each file that was built is whole.")))
+      Effect.onInterrupt(() =>
+        Effect.andThen(summary, Console.log("Interrupted. Every file that was built is complete."))
+      )
     )
     yield* summary
     for (const { message } of bad.slice(0, 3)) yield* Console.log(`  ${message}`)
@@ -41,16 +43,16 @@ const command = Command.make(
 
     yield* check(folder, built, yield* Ref.get(progress))
     yield* Console.log(
-      `checked    ${built.length} files: each decompresses to what was compressed, and no partial file is left`
+      `checked    ${built.length} files: each decompresses correctly, and no partial file remains`
     )
     if (Option.isSome(to) && bad.length > 0) return yield* new NotAllBuilt({ refused: bad.length })
   }, Effect.scoped)
-).pipe(Command.withDescription("Strips TypeScript files of their types, and compresses them."))
+).pipe(Command.withDescription("Strips the types from TypeScript files, and compresses the result."))
 
 const pool = NodeBlocking.layer({
-  // The work computes, and does not wait: more threads than cores would only take turns.
+  // The work computes and does not wait: more threads than cores gain nothing.
   maxThreads: availableParallelism(),
-  // stripTypeScriptTypes warns that it is experimental, once in each thread.
+  // In each thread, stripTypeScriptTypes warns once that it is experimental.
   execArgv: ["--disable-warning=ExperimentalWarning"]
 })
 

@@ -1,20 +1,20 @@
-/** Read, transform on the pool, write: for many files, but only so many at once. */
+/** Read, transform on the pool, write: for many files, with a bound on the number in flight. */
 import { Array, Effect, FileSystem, Order, Path, Ref, Result, Schema } from "effect"
 import { Blocking, Task } from "effect-blocking"
 import * as Progress from "./progress.ts"
 import { build } from "./tasks.ts"
 
-/** The most files between the start of their read and the end of their write: what bounds the memory. */
+/** The most files between the start of their read and the end of their write. This bounds the memory. */
 export const maxInFlight = 32
 
-/** A file that cannot be read or transformed. It is reported, and does not end the others. */
+/** A file that cannot be read or transformed. It is reported, and the others continue. */
 export class BadFile extends Schema.TaggedError<BadFile>()("BadFile", { path: Schema.String, reason: Schema.String }) {
   override get message() {
     return `${this.path}: ${this.reason}`
   }
 }
 
-/** The file is there with all of its content or not at all. */
+/** Writes a file so that it is either complete or not there. */
 const writeWhole = Effect.fn("writeWhole")(function*(file: string, content: Uint8Array) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -26,7 +26,7 @@ const writeWhole = Effect.fn("writeWhole")(function*(file: string, content: Uint
   )
 })
 
-/** Builds all TypeScript files of a folder into another. What is wrong with one file is its result, not the end. */
+/** Builds all TypeScript files of a folder into another folder. The error of a file is its result, and ends no other. */
 export const run = Effect.fn("run")(function*(from: string, to: string, progress: Ref.Ref<Progress.Progress>) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -34,12 +34,12 @@ export const run = Effect.fn("run")(function*(from: string, to: string, progress
   const buildFile = Effect.fn("buildFile")(function*(file: string) {
     const bad = ({ message }: { readonly message: string }) => new BadFile({ path: file, reason: message })
     const source = yield* Effect.mapError(fs.readFile(path.join(from, file)), bad)
-    const sourceBytes = source.length // Before it is moved: then it is empty here.
+    const sourceBytes = source.length // Taken before the move, which leaves the source empty.
     const { compressed, sha256 } = yield* Blocking.run(build, Task.move(source)).pipe(
       Effect.catchTag("NotTypeScript", (error) => Effect.fail(bad(error)))
     )
     const compressedBytes = compressed.length
-    // A write that has begun is ended and counted before an interruption gets through.
+    // A write that has begun is finished and counted before an interruption takes effect.
     yield* writeWhole(path.join(to, `${file}.br`), compressed).pipe(
       Effect.andThen(Ref.update(progress, Progress.addBuilt({ sourceBytes, compressedBytes }))),
       Effect.uninterruptible

@@ -1,4 +1,4 @@
-/** How far the pipeline is: for the bar while it runs and the summary after, also of a run that was interrupted. */
+/** The progress of the pipeline, for the bar and for the summary, also after an interruption. */
 import { Effect, Ref, Schedule, Stdio, Terminal } from "effect"
 
 export interface Progress {
@@ -7,7 +7,7 @@ export interface Progress {
   readonly bad: number
   readonly sourceBytes: number
   readonly compressedBytes: number
-  /** Files between the start of their read and the end of their write, and the most there were at once. */
+  /** Files between the start of their read and the end of their write, now and at the peak. */
   readonly inFlight: number
   readonly peak: number
 }
@@ -22,7 +22,7 @@ export const make = Ref.make<Progress>({
   peak: 0
 })
 
-/** Counts a file as in flight until its effect has ended, however it ends. */
+/** Counts a file as in flight until its effect ends. */
 export const track = (progress: Ref.Ref<Progress>) => <A, E, R>(file: Effect.Effect<A, E, R>) =>
   Effect.acquireUseRelease(
     Ref.update(progress, (p) => ({ ...p, inFlight: p.inFlight + 1, peak: Math.max(p.peak, p.inFlight + 1) })),
@@ -44,7 +44,7 @@ const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`
 export const summary = ({ bad, built, compressedBytes, files, peak, sourceBytes }: Progress): string =>
   [
     `built      ${built} of ${files} files: ${megabytes(sourceBytes)}, compressed ${megabytes(compressedBytes)}`,
-    `in flight  ${peak} files at the most`,
+    `in flight  at most ${peak} files`,
     `refused    ${bad} files`
   ].join("\n")
 

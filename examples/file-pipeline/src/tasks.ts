@@ -1,4 +1,4 @@
-/** What blocks, as tasks. Pool threads load this module, so it imports only what they need. */
+/** The blocking work, as tasks. Pool threads load this module, so it imports only what they need. */
 import { Task } from "effect-blocking"
 import * as Result from "effect/Result"
 import { hash } from "node:crypto"
@@ -11,7 +11,7 @@ const strip = (source: Uint8Array) => {
   try {
     return Result.succeed(stripTypeScriptTypes(utf8.decode(source)))
   } catch (error) {
-    // Not TypeScript, or not text: the file's fault. Anything else is a bug, and arrives as a panic.
+    // The file is not TypeScript, or not text. Any other error is a bug, and arrives as a panic.
     if (error instanceof SyntaxError || error instanceof TypeError) {
       return Result.fail({ _tag: "NotTypeScript", message: error.message } as const)
     }
@@ -21,14 +21,14 @@ const strip = (source: Uint8Array) => {
 
 const params = { [constants.BROTLI_PARAM_QUALITY]: 9 }
 
-/** From TypeScript to compressed JavaScript, with the hash of what was compressed. */
+/** Turns TypeScript into compressed JavaScript. Returns it with the hash of the uncompressed code. */
 export const build = Task.make(import.meta.url, "build", (source: Uint8Array) =>
   Result.map(strip(source), (code) => {
     const compressed: Uint8Array = brotliCompressSync(code, { params })
     return { compressed: Task.move(compressed), sha256: hash("sha256", code) }
   }))
 
-/** The hash of what is in a compressed file. */
+/** Returns the hash of the content of a compressed file. */
 export const unpack = Task.make(
   import.meta.url,
   "unpack",

@@ -1,4 +1,4 @@
-/** What both versions check passwords against. */
+/** The accounts that both versions check passwords against. */
 interface Account {
   readonly salt: string
   readonly digest: string
@@ -6,9 +6,9 @@ interface Account {
 
 export const accounts = new Map<string, Account>([
   ["ada", { salt: "8f2c1d6a", digest: "c46951d5f68b4db3" }],
-  // Damaged: scryptSync throws when it meets it.
+  // A damaged record: scryptSync throws.
   ["eve", JSON.parse("{}")]
 ])
 
-/** Words, and nothing else. It backtracks: a long password that almost fits takes years. */
+/** Accepts only words. The expression backtracks: a long password that almost matches takes years. */
 export const isWellFormed = (password: string): boolean => /^(\w+\s?)+$/.test(password)

@@ -1,4 +1,4 @@
-/** Asks both versions the same, and compares their answers. */
+/** Sends both versions the same requests, and compares the answers. */
 import { NodeBlocking } from "@effect-blocking/platform-node"
 import { Console, Effect, Schema } from "effect"
 import * as After from "./after/login.ts"
@@ -17,7 +17,7 @@ class Different extends Schema.TaggedError<Different>()("Different", {
 interface Row {
   readonly request: string
   readonly logins: ReadonlyArray<readonly [user: string, password: string]>
-  /** What differs, and is meant to. */
+  /** The old answer, where it is expected to differ. */
   readonly before?: string
 }
 
@@ -26,7 +26,7 @@ const good = ["ada", "correct horse"] as const
 const rows: ReadonlyArray<Row> = [
   { request: "the right password", logins: [good] },
   { request: "a wrong one", logins: [["ada", "1234"]] },
-  { request: "nobody's", logins: [["bob", "1234"]] },
+  { request: "an unknown user", logins: [["bob", "1234"]] },
   { request: "four at once", logins: [good, good, good, good] },
   { request: "a damaged record", logins: [["eve", "1234"]], before: "500 TypeError without its code" },
   { request: "one that takes years", logins: [["ada", `${"a".repeat(50)}!`]] },

@@ -1,4 +1,4 @@
-/** Whether the server is about to stop: who balances the load asks for it, and every response tells of it. */
+/** Whether the server is about to stop: a load balancer asks for it, and every response says so. */
 import { Context, Effect, Layer } from "effect"
 import { HttpEffect, HttpRouter, HttpServerResponse } from "effect/http"
 
@@ -17,7 +17,7 @@ export class Draining extends Context.Service<Draining, {
   })
 }
 
-/** 200 as long as new requests are welcome, then 503. */
+/** Answers 200 while new requests are welcome, then 503. */
 export const Ready = HttpRouter.add(
   "GET",
   "/ready",
@@ -27,7 +27,7 @@ export const Ready = HttpRouter.add(
   )
 )
 
-/** Closes each connection with its last response, and says to those who got none of their own what to do. */
+/** Closes each connection with its last response, and adds `retry-after` to each 503. */
 export const Headers = HttpRouter.middleware(
   Effect.map(Draining, ({ begun }) => (handler) =>
     HttpEffect.withPreResponseHandler(handler, (_, response) => {

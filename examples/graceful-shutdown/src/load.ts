@@ -1,8 +1,8 @@
-/** What a load balancer does: sends requests for as long as the server is ready, and counts what becomes of each. */
+/** Acts as a load balancer: sends requests while the server is ready, and returns the outcome of each. */
 import { Array, Effect, Fiber, Schema } from "effect"
 import { HttpClient } from "effect/http"
 
-/** A response that no request may get. */
+/** A response that is not an expected outcome. */
 export class BadResponse extends Schema.TaggedError<BadResponse>()("BadResponse", {
   url: Schema.String,
   status: Schema.Int,
@@ -17,7 +17,7 @@ export type Outcome = "answered" | "busy" | "stopped"
 
 const Report = Schema.fromJsonString(Schema.Struct({ pages: Schema.Int, digest: Schema.String }))
 
-/** Fails if the answer is none of the three, if there is none within the time, and if the connection breaks. */
+/** Fails if the answer is not one of the three outcomes, does not come in time, or the connection breaks. */
 const send = Effect.fn("send")(function*(pages: number) {
   const url = `/report/${pages}`
   const { headers, status, text } = yield* HttpClient.get(url)
@@ -33,15 +33,15 @@ const send = Effect.fn("send")(function*(pages: number) {
   return yield* new BadResponse({ url, status, detail: body })
 }, Effect.timeout("20 seconds"))
 
-/** One that is never done in time. */
+/** A request that never ends in time. */
 export const endless = send(1_000_000)
 
-/** Many at once, more than the pool and its queue can take. */
+/** Many requests at once, more than the pool and its queue can take. */
 export const burst = Effect.forEach(Array.makeBy(40, () => 2), send, { concurrency: "unbounded" })
 
 const isReady = Effect.map(HttpClient.get("/ready"), ({ status }) => status === 200)
 
-/** Sends one after each interval, whether or not those before were answered, and waits for all answers in the end. */
+/** Sends a request after each interval without waiting for answers, and waits for all answers at the end. */
 export const steadily = Effect.fn("steadily")(function*(pages: number, interval: number) {
   const sent: Array<Fiber.Fiber<Outcome, Effect.Error<ReturnType<typeof send>>>> = []
   while (yield* isReady) {

@@ -1,4 +1,4 @@
-/** Starts the server in a process of its own, sends SIGTERM to it under load, and counts what became of each request. */
+/** Starts the server in a process of its own, sends it SIGTERM under load, and counts the outcome of each request. */
 import { NodeBlocking } from "@effect-blocking/platform-node"
 import { NodeHttpClient, NodeServices } from "@effect/platform-node"
 import { Array, Console, Duration, Effect, FileSystem, Option, Path, Schema, Stream } from "effect"
@@ -25,16 +25,16 @@ const program = Effect.gen(function*() {
     env: { AUDIT_FILE: auditFile, PORT: "0" },
     extendEnv: true,
     stderr: "inherit",
-    killSignal: "SIGKILL" // in case that this program is interrupted
+    killSignal: "SIGKILL" // if this program is interrupted
   })
   const address = Option.getOrElse(
     yield* server.stdout.pipe(Stream.decodeText(), Stream.splitLines, Stream.runHead),
     () => "nothing"
   )
   const port = URL.parse(address)?.port
-  if (port === undefined) return yield* new Wrong({ message: `The server said ${address}` })
+  if (port === undefined) return yield* new Wrong({ message: `The server printed ${address}` })
   const withServer = HttpClient.mapRequest(HttpClientRequest.prependUrl(`http://127.0.0.1:${port}`))
-  yield* Console.log("The server is ready. It gets requests, and in the middle of them SIGTERM.\n")
+  yield* Console.log("The server is ready. It gets requests, and SIGTERM in the middle of them.\n")
 
   const terminate = Effect.gen(function*() {
     yield* Effect.sleep("1 second")
@@ -59,16 +59,16 @@ const program = Effect.gen(function*() {
   const answered = count(outcomes, "answered")
   const records = (yield* fs.readFileString(auditFile)).split("\n").length - 1
   if (records !== answered) return yield* new Wrong({ message: `${answered} answers, but ${records} audit records` })
-  yield* Console.log(`\nNo request was lost, and the audit has a record of each of the ${records} answers.`)
+  yield* Console.log(`\nNo request was lost, and the audit has one record for each of the ${records} answers.`)
   yield* Console.log(`The server ended ${Duration.toMillis(time).toFixed(0)} ms after SIGTERM, with exit code ${code}.`)
   if (code !== 130 || answered === 0 || count(outcomes, "stopped") === 0) {
-    return yield* new Wrong({ message: "Some should be answered, the endless one stopped, and the exit code 130" })
+    return yield* new Wrong({ message: "Expected some answers, the endless request stopped, and exit code 130" })
   }
 })
 
 NodeBlocking.runMain(program.pipe(
   Effect.scoped,
   Effect.timeout("60 seconds"),
-  // A connection for each request: it must be the server who decides what becomes of it.
+  // One connection for each request, so that the outcome depends on the server alone.
   Effect.provide([NodeServices.layer, NodeHttpClient.layerUndiciOptions({ pipelining: 0 })])
 ))

@@ -1,4 +1,4 @@
-/** An HTTP server with a pool that ends well: at SIGTERM each accepted request is answered, within a bound. */
+/** An HTTP server with a pool, and a graceful shutdown: after SIGTERM it answers each accepted request, within a bound. */
 import { NodeBlocking } from "@effect-blocking/platform-node"
 import { NodeHttpServer } from "@effect/platform-node"
 import { Config, Console, Effect, Layer, Schema } from "effect"
@@ -8,9 +8,9 @@ import { createServer } from "node:http"
 import { Draining, Headers, Ready } from "./draining.ts"
 import { audit, render } from "./tasks.ts"
 
-/** How long the server still accepts requests after SIGTERM, until whoever sends them has noticed. */
+/** How long the server still accepts requests after SIGTERM, until the load balancer has noticed. */
 const noticeTime = "2 seconds"
-/** How long the accepted ones have after that. What is not done then is stopped, and answered with 503. */
+/** How long the accepted requests have after that. Unfinished ones are then stopped, and answered with 503. */
 const answerTime = "2 seconds"
 
 /** A pool of one thread, so that records are written in order and never wait behind reports. */
@@ -31,7 +31,7 @@ const Reports = HttpRouter.use(Effect.fnUntraced(function*(router) {
     "/report/:pages",
     Effect.catchReasons(report, "JoinError", {
       QueueFull: () => Effect.succeed(unavailable("busy")),
-      // Only after a second signal, which shuts the pools down while the server still answers.
+      // Happens only after a second signal, which shuts the pools down while the server still answers.
       Cancelled: () => Effect.succeed(unavailable("shutting down")),
       ShutDown: () => Effect.succeed(unavailable("shutting down"))
     })
@@ -40,7 +40,7 @@ const Reports = HttpRouter.use(Effect.fnUntraced(function*(router) {
 
 const Listening = HttpServer.addressFormattedWith((address) => Console.log(address)).pipe(Layer.effectDiscard)
 
-/** The last layer that is built is the first that closes. */
+/** The last layer to be built is the first to close. */
 const Drain = Layer.effectDiscard(Effect.gen(function*() {
   const draining = yield* Draining
   yield* Effect.addFinalizer(() => Effect.andThen(draining.begin, Effect.sleep(noticeTime)))
@@ -51,7 +51,7 @@ const Server = HttpRouter.serve(Layer.mergeAll(Ready, Reports, Headers), {
   disableListenLog: true
 })
 
-// From the first to close to the last: stop being ready, stop listening and answer, end the pools.
+// In the order of closing: stop being ready; stop listening, and answer; end the pools.
 const Main = Layer.mergeAll(Drain, Listening).pipe(
   Layer.provideMerge(Server),
   Layer.provide(NodeHttpServer.layerConfig(createServer, {

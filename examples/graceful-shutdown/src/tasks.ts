@@ -3,7 +3,7 @@ import { Task } from "effect-blocking"
 import { scryptSync } from "node:crypto"
 import { appendFileSync } from "node:fs"
 
-/** Renders a report; each page takes some 10 ms of a core. It changes nothing, so it may be stopped between two pages. */
+/** Renders a report. Each page takes some 10 ms of a core. It has no side effects, so it may stop between two pages. */
 export const render = Task.make(import.meta.url, "render", (pages: number) => {
   let digest = ""
   for (let page = 0; page < pages; page++) {
@@ -13,7 +13,7 @@ export const render = Task.make(import.meta.url, "render", (pages: number) => {
   return { pages, digest }
 })
 
-/** Records what was delivered. It still runs when its pool shuts down before its turn has come. */
+/** Records a delivery. It runs even if its pool shuts down while it is queued. */
 export const audit = Task.make(import.meta.url, "audit", (file: string, line: string) => appendFileSync(file, line), {
   mandatory: true
 })

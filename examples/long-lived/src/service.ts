@@ -1,4 +1,4 @@
-/** The rest of the program: it signs invoices, each by a short task, and puts them where the worker finds them. */
+/** The rest of the program: it signs each invoice with a short task, and puts it into the worker's folder. */
 import { Array, Console, Effect, FileSystem, Path, Schema } from "effect"
 import { Blocking } from "effect-blocking"
 import { createHash } from "node:crypto"
@@ -9,7 +9,7 @@ export class WrongResult extends Schema.TaggedError<WrongResult>()("WrongResult"
 
 export const invoices: ReadonlyArray<Invoice> = Array.makeBy(60, (n) => ({ number: n + 1, cents: (n + 1) ** 2 }))
 
-/** Waits for the worker's count. It wakes this fiber, with no thread and no message in between. */
+/** Waits for the worker's counter. The wait needs neither a thread nor a message. */
 const reached = Effect.fn("reached")(function*(progress: Int32Array, place: number, count: number) {
   while (true) {
     const now = Atomics.load(progress, place)
@@ -29,7 +29,7 @@ const submit = Effect.fn("submit")(function*(folder: string, invoice: Invoice) {
   }
   const file = path.join(folder, `${invoice.number}`.padStart(6, "0"))
   yield* fs.writeFileString(file, text)
-  yield* fs.rename(file, `${file}.json`) // so that the worker sees all of it or nothing
+  yield* fs.rename(file, `${file}.json`) // The worker sees only complete files.
 })
 
 export const serve = Effect.fn("serve")(function*(folder: string, progress: Int32Array) {
@@ -45,7 +45,7 @@ export const serve = Effect.fn("serve")(function*(folder: string, progress: Int3
   yield* Console.log("Now a file that is cut off in the middle:")
   yield* fs.writeFileString(path.join(folder, "broken.json"), `{"number":`)
   yield* reached(progress, Progress.rejected, 1)
-  yield* Console.log("It was started again, and has put the file aside.")
+  yield* Console.log("It was restarted, and put the file aside.")
 
   yield* submitAll(invoices.slice(30))
   yield* reached(progress, Progress.booked, 60)

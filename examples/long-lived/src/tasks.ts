@@ -1,4 +1,4 @@
-/** The worker that lives as long as the program, and a short task. Pool threads load this module. */
+/** The worker that runs as long as the program, and a short task. Pool threads load this module. */
 import { Task } from "effect-blocking"
 import { createHash } from "node:crypto"
 import { appendFileSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs"
@@ -10,13 +10,13 @@ export interface Invoice {
   readonly cents: number
 }
 
-/** How long it sleeps when there is nothing to do, and so how late it may hear of a stop. */
+/** How long the worker sleeps without work, and so how late it may notice a stop. */
 const sleepMillis = 50
 
-/** Books the files of a folder until it is asked to stop. Its last words are how many it has booked. */
+/** Books the files of a folder until it is asked to stop. Returns how many files it booked. */
 export const keepLedger = Task.make(import.meta.url, "keepLedger", (folder: string, progress: Int32Array) => {
   const names = (suffix: string) => readdirSync(folder).filter((name) => name.endsWith(suffix)).sort()
-  // What an earlier run has taken and not booked is what it crashed on. It must not crash this one, too.
+  // A file that was taken but not booked crashed an earlier run. It is put aside, so that it does not crash this run.
   for (const name of names(".taken")) {
     renameSync(join(folder, name), join(folder, `${name}.rejected`))
     Progress.count(progress, Progress.rejected)

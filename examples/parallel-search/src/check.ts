@@ -1,4 +1,4 @@
-/** Whether what was found is right: files are planted of which it is known. */
+/** Checks the result with planted files, for which the right answer is known. */
 import { Effect, FileSystem, Path, Schema } from "effect"
 import type { Pair } from "./tasks.ts"
 
@@ -7,7 +7,7 @@ export class WrongResult extends Schema.TaggedError<WrongResult>()("WrongResult"
 const words = (seed: number, count: number): ReadonlyArray<string> =>
   Array.from({ length: count }, (_, i) => `word${(seed * 7919 + i * i * 31 + i) % 5000}`)
 
-/** Writes three files: the second is the first with a word changed here and there, the third is another. */
+/** Writes three files: the second is the first with a few words changed, the third is different. */
 export const plant = Effect.gen(function*() {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -34,13 +34,13 @@ interface Found {
 
 export const check = Effect.fn("check")(function*({ alike, all, one, planted }: Found) {
   if (one.length !== all.length || one.some(({ signature }, i) => signature.join() !== all[i]!.signature.join())) {
-    return yield* new WrongResult({ message: "One thread and all of them sign differently" })
+    return yield* new WrongResult({ message: "One thread and all threads make different signatures" })
   }
   const { first, second, third } = planted
   if (!alike.some(({ a, b }) => a === first && b === second)) {
-    return yield* new WrongResult({ message: "A file that was edited here and there is not found" })
+    return yield* new WrongResult({ message: "The planted file with a few edits was not found" })
   }
   if (alike.some(({ a, b }) => a === third || b === third)) {
-    return yield* new WrongResult({ message: "A file is found that is like no other" })
+    return yield* new WrongResult({ message: "A planted file that is like no other was found" })
   }
 })

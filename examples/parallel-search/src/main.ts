@@ -1,4 +1,4 @@
-/** Finds files that are nearly the same, `node src/main.ts [folder]`, with one thread and with all of them. */
+/** Finds files that are nearly the same, with one thread and with all threads: `node src/main.ts [folder]`. */
 import { NodeBlocking } from "@effect-blocking/platform-node"
 import { NodeServices } from "@effect/platform-node"
 import { Console, Duration, Effect, Option } from "effect"
@@ -13,7 +13,7 @@ import { listTexts } from "./tasks.ts"
 
 const cores = availableParallelism()
 
-/** So many of them, from all over the list. */
+/** Takes `count` paths, spread evenly over the list. */
 const sample = (paths: ReadonlyArray<string>, count: number): ReadonlyArray<string> =>
   paths.filter((_, i) => Math.floor(i * count / paths.length) !== Math.floor((i - 1) * count / paths.length))
 
@@ -21,10 +21,10 @@ const command = Command.make(
   "parallel-search",
   {
     folder: Argument.Directory("folder", { mustExist: true }).pipe(
-      Argument.withDescription("Where to search; node_modules of this repository by default"),
+      Argument.withDescription("Folder to search; node_modules of this repository by default"),
       Argument.optional
     ),
-    files: Flag.Int("files").pipe(Flag.withDescription("How many files at most"), Flag.withDefault(5000)),
+    files: Flag.Int("files").pipe(Flag.withDescription("Maximum number of files"), Flag.withDefault(5000)),
     list: Flag.Boolean("list").pipe(Flag.withDescription("Print the pairs"), Flag.withDefault(false))
   },
   Effect.fn("parallel-search")(function*(input) {
@@ -34,7 +34,7 @@ const command = Command.make(
     const paths = [...sample(found, input.files), planted.first, planted.second, planted.third]
 
     yield* Blocking.prewarm(cores)
-    yield* sign(paths.slice(0, paths.length / 10), undefined) // Code is warm, and so is the file system: not counted.
+    yield* sign(paths.slice(0, paths.length / 10), undefined) // Warms up the code and the file system. Not counted.
     const [onOne, one] = yield* Effect.timed(sign(paths, 1))
     const progress: Progress.Progress = { done: 0, all: paths.length }
     const [onAll, all] = yield* Effect.andThen(
@@ -57,7 +57,7 @@ const command = Command.make(
     yield* Console.log(`  nearly the same ${alike.length}`)
     if (input.list) yield* Effect.forEach(alike, ({ a, b }) => Console.log(`${a}\n  ${b}`))
     yield* check({ planted, one: one.signed, all: all.signed, alike })
-    yield* Console.log("Checked: both ways sign alike, and of three planted files the edited one is found.")
+    yield* Console.log("Checked: both ways make the same signatures, and find the edited one of three planted files.")
   }, Effect.scoped)
 ).pipe(Command.withDescription("Finds files that are nearly the same."))
 

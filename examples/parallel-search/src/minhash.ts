@@ -1,12 +1,12 @@
-/** How alike two texts are: by the runs of words that they share. Plain functions that know no thread. */
+/** The similarity of two texts, by the runs of words that they share. Plain functions, without threads. */
 
-/** Words of a shingle. */
+/** The number of words in a shingle. */
 const shingleWords = 5
 
-/** Numbers of a signature; each agrees for two texts as often as they share shingles. */
+/** The count of numbers in a signature. Two texts agree in each with a probability equal to their similarity. */
 export const signatureLength = 64
 
-/** A number of 32 bits whose bits all depend on those of another. */
+/** Mixes the bits of a 32-bit number: each bit of the result depends on all bits. */
 const mix = (n: number): number => {
   n = Math.imul(n ^ (n >>> 16), 0x85ebca6b)
   n = Math.imul(n ^ (n >>> 13), 0xc2b2ae35)
@@ -19,7 +19,7 @@ const hashOf = (word: string): number => {
   return hash
 }
 
-/** A number for each run of five words. */
+/** Returns a number for each run of five words. */
 export const shinglesOf = (text: string): Set<number> => {
   const shingles = new Set<number>()
   const last: Array<number> = []
@@ -33,7 +33,7 @@ export const shinglesOf = (text: string): Set<number> => {
 
 const seeds = Uint32Array.from({ length: signatureLength }, (_, i) => mix(i + 1))
 
-/** The least of the shingles, by 64 ways to order them. */
+/** Returns the smallest shingle in each of 64 different orders. */
 export const signatureOf = (shingles: Set<number>): Uint32Array => {
   const signature = new Uint32Array(signatureLength).fill(0xffffffff)
   for (const shingle of shingles) {
@@ -45,7 +45,7 @@ export const signatureOf = (shingles: Set<number>): Uint32Array => {
   return signature
 }
 
-/** What two texts share, of all that they have: from 0 to 1. */
+/** The share of shingles that two texts have in common, from 0 to 1. */
 export const similarityOf = (a: Set<number>, b: Set<number>): number => {
   let shared = 0
   for (const shingle of a) if (b.has(shingle)) shared++

@@ -1,4 +1,4 @@
-/** A bar, if stdout is a terminal. */
+/** A progress bar, if stdout is a terminal. */
 import { Effect, Schedule, Stdio, Terminal } from "effect"
 
 const width = 32
@@ -14,7 +14,7 @@ const line = ({ all, done }: Progress, millis: number): string => {
   return `\r${"█".repeat(filled)}${"░".repeat(width - filled)} ${done} of ${all} files, ${perSecond} a second\x1b[K`
 }
 
-/** Draws it until its scope closes. */
+/** Draws the bar until its scope closes. */
 export const bar = Effect.fn("bar")(function*(progress: Progress) {
   const stdio = yield* Stdio.Stdio
   const terminal = yield* Terminal.Terminal

@@ -1,4 +1,4 @@
-/** Which files are nearly the same. */
+/** The search for files that are nearly the same. */
 import { Effect, Stream } from "effect"
 import { Parallel } from "effect-blocking"
 import { signatureLength } from "./minhash.ts"
@@ -9,7 +9,7 @@ interface Signed {
   readonly signature: Uint32Array
 }
 
-/** Reads and signs all files, on so many threads; tells each that is done. A stream, because what is done is to be shown. */
+/** Reads and signs all files on at most `concurrency` threads. It is a stream, so that `onDone` can show the progress. */
 export const sign = Effect.fn("sign")(function*(
   paths: ReadonlyArray<string>,
   concurrency: number | undefined,
@@ -32,13 +32,13 @@ export const sign = Effect.fn("sign")(function*(
   return { signed, bytes }
 })
 
-/** Numbers of a signature that must all agree: two texts that share four fifths agree in one of 16 with near certainty. */
+/** Four numbers form a band. Two texts that share four fifths agree in one of the 16 bands almost certainly. */
 const bandLength = 4
 
-/** A bucket that holds more is a license or a generated file: only neighbours in it are compared. */
+/** A larger bucket holds a license or a generated file: only its neighbours are compared. */
 const maxBucket = 20
 
-/** Pairs that may be alike: in one of the bands they have the same numbers. Nobody compares all with all. */
+/** Pairs that may be alike, because one of their bands agrees. This avoids comparing every pair. */
 export const candidates = (signed: ReadonlyArray<Signed>): ReadonlyArray<Pair> => {
   const buckets = new Map<string, Array<string>>()
   for (const { path, signature } of signed) {

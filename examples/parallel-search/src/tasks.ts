@@ -1,4 +1,4 @@
-/** The tasks: each is for one file, or one pair of them. Pool threads load this module. */
+/** The tasks: each is for one file, or for one pair. Pool threads load this module. */
 import { Task } from "effect-blocking"
 import { readdirSync, readFileSync, statSync } from "node:fs"
 import { extname, join } from "node:path"
@@ -6,7 +6,7 @@ import { shinglesOf, signatureOf, similarityOf } from "./minhash.ts"
 
 const extensions = new Set([".js", ".mjs", ".cjs", ".ts", ".mts", ".md", ".json"])
 
-/** Texts below a folder, of at least a kilobyte and at most 200. */
+/** Lists the texts below a folder that have between 1 and 200 kilobytes. */
 export const listTexts = Task.make(
   import.meta.url,
   "listTexts",
@@ -21,7 +21,7 @@ export const listTexts = Task.make(
       .sort()
 )
 
-/** The signature of one file; `undefined` if it has too few words to be compared. */
+/** The signature of one file, or `undefined` if it has too few words. */
 export const signature = Task.make(import.meta.url, "signature", (path: string) => {
   const text = readFileSync(path, "utf8")
   const shingles = shinglesOf(text)
@@ -33,7 +33,7 @@ export interface Pair {
   readonly b: string
 }
 
-/** Whether two files really are nearly the same: the signatures only say that they may be. */
+/** Whether two files are nearly the same. Their signatures only say that they may be. */
 export const areAlike = Task.make(
   import.meta.url,
   "areAlike",

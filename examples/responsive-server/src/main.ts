@@ -24,7 +24,7 @@ class WrongAnswers extends Schema.TaggedError<WrongAnswers>()("WrongAnswers", {
 
 const clientFile = fileURLToPath(new URL("./client.ts", import.meta.url))
 
-/** Lets the client loose on the server, and returns what it measured. */
+/** Runs the client against the server, and returns its measurement. */
 const measure = Effect.fn("measure")(function*(variant: string) {
   yield* Console.log(`Measuring the server with its work ${variant} …`)
   const { address } = yield* HttpServer.HttpServer
@@ -42,14 +42,14 @@ const program = Effect.gen(function*() {
     Effect.provide(Server.layer.pipe(Layer.provide(InPlace.layer))),
     Culprits.during
   )
-  // The work computes, and does not wait: more threads than cores would only take turns.
+  // The work computes and does not wait: more threads than cores would only take turns.
   const pool = yield* measure("on the pool").pipe(
     Effect.provide(Server.layer.pipe(Layer.provide(NodeBlocking.layer({ maxThreads: availableParallelism() }))))
   )
   yield* Console.log(`\n${render(inPlace, pool)}\n\n${Culprits.render(stalls)}`)
 })
 
-/** With `--live`, all of it can be watched in a browser, or by `npx effect-blocking top`. */
+/** With `--live`, a browser or `npx effect-blocking top` shows the run. */
 const Live = process.argv.includes("--live") ? LiveView.layer() : Layer.empty
 
 NodeBlocking.runMain(program.pipe(

@@ -1,4 +1,4 @@
-/** What the client tells the program about one run, as one line of JSON. */
+/** The result of one run. The client prints it for the program, as one line of JSON. */
 import { Schema } from "effect"
 import { EventLoopDelay } from "./eventLoop.ts"
 
@@ -9,7 +9,7 @@ export const Measurement = Schema.fromJsonString(Schema.Struct({
   heavy: Schema.Record(Schema.String, Schema.Int),
   /** In the server's process, while the client sent. */
   eventLoop: EventLoopDelay,
-  /** Answers that were not as they should be. */
+  /** Wrong answers. */
   wrong: Schema.Array(Schema.String)
 }))
 

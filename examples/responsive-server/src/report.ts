@@ -31,7 +31,7 @@ const table = (inPlace: Measurement, pool: Measurement): ReadonlyArray<string> =
   ]
 }
 
-/** Upper bounds, in milliseconds; each is about twice the one before. */
+/** Upper bounds in milliseconds, each about twice the previous one. */
 const buckets = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, Infinity]
 
 const barWidth = 24

@@ -1,4 +1,4 @@
-/** What the client sends, and how it knows a right answer. */
+/** The requests of the client, and checks of their answers. */
 import { Schema } from "effect"
 import { HttpClientRequest } from "effect/http"
 import { readFileSync } from "node:fs"
@@ -10,7 +10,7 @@ export interface Exchange {
   readonly name: string
   readonly request: HttpClientRequest.HttpClientRequest
   readonly status: number
-  /** Whether that is the right body, found out without the server. */
+  /** Whether the body is right, checked without the server. */
   readonly verify: (body: Buffer) => boolean
 }
 

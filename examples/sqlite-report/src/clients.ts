@@ -1,8 +1,8 @@
-/** Two clients of the server: one downloads the report, slowly, and one asks for files meanwhile. */
+/** Two clients of the server: one downloads the report slowly, and the other one asks for files meanwhile. */
 import { Effect, Schema, Stream } from "effect"
 import { HttpClient, HttpServer } from "effect/http"
 
-/** The download takes no more than that. */
+/** The speed limit of the download. */
 const bytesPerMilli = 40_000
 
 const askEveryMillis = 20
@@ -10,12 +10,12 @@ const askEveryMillis = 20
 export class WrongAnswer extends Schema.TaggedError<WrongAnswer>()("WrongAnswer", { message: Schema.String }) {}
 
 export interface Measured {
-  /** Milliseconds from when an answer was wanted to when it was there, of each cheap read. */
+  /** Milliseconds from the time when a cheap read was due to its answer. */
   readonly latencies: ReadonlyArray<number>
   readonly firstByteMillis: number
   readonly totalMillis: number
   readonly lines: number
-  /** By how much the process grew, in bytes. */
+  /** The peak growth of the process, in bytes. */
   readonly memory: number
 }
 
@@ -42,7 +42,7 @@ export const measure = Effect.fn("measure")(function*(files: number) {
   const latencies: Array<number> = []
   const cheapReads = Effect.gen(function*() {
     for (let i = 0;; i++) {
-      // From when it is due: who holds the event loop keeps it from being asked as well.
+      // Latency counts from the due time: a blocked event loop also delays the request.
       const due = performance.now() + askEveryMillis
       yield* Effect.sleep(askEveryMillis)
       const id = 1 + i % files

@@ -1,4 +1,4 @@
-/** Makes the database: a row for each line of each source file that this repository has installed. */
+/** Fills the database: a row for each line of each source file that this repository has installed. */
 import { SqliteClient } from "@effect-blocking/sqlite"
 import { Array as Arr, Config, Effect } from "effect"
 import { globSync } from "node:fs"

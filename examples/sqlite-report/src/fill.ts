@@ -1,8 +1,8 @@
-/** Reads source files into the table: a body beside the connection, so that neither files nor rows pass the program. */
+/** Reads source files into the table. It runs on the writer's thread, so files and rows do not cross threads. */
 import { SqliteTask } from "@effect-blocking/sqlite"
 import { readFileSync } from "node:fs"
 
-/** Inserts the lines of some files, in one transaction; returns how many there are. */
+/** Inserts the lines of some files in one transaction. Returns the number of lines. */
 export const insertFiles = SqliteTask.make(
   import.meta.url,
   "insertFiles",

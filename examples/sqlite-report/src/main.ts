@@ -1,4 +1,4 @@
-/** The same server twice, with the queries in place and on threads, and what its clients see. */
+/** Runs the same server with its queries in place and on threads, and compares the times of its clients. */
 import { NodeBlocking } from "@effect-blocking/platform-node"
 import { SqliteClient } from "@effect-blocking/sqlite"
 import { NodeHttpClient, NodeServices } from "@effect/platform-node"
@@ -39,17 +39,17 @@ const program = Effect.gen(function*() {
   yield* Console.log(`${"".padEnd(28)}${"in place".padStart(14)}${"SqliteClient".padStart(14)}`)
   const rows: ReadonlyArray<readonly [string, (measured: Measured) => string]> = [
     ["cheap reads answered", ({ latencies }) => String(latencies.length)],
-    ["  after, median", ({ latencies }) => millis(quantile(latencies, 0.5))],
-    ["  after, p99", ({ latencies }) => millis(quantile(latencies, 0.99))],
-    ["  after, longest", ({ latencies }) => millis(quantile(latencies, 1))],
+    ["  latency, median", ({ latencies }) => millis(quantile(latencies, 0.5))],
+    ["  latency, p99", ({ latencies }) => millis(quantile(latencies, 0.99))],
+    ["  latency, longest", ({ latencies }) => millis(quantile(latencies, 1))],
     ["report, first byte after", ({ firstByteMillis }) => millis(firstByteMillis)],
-    ["report, whole after", ({ totalMillis }) => millis(totalMillis)],
-    ["memory, more at the most", ({ memory }) => `${Math.round(memory / 1e6)} MB`]
+    ["report, last byte after", ({ totalMillis }) => millis(totalMillis)],
+    ["memory, peak growth", ({ memory }) => `${Math.round(memory / 1e6)} MB`]
   ]
   for (const [name, figure] of rows) yield* Console.log(row(name, figure, before, after))
 
   for (const { lines } of [before, after]) {
-    // A line of a file has no line break, and neither has its path.
+    // Neither a line of a file nor its path contains a line break.
     if (lines !== corpus.lines) return yield* new WrongAnswer({ message: `the report has ${lines} lines` })
   }
 })

@@ -1,4 +1,4 @@
-/** The queries, and where they run: the server does not know. */
+/** The queries, in place and on threads. The server does not know which. */
 import { SqliteClient } from "@effect-blocking/sqlite"
 import { Context, Effect, Layer, Stream } from "effect"
 import type { SqlError } from "effect/sql"
@@ -19,7 +19,7 @@ export interface Line {
 export class Queries extends Context.Service<Queries, {
   /** Takes microseconds. */
   readonly file: (id: number) => Effect.Effect<ReadonlyArray<File>, SqlError.SqlError>
-  /** Sorts all lines before it has the first: seconds. */
+  /** Sorts all lines before it returns the first: seconds. */
   readonly longestLines: Stream.Stream<Line, SqlError.SqlError>
 }>()("@effect-blocking/example-sqlite-report/queries/Queries") {}
 
@@ -27,7 +27,7 @@ const fileById = "SELECT id, path, lines FROM file WHERE id = ?"
 const linesByLength = `
   SELECT path, number, text FROM line JOIN file ON file.id = line.file ORDER BY length(text) DESC, path, number`
 
-/** As it is without threads: each query holds the event loop. */
+/** Without threads: each query blocks the event loop. */
 export const inPlace = (filename: string): Layer.Layer<Queries> =>
   Layer.effect(
     Queries,
@@ -46,7 +46,7 @@ export const inPlace = (filename: string): Layer.Layer<Queries> =>
     })
   )
 
-/** With the client. */
+/** With the client: each query runs on a thread. */
 export const onThreads: Layer.Layer<Queries, never, SqliteClient.SqliteClient> = Layer.effect(
   Queries,
   Effect.gen(function*() {

@@ -1,4 +1,4 @@
-/** The server: a file by its number, and the report as CSV. */
+/** The server: a file by its id, and the report as CSV. */
 import { NodeHttpServer } from "@effect/platform-node"
 import { Effect, Layer, Schema, Stream } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
@@ -27,7 +27,7 @@ const ReportRoute = HttpRouter.add(
   "/report.csv",
   Effect.map(Queries, ({ longestLines }) =>
     HttpServerResponse.stream(
-      // A chunk of rows becomes one piece of text: as much as the client takes, and no more.
+      // Each chunk of rows becomes one piece of text, made when the client is ready for it.
       Stream.mapArray(longestLines, (lines) => [encoder.encode(lines.map(toCsv).join(""))]),
       { contentType: "text/csv" }
     ))

@@ -1,9 +1,9 @@
-/** The API: shared by the server, its documentation and its clients. */
+/** The API, shared by the server, its documentation and its clients. */
 import { Schema } from "effect"
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiMiddleware, HttpApiSchema, OpenApi } from "effect/http-api"
 import { EmailTaken, NewUser, User, UserNotFound } from "./domain.ts"
 
-/** More requests than the database can take: an answer without a body, and the header `Retry-After`. */
+/** The database has too many requests. The answer has no body, and the header `Retry-After`. */
 export class Busy extends Schema.TaggedError<Busy>()("Busy", { retryAfterSeconds: Schema.Int }) {
   static readonly response = Busy.pipe(HttpApiSchema.encodeToWithHeaders({
     body: HttpApiSchema.Empty(503),
@@ -36,7 +36,7 @@ const System = HttpApiGroup.make("system", { topLevel: true }).add(
   HttpApiEndpoint.get("health", "/health", { success: HttpApiSchema.NoContent })
 )
 
-/** Input that does not fit its schema is answered with 400 and says where (RFC 9457). */
+/** Input that does not fit its schema is answered with 400, which says where (RFC 9457). */
 export class Api extends HttpApi.make("users")
   .add(Users, System)
   .middleware(HttpApiMiddleware.ProblemDetails)

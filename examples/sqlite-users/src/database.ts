@@ -1,12 +1,12 @@
-/** The database, with its tables ready. */
+/** The database, with its migrations. */
 import { SqliteClient, SqliteMigrator } from "@effect-blocking/sqlite"
 import { Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 
-/** Statements that read at the same time. */
+/** How many statements read at the same time. */
 export const readers = 2
 
-/** Statements that wait; the next one is refused. */
+/** How many statements may wait; the next one is refused. */
 export const queueCapacity = 8
 
 export const migrations = SqliteMigrator.fromRecord({

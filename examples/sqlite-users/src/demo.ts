@@ -1,4 +1,4 @@
-/** Asks the server for each kind of answer, with the client that follows from its API, and checks what it says. */
+/** Asks the server for each kind of answer, with a client derived from the API, and checks each answer. */
 import { Array, Console, Effect, Schema } from "effect"
 import { HttpClient, HttpClientRequest, HttpClientResponse, HttpServer } from "effect/http"
 import { HttpApiClient, HttpApiError } from "effect/http-api"
@@ -8,10 +8,10 @@ import { queueCapacity, readers } from "./database.ts"
 import { EmailTaken, UserNotFound } from "./domain.ts"
 import { seed } from "./users.ts"
 
-/** So many that reading all of them takes some time. */
+/** Enough that reading all of them takes some time. */
 const users = 400_000
 
-/** Far more at once than run and wait. */
+/** Far more than can run and wait. */
 const searches = 100
 
 class WrongAnswer extends Schema.TaggedError<WrongAnswer>()("WrongAnswer", {
@@ -28,7 +28,7 @@ const check = (request: string, answer: unknown, isRight: boolean) =>
 
 export const program = Effect.gen(function*() {
   yield* seed(users)
-  yield* Console.log(`${users} users; ${readers} queries read at a time, ${queueCapacity} wait\n`)
+  yield* Console.log(`${users} users; ${readers} queries read at a time, ${queueCapacity} may wait\n`)
 
   const { address } = yield* HttpServer.HttpServer
   let lastStatus = 0
@@ -38,7 +38,7 @@ export const program = Effect.gen(function*() {
   )
   const client = yield* HttpApiClient.makeWith(Api, { httpClient: http })
 
-  /** Prints what is answered, once it is found to be what is expected. */
+  /** Checks an answer, and prints it. */
   const ask = Effect.fn("ask")(
     function*<E, R>(request: string, answering: Effect.Effect<unknown, E, R>, status: number, expected: unknown) {
       const answer = yield* answering
@@ -57,7 +57,7 @@ export const program = Effect.gen(function*() {
   const foundAda = { id: users + 1, ...ada }
   yield* ask("POST /users, Ada", createAda, 201, foundAda)
   yield* ask("POST /users, Ada again", Effect.flip(createAda), 409, new EmailTaken({ email: ada.email }))
-  // The client would not send it: it knows the schema, too.
+  // Sent without the derived client, which checks the schema and would refuse it.
   const createNonsense = HttpClientRequest.post("/users").pipe(
     HttpClientRequest.bodyJsonUnsafe({ name: "Ada", email: "ada" }),
     http.execute,
@@ -78,7 +78,7 @@ export const program = Effect.gen(function*() {
   const [found, refused] = yield* Effect.raceFirst(storm, stayHealthy)
   for (const answer of found) yield* check("a search", answer, isDeepStrictEqual(answer, [foundAda]))
   for (const error of refused) yield* check("a refused search", error, isDeepStrictEqual(error, busy))
-  // What runs and what waits is answered, whatever comes after it.
+  // Every search that runs or waits is answered, however many come later.
   yield* check("searches answered", found.length, found.length >= readers + queueCapacity && refused.length > 0)
   yield* check("GET /health, answered meanwhile", healthy, healthy > 0)
   yield* Console.log(`  200, each with Ada            ${found.length}`)

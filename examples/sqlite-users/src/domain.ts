@@ -1,4 +1,4 @@
-/** Users, and what can be wrong with them: said once for the queries, the API and its clients. */
+/** Users and domain errors, shared by the queries, the API and its clients. */
 import { Schema } from "effect"
 
 export const User = Schema.Struct({

@@ -1,4 +1,4 @@
-/** A demonstration that ends by itself: the server, on a free port and a temporary database, and its client. */
+/** A demonstration that ends by itself: the server on a free port, with a temporary database, and its client. */
 import { NodeBlocking } from "@effect-blocking/platform-node"
 import { NodeHttpClient, NodeHttpServer, NodeServices } from "@effect/platform-node"
 import { Effect, FileSystem, Layer, Path } from "effect"

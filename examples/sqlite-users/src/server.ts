@@ -1,4 +1,4 @@
-/** The handlers: each runs a query, whose domain errors are those of its endpoint. */
+/** The handlers: each runs a query, whose domain errors are the errors of its endpoint. */
 import { Effect, Layer, Schema } from "effect"
 import { JoinError } from "effect-blocking"
 import { HttpApiBuilder, HttpApiMiddleware, HttpApiSwagger } from "effect/http-api"
@@ -9,7 +9,7 @@ import * as users from "./users.ts"
 const isQueueFull = ({ reason }: SqlError.SqlError): boolean =>
   JoinError.isJoinError(reason.cause) && reason.cause.reason._tag === "QueueFull"
 
-/** A full queue is for the client to know; anything else of the database is a bug: 500, and logged. */
+/** A full queue becomes `Busy`. Any other error of the database is a bug: 500, and a log entry. */
 const answer = <A, E, R>(query: Effect.Effect<A, E | SqlError.SqlError | Schema.SchemaError, R>) =>
   query.pipe(
     Effect.catchIf(

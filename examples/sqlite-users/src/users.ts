@@ -1,4 +1,4 @@
-/** The queries: `effect/sql`, and nothing that is ours. */
+/** The queries, in plain `effect/sql`. */
 import { Effect, Option, Schema } from "effect"
 import { SqlClient, SqlSchema } from "effect/sql"
 import { EmailTaken, NewUser, User, UserNotFound } from "./domain.ts"
@@ -14,7 +14,7 @@ export const find = Effect.fn("users.find")(function*(id: number) {
   return Option.isSome(user) ? user.value : yield* new UserNotFound({ id })
 })
 
-// No index helps: every row is read.
+// No index helps: this reads every row.
 export const search = Effect.fn("users.search")(function*(text: string) {
   const sql = yield* SqlClient.SqlClient
   const byText = SqlSchema.findAll({
@@ -39,7 +39,7 @@ export const create = Effect.fn("users.create")(function*({ email, name }: typeo
   return Option.isSome(user) ? user.value : yield* new EmailTaken({ email })
 })
 
-/** Inserts that many users. */
+/** Inserts `count` users. */
 export const seed = Effect.fn("users.seed")(function*(count: number) {
   const sql = yield* SqlClient.SqlClient
   yield* sql`

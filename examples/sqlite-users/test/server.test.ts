@@ -1,4 +1,4 @@
-/** What a client sees of a database that is busy or that loses a thread, and what it does not see. No thread is needed. */
+/** A busy database and a closed database, as a client of the API sees them. The tests need no threads. */
 import { SqliteMigrator } from "@effect-blocking/sqlite"
 import * as SqliteTest from "@effect-blocking/sqlite/SqliteTest"
 import { BlockingTest } from "@effect-blocking/vitest"
@@ -18,13 +18,13 @@ const TestLayer = HttpRouter.serve(Server.routes, { disableListenLog: true }).pi
   Layer.provideMerge(TestDatabase)
 )
 
-/** Keeps what is logged, as it would be printed. */
+/** Collects log lines as they would be printed. */
 const logTo = (lines: Array<string>) =>
   Logger.layer([Logger.map(Logger.formatLogFmt, (line) => {
     lines.push(line)
   })])
 
-it.effect("a database that is closed is an empty 500 for the client; the log has the statement and the reason", () => {
+it.effect("with a closed database the client gets an empty 500, and the log has the statement and the reason", () => {
   const log: Array<string> = []
   return Effect.gen(function*() {
     yield* BlockingTest.close(SqliteTest.Writer)
@@ -34,7 +34,7 @@ it.effect("a database that is closed is an empty 500 for the client; the log has
   }).pipe(Effect.provide(TestLayer), Effect.provide(logTo(log)))
 })
 
-it.effect("with all threads taken it is 503, and says when to come back", () =>
+it.effect("with a full queue the client gets 503, and when to come back", () =>
   Effect.gen(function*() {
     yield* BlockingTest.fillQueue(SqliteTest.Writer)
     const response = yield* HttpClient.get("/users/1")

@@ -1,4 +1,4 @@
-/** Stops four tasks that do not end, and shows that nobody else on their pool suffers. */
+/** Stops four tasks that do not end, and shows that the other tasks of their pool still run. */
 import { NodeBlocking } from "@effect-blocking/platform-node"
 import { NodeServices } from "@effect/platform-node"
 import { Array, Console, Duration, Effect, FileSystem, Path, Schema } from "effect"
@@ -12,7 +12,7 @@ class WrongResult extends Schema.TaggedError<WrongResult>()("WrongResult", { mes
 
 const BlockingLive = NodeBlocking.layer({ maxThreads: 4, preload: [exportRows] })
 
-/** Stops a task, checks by which step, and gives its line of the table. */
+/** Stops a task, checks the step that stopped it, and returns its line of the table. */
 const line = Effect.fn("line")(function*<E, R>(
   task: string,
   means: string,
@@ -26,13 +26,13 @@ const line = Effect.fn("line")(function*<E, R>(
   } ms`
 })
 
-/** Runs tasks that end, in the same pool at the same time, and checks each result. */
-const innocents = Effect.forEach(
+/** Runs short tasks on the same pool at the same time, and checks each result. */
+const shortTasks = Effect.forEach(
   Array.range(1, 100),
-  Effect.fn("innocent")(function*(n) {
+  Effect.fn("shortTask")(function*(n) {
     const result = yield* Blocking.run(digest, n)
     if (result !== createHash("sha256").update(`${n}`).digest("hex")) {
-      return yield* new WrongResult({ message: `Task "digest" gave ${result} for ${n}` })
+      return yield* new WrongResult({ message: `Task "digest" returned ${result} for ${n}` })
     }
   }),
   { concurrency: "unbounded" }
@@ -48,7 +48,7 @@ const program = Effect.gen(function*() {
   if (code !== 0) return yield* new WrongResult({ message: `mkfifo ended with ${code}` })
 
   yield* Blocking.prewarm(4)
-  yield* Console.log("4 tasks that do not end take all 4 threads. 100 innocent ones wait behind them.\n")
+  yield* Console.log("4 tasks that do not end occupy all 4 threads. 100 short ones wait behind them.\n")
   const [lines, results] = yield* Effect.all([
     Effect.all([
       line("validate", "timeLimit", "Terminated", stopValidate),
@@ -56,11 +56,11 @@ const program = Effect.gen(function*() {
       line("exportRows", "Effect.timeout", "Checkpoint", stopExport(path.join(folder, "rows.csv"))),
       line("read (a FIFO)", "timeLimit", "Abandoned", stopRead(fifo))
     ], { concurrency: "unbounded" }),
-    innocents
+    shortTasks
   ], { concurrency: "unbounded" })
 
-  yield* Console.log(`\ntask          stopped through   step          caller went on after\n${lines.join("\n")}\n`)
-  yield* Console.log(`Innocent tasks with the right result: ${results.length}`)
+  yield* Console.log(`\ntask          stopped through   step          caller continued after\n${lines.join("\n")}\n`)
+  yield* Console.log(`Short tasks with the right result: ${results.length}`)
   const { outcomes, queueDepth, running, stuckThreads } = yield* Blocking.stats
   const state = `${outcomes.Succeeded} succeeded, ${outcomes.TimedOut} timed out, ${outcomes.Cancelled} cancelled, ` +
     `${queueDepth} queued, ${stuckThreads} stuck in ${running.map(({ task }) => task).join(", ")}`
@@ -68,8 +68,8 @@ const program = Effect.gen(function*() {
     return yield* new WrongResult({ message: `The pool: ${state}` })
   }
   yield* Console.log(`The pool: ${state}`)
-  yield* innocents
-  yield* Console.log("It has run 100 more. Now the program ends, although the read never does.")
+  yield* shortTasks
+  yield* Console.log("The pool ran 100 more. Now the program ends, although the read never does.")
 })
 
 NodeBlocking.runMain(program.pipe(

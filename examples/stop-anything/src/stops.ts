@@ -1,11 +1,11 @@
-/** The three ways to a deadline. Each effect gives the step of the ladder that stopped its task. */
+/** Three ways to set a deadline. Each effect returns the step of the ladder that stopped its task. */
 import { Effect, FileSystem, Schema } from "effect"
 import { Blocking, Task } from "effect-blocking"
 import { exportRows, read, sum, validate } from "./tasks.ts"
 
 const deadline = "1 second"
 
-/** A task that should have been stopped was not, or not as it should be. */
+/** A task was not stopped, or not by the expected step. */
 export class NotStopped extends Schema.TaggedError<NotStopped>()("NotStopped", {
   task: Schema.String,
   detail: Schema.String
@@ -17,13 +17,13 @@ export class NotStopped extends Schema.TaggedError<NotStopped>()("NotStopped", {
 
 const ended = (task: string) => Effect.fail(new NotStopped({ task, detail: "ended by itself" }))
 
-/** The limit is the task's: it counts from the start of the body, and `TimedOut` says how it was stopped. */
+/** A limit of the task: it counts from the start of the body, and `TimedOut` says how the task was stopped. */
 export const stopValidate = Blocking.run(Task.with(validate, { timeLimit: deadline }), `${"a".repeat(40)}!`).pipe(
   Effect.flatMap(() => ended("validate")),
   Effect.catchReason("JoinError", "TimedOut", ({ stopped }) => Effect.succeed(stopped))
 )
 
-/** The same limit, over a call that nothing interrupts. */
+/** The same limit, for a system call that nothing can interrupt. */
 export const stopRead = Effect.fn("stopRead")(function*(fifo: string) {
   return yield* Blocking.run(Task.with(read, { timeLimit: deadline }), fifo).pipe(
     Effect.flatMap(() => ended("read")),
@@ -31,7 +31,7 @@ export const stopRead = Effect.fn("stopRead")(function*(fifo: string) {
   )
 })
 
-/** The handle is for who decides later: whoever joins gets `Cancelled`. */
+/** A handle lets the program decide later: joining it fails with `Cancelled`. */
 export const stopSum = Effect.gen(function*() {
   const handle = yield* Blocking.spawn(sum, 1)
   yield* Effect.sleep(deadline)
@@ -42,7 +42,7 @@ export const stopSum = Effect.gen(function*() {
   )
 }).pipe(Effect.scoped)
 
-/** The limit is the caller's: interruption stops the task, and tells nobody how. The last line of the file does. */
+/** A limit of the caller: the interruption stops the task, but returns no step. The last line of the file shows it. */
 export const stopExport = Effect.fn("stopExport")(function*(path: string) {
   const fs = yield* FileSystem.FileSystem
   return yield* Blocking.run(exportRows, path, 1_000_000_000).pipe(

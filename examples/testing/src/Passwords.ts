@@ -1,4 +1,4 @@
-/** A service that hashes passwords off the event loop, and says no when there is too much to do. */
+/** A service that hashes passwords off the event loop, and refuses calls when it is too busy. */
 import { Context, Effect, Layer, Schema } from "effect"
 import { Blocking } from "effect-blocking"
 import { hash } from "./hash.ts"
@@ -16,7 +16,7 @@ export class Passwords extends Context.Service<Passwords, {
         verify: (password, salt, digest) =>
           pool.run(hash, password, salt).pipe(
             Effect.map((actual) => actual === digest),
-            // A full queue, or a hash that takes too long: the caller can come back. The rest is a bug.
+            // After a full queue or a slow hash, the caller can try again. Any other reason is a bug.
             Effect.catchReasons("JoinError", {
               QueueFull: () => Effect.fail(new TooBusy()),
               TimedOut: () => Effect.fail(new TooBusy())

@@ -1,4 +1,4 @@
-/** The task module: what pool threads load. */
+/** The task module. Pool threads load it. */
 import { Task } from "effect-blocking"
 import { scryptSync } from "node:crypto"
 

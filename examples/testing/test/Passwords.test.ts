@@ -1,4 +1,4 @@
-/** One service, tested three ways. */
+/** One service, tested in three ways. */
 import { NodeBlocking } from "@effect-blocking/platform-node"
 import { BlockingTest } from "@effect-blocking/vitest"
 import { assert, describe, it, layer } from "@effect/vitest"
@@ -8,12 +8,12 @@ import { TestClock } from "effect/testing"
 import { hash } from "../src/hash.ts"
 import { Passwords, TooBusy } from "../src/Passwords.ts"
 
-/** Of "correct horse", with "salt". */
+/** The digest of "correct horse" with "salt". */
 const digest = "07a5fc62617df14f07bab22816eb0cf94a36ca87aa38ca9016fd696479033f79" +
   "1cff8d038bc7762cb7dbf7368bb2f0d8f35c53ac9491ef24cb68d0b4d7bdddc7"
 
 // -----------------------------------------------------------------------------
-// 1. Without threads: the body runs here, and the test decides when
+// 1. Without threads: the body runs in the test, which controls the time
 // -----------------------------------------------------------------------------
 
 describe("with BlockingTest", () => {
@@ -29,18 +29,18 @@ describe("with BlockingTest", () => {
       assert.deepStrictEqual(calls.map(({ args }) => args), [["correct horse", "salt"]])
     }).pipe(Effect.provide(TestLayer)))
 
-  it.effect("a hash that takes too long is TooBusy, and nobody waits five seconds", () =>
+  it.effect("a hash that takes too long is TooBusy, and the test does not wait five seconds", () =>
     Effect.gen(function*() {
       const passwords = yield* Passwords
       const held = yield* BlockingTest.hold(hash)
       const fiber = yield* Effect.forkChild(Effect.flip(passwords.verify("a", "b", "c")))
       yield* held.started
-      // The time limit, and the grace period that the body does not use.
+      // Past the time limit and the grace period.
       yield* TestClock.adjust("6 seconds")
       assert.instanceOf(yield* Fiber.join(fiber), TooBusy)
     }).pipe(Effect.provide(TestLayer)))
 
-  it.effect("with all threads taken it is TooBusy at once", () =>
+  it.effect("a full queue is TooBusy at once", () =>
     Effect.gen(function*() {
       const passwords = yield* Passwords
       yield* BlockingTest.fillQueue()
@@ -59,11 +59,11 @@ describe("with BlockingTest", () => {
 })
 
 // -----------------------------------------------------------------------------
-// 2. With a body of the test's own: nothing is hashed
+// 2. With a stubbed body: nothing is hashed
 // -----------------------------------------------------------------------------
 
 describe("with a stubbed body", () => {
-  it.effect("compares what the task gives with the digest", () =>
+  it.effect("compares the task's result with the digest", () =>
     Effect.gen(function*() {
       yield* BlockingTest.stub(hash, (password, salt) => `${password}:${salt}`)
       const passwords = yield* Passwords
@@ -73,7 +73,7 @@ describe("with a stubbed body", () => {
 })
 
 // -----------------------------------------------------------------------------
-// 3. On real threads: one pool for all tests of the block
+// 3. On real threads, with one pool for all tests of the block
 // -----------------------------------------------------------------------------
 
 layer(Passwords.layer.pipe(Layer.provide(NodeBlocking.layer({ maxThreads: 2 }))))("on threads", (it) => {

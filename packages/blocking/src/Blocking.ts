@@ -1,6 +1,5 @@
 /**
- * Runs tasks on a pool of threads, so that synchronous work does not hold up the
- * event loop.
+ * Runs tasks on a pool of threads, so that synchronous work does not block the event loop.
  *
  * `Blocking` is the service of the default pool; a platform package provides it
  * (`NodeBlocking.layer`). The pool owns its threads and shuts down with its layer.
@@ -8,12 +7,12 @@
  *
  * **Details**
  *
- * Choose `run` for one result, `spawn` for a task that outlives the expression but
- * not its scope, `spawnDetached` for one that lives as long as the pool, `lease` for
- * several calls that need the same thread, and `inPlace` for work so short that a
- * thread would cost more. Do not put work on a pool that waits, by means of its own, for other
- * work on the same pool: when all threads wait, none is left to end the waiting. A `Callback`
- * may do so.
+ * Choose `run` for one result, `spawn` for a task that outlives the expression but not its scope,
+ * `spawnDetached` for a task that lives as long as the pool, `lease` for several calls that need the same
+ * thread, and `inPlace` for work so short that a thread would cost more.
+ *
+ * A body must not wait by its own means (such as `Atomics.wait`) for other work on its own pool: once all
+ * threads wait, no thread can finish that work. A `Callback` may wait.
  *
  * @module
  * @since 0.1.0
@@ -28,7 +27,7 @@ import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import type { NotifyClass } from "./Callback.ts"
 import { OpenPools } from "./internal/pool/events.ts"
-import { holdEventLoop } from "./internal/pool/inPlace.ts"
+import { runInPlace } from "./internal/pool/inPlace.ts"
 import type { JoinError, JoinErrorReason } from "./JoinError.ts"
 import type { JoinHandle } from "./JoinHandle.ts"
 import type { PipeTask, SinkTask, StreamTask, Task } from "./Task.ts"
@@ -96,17 +95,17 @@ export interface Pool {
  */
 export interface Lease {
   /**
-   * Runs a task on the leased thread, after the calls made before it. Fails with
-   * reason `WorkerExited` once the thread is gone: what it held is gone with it. A call
-   * made after the lease has ended fails with reason `Cancelled`, and says so.
+   * Runs a task on the leased thread, after the calls made before it. Fails with reason `WorkerExited` once
+   * the thread is gone, because the state it held is gone too. A call made after the lease has ended fails
+   * with reason `Cancelled`; its `detail` says so.
    */
   readonly run: <Args extends ReadonlyArray<unknown>, A, E, R>(
     task: Task<Args, A, E, R>,
     ...args: { [K in keyof Args]: Args[K] }
   ) => Effect.Effect<A, E | JoinError, R>
   /**
-   * Streams a task on the leased thread: its body goes on between the other calls. What of it
-   * is open when the lease ends is closed.
+   * Streams a task on the leased thread; the body continues between the other calls. Streams still open when
+   * the lease ends are closed.
    */
   readonly stream: <Args extends ReadonlyArray<unknown>, A, E, R>(
     task: StreamTask<Args, A, E, R>,
@@ -125,52 +124,53 @@ export interface Lease {
 }
 
 /**
- * What a pool is doing at one moment, and what it has done since it started.
+ * A snapshot of what a pool is doing, with its counters since it started.
  *
  * @category models
  * @since 0.1.0
  */
 export interface PoolStats {
   readonly key: string
-  /** Threads of the pool: starting, idle, busy, and those on their way out. */
+  /** Threads of the pool: starting, idle, busy or ending. */
   readonly threads: number
   readonly idleThreads: number
   /** Threads that could not be terminated; they hold no place in the pool. */
   readonly stuckThreads: number
-  /** Threads whose body waits for an answer of the program; they hold no place in the pool, up to `maxThreads` of them. */
+  /** Threads whose body waits for an answer from the program. Up to `maxThreads` of them hold no place in the pool. */
   readonly waitingThreads: number
   readonly maxThreads: number
-  /** Whether its threads share memory with the program: those of processes and of a test do not. */
+  /** Whether its threads share memory with the program. Pool processes and simulated threads do not. */
   readonly sharesMemory: boolean
-  /** Since the pool started. */
+  /** Threads started since the pool started. */
   readonly threadsStarted: number
-  /** The bodies that run now, or whose module a thread is loading; those on stuck threads included. */
+  /** Bodies that run now or whose module is being loaded, including those on stuck threads. */
   readonly running: ReadonlyArray<RunningTask>
-  /** Accepted tasks that wait for a thread, also for one that starts: beyond `queueCapacity` by as many as start. */
+  /**
+   * Accepted tasks that wait for a thread. A task may also wait for a thread that is starting, so this can
+   * exceed `queueCapacity` by the number of starting threads.
+   */
   readonly queueDepth: number
   readonly queueCapacity: number
-  /** Submitters that wait for room in the queue. */
+  /** Submitters suspended until the queue has room. */
   readonly suspended: number
-  /** Streams whose body was left at a `yield`, or was and runs again, and has not ended. */
+  /** Streams whose body has been left at a `yield` at least once and has not ended. */
   readonly openStreams: number
-  /** Since the pool started, the refused included. */
+  /** Tasks submitted since the pool started, including those refused. */
   readonly submitted: number
   /**
-   * How the submitted tasks ended, since the pool started: `Succeeded`, `Failed` with
-   * their own error, or with a `JoinError` of that reason. An interrupted task counts
-   * as `Cancelled`.
+   * Counts of how submitted tasks ended, since the pool started: `Succeeded`, `Failed` with a domain error,
+   * or the reason of a `JoinError`. An interrupted task counts as `Cancelled`.
    */
   readonly outcomes: Readonly<Record<"Succeeded" | "Failed" | JoinErrorReason["_tag"], number>>
   /**
-   * How often each step of a stop was taken, since the pool started: running tasks that
-   * were asked to stop, threads terminated for it, threads abandoned. A task that was
-   * `Requested`, and whose thread was not `Terminated`, ended when it was asked.
+   * Counts of each step of a stop, since the pool started: running tasks asked to stop, threads terminated,
+   * threads abandoned. A task that was `Requested` and whose thread was not `Terminated` ended when asked.
    */
   readonly stops: Readonly<Record<"Requested" | "Terminated" | "Abandoned", number>>
 }
 
 /**
- * A body that runs now; `runningMillis` is 0 while its module is loaded.
+ * A body that runs now; `runningMillis` is 0 while its module is loading.
  *
  * @category models
  * @since 0.1.0
@@ -184,22 +184,25 @@ export interface RunningTask {
 }
 
 /**
- * What has just happened to a task of a pool, as `Blocking.events` tells it.
+ * An event in the life of a pool's task, as emitted by `Blocking.events`.
  *
  * **Details**
  *
- * `at` is in milliseconds on the pool's own clock, which only goes forward: the difference of two is a duration. It
- * is the time of what is told, also when the pool has learnt of it later.
+ * `at` is in milliseconds on the pool's monotonic clock: the difference of two values is a duration. It is
+ * the time at which the event happened, even if the pool learned of it later.
  *
- * - `Queued`: it was submitted. It need not be accepted: it can end at once.
- * - `Started`: its body was entered, on the thread `threadId`. Of a stream that is left and resumed, the first time.
- * - `StopRequested`: its body was asked to stop, and `by` what: see `JoinError` for what each becomes.
- * - `Terminated`: the thread is terminated for it. `Abandoned`: that did not help, and the thread was given up.
- * - `Ended`: with its `outcome`; `error` is what it failed with, its own error or a `JoinError`. `runMillis` is
- *   `undefined` if its body was never entered; of a stream, it is the time in its body.
- * - `Dropped`: whoever reads was too slow, and `count` events before the next one are lost to it.
+ * - `Queued`: the task was submitted. It may be refused, and then `Ended` follows at once.
+ * - `Started`: the body was entered on the thread `threadId`. A stream emits this once, however often its
+ *   body is resumed.
+ * - `StopRequested`: the body was asked to stop; `by` is the cause. `JoinError` lists the reason that each
+ *   cause leads to.
+ * - `Terminated`: the body did not stop, and its thread is being terminated. `Abandoned`: the termination had
+ *   no effect, and the thread was given up.
+ * - `Ended`: the task ended with `outcome`; `error` is its domain error or a `JoinError`. `runMillis` is
+ *   `undefined` if the body was never entered; for a stream, it is the time spent in the body.
+ * - `Dropped`: the reader was too slow, and missed `count` events before the next one.
  *
- * Arguments and results are in none of them.
+ * No event carries arguments or results.
  *
  * @category models
  * @since 0.1.0
@@ -207,13 +210,13 @@ export interface RunningTask {
 export type TaskEvent = TaskQueued | TaskStarted | TaskStop | TaskEnded | EventsDropped
 
 /**
- * What all events of a task have.
+ * The fields common to all events of a task.
  *
  * @category models
  * @since 0.1.0
  */
 export interface AboutTask {
-  /** Of the run: each submission has a number of its own, within its pool. */
+  /** Number of the run. Each submission to a pool has its own. */
   readonly id: number
   readonly task: string
   readonly module: string
@@ -343,13 +346,12 @@ export interface PoolClass<in out Self, in out Key extends string> extends Conte
 }
 
 /**
- * Declares a further pool as a service of its own, with threads and limits that it
- * shares with no other.
+ * Declares a named pool as a service, with threads and limits that it shares with no other pool.
  *
  * **When to use**
  *
- * Use for work that must not wait behind other work: long computations beside short
- * queries, one tenant beside another.
+ * Use for work that must not wait behind other work: short queries next to long computations, or one tenant
+ * next to another.
  *
  * **Example** (A pool for computations)
  *
@@ -371,7 +373,7 @@ export const Pool = <Self>() => <const Key extends string>(key: Key): PoolClass<
   return Object.assign(service, operations(service)) as PoolClass<Self, Key>
 }
 
-/** The operations of a pool as functions that take it from the context. */
+/** The operations of a pool, as functions that take the pool from the context. */
 const operations = <Self>(pool: Context.Key<Self, Pool>): Omit<PoolClass<Self, string>, keyof typeof Blocking> => ({
   run: (task, ...args) => Effect.flatMap(pool, (pool) => pool.run(task, ...args)),
   stream: (task, ...args) => Stream.unwrap(Effect.map(pool, (pool) => pool.stream(task, ...args))),
@@ -394,15 +396,14 @@ const default_ = operations(Blocking)
 // -----------------------------------------------------------------------------
 
 /**
- * Runs a task on a thread of the default pool and gives its result.
+ * Runs a task on a thread of the default pool and returns its result.
  *
  * **Details**
  *
- * Waits for room in the queue, for a thread, and for the body. Interrupted while
- * queued, the body never runs; interrupted while it runs, it is stopped as its
- * `onInterrupt` says: by default asked to stop, and its thread terminated after
- * `gracePeriod`. Fails with the task's own error, or with a `JoinError`. The close of
- * a scope does not touch it: it belongs to the fiber that waits for it.
+ * Waits for room in the queue, for a thread, and for the body. If interrupted while queued, the body never
+ * runs. If interrupted while running, the body is stopped according to the task's `onInterrupt`: by default
+ * it is asked to stop, and its thread is terminated after `gracePeriod`. Fails with the task's own error or
+ * with a `JoinError`. Closing a scope does not stop it: the run belongs to the fiber that waits for it.
  *
  * **Example** (Hashing a password)
  *
@@ -425,17 +426,18 @@ export const run: <Args extends ReadonlyArray<unknown>, A, E, R>(
 ) => Effect.Effect<A, E | JoinError, R | Blocking> = default_.run
 
 /**
- * Runs a task of `Task.stream` on a thread of the default pool, as a `Stream` of what it yields.
+ * Runs a `Task.stream` task on a thread of the default pool, as a `Stream` of the elements it yields.
  *
  * **Details**
  *
- * Nothing runs before the stream is run, and each run of it submits the task anew. The body
- * runs as far as the stream is pulled, and one chunk ahead: the first element travels alone and
- * at once, later chunks grow up to about a millisecond of the body's time, 64 kB, or 1024
- * elements. A consumer that ends early (`Stream.take`, an interruption, a failure downstream)
- * closes the body, whose `finally` blocks run; a body that does not end then is stopped as a
- * task is. Fails with the task's own error, or with a `JoinError`, behind what was yielded
- * before. If its thread dies it fails with reason `WorkerExited`; it is never started again.
+ * Nothing happens until the stream is run, and each run submits the task again. The body runs as far as the
+ * stream is pulled, and one chunk ahead. The first element is sent alone and at once; later chunks grow to
+ * about a millisecond of the body's time, 64 kB, or 1024 elements.
+ *
+ * A consumer that ends early (`Stream.take`, an interruption, a failure downstream) closes the body and runs
+ * its `finally` blocks. A body that does not end then is stopped like any task. Fails with the task's own
+ * error or with a `JoinError`, after the elements yielded before. If its thread dies, the stream fails with
+ * reason `WorkerExited` and is not restarted.
  *
  * Between two pulls the thread serves other tasks. While a stream is open, its thread neither
  * retires nor is replaced.
@@ -467,18 +469,17 @@ export const stream: <Args extends ReadonlyArray<unknown>, A, E, R>(
 ) => Stream.Stream<A, E | JoinError, R | Blocking> = default_.stream
 
 /**
- * Makes a `Sink` of a task of `Task.sink`: its body takes the elements of the stream, on a thread
- * of the default pool, and the sink gives what the body returns.
+ * Creates a `Sink` from a `Task.sink` task: the body consumes the stream on a thread of the default pool, and
+ * its return value is the result of the sink.
  *
  * **Details**
  *
- * The stream is pulled when the body wants elements, and one chunk ahead. A body that returns
- * early ends the stream. If the stream fails or is interrupted, the body leaves its loop by a
- * throw, with its `finally` blocks, and that has happened when the effect ends. Fails with the
- * task's own error, or with a `JoinError`.
+ * The stream is pulled when the body wants elements, and one chunk ahead. A body that returns early ends the
+ * stream. If the stream fails or is interrupted, the body's loop throws and its `finally` blocks run before
+ * the effect ends. Fails with the task's own error or with a `JoinError`.
  *
- * While the body waits for elements, its thread holds no place in the pool: what produces them
- * can run tasks on the same pool.
+ * While the body waits for elements, its thread holds no place in the pool, so the producer can run tasks on
+ * the same pool.
  *
  * **Example** (The sum of a stream)
  *
@@ -504,14 +505,14 @@ export const sink: <Args extends ReadonlyArray<unknown>, In, A, E, R>(
 ) => Sink.Sink<A, In, never, E | JoinError, R | Blocking> = default_.sink
 
 /**
- * Makes one stream of another by a task of `Task.pipe`, on a thread of the default pool.
+ * Transforms a stream with a `Task.pipe` task on a thread of the default pool.
  *
  * **Details**
  *
- * Its input is pulled as that of `sink`, and what its body yields as that of `stream`. A failure
- * of the stream that it takes comes behind what the body has yielded before.
+ * The input is pulled as in `sink`, and the output as in `stream`. If the input fails, the failure arrives
+ * after the elements that the body yielded before.
  *
- * **Example** (Blocks that are packed)
+ * **Example** (Compressing blocks)
  *
  * ```ts
  * import type { Stream } from "effect"
@@ -535,14 +536,16 @@ export const pipe: <Args extends ReadonlyArray<unknown>, In, A, E, R>(
   default_.pipeThrough
 
 /**
- * Runs an effect, and gives what its tasks send by a `Callback.notify` as a `Stream`.
+ * Runs an effect and returns the notifications that its tasks send through a `Callback.notify`, as a
+ * `Stream`.
  *
  * **Details**
  *
- * Each element is the arguments of one `send`, in order. The stream ends behind the last of them, when
- * the effect has ended, and fails as the effect does; what the effect gives is dropped, keep it with
- * `Effect.tap`. The effect begins when the stream is run, and is interrupted when the stream ends before. Who takes
- * elements slowly holds the tasks up, as soon as `bufferSize` of them wait, 64 by default.
+ * Each element is the arguments of one `send`, in order. The stream starts the effect when it is run and
+ * interrupts it when the stream ends early. After the effect has ended, the stream emits the remaining
+ * notifications and ends, or fails as the effect did. The result of the effect is dropped: keep it with
+ * `Effect.tap`. When `bufferSize` notifications (64 by default) wait for the consumer, the next `send` makes
+ * its task wait.
  *
  * **Example** (The first progress)
  *
@@ -581,12 +584,11 @@ export const notifications = <A, E, R, Self, Key extends string, Args extends Re
  *
  * **Details**
  *
- * Waits only for room in the queue. Fails with `JoinError` if the pool refuses the
- * task (`ShutDown`, `QueueFull`, `NotCloneable` argument, `QueueTimedOut`); everything
- * later is for whoever joins. When the scope closes, the task is aborted and the close
- * waits until it has ended or was abandoned. All tasks spawned in a scope are stopped
- * together, when the finalizer of the first spawn runs. In a scope that has closed it
- * fails with reason `Cancelled`, and runs nothing.
+ * Waits only for room in the queue. Fails with `JoinError` if the pool refuses the task (`ShutDown`,
+ * `QueueFull`, `QueueTimedOut`, or `NotCloneable` for an argument); later errors go to the fibers that join
+ * it. When the scope closes, the task is aborted, and the close waits until it has ended or was abandoned.
+ * All tasks spawned in a scope are stopped together, when the finalizer of the first spawn runs. In a closed
+ * scope, `spawn` fails with reason `Cancelled` and the body never runs.
  *
  * @category combinators
  * @since 0.1.0
@@ -597,8 +599,8 @@ export const spawn: <Args extends ReadonlyArray<unknown>, A, E, R>(
 ) => Effect.Effect<JoinHandle<A, E>, JoinError, R | Blocking | Scope.Scope> = default_.spawn
 
 /**
- * Starts a task that lives as long as the default pool, and returns its handle at
- * once. Waits and fails as `spawn` does; no scope stops it but the pool's.
+ * Starts a task that lives as long as the default pool, and returns its handle at once. Waits and fails as
+ * `spawn` does; only the close of the pool stops it.
  *
  * @category combinators
  * @since 0.1.0
@@ -609,20 +611,19 @@ export const spawnDetached: <Args extends ReadonlyArray<unknown>, A, E, R>(
 ) => Effect.Effect<JoinHandle<A, E>, JoinError, R | Blocking> = default_.spawnDetached
 
 /**
- * Holds one thread of the default pool for several calls: a transaction, an open
- * iterator, a session.
+ * Holds one thread of the default pool for several calls, such as a transaction, an open iterator or a
+ * session.
  *
  * **Details**
  *
- * Waits for a thread like any task, in order; an interruption meanwhile withdraws the
- * request. Calls run on that thread one after the other. When `use` ends, calls still
- * running are aborted and the thread takes other tasks again. If the thread dies (a
- * call was stopped by force, or it crashed), the calls that follow fail with
- * `WorkerExited` and never run on another thread.
+ * Waits for a thread in the queue, like a task; an interruption while waiting withdraws the request. Calls
+ * run on that thread one after the other. When `use` ends, calls still running are aborted and the thread
+ * takes other tasks again. If the thread dies (it was terminated to stop a call, or it crashed), later calls
+ * fail with `WorkerExited` and never run on another thread.
  *
  * **Gotchas**
  *
- * A held thread serves nobody else. Inside `use`, `Blocking.run` takes another thread.
+ * A leased thread runs no other tasks. Inside `use`, `Blocking.run` takes another thread.
  *
  * **Example** (A transaction)
  *
@@ -652,12 +653,12 @@ export const lease: <A, E, R>(
 ) => Effect.Effect<A, E | JoinError, R | Blocking> = default_.lease
 
 /**
- * Holds one thread of the default pool until the scope closes: for what lives longer than one
- * expression, such as an open cursor under a `Stream`.
+ * Holds one thread of the default pool until the scope closes, for state that outlives one expression, such
+ * as an open cursor behind a `Stream`.
  *
  * **Details**
  *
- * As `lease`, which is to be preferred where one expression is enough.
+ * Behaves like `lease`. Prefer `lease` where one expression is enough.
  *
  * **Example** (A session that lives as long as its layer)
  *
@@ -682,7 +683,7 @@ export const lease: <A, E, R>(
 export const leaseScoped: Effect.Effect<Lease, JoinError, Blocking | Scope.Scope> = default_.leaseScoped
 
 /**
- * Returns what the default pool is doing now, and its counters.
+ * Returns a snapshot of the default pool: what it is doing now, and its counters.
  *
  * @category getters
  * @since 0.1.0
@@ -690,14 +691,13 @@ export const leaseScoped: Effect.Effect<Lease, JoinError, Blocking | Scope.Scope
 export const stats: Effect.Effect<PoolStats, never, Blocking> = default_.stats
 
 /**
- * Waits until that many threads (at most `maxThreads`) of the default pool are ready,
- * their `preload` modules loaded. Without a number: all of them.
+ * Waits until `count` threads of the default pool (at most `maxThreads`, the default) are ready, with their
+ * `preload` modules loaded.
  *
  * **Details**
  *
- * Idle threads above `minThreads` still retire after `keepAlive`. Fails with reason
- * `SpawnFailed`, `LoadFailed` for a preload that does not load, or `ShutDown`.
- * Interrupting it stops the waiting only.
+ * Idle threads above `minThreads` still retire after `keepAlive`. Fails with reason `SpawnFailed`, with
+ * `LoadFailed` if a preload module does not load, or with `ShutDown`. An interruption only stops the wait.
  *
  * @category combinators
  * @since 0.1.0
@@ -713,18 +713,19 @@ export const prewarm: (count?: number) => Effect.Effect<void, JoinError, Blockin
 export const awaitIdle: Effect.Effect<void, never, Blocking> = default_.awaitIdle
 
 /**
- * Tells what becomes of the tasks of the default pool: a `Stream` of what happens from now on.
+ * Stream of the events of the default pool's tasks, from now on.
  *
  * **When to use**
  *
- * Use to watch a pool while it works, as a live view does. For counts and histograms there are `stats` and the
- * metrics; for what became of one task there is its handle.
+ * Use to monitor a pool while it works, as a live view does. For counts and histograms, use `stats` and the
+ * metrics; for the outcome of one task, use its handle.
  *
  * **Details**
  *
- * Costs nothing while nobody runs the stream. Each run of it listens for itself, and never holds the pool up: of
- * more than 8192 events that wait for it the oldest are dropped, and it is told how many. A start is told within some
- * 20 ms, or with the end of a shorter task. It never ends by itself, also not when the pool has closed.
+ * Costs nothing while the stream is not run. Each run has its own buffer of 8192 events and never slows the
+ * pool down: when the buffer is full, the oldest events are dropped, and a `Dropped` event says how many.
+ * `Started` is emitted within about 20 ms, or with the end of a shorter task. The stream never ends by
+ * itself, not even when the pool has closed.
  *
  * **Example** (The tasks that take longer than a second)
  *
@@ -747,7 +748,7 @@ export const awaitIdle: Effect.Effect<void, never, Blocking> = default_.awaitIdl
 export const events: Stream.Stream<TaskEvent, never, Blocking> = default_.events
 
 /**
- * Returns the pools of the program that are open now, those of every key: for tools that look at all of them.
+ * Returns all open pools of the program, of every key. For tools that inspect all pools.
  *
  * @category getters
  * @since 0.1.0
@@ -759,19 +760,18 @@ export const pools: Effect.Effect<ReadonlyArray<Pool>> = Effect.map(OpenPools, (
 // -----------------------------------------------------------------------------
 
 /**
- * Runs a synchronous function here and now, on the calling thread, and measures how
- * long it held the event loop.
+ * Runs a synchronous function on the calling thread and measures how long it blocked the event loop.
  *
  * **When to use**
  *
- * Use for work that is shorter than the trip to a thread, or that cannot leave this
- * one. Everything else, timers and requests included, waits meanwhile.
+ * Use for work that takes less time than a round trip to a thread, or that cannot leave this thread.
+ * Everything else, including timers and requests, waits meanwhile.
  *
  * **Details**
  *
- * Records the time in the metric `effect_blocking_in_place_millis` and logs a warning
- * with the call site when it is above `budget` (default 10 ms). What the function
- * throws is a defect. On a pool thread it just runs.
+ * Records the time in the metric `effect_blocking_in_place_millis` and logs a warning with the call site when
+ * it exceeds `budget` (default 10 ms). A throw of the function is a defect. On a pool thread, the function
+ * just runs.
  *
  * **Example** (A small parse)
  *
@@ -784,13 +784,18 @@ export const pools: Effect.Effect<ReadonlyArray<Pool>> = Effect.map(OpenPools, (
  * @category combinators
  * @since 0.1.0
  */
-export const inPlace: <A>(thunk: LazyArg<A>, options?: InPlaceOptions) => Effect.Effect<A> = holdEventLoop
+export const inPlace: <A>(thunk: LazyArg<A>, options?: InPlaceOptions) => Effect.Effect<A> = runInPlace
 
 /**
+ * The options of `Blocking.inPlace`.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface InPlaceOptions {
-  /** How long it may hold the event loop before it is warned about. Defaults to 10 ms; `Infinity` for never. */
+  /**
+   * How long the function may block the event loop before a warning is logged. Defaults to 10 ms; `Infinity`
+   * disables the warning.
+   */
   readonly budget?: Duration.Input | undefined
 }

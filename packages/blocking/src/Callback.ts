@@ -1,30 +1,29 @@
 /**
  * Calls from a body to its program: a lookup in a service, a decision, progress.
  *
- * A callback is declared as a service, in the module of the task. The task names it in its
- * `callbacks`, and then the program has to provide it wherever the task is run, like any
- * service of its own. In the body, `call` blocks the thread until the program has answered:
- * the thread, not the program, whose other fibers go on. `send` tells the program something
- * and goes on at once.
+ * A callback is declared as a service, in the module of the task. The task names it in its `callbacks`, and
+ * the program must then provide it wherever it runs the task, like any other service. In the body, `call`
+ * blocks the pool thread until the program has answered; the program's other fibers continue. `send` notifies
+ * the program and returns at once.
  *
  * **Details**
  *
- * What is provided is called in a fiber of the caller: with the references and the span of
- * the fiber that runs the task, and interrupted with the task. Values cross between threads as
- * arguments and results of tasks do.
+ * The provided function runs in a child fiber of the caller: it has the references and the span of the fiber
+ * that runs the task, and is interrupted with the task. Values cross between threads as arguments and results
+ * of tasks do.
  *
- * A thread that waits for an answer holds no place in its pool: another may take its place,
- * up to `maxThreads` of them. So a callback can run tasks on the pool of its own task, whose
- * bodies can call back, and so on. Where that goes deeper than there are threads, the run fails
- * at once, with `JoinError` and reason `WouldDeadlock`.
+ * A thread that waits for an answer holds no place in its pool: the pool may start another thread instead,
+ * for up to `maxThreads` waiting threads. So a callback can run tasks on the pool of its own task, and their
+ * bodies can call back in turn. If the nesting needs more threads than that, the run fails at once with
+ * `JoinError` and reason `WouldDeadlock`.
  *
- * A generator body, of a stream or a pipe, has a third form, `yield* Lookup.ask(id)`: the body is
- * left until it is answered, and its thread serves others.
+ * A generator body, of a stream or a pipe, has a third form, `yield* Lookup.ask(id)`: the body is suspended
+ * until the answer arrives, and its thread runs other tasks meanwhile.
  *
- * `call`, `ask` and `send` are checkpoints: they leave a body that was asked to stop, as
- * `Task.checkpoint` does. A stop wakes a body that waits.
+ * `call`, `ask` and `send` are checkpoints, like `Task.checkpoint`: they leave the body if it was asked to
+ * stop. A stop wakes a waiting body.
  *
- * Pool threads load this module: it imports no module of `effect`.
+ * Pool threads load this module, so it imports no module of `effect`.
  *
  * **Example** (A lookup, and progress)
  *
@@ -77,7 +76,7 @@ const QuestionTypeId = "~effect-blocking/Question"
 // -----------------------------------------------------------------------------
 
 /**
- * What a callback takes and gives, made by `fn` and `notify`.
+ * The parameters, result and failure of a callback, made by `fn` or `notify`.
  *
  * @category models
  * @since 0.1.0
@@ -93,9 +92,9 @@ export interface Signature<
     readonly _A: (_: A) => A
     readonly _E: (_: E) => E
   }
-  /** The method that bodies have of it. */
+  /** Which methods the callback has in a body: `call` and `ask`, or `send`. */
   readonly kind: Kind
-  /** Classes whose errors are instances of them again in the body. */
+  /** Classes whose identity (`instanceof`) failures keep in the body. */
   readonly errors: ReadonlyArray<ErrorClass>
 }
 
@@ -112,7 +111,7 @@ export interface AnyCallback {
 }
 
 /**
- * A call that the body of a stream or a pipe makes with `yield*`, and what it gives.
+ * A call that the body of a stream or a pipe makes with `yield*`; the expression evaluates to `A`.
  *
  * @category models
  * @since 0.1.0
@@ -123,8 +122,8 @@ export interface Question<out A> {
 }
 
 /**
- * The class of a callback that bodies wait for: a service key of the program, `call` in
- * bodies, and `ask` in those that are generators.
+ * The class of a callback that bodies wait for: a service key in the program, with `call` for bodies and
+ * `ask` for generator bodies.
  *
  * @category models
  * @since 0.1.0
@@ -138,25 +137,24 @@ export interface CallClass<
 > extends Context.ServiceClass<Self, Key, (...args: Args) => Effect.Effect<A, E>> {
   readonly [TypeId]: AnyCallback[typeof TypeId]
   /**
-   * In a body: calls the program, and blocks the thread until it has answered. Throws what the
-   * program's side dies with; a `CallbackRefused` where no call can be made; and leaves the body
-   * when it is asked to stop.
+   * In a body: calls the program and blocks the thread until it has answered. Throws the defect if the
+   * provided effect dies, and a `CallbackRefused` if no call can be made here. Leaves the body if it is asked
+   * to stop.
    */
   readonly call: (this: void, ...args: Args) => Result.Result<A, E>
-  /** The same for those who cannot go on without: gives the value, and throws the failure. */
+  /** Like `call`, but returns the value and throws the failure. */
   readonly callOrThrow: (this: void, ...args: Args) => A
   /**
-   * In the body of a stream or a pipe: calls the program, and leaves the body until it has
-   * answered, `yield* Lookup.ask(id)`. The thread serves other tasks meanwhile. Throws as `call`.
+   * In the body of a stream or a pipe: calls the program and suspends the body until it has answered, as in
+   * `yield* Lookup.ask(id)`. The thread runs other tasks meanwhile. Throws like `call`.
    */
   readonly ask: (this: void, ...args: Args) => Question<Result.Result<A, E>>
-  /** The same for those who cannot go on without: gives the value, and throws the failure. */
+  /** Like `ask`, but returns the value and throws the failure. */
   readonly askOrThrow: (this: void, ...args: Args) => Question<A>
 }
 
 /**
- * The class of a callback that bodies do not wait for: a service key of the program, and
- * `send` in bodies.
+ * The class of a callback that bodies do not wait for: a service key in the program, with `send` for bodies.
  *
  * @category models
  * @since 0.1.0
@@ -166,9 +164,9 @@ export interface NotifyClass<in out Self, in out Key extends string, in out Args
 {
   readonly [TypeId]: AnyCallback[typeof TypeId]
   /**
-   * In a body: tells the program something, and goes on. The program handles what a body sends
-   * in order, one after the other, and all of it before the task ends. When 64 are not handled
-   * yet, the body waits for them. Leaves the body when it is asked to stop.
+   * In a body: notifies the program and returns. The program handles the notifications of a body in order,
+   * one at a time, and all of them before the task ends. While 64 are not yet handled, `send` waits. Leaves
+   * the body if it is asked to stop.
    */
   readonly send: (this: void, ...args: Args) => void
 }
@@ -178,8 +176,8 @@ export interface NotifyClass<in out Self, in out Key extends string, in out Args
 // -----------------------------------------------------------------------------
 
 /**
- * A call that cannot be made, thrown in the body: outside of a body, on the program's own
- * thread, of a callback that its task does not name or nobody provides.
+ * Thrown in a body by a call that cannot be made: outside of a body, on the program's own thread, or to a
+ * callback that the task does not name or the program does not provide.
  *
  * @category errors
  * @since 0.1.0
@@ -224,9 +222,9 @@ const signature = <Args extends ReadonlyArray<unknown>, A, E, Kind extends "call
  *
  * **Details**
  *
- * `Args` is the tuple of its parameters, `A` what it gives and `E` its failure. What cannot
- * cross between threads does not compile. `errors` names classes whose failures are instances
- * of them in the body; otherwise they arrive with their fields.
+ * `Args` is the tuple of its parameters, `A` its result and `E` its failure. A type that cannot cross between
+ * threads does not compile. Failures of a class in `errors` are instances of that class in the body; other
+ * failures keep only their fields.
  *
  * @category constructors
  * @since 0.1.0
@@ -245,13 +243,13 @@ export const notify = <Args extends ReadonlyArray<unknown> = []>(): Signature<Ar
   signature("send", [])
 
 /**
- * Declares a callback, as a service.
+ * Declares a callback as a service.
  *
  * **Details**
  *
- * The key is the name by which the callback is called across threads and provided: it must be
- * unique in the program, like that of any service. Throws a `TaskDefinitionError` for a key
- * that is none, and for what neither `fn` nor `notify` has made.
+ * The key identifies the callback across threads and in the context, so it must be unique in the program,
+ * like the key of any service. Throws a `TaskDefinitionError` if the key is not a non-empty string or the
+ * signature was not made by `fn` or `notify`.
  *
  * **Example** (A decision of the program)
  *
@@ -283,7 +281,7 @@ export const Service = <Self>(): {
 
 const make = (key: string, { errors, kind }: Signature<never, never, never, "call" | "send">): AnyCallback => {
   if (typeof key !== "string" || key === "") {
-    throw new TaskDefinitionError(`The key of a callback is a non-empty string, not ${describe(key)}`)
+    throw new TaskDefinitionError(`The key of a callback must be a non-empty string, not ${describe(key)}`)
   }
   if (kind !== "call" && kind !== "send") {
     throw new TaskDefinitionError(`Callback "${key}" needs a signature: Callback.fn<…>() or Callback.notify<…>()`)
@@ -308,13 +306,13 @@ const callerOf = (key: string) => {
   if (caller === undefined || current === 0) {
     throw new CallbackRefused(key, inPoolThread() || control !== undefined ? outsideOfBody : onOwnThread)
   }
-  // Behind a stop nobody answers.
+  // After a stop, no answer will come.
   checkpoint()
   return caller
 }
 
-const outsideOfBody = "was called outside of a body: by a timer or a promise that a body has left behind, " +
-  "or while a module loads or a Task.threadLocal value is released"
+const outsideOfBody = "was called outside of a body: by a timer or promise that a body left behind, " +
+  "while a module loads, or while a Task.threadLocal value is released"
 
 const onOwnThread = "was called on the program's own thread, which would have to wait for itself: " +
   "run the task on a pool (Blocking.run), or pass the body what it needs"
@@ -329,13 +327,13 @@ const orThrow: Read = (key, errors, answer) => {
   return valueOf(key, answer)
 }
 
-/** Yields what the loop of the thread takes for a call, once, and is given the answer. */
+/** Yields the call to the thread's loop, once, and is resumed with the answer. */
 class QuestionImpl implements Iterable<unknown, unknown, unknown> {
   readonly [QuestionTypeId] = true
   private readonly key: string
   private readonly errors: ReadonlyArray<ErrorClass>
   private readonly args: ReadonlyArray<unknown>
-  /** Not in the prototype: without its star a `yield` is told that this cannot be sent. */
+  /** A field, not a method: a `yield` without its star then fails, because a function cannot be cloned. */
   private readonly read: Read
 
   constructor(key: string, errors: ReadonlyArray<ErrorClass>, args: ReadonlyArray<unknown>, read: Read) {
@@ -363,7 +361,7 @@ class QuestionImpl implements Iterable<unknown, unknown, unknown> {
   }
 }
 
-const notYielded = "was asked by something else than a yield* of the body: write yield* in the body itself"
+const notYielded = "was iterated outside of the body's own yield*: write yield* in the body itself"
 
 const notInGenerator = "can be asked with yield* in the body of a stream or a pipe only: use call"
 
@@ -372,7 +370,7 @@ const send = (key: string, args: ReadonlyArray<unknown>): void => {
   if (answer !== undefined) valueOf(key, answer)
 }
 
-/** The value of a success; throws what else can be answered. */
+/** The value of a success; throws for any other answer. */
 const valueOf = (key: string, [, , status, value]: protocol.AnswerMessage): unknown => {
   switch (status) {
     case protocol.Succeeded:

@@ -1,12 +1,12 @@
 /**
  * The errors of running a task on a thread, as opposed to the errors of the task.
  *
- * `JoinError` is one tagged error with a tagged `reason`: catch all of it with
- * `Effect.catchTag("JoinError", …)`, one case with `Effect.catchReason`, or spread
- * the cases into the error channel with `Effect.unwrapReason`. What the body returns
- * as the failure of a `Result` is never in here.
+ * `JoinError` is one tagged error with a tagged `reason`: catch every case with
+ * `Effect.catchTag("JoinError", …)`, one case with `Effect.catchReason`, or spread the cases into the error
+ * channel with `Effect.unwrapReason`. A `Result.fail` of the body is never a `JoinError`: it stays the task's
+ * own error.
  *
- * **Example** (A panic and a domain error, apart)
+ * **Example** (Handling a panic and a domain error separately)
  *
  * ```ts
  * import { Effect, Result } from "effect"
@@ -33,9 +33,8 @@ const TypeId = "~effect-blocking/JoinError"
 const Stopped = Schema.Literals(["Checkpoint", "Terminated", "Abandoned"])
 
 /**
- * How a running task was stopped: it left by a checkpoint (or ended by itself, once
- * asked), its thread was terminated, or its thread could not be terminated and was
- * left behind.
+ * How a running task was stopped: at a checkpoint (or it ended by itself once asked), by terminating its
+ * thread, or by abandoning a thread that could not be terminated.
  *
  * @category models
  * @since 0.1.0
@@ -43,12 +42,12 @@ const Stopped = Schema.Literals(["Checkpoint", "Terminated", "Abandoned"])
 export type Stopped = typeof Stopped.Type
 
 /**
- * The task was aborted, or its scope or pool was closed first.
+ * The task was aborted, or its scope or pool closed first.
  *
  * **Details**
  *
- * `stage` says whether its body had been started; a `Queued` one never ran.
- * `stopped` says how a `Running` one was stopped.
+ * `stage` says whether the body had started: a `Queued` task never ran. `stopped` says how a `Running` task
+ * was stopped.
  *
  * @category errors
  * @since 0.1.0
@@ -57,7 +56,7 @@ export class Cancelled extends Schema.TaggedError<Cancelled>("effect-blocking/Jo
   stage: Schema.Literals(["Queued", "Running"]),
   by: Schema.Literals(["Abort", "Shutdown"]),
   stopped: Schema.optional(Stopped),
-  /** What had happened before, in words: "its lease had ended". */
+  /** The event that caused it, in words: "its lease had ended". */
   detail: Schema.optional(Schema.String)
 }) {
   override get message(): string {
@@ -74,9 +73,8 @@ export class Cancelled extends Schema.TaggedError<Cancelled>("effect-blocking/Jo
  *
  * **Details**
  *
- * `thrown` is what it threw: an error with the original name, message, stack, cause
- * and own fields (and its class, if the task's `errors` name it), or any other value
- * as it was.
+ * `thrown` is the thrown value: an error with its original name, message, stack, cause and own fields (and
+ * its class, if the task's `errors` names it), or any other value unchanged.
  *
  * @category errors
  * @since 0.1.0
@@ -90,7 +88,8 @@ export class Panicked extends Schema.TaggedError<Panicked>("effect-blocking/Join
 }
 
 /**
- * The body ran past its `timeLimit`; or, if `idle`, nobody pulled the stream for its `idleTimeLimit`.
+ * The body ran past its `timeLimit` or, if `idle` is `true`, the stream was not pulled within its
+ * `idleTimeLimit`.
  *
  * @category errors
  * @since 0.1.0
@@ -153,7 +152,7 @@ export class OutOfMemory
 export class QueueTimedOut
   extends Schema.TaggedError<QueueTimedOut>("effect-blocking/JoinError/QueueTimedOut")("QueueTimedOut", {
     limitMillis: Schema.Finite,
-    /** Tasks that waited when it gave up, without itself. */
+    /** The other tasks that were waiting when it gave up. */
     queueDepth: Schema.Int
   })
 {
@@ -172,7 +171,7 @@ export class QueueFull extends Schema.TaggedError<QueueFull>("effect-blocking/Jo
   capacity: Schema.Int
 }) {
   override get message(): string {
-    return `was refused: the queue is full (capacity ${this.capacity})`
+    return `was refused: the queue is full (capacity ${this.capacity}): raise queueCapacity, or set onFull to "suspend"`
   }
 }
 
@@ -189,8 +188,8 @@ export class ShutDown extends Schema.TaggedError<ShutDown>("effect-blocking/Join
 }
 
 /**
- * An argument, a result or a domain error cannot cross between threads. Nothing
- * else was harmed: the pool and its threads go on.
+ * An argument, a result or a domain error cannot cross between threads. Only this task fails: the pool and
+ * its threads are not affected.
  *
  * @category errors
  * @since 0.1.0
@@ -198,7 +197,7 @@ export class ShutDown extends Schema.TaggedError<ShutDown>("effect-blocking/Join
 export class NotCloneable
   extends Schema.TaggedError<NotCloneable>("effect-blocking/JoinError/NotCloneable")("NotCloneable", {
     side: Schema.Literals(["argument", "success", "failure"]),
-    /** Where, as in `arguments[0].onDone`. */
+    /** The path to the value, such as `arguments[0].onDone`. */
     path: Schema.String,
     detail: Schema.String
   })
@@ -216,9 +215,9 @@ export class NotCloneable
  */
 export class LoadFailed extends Schema.TaggedError<LoadFailed>("effect-blocking/JoinError/LoadFailed")("LoadFailed", {
   url: Schema.String,
-  /** What its evaluation threw; absent when the module loaded but has no task of that name. */
+  /** The error that its evaluation threw; absent if the module loaded but has no task of that name. */
   cause: Schema.optional(Schema.Defect()),
-  /** The names of the tasks that the module does define. */
+  /** The names of the tasks that the module defines. */
   names: Schema.Array(Schema.String)
 }) {
   override get message(): string {
@@ -228,11 +227,11 @@ export class LoadFailed extends Schema.TaggedError<LoadFailed>("effect-blocking/
     }
     const names = this.names.length === 0 ? "no task" : `only ${this.names.map((name) => `"${name}"`).join(", ")}`
     return `is not defined by its module, which defines ${names}: ` +
-      "call Task.make with import.meta.url, at the top level of the module and not inside of a function"
+      "call Task.make with import.meta.url, at the top level of the module and not inside a function"
   }
 }
 
-/** With these codes Node says that it does not know the way to a module, or what is in it. */
+/** Node's codes for a module that it cannot find, or whose kind it does not know. */
 const loaderCodes = new Set<unknown>([
   "ERR_MODULE_NOT_FOUND",
   "ERR_PACKAGE_IMPORT_NOT_DEFINED",
@@ -244,31 +243,32 @@ const loaderCodes = new Set<unknown>([
   "ERR_INVALID_TYPESCRIPT_SYNTAX"
 ])
 
-/** Where a file cannot be parsed. Node puts it above the stack, or tells it only when that ends the process. */
+/** The place of a syntax error. Node puts it above the stack, or prints it only when the error ends the process. */
 const parserHint = (cause: unknown, url: string): string => {
   if (!(cause instanceof SyntaxError)) return ""
   const { stack } = cause
   if (typeof stack !== "string") return ""
   const place = /^(?!SyntaxError)(.+:\d+)\n/.exec(stack)?.[1]
   if (place !== undefined) return ` (${place})`
-  // Otherwise it was thrown by code, such as JSON.parse.
+  // Without Node's own frame, code such as JSON.parse threw it.
   const firstFrame = stack.split("\n").find((line) => line.trimStart().startsWith("at "))
   return firstFrame?.includes("node:internal/modules/") ? `. To see where, run: node --import ${url} --eval 0` : ""
 }
 
-/** The program may have found it by other means, where a thread has none but Node's. */
+/** Advice for a module that the program may have found by means that a pool thread lacks: it has only Node's loader. */
 const loaderHint = (cause: unknown): string => {
   if (typeof cause !== "object" || cause === null || !("code" in cause) || !loaderCodes.has(cause.code)) return ""
-  // What only the export condition of threads reaches, an installation has, but perhaps not a copy of traced files.
+  // These files are reached only through the export condition of threads: an installation has them, a copy
+  // of traced files may not.
   if ("message" in cause && /effect-blocking[\\/]dist[\\/]/.test(String(cause.message))) {
-    return ". Only pool threads load this file. Were the files of the program traced? Trace this one, too"
+    return ". Only pool threads load this file: if a tool traces the program's files, add this one to its trace"
   }
-  return ". A pool thread loads modules as Node does: aliases, virtual modules and syntax of a bundler or test runner are " +
-    "not there. Write a relative path with its extension, or name it under \"imports\" in package.json (#name)"
+  return ". A pool thread loads modules as Node does, without the aliases, virtual modules and syntax of a bundler or test " +
+    "runner. Write a relative path with its extension, or name it under \"imports\" in package.json (#name)"
 }
 
 /**
- * No thread could be started, several times over, or it did not report ready in time.
+ * Several attempts to start a thread failed, or the thread did not report ready in time.
  *
  * @category errors
  * @since 0.1.0
@@ -281,20 +281,20 @@ export class SpawnFailed
 {
   override get message(): string {
     const failed = this.attempts === 1 ? "its start failed with" : `${this.attempts} starts failed, the last with`
-    return `found no thread: ${failed} ${describeThrown(this.cause)}`
+    return `got no thread: ${failed} ${describeThrown(this.cause)}`
   }
 }
 
 /**
- * The task was submitted from inside of a callback, to a pool all of whose threads wait for
- * callbacks: it could only begin when one of them has its answer, and that may be this one.
+ * The task was submitted from inside a callback to a pool whose threads all wait for callbacks. It could
+ * start only when one of them gets its answer, and that answer may depend on this task.
  *
  * **Details**
  *
- * Threads that wait hold no place, so that others can be started, up to twice `maxThreads` in
- * all: `threads` says how many wait. A call on a lease whose own thread waits for the caller
- * fails with it as well, and so does one whose body could wait there for a stream that is open on
- * that thread: `detail` says so.
+ * Waiting threads hold no place, so the pool can start others, up to twice `maxThreads` in all; `threads` is
+ * the number that wait. A call on a lease also fails with this reason if the lease's thread waits for the
+ * caller, or if the body could wait there for a stream that is open on the same thread: `detail` then says
+ * so.
  *
  * @category errors
  * @since 0.1.0
@@ -308,14 +308,14 @@ export class WouldDeadlock
 {
   override get message(): string {
     if (this.detail !== undefined) return `could hang: ${this.detail}`
-    return `would never begin: it was submitted from inside of a callback, and ${
+    return `would never begin: it was submitted from inside a callback, and ${
       this.threads === 1 ? "the thread that could run it waits" : `all ${this.threads} threads that could run it wait`
     } for callbacks: raise maxThreads (${this.maxThreads}), or run it on another pool`
   }
 }
 
 /**
- * Why a task could not be run to its end.
+ * The reason why a task did not run to its end.
  *
  * @category errors
  * @since 0.1.0
@@ -369,13 +369,12 @@ export const JoinErrorReason: Schema.Union<[
 ])
 
 /**
- * What kept a task from running to its end, with the task's name, module and id.
+ * The error of a task that did not run to its end, with the task's name, module and id.
  *
  * **Details**
  *
- * `id` counts the tasks of one pool; it is 0 for what was refused before it had one.
- * `cause` is what the body threw, or what its module or thread failed with, so that
- * `Cause.pretty` shows it.
+ * `id` counts the tasks of one pool; it is 0 for a task refused before it got one. `cause` is the value that
+ * the body threw, or the error of its module or thread, so that `Cause.pretty` shows it.
  *
  * @category errors
  * @since 0.1.0
@@ -385,17 +384,17 @@ export class JoinError extends Schema.TaggedError<JoinError>("effect-blocking/Jo
   module: Schema.String,
   id: Schema.Int,
   reason: JoinErrorReason,
-  /** Of a task that `Parallel` runs over many items: the index of the one that failed. */
+  /** The index of the failed item, for a task that `Parallel` runs over many items. */
   item: Schema.optional(Schema.Int),
-  /** Given if it is only known that the item was one from `item` to this one. */
+  /** Present if the failed item is only known to lie between `item` and this index. */
   lastItem: Schema.optional(Schema.Int)
 }) {
   declare readonly [TypeId]: typeof TypeId
 
   static {
-    // Not a field of each error, which would be printed with it.
+    // On the prototype: a field would be printed with each error.
     Object.defineProperty(this.prototype, TypeId, { value: TypeId })
-    // Printed in front of the message, where the identifier of the schema would be noise.
+    // Printed before the message, instead of the identifier of the schema.
     Object.defineProperty(this.prototype, "name", { value: "JoinError", configurable: true, writable: true })
   }
 
@@ -434,13 +433,13 @@ const howStopped = (stopped: Stopped | undefined): string => {
     case "Terminated":
       return ", and its thread was terminated"
     case "Abandoned":
-      return ", and its thread, which could not be terminated, was abandoned"
+      return ", and its thread could not be terminated and was abandoned"
     case undefined:
       return ""
   }
 }
 
-/** A thrown value in one line; a plain object by its JSON, so that no message ends in `[object Object]`. */
+/** A thrown value in one line. Plain objects are shown as JSON, not as `[object Object]`. */
 const describeThrown = (thrown: unknown): string => {
   if (typeof thrown === "string") return JSON.stringify(thrown)
   if (thrown instanceof Error || typeof thrown !== "object" || thrown === null) return describe(thrown)

@@ -1,9 +1,8 @@
 /**
- * The handle of a task that was spawned: waits for it, looks at it, stops it.
+ * The handle of a spawned task: waits for it, inspects it, stops it.
  *
- * A `JoinHandle` owns nothing. What `Blocking.spawn` returns is stopped by its scope,
- * what `Blocking.spawnDetached` returns lives as long as its pool, whether or not
- * anyone holds the handle.
+ * A `JoinHandle` owns nothing. A task of `Blocking.spawn` is stopped by its scope and a task of
+ * `Blocking.spawnDetached` lives as long as its pool, whether or not the handle is still referenced.
  *
  * @module
  * @since 0.1.0
@@ -13,7 +12,7 @@ import type * as Exit from "effect/Exit"
 import type { JoinError } from "./JoinError.ts"
 
 /**
- * A task on its way to a result, made by `Blocking.spawn` and `Blocking.spawnDetached`.
+ * A spawned task, as returned by `Blocking.spawn` and `Blocking.spawnDetached`.
  *
  * @category models
  * @since 0.1.0
@@ -24,26 +23,26 @@ export interface JoinHandle<out A, out E = never> {
   /** The task's name. */
   readonly task: string
   /**
-   * Waits for the task and gives its result, to any number of fibers, any number of
-   * times. Interrupting it stops the waiting only.
+   * Waits for the task and returns its result. Any number of fibers can join, any number of times. Fails with
+   * the task's own error or with a `JoinError`. An interruption only stops the wait.
    */
   readonly join: Effect.Effect<A, E | JoinError>
-  /** Waits for the task and gives its exit. */
+  /** Waits for the task and returns its exit. An interruption only stops the wait. */
   readonly await: Effect.Effect<Exit.Exit<A, E | JoinError>>
   /**
-   * Stops the task as its `onInterrupt` says, and returns when it has ended or was
-   * abandoned. A queued task never runs, a finished one stays as it is.
+   * Stops the task according to its `onInterrupt`, and returns when it has ended or was abandoned. A queued
+   * task never runs. A finished task is not affected.
    */
   readonly abort: Effect.Effect<void>
-  /** Asks for the same and does not wait. */
+  /** Like `abort`, but does not wait. */
   readonly abortFork: Effect.Effect<void>
-  /** Where the task is now. */
+  /** The state of the task now. */
   readonly status: Effect.Effect<JoinStatus>
 }
 
 /**
- * Where a task is. `queuedMillis` counts from its submission to the start of its
- * body, `runningMillis` from there to its end, or to now.
+ * The state of a task. `queuedMillis` is the time from its submission to the start of its body;
+ * `runningMillis` is the time from there to its end, or to now.
  *
  * @category models
  * @since 0.1.0

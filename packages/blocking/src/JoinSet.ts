@@ -1,11 +1,10 @@
 /**
- * A set of spawned tasks whose results come in the order in which they end.
+ * A set of spawned tasks, joined in the order in which they end.
  *
- * A `JoinSet` is scoped: when its scope closes, every task still in it is aborted,
- * by the ladder, before the close returns. All tasks of a set have the same result
- * types.
+ * A `JoinSet` is scoped: when its scope closes, every task still in the set is aborted before the close
+ * returns. All tasks of a set have the same result types.
  *
- * **Example** (Hashing many files, first come first served)
+ * **Example** (Hashing files, in order of completion)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -51,7 +50,7 @@ export interface JoinSet<in out A, in out E = never> {
     readonly scope: Scope.Scope
     /** Tasks that have not ended. */
     readonly handles: Set<JoinHandle<A, E>>
-    /** What has ended and was not joined, the first to end first. */
+    /** Exits of ended tasks that were not joined, in order of completion. */
     readonly ended: Array<Exit.Exit<A, E | JoinError>>
     /** Fibers in `joinNext`. */
     readonly waiters: Set<(exit: Exit.Exit<A, E | JoinError>) => void>
@@ -97,10 +96,10 @@ export const makeIn =
  *
  * **Details**
  *
- * Waits only if the queue of the pool is full; an interruption meanwhile withdraws
- * the task (or, if it has just been accepted, leaves it to the close of the scope). Fails with `JoinError` if the pool refuses it (`ShutDown`, `QueueFull`,
- * `NotCloneable`, `QueueTimedOut`), and then the set is as before. The close of the
- * set's scope aborts it.
+ * Waits only if the queue of the pool is full. An interruption while waiting withdraws the task; if the pool
+ * has just accepted it, the close of the scope aborts it instead. Fails with `JoinError` if the pool refuses
+ * the task (`ShutDown`, `QueueFull`, `NotCloneable`, `QueueTimedOut`); the set is then unchanged. The close
+ * of the set's scope aborts the task.
  *
  * @category combinators
  * @since 0.1.0
@@ -116,7 +115,7 @@ export const spawn = <A, E, Args extends ReadonlyArray<unknown>, A2 extends A, E
       restore(Effect.provideService(state.pool.spawn(task, ...args), Scope.Scope, state.scope)),
       (handle) => {
         state.handles.add(handle)
-        const tellUnread = adopt(handle)
+        const reportUnread = adopt(handle)
         return Effect.as(
           Effect.forkDetach(Effect.flatMap(exitOf(handle), (exit) => {
             state.handles.delete(handle)
@@ -127,9 +126,9 @@ export const spawn = <A, E, Args extends ReadonlyArray<unknown>, A2 extends A, E
               return Effect.void
             }
             state.ended.push(exit)
-            // Whoever joins one after the other comes for it now.
+            // A fiber that joins in a loop takes it now.
             return Effect.map(Effect.andThen(Effect.yieldNow, Effect.yieldNow), () => {
-              if (state.ended.includes(exit)) tellUnread(exit)
+              if (state.ended.includes(exit)) reportUnread(exit)
             })
           })),
           handle
@@ -139,12 +138,12 @@ export const spawn = <A, E, Args extends ReadonlyArray<unknown>, A2 extends A, E
   })
 
 /**
- * Waits for the next task to end and takes it out of the set; `None` if the set is
- * empty. Fails with the error of that task, domain error or `JoinError`.
+ * Waits for the next task to end, removes it from the set and returns its result, or `None` if the set is
+ * empty. Fails with that task's own error or with a `JoinError`.
  *
  * **Details**
  *
- * Interrupting it stops the waiting only: the result stays for the next caller.
+ * An interruption only stops the wait: the result stays for the next caller.
  *
  * @category combinators
  * @since 0.1.0
@@ -154,7 +153,7 @@ export const joinNext = <A, E>(self: JoinSet<A, E>): Effect.Effect<Option.Option
     const { ended, handles, waiters } = self[TypeId]
     const exit = ended.shift()
     if (exit !== undefined) return resume(Effect.asSome(exit))
-    // Those who wait already will get what is still running.
+    // The waiters already there will take the results of all running tasks.
     if (handles.size <= waiters.size) return resume(Effect.succeedNone)
     const waiter = (exit: Exit.Exit<A, E | JoinError>): void => resume(Effect.asSome(exit))
     waiters.add(waiter)
@@ -162,8 +161,8 @@ export const joinNext = <A, E>(self: JoinSet<A, E>): Effect.Effect<Option.Option
   })
 
 /**
- * Waits for all tasks of the set and gives their results in the order in which they
- * ended. Fails with the first error, and then the other tasks are still in the set.
+ * Waits for all tasks of the set and returns their results in order of completion. Fails with the first
+ * error; the other tasks then stay in the set.
  *
  * @category combinators
  * @since 0.1.0
@@ -179,8 +178,8 @@ export const joinAll = <A, E>(self: JoinSet<A, E>): Effect.Effect<Array<A>, E | 
   })
 
 /**
- * Aborts every task of the set, all at once, and returns when each has ended or was
- * abandoned. Their results, `JoinError` with reason `Cancelled`, can still be joined.
+ * Aborts all tasks of the set together, and returns when each has ended or was abandoned. Their results
+ * (`JoinError` with reason `Cancelled`) can still be joined.
  *
  * @category combinators
  * @since 0.1.0
@@ -194,7 +193,7 @@ export const abortAll = <A, E>(self: JoinSet<A, E>): Effect.Effect<void> =>
   )
 
 /**
- * Returns how many tasks of the set have not been joined.
+ * Returns the number of tasks in the set that have not been joined.
  *
  * @category getters
  * @since 0.1.0

@@ -1,30 +1,34 @@
 /**
- * Runs one task over many items, on all threads of a pool.
+ * Runs one task over many items on all threads of a pool.
  *
- * The body is an ordinary task for one item, and the library loops: a million items are not a million
- * runs. `map`, `filter`, `find` and `reduce` give what the same loop would give in one thread, in the same
- * order, and fail where it would fail; `range` gives each thread ranges of indices, and no items travel at all;
- * `stream` does a `Stream`.
+ * The body is an ordinary task for one item, and the library loops over the items in the threads: a million
+ * items are not a million runs. `map`, `filter`, `find` and `reduce` return what the same loop would return
+ * on one thread, in the same order, and fail where it would fail. `range` gives each thread ranges of indices
+ * and sends no items. `stream` processes a `Stream`.
  *
  * **Details**
  *
- * Items travel in chunks that take about four milliseconds. The first of each thread is one item; how long
- * it took says how many the next may have. Towards the end they get smaller, so that all threads end together.
- * A chunk that takes four times as long gives back what is left of it. Items that are all numbers, and
- * ranges, lie in memory that the threads share: each takes its next ones from a cursor there, with no
- * message, and comes back every twenty milliseconds, so that other tasks of the pool have their turn.
- * Processes, and the pools of a test, share no memory: there everything travels in chunks.
+ * Items are sent in chunks that take about four milliseconds. The first chunk of each thread is one item, and
+ * the time it took determines the size of the next. Chunks get smaller towards the end, so that all threads
+ * finish together. A chunk that takes four times as long as planned gives back its remaining items.
  *
- * The first failure, by index, ends it: what lies before that item is still done, because it could fail
- * before it; what lies behind it never begins, or is stopped as the `onInterrupt` of the task says.
- * A `JoinError` names the item in its `item` and its message; `failedIndex` finds that of a domain error.
- * A `timeLimit` is for each item, and a `queueTimeLimit` for each chunk. In the metrics and statistics of
- * the pool, a chunk is one task.
+ * If all items are numbers, and for ranges, the items lie in shared memory. Each thread takes its next items
+ * from a shared cursor, without a message, and returns to the pool every twenty milliseconds so that other
+ * tasks can run. Pool processes and simulated pools share no memory: there, everything is sent in chunks.
+ *
+ * The first failure by index ends the operation. Items before the failed one are still processed, because one
+ * of them could fail too. Items after it never start, or are stopped according to the task's `onInterrupt`. A
+ * `JoinError` has the index of the item in its `item` and its message; `failedIndex` finds the index for a
+ * domain error.
+ *
+ * `timeLimit` applies to each item and `queueTimeLimit` to each chunk. In the metrics and statistics of the
+ * pool, a chunk counts as one task.
  *
  * **Gotchas**
  *
- * An item that takes a microsecond is worth a thread only if it is cheap to send: numbers are, objects
- * cost about as much. Where it did not pay, a warning says so, once for each call site.
+ * An item that takes a microsecond is worth a thread only if it is cheap to send. Numbers are; sending an
+ * object costs about a microsecond too. A call that was slower than a plain loop logs a warning, once for
+ * each call site.
  *
  * @module
  * @since 0.1.0
@@ -47,7 +51,7 @@ import type { Task } from "./Task.ts"
 // -----------------------------------------------------------------------------
 
 /**
- * Where it runs, and in how many pieces.
+ * Where an operation runs, and in what chunks.
  *
  * @category models
  * @since 0.1.0
@@ -56,14 +60,14 @@ export interface Options<in out Self = Blocking> {
   /** The class of a named pool. Defaults to the default pool. */
   readonly pool?: Context.Key<Self, Pool> | undefined
   /**
-   * How many threads are busy with it at once. An integer from 1. Defaults to the machine's available
-   * parallelism, and is no more than the pool's `maxThreads`.
+   * The number of threads that work on it at once. An integer from 1. Defaults to the machine's available
+   * parallelism; the pool's `maxThreads` is an upper bound.
    */
   readonly concurrency?: number | undefined
   /**
-   * How many items a thread takes at once. An integer from 1. By default as many as take some
-   * milliseconds. With a fixed size the same items are always computed together, whatever the machine: a
-   * `reduce` of floating-point numbers then gives the same bits each time.
+   * The number of items that a thread takes at once. An integer from 1. By default, as many as take a few
+   * milliseconds. With a fixed size, the same items are always computed together, on any machine: a `reduce`
+   * of floating-point numbers then returns the same bits each time.
    */
   readonly chunkSize?: number | undefined
 }
@@ -75,7 +79,10 @@ export interface Options<in out Self = Blocking> {
  * @since 0.1.0
  */
 export interface FindOptions<in out Self = Blocking> extends Options<Self> {
-  /** The item with the lowest index, as a plain loop finds it (default), or the one that is found first in time. */
+  /**
+   * `"first"` (default) finds the matching item with the lowest index, like a plain loop; `"any"` returns the
+   * first match in time.
+   */
   readonly which?: "first" | "any" | undefined
 }
 
@@ -87,11 +94,11 @@ export interface FindOptions<in out Self = Blocking> extends Options<Self> {
  */
 export interface ReduceOptions<A, E, R, in out Self = Blocking> extends Options<Self> {
   /**
-   * What each chunk begins with, a copy of its own. It must be neutral: combined with a value it gives that
-   * value, as 0 for a sum.
+   * The value with which each chunk starts; each chunk has its own copy. It must be neutral: combined with
+   * any value, it returns that value, like 0 for a sum.
    */
   readonly initial: NoInfer<A>
-  /** The task that makes one value of two neighbours. It must be associative; it need not be commutative. */
+  /** The task that combines two neighbouring values into one. It must be associative, but need not be commutative. */
   readonly combine: Task<[left: A, right: A], A, E, R>
 }
 
@@ -102,7 +109,7 @@ export interface ReduceOptions<A, E, R, in out Self = Blocking> extends Options<
 const itemsOf = <I>(called: string, items: Iterable<I>): ReadonlyArray<I> => {
   const given: unknown = items
   if (typeof given === "object" && given !== null && Symbol.iterator in given) return Array.from(items)
-  throw new TypeError(`${called} takes its items as an iterable, such as an array, not ${describe(given)}`)
+  throw new TypeError(`${called}: items must be an iterable, such as an array, not ${describe(given)}`)
 }
 
 const gather = <Args extends ReadonlyArray<unknown>, A, E, R, I, Self>(
@@ -122,19 +129,19 @@ const gather = <Args extends ReadonlyArray<unknown>, A, E, R, I, Self>(
   })
 
 /**
- * Runs a task for each item, and gives the results in the order of the items.
+ * Runs a task for each item and returns the results in the order of the items.
  *
  * **Details**
  *
- * Waits for room in the queue, for threads, and for all items. Interrupted, what is queued never runs
- * and what runs is stopped as the `onInterrupt` of the task says; it returns when all of it has ended. Fails as
- * the first item that fails, by index. The close of a scope does not touch it: it belongs to the
- * fiber that waits for it.
+ * Waits for room in the queue, for threads, and for all items. On interruption, queued chunks never run,
+ * running chunks are stopped according to the task's `onInterrupt`, and the interruption completes when all
+ * have ended. Fails with the error of the failed item with the lowest index: the task's own error or a
+ * `JoinError`. Closing a scope does not stop it: it belongs to the fiber that waits for it.
  *
- * Items are read at the start, and sent when their turn comes: what is changed in them meanwhile can be
- * seen by the task. `Task.move` moves an item, or what a body returns.
+ * The iterable is read at the start, and each item is sent when its turn comes: the task may see changes made
+ * to an item in between. `Task.move` moves an item, or a result of the body.
  *
- * **Example** (Checksums of many files)
+ * **Example** (Computing the checksums of files)
  *
  * ```ts
  * import { Parallel, Task } from "effect-blocking"
@@ -161,11 +168,11 @@ export const map = <I, A, E, R, Self = Blocking>(
   )
 
 /**
- * Runs a task for each item, for what it does. What it returns stays in the threads.
+ * Runs a task for each item and discards the results in the threads.
  *
  * **Details**
  *
- * Waits, fails and is interrupted as `map`.
+ * Waits, fails and is interrupted like `map`.
  *
  * @category combinators
  * @since 0.1.0
@@ -178,11 +185,11 @@ export const forEach = <I, A, E, R, Self = Blocking>(
   Effect.asVoid(gather("each", "Parallel.forEach", task, items, [], options, new Error()))
 
 /**
- * Gives the items for which a task returns `true`, in their order. Only flags come back from the threads.
+ * Returns the items for which a task returns `true`, in their order. The threads send back only flags.
  *
  * **Details**
  *
- * Waits, fails and is interrupted as `map`.
+ * Waits, fails and is interrupted like `map`.
  *
  * **Example** (Primes)
  *
@@ -211,17 +218,17 @@ export const filter = <I, Item extends I, E, R, Self = Blocking>(
   )
 
 /**
- * Gives the first item for which a task returns `true`, or `None`.
+ * Returns the first item for which a task returns `true`, or `None`.
  *
  * **Details**
  *
- * What lies behind an item that was found never begins, or is stopped. By default the first by
- * index is given, as a plain loop would give it, and a failure behind it is none; with `which: "any"` that which is
- * found first in time.
+ * By default it returns the match with the lowest index, like a plain loop, and ignores failures of later
+ * items. With `which: "any"`, it returns the first match in time. Items after the match never start, or are
+ * stopped.
  *
- * Waits, fails and is interrupted as `map`.
+ * Waits, fails and is interrupted like `map`.
  *
- * **Example** (A file that mentions a word)
+ * **Example** (Finding a file that contains a word)
  *
  * ```ts
  * import { Parallel, Task } from "effect-blocking"
@@ -247,18 +254,18 @@ export const find = <I, Item extends I, E, R, Self = Blocking>(
   )
 
 /**
- * Makes one value of all items: `step` goes through each chunk in a thread, from `initial` on, and `combine`
- * makes one value of those of the chunks, in their order.
+ * Reduces all items to one value: `step` folds each chunk in a thread, starting from `initial`, and `combine`
+ * merges the values of the chunks, in their order.
  *
  * **Details**
  *
- * Without items it gives `initial`. How many items are in a chunk depends on how long they take, so `initial`
- * must be neutral and `combine` associative; otherwise the result depends on the machine. Addition of
- * floating-point numbers is not quite associative: give a `chunkSize` where the last bits matter.
+ * Without items, it returns `initial`. The number of items in a chunk depends on the time they take, so
+ * `initial` must be neutral and `combine` associative; otherwise the result depends on the machine. Addition
+ * of floating-point numbers is not quite associative: set `chunkSize` where the last bits matter.
  *
- * Waits, fails and is interrupted as `map`.
+ * Waits, fails and is interrupted like `map`.
  *
- * **Example** (How often each word occurs)
+ * **Example** (Counting words)
  *
  * ```ts
  * import { Parallel, Task } from "effect-blocking"
@@ -298,8 +305,8 @@ export const reduce = <A, I, E, R, E2, R2, Self = Blocking>(
 }
 
 /**
- * What `Parallel.range` gives: nothing for a body that returns nothing, or else what the body returned for
- * each of its ranges, in their order.
+ * The result of `Parallel.range`: `void` for a body that returns nothing, otherwise the values returned for
+ * the ranges, in their order.
  *
  * @category models
  * @since 0.1.0
@@ -307,27 +314,28 @@ export const reduce = <A, I, E, R, E2, R2, Self = Blocking>(
 export type RangeResult<A> = [A] extends [void] ? void : Array<Exclude<A, undefined>>
 
 /**
- * Runs a task over the numbers from 0 to `length`, a range at a time: the body gets where its range begins
- * and ends, and what all of them share.
+ * Runs a task over the numbers from 0 to `length`, a range at a time. The body gets the start (inclusive) and
+ * end (exclusive) of its range, and the shared arguments.
  *
  * **When to use**
  *
- * Use for large arrays of numbers, images and matrices in a `SharedArrayBuffer`: the threads read and write it
- * where it is, and nothing travels. Or for a loop so short that a call for each item would cost more.
+ * Use for large arrays of numbers, images and matrices in a `SharedArrayBuffer`, which the threads read and
+ * write in place. Also use for a loop so short that a call for each item would cost more.
  *
  * **Details**
  *
- * How long the ranges are is decided by the time they take. Gives what the body returned for each, in
- * order, `undefined` left out. What is shared is sent to each thread, every twenty milliseconds: let it be
- * small, or shared memory. A body that loops for long should call `Task.checkpoint`.
+ * The length of a range depends on the time it takes. Returns the value of the body for each range, in order,
+ * without `undefined`. The shared arguments are sent to each thread every twenty milliseconds: keep them
+ * small, or in shared memory. A body that loops for long should call `Task.checkpoint`.
  *
- * Waits, fails and is interrupted as `map`; a failure names the beginning of its range. `rangeWith` takes options.
+ * Waits, fails and is interrupted like `map`; a failure has the start of its range as its index. `rangeWith`
+ * takes options.
  *
  * **Gotchas**
  *
- * Processes share no memory: there a `SharedArrayBuffer` fails with reason `NotCloneable`.
+ * Pool processes share no memory: a `SharedArrayBuffer` fails there with reason `NotCloneable`.
  *
- * **Example** (A picture gets brighter)
+ * **Example** (Brightening an image)
  *
  * ```ts
  * import { Parallel, Task } from "effect-blocking"
@@ -352,7 +360,7 @@ export const range = <Shared extends ReadonlyArray<unknown>, A, E, R>(
   ranged(task, length, undefined, shared, "Parallel.range", new Error())
 
 /**
- * As `range`, with options.
+ * Like `range`, with options.
  *
  * **Example** (On a pool for computations)
  *
@@ -391,7 +399,7 @@ const ranged = <Args extends ReadonlyArray<unknown>, A, E, R, Self>(
 ): Effect.Effect<RangeResult<A>, E | JoinError, R | Self> =>
   Effect.suspend(() => {
     if (!(Number.isSafeInteger(length) && length >= 0)) {
-      throw new RangeError(`${called} takes its length as an integer of at least 0, not ${describe(length)}`)
+      throw new RangeError(`${called}: length must be an integer of at least 0, not ${describe(length)}`)
     }
     return Effect.map(
       internal.gather({ called, kind: "range", task, items: length, extra, options, site }),
@@ -400,17 +408,18 @@ const ranged = <Args extends ReadonlyArray<unknown>, A, E, R, Self>(
   })
 
 /**
- * Runs a task for each element of a stream, on all threads, and gives the results in the order of the
- * elements.
+ * Runs a task for each element of a stream on all threads of a pool, and emits the results in the order of
+ * the elements.
  *
  * **Details**
  *
- * Elements go to the threads in batches that take about four milliseconds, and as soon as a thread is free: it
- * never waits for a batch to get full. The stream is pulled as far ahead as the threads need; who takes
- * the results slowly holds it up. What elements before a failure gave comes before it. A consumer that
- * ends early stops what runs, as the `onInterrupt` of the task says. The index of a failure counts the elements.
+ * Elements are sent to the threads in batches that take about four milliseconds. A free thread never waits
+ * for a batch to fill. The stream is pulled as far ahead as the threads need, and a slow consumer slows it
+ * down. The results of elements before a failure arrive before it. When the consumer ends early, running
+ * batches are stopped according to the task's `onInterrupt`. The index of a failure is the index of its
+ * element.
  *
- * **Example** (Progress over many files)
+ * **Example** (Reporting progress)
  *
  * ```ts
  * import { Console, Stream } from "effect"
@@ -440,13 +449,13 @@ export const stream: <I, A, E, R, E0, R0, Self = Blocking>(
 // -----------------------------------------------------------------------------
 
 /**
- * Finds which item has failed, by its index; for a range, where that begins.
+ * Returns the index of the failed item, or the start of the failed range.
  *
  * **Details**
  *
- * A domain error is the task's own, and nothing is added to it: the index is an annotation of the cause.
+ * A domain error is left unchanged: the index is an annotation of the cause.
  *
- * **Example** (Which file was it)
+ * **Example** (Finding the failed item)
  *
  * ```ts
  * import { Effect, Result } from "effect"

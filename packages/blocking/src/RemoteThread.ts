@@ -1,18 +1,16 @@
 /**
- * Threads that share no memory with the scheduler, such as processes: both halves of
- * what stands in for the control block.
+ * Threads that share no memory with the scheduler, such as processes: both halves of the replacement for the
+ * control block.
  *
- * The scheduler's half (`connect`) keeps a control block of its own and writes into it
- * what the thread tells. The thread's half (`serve`) has one, too, and runs the same
- * `ThreadRunner` over it as any pool thread. Between them are messages, for what is
- * sent when it has happened, and `SharedFlags`, for what one side has to know although the
- * other is in the middle of something: whether a task was claimed and entered, and
- * whether it is to stop.
+ * The scheduler's half (`connect`) keeps a control block of its own and writes the thread's reports into it.
+ * The thread's half (`serve`) has a control block too, and runs the same `ThreadRunner` over it as any pool
+ * thread. The halves exchange messages for events, and `SharedFlags` for state that one side must read while
+ * the other is busy: whether a task was claimed, entered, or asked to stop.
  *
- * Messages carry values as payloads, or encoded by the platform. One that cannot be decoded then
- * fails its own task, and not the channel.
+ * Messages carry values as payloads, or encoded by the platform, so a value that cannot be decoded fails its
+ * own task and not the channel.
  *
- * Pool threads load this file: it imports no module of `effect`.
+ * Pool threads load this module, so it imports no module of `effect`.
  *
  * @module
  * @stability unstable
@@ -31,13 +29,13 @@ import type * as ThreadRunner from "./ThreadRunner.ts"
 
 export {
   /**
-   * A few bytes that both sides can read and write at any time, without the help of the
-   * other: a file, for two processes.
+   * A few bytes that both sides can read and write at any time without the other's help. Two processes use a
+   * file.
    *
    * **Details**
    *
-   * All bytes are 0 at first. What one side has written before it reads, the other sees
-   * if it reads what it has not yet written: writes and reads are not reordered.
+   * All bytes are 0 at first. Writes and reads are not reordered: if each side writes and then reads, at
+   * least one of them sees the other's write.
    *
    * @category models
    * @since 0.1.0
@@ -53,7 +51,7 @@ export {
 } from "./internal/wire/remote.ts"
 
 /**
- * What both halves need of their platform.
+ * The platform functions that both halves need.
  *
  * @category models
  * @since 0.1.0
@@ -61,12 +59,12 @@ export {
 export interface Channel {
   readonly flags: SharedFlags
   /**
-   * Sends a message, whose parts arrive as one, by a way that no body can use. Never throws: who sends to a thread
-   * that is gone hears of its exit. The bytes are another message's when it returns; what a thread sends is then on its way, and arrives
-   * although the thread ends.
+   * Sends a message, whose parts arrive as one, over a channel that no body can use. Never throws: for a
+   * thread that is gone, its exit is reported instead. The bytes are reused after the call. A message sent by
+   * a thread still arrives if the thread ends after the call.
    */
   readonly send: (message: ReadonlyArray<Uint8Array>) => void
-  /** Throws for a value that cannot cross. Asked for values that have no place in a payload. */
+  /** Encodes a value that a payload cannot hold. Throws for a value that cannot cross. */
   readonly encode: (value: unknown) => Uint8Array
   readonly decode: (bytes: Uint8Array) => unknown
   /** Monotonic milliseconds, on the same clock on both sides. */
@@ -75,21 +73,21 @@ export interface Channel {
 }
 
 /**
- * What the scheduler's half needs besides.
+ * The further platform functions that the scheduler's half needs.
  *
  * @category models
  * @since 0.1.0
  */
 export interface SchedulerChannel extends Channel {
   /**
-   * Sends answers for which bodies wait, encoded, by a way of their own that needs no event loop in the thread.
-   * Without it, and `receiveAnswer`, bodies cannot wait for the program.
+   * Sends encoded answers to waiting bodies, over a channel that needs no event loop in the thread. Without
+   * this function and `receiveAnswer`, bodies cannot wait for the program.
    */
   readonly sendAnswer?: ((bytes: Uint8Array) => void) | undefined
 }
 
 /**
- * What the thread's half needs besides.
+ * The further platform functions that the thread's half needs.
  *
  * @category models
  * @since 0.1.0
@@ -97,32 +95,32 @@ export interface SchedulerChannel extends Channel {
 export interface RemotePlatform
   extends Channel, Pick<ThreadRunner.ThreadPlatform, "load" | "heapUsed" | "exit" | "abort">
 {
-  /** The first message that came. */
+  /** The first message received. */
   readonly start: Uint8Array
-  /** Blocks until an answer has come. */
+  /** Blocks until an answer has arrived. */
   readonly receiveAnswer?: (() => Uint8Array) | undefined
 }
 
 /**
- * What the platform passes on to a running thread.
+ * The entry points through which the platform drives a running thread.
  *
  * @category models
  * @since 0.1.0
  */
 export interface RemoteRunner extends Omit<ThreadRunner.ThreadRunner, "onMessage"> {
-  /** Takes a message that the scheduler sent. `false`: its bytes are still to be read, and must stay as they are. */
+  /** Handles a message from the scheduler. Returns `false` if its bytes are still needed and must not change. */
   readonly onMessage: (message: Uint8Array) => boolean
 }
 
 /**
- * The scheduler's half of a thread: what the host makes its `Thread` of.
+ * The scheduler's half of a thread, from which the host makes its `Thread`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface RemoteThread extends Pick<Thread, "post"> {
   readonly link: ThreadLink
-  /** Takes a message that the thread sent. Its bytes are read when it returns. */
+  /** Handles a message from the thread. Its bytes are no longer needed after the call. */
   readonly onMessage: (message: Uint8Array) => void
 }
 
@@ -131,12 +129,12 @@ export interface RemoteThread extends Pick<Thread, "post"> {
 // -----------------------------------------------------------------------------
 
 /**
- * Connects a thread that shares no memory: called by a host's `spawn`, with what that
- * was given, when the thread can be sent messages.
+ * Connects a thread that shares no memory. A host's `spawn` calls it with its own arguments once the thread
+ * can receive messages.
  *
  * **Details**
  *
- * Throws if what the thread is started with cannot cross.
+ * Throws if `start` cannot cross.
  *
  * @category constructors
  * @since 0.1.0

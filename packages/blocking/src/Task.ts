@@ -1,17 +1,15 @@
 /**
  * Names a synchronous function, so that another thread can find and run it.
  *
- * A `Task` is a body registered under the url of its module and a name. Pool
- * threads import the module, once each, and look the name up; the program only
- * passes the name and the arguments. This module also holds what a body can use
- * while it runs: the stop flag, per-thread values, and moved buffers.
+ * A `Task` is a body registered under the url of its module and a name. Each pool thread imports the module
+ * once and looks the name up; the program only passes the name and the arguments. This module also provides
+ * what a body can use while it runs: the stop flag, per-thread values and moved buffers.
  *
  * **Gotchas**
  *
- * Pool threads load the module in which a task is defined, with everything it
- * imports. Keep tasks in modules of their own, which do not start the program and
- * do not import what the body does not need: a module that imports `effect` makes
- * each thread start about seven times slower, and take over three times the memory.
+ * Pool threads load the module that defines a task, with everything it imports. Keep tasks in modules of
+ * their own that do not start the program and import only what the bodies need: a module that imports
+ * `effect` makes each thread start about seven times slower and use over three times the memory.
  *
  * @module
  * @since 0.1.0
@@ -53,14 +51,14 @@ const PipeTypeId = "~effect-blocking/PipeTask"
 // -----------------------------------------------------------------------------
 
 /**
- * A synchronous function that pool threads can find: its module's url, its name,
- * and what it takes and gives.
+ * A synchronous function that pool threads can find by its module's url and its name, with the types of its
+ * parameters and results.
  *
  * **Details**
  *
- * `Args` is the tuple of the body's parameters, `A` what it returns and `E` the
- * domain error of a body that returns a `Result<A, E>`. `R` are the callbacks that the body may
- * call, which the program provides where it runs the task.
+ * `Args` is the tuple of the body's parameters, `A` what it returns and `E` the domain error of a body that
+ * returns a `Result<A, E>`. `R` is the union of the callbacks that the body may call; the program provides
+ * them where it runs the task.
  *
  * @category models
  * @since 0.1.0
@@ -76,15 +74,16 @@ export interface Task<in Args extends ReadonlyArray<unknown>, out A, out E = nev
   readonly module: string
   /** Its name in that module. */
   readonly name: string
-  /** The function, to be called without a thread: in place, or in a test. */
+  /** The function, for calls without a thread: in place or in a test. */
   readonly body: (...args: Args) => A | Result.Result<A, E>
   readonly options: TaskOptions
-  /** The schemas of `Task.schema`. */
+  /** The schemas given to `Task.schema`. */
   readonly schemas: TaskSchemas | undefined
 }
 
 /**
- * A task whose values have schemas: made by `Task.schema`. Others than threads can carry them.
+ * A task whose values have schemas, made by `Task.schema`. Its values can also travel by other means than
+ * threads, such as a cluster.
  *
  * @category models
  * @since 0.1.0
@@ -96,13 +95,13 @@ export interface SchemaTask<in Args extends ReadonlyArray<unknown>, out A, out E
 }
 
 /**
- * A generator function that pool threads can find, of which each element goes to the
- * program as it is asked for. Made by `Task.stream`, and run by `Blocking.stream`.
+ * A generator function that pool threads can find and whose elements the program pulls. Made by `Task.stream`
+ * and run by `Blocking.stream`.
  *
  * **Details**
  *
- * `Args` is the tuple of the body's parameters, `A` what it yields and `E` the domain
- * error of a body that returns `Result.fail(error)`. `R` are the callbacks that it may call.
+ * `Args` is the tuple of the body's parameters, `A` what it yields and `E` the domain error of a body that
+ * returns `Result.fail(error)`. `R` is the union of the callbacks that it may call.
  *
  * @category models
  * @since 0.1.0
@@ -113,20 +112,21 @@ export interface StreamTask<in Args extends ReadonlyArray<unknown>, out A, out E
   readonly module: string
   /** Its name in that module. */
   readonly name: string
-  /** The function, to be called without a thread: in place, or in a test. */
+  /** The function, for calls without a thread: in place or in a test. */
   readonly body: (...args: Args) => Generator<A, void | Result.Result<void, E>, undefined>
   readonly options: StreamOptions
   readonly schemas: undefined
 }
 
 /**
- * A function that pool threads can find, which takes the elements of a stream of the program.
- * Made by `Task.sink`, and run by `Blocking.sink`.
+ * A function that pool threads can find and that consumes a stream of the program. Made by `Task.sink` and
+ * run by `Blocking.sink`.
  *
  * **Details**
  *
- * `In` is what it takes, `Args` the tuple of its other parameters, `A` what it returns, and `E`
- * the domain error of a body that returns a `Result<A, E>`. `R` are the callbacks that it may call.
+ * `In` is the type of the elements it takes, `Args` the tuple of its other parameters, `A` what it returns
+ * and `E` the domain error of a body that returns a `Result<A, E>`. `R` is the union of the callbacks that it
+ * may call.
  *
  * @category models
  * @since 0.1.0
@@ -137,20 +137,21 @@ export interface SinkTask<in Args extends ReadonlyArray<unknown>, in In, out A, 
   readonly module: string
   /** Its name in that module. */
   readonly name: string
-  /** The function, to be called without a thread: in place, or in a test. */
+  /** The function, for calls without a thread: in place or in a test. */
   readonly body: (input: Iterable<In>, ...args: Args) => A | Result.Result<A, E>
   readonly options: TaskOptions
   readonly schemas: undefined
 }
 
 /**
- * A generator function that pool threads can find, which makes one stream of another. Made by
- * `Task.pipe`, and run by `Blocking.pipe`.
+ * A generator function that pool threads can find and that transforms one stream into another. Made by
+ * `Task.pipe` and run by `Blocking.pipe`.
  *
  * **Details**
  *
- * `In` is what it takes, `Args` the tuple of its other parameters, `A` what it yields, and `E`
- * the domain error of a body that returns `Result.fail(error)`. `R` are the callbacks that it may call.
+ * `In` is the type of the elements it takes, `Args` the tuple of its other parameters, `A` what it yields and
+ * `E` the domain error of a body that returns `Result.fail(error)`. `R` is the union of the callbacks that it
+ * may call.
  *
  * @category models
  * @since 0.1.0
@@ -161,7 +162,7 @@ export interface PipeTask<in Args extends ReadonlyArray<unknown>, in In, out A, 
   readonly module: string
   /** Its name in that module. */
   readonly name: string
-  /** The function, to be called without a thread: in place, or in a test. */
+  /** The function, for calls without a thread: in place or in a test. */
   readonly body: (input: Iterable<In>, ...args: Args) => Generator<A, void | Result.Result<void, E>, undefined>
   readonly options: StreamOptions
   readonly schemas: undefined
@@ -180,75 +181,73 @@ export type AnyTask =
   | PipeTask<never, never, unknown, unknown, unknown>
 
 /**
- * How a task is stopped, limited and described. Every option but `errors` and `callbacks` can be given
- * where the task is defined and changed where it is used, by `Task.with`.
+ * How a task is stopped, limited and described. `Task.with` can change every option except `errors` and
+ * `callbacks` where the task is used.
  *
  * @category models
  * @since 0.1.0
  */
 export interface TaskOptions {
   /**
-   * How long the body may run. Waiting in the queue, the start of a thread and the
-   * loading of the module do not count. Past it, the body is asked to stop, and
-   * after `gracePeriod` its thread is terminated; the caller gets `JoinError` with
-   * reason `TimedOut`. No limit by default.
+   * How long the body may run. Time in the queue, the start of a thread and the loading of the module do not
+   * count. When the limit is exceeded, the body is asked to stop, and its thread is terminated after
+   * `gracePeriod`; the caller gets `JoinError` with reason `TimedOut`. No limit by default.
    */
   readonly timeLimit?: Duration.Input | undefined
   /**
-   * How long the task may wait to be started, the wait for room in a full queue
-   * included. Past it, it never runs and the caller gets `JoinError` with reason
-   * `QueueTimedOut`. No limit by default.
+   * How long the task may wait to start, including the wait for room in a full queue. When the limit is
+   * exceeded, the task never runs and the caller gets `JoinError` with reason `QueueTimedOut`. No limit by
+   * default.
    */
   readonly queueTimeLimit?: Duration.Input | undefined
   /**
-   * What an interruption or abort does to a running body. `"stop"` (default) raises
-   * the stop flag, terminates the thread after `gracePeriod`, and returns when the
-   * body has ended. `"wait"` raises the flag and waits for the body, however long
-   * it takes. `"abandon"` raises the flag and returns at once; the thread stays busy
-   * until the body ends. A time limit and a shutdown always stop.
+   * The effect of an interruption or abort on a running body. `"stop"` (default) raises the stop flag,
+   * terminates the thread after `gracePeriod`, and returns when the body has ended. `"wait"` raises the flag
+   * and waits for the body, however long it takes. `"abandon"` raises the flag and returns at once; the
+   * thread stays busy until the body ends. A time limit and a shutdown always use `"stop"`.
    */
   readonly onInterrupt?: "stop" | "wait" | "abandon" | undefined
-  /** From the stop flag to the termination of the thread. Defaults to the pool's `gracePeriod`. */
+  /** The time from the stop flag to the termination of the thread. Defaults to the pool's `gracePeriod`. */
   readonly gracePeriod?: Duration.Input | undefined
   /** Whether a queued task still runs when its pool shuts down. Defaults to `false`. */
   readonly mandatory?: boolean | undefined
   /**
-   * Classes whose errors are instances of them again on arrival, found by the name
-   * of the class. An error of a subclass is an instance of the nearest class that is
-   * named, with the methods of that class. Without it errors keep their fields, message,
-   * stack and cause, but not their class. Only where the task is defined.
+   * Classes whose errors arrive as instances of their class, matched by class name. An error of a subclass
+   * arrives as an instance of its nearest listed class, with the methods of that class. Errors of other
+   * classes keep their fields, message, stack and cause, but not their class. Can only be given where the
+   * task is defined.
    */
   readonly errors?: ReadonlyArray<ErrorClass> | undefined
   /**
-   * The callbacks that the body may call. They are requirements of the effect that runs the
-   * task. Only where the task is defined.
+   * The callbacks that the body may call. They become requirements of the effect that runs the task. Can only
+   * be given where the task is defined.
    */
   readonly callbacks?: ReadonlyArray<AnyCallback> | undefined
-  /** Put on the span of the task. */
+  /** Attributes added to the span of the task. */
   readonly attributes?: Readonly<Record<string, string | number | boolean>> | undefined
   /**
-   * Which attempt this is, for `Task.attempt`. Only of a task of `Task.schema`. Defaults to 1.
+   * The number of this attempt, as returned by `Task.attempt`. Only for a task of `Task.schema`. Defaults to
+   * 1.
    */
   readonly attempt?: number | undefined
 }
 
 /**
- * The options of a task that the program pulls from. `timeLimit` counts the time in the body,
- * and not what passes between two pulls.
+ * The options of a task that the program pulls from. `timeLimit` counts the time in the body, not the time
+ * between two pulls.
  *
  * @category models
  * @since 0.1.0
  */
 export interface StreamOptions extends TaskOptions {
   /**
-   * How long the stream may be open without a pull. Past it, the body is closed, and the
+   * How long the stream may be open without a pull. When the limit is exceeded, the body is closed, and the
    * next pull fails with `JoinError` and reason `TimedOut`. No limit by default.
    */
   readonly idleTimeLimit?: Duration.Input | undefined
   /**
-   * Whether the thread of an open stream serves nothing else: for a body with state of the thread
-   * that no other task may touch. It then holds a place in the pool as long as it is open, like a
-   * lease. Defaults to `false`.
+   * Whether the thread of an open stream runs no other tasks, for a body that uses per-thread state that no
+   * other task may touch. The open stream then holds a place in the pool, like a lease. Defaults to `false`.
    */
   readonly exclusive?: boolean | undefined
 }
@@ -262,8 +261,8 @@ export interface StreamOptions extends TaskOptions {
 export interface DerivedStreamOptions extends DerivedOptions, Pick<StreamOptions, "exclusive" | "idleTimeLimit"> {}
 
 /**
- * The options of `Task.with`: those of a task without `errors` and `callbacks`, which decide
- * the types of its domain error and of what it requires.
+ * The options of `Task.with`: those of a task, without `errors` and `callbacks`, which determine the types of
+ * its domain error and requirements.
  *
  * @category models
  * @since 0.1.0
@@ -274,7 +273,7 @@ export interface DerivedOptions extends Omit<TaskOptions, "callbacks" | "errors"
 }
 
 /**
- * A class whose errors a task names in its `errors`.
+ * An error class that a task lists in its `errors`.
  *
  * @category models
  * @since 0.1.0
@@ -282,7 +281,7 @@ export interface DerivedOptions extends Omit<TaskOptions, "callbacks" | "errors"
 export type { ErrorClass } from "./internal/wire/errorClasses.ts"
 
 /**
- * The schemas of a task as it keeps them.
+ * The schemas of a task, as stored in the task.
  *
  * @category models
  * @since 0.1.0
@@ -290,8 +289,7 @@ export type { ErrorClass } from "./internal/wire/errorClasses.ts"
 export type { TaskSchemas } from "./internal/wire/codec.ts"
 
 /**
- * The methods of an error, but for those that every error of Effect has: they are there
- * whatever its class.
+ * The methods of an error, except those that every error of Effect has: these survive whatever its class.
  *
  * @category models
  * @since 0.1.0
@@ -301,8 +299,8 @@ export type OwnMethods<E> = {
 }[keyof E]
 
 /**
- * A domain error whose class its task does not name in `errors`: it arrives with its fields
- * and without its methods.
+ * A domain error whose class is not in the task's `errors`: it arrives with its fields and without its
+ * methods.
  *
  * @category models
  * @since 0.1.0
@@ -310,8 +308,8 @@ export type OwnMethods<E> = {
 export type WithoutMethods<E> = { [K in keyof E as K extends OwnMethods<E> ? never : K]: E[K] }
 
 /**
- * A domain error of which its task names only a superclass in `errors`: it arrives with its
- * fields and the methods of `Super`.
+ * A domain error of which only a superclass is in the task's `errors`: it arrives with its fields and the
+ * methods of `Super`.
  *
  * @category models
  * @since 0.1.0
@@ -323,8 +321,7 @@ export type WithMethodsOf<E, Super> = {
 }
 
 /**
- * A task definition that cannot work: thrown where the module is evaluated, because
- * nothing in it can be run.
+ * Thrown by the constructors of tasks and callbacks for an invalid definition, while the module is evaluated.
  *
  * @category errors
  * @since 0.1.0
@@ -394,7 +391,7 @@ const define = <Args extends ReadonlyArray<unknown>, A, E, R>(
   schemas: TaskSchemas | undefined
 ): Task<Args, A, E, R> => {
   const { module, called } = registered("call", url, name, body, schemas)
-  // What the body returns is what `A` and `E` were inferred from.
+  // `A` and `E` were inferred from the return type of the body.
   return {
     [TypeId]: variance,
     module,
@@ -405,7 +402,10 @@ const define = <Args extends ReadonlyArray<unknown>, A, E, R>(
   }
 }
 
-/** Which kinds of functions the body can be. A function that returns a generator is as good as one that is one. */
+/**
+ * The kinds of functions accepted as a body. A plain function that returns a generator is accepted like a
+ * generator function.
+ */
 const functions: Record<TaskKind, ReadonlyArray<string>> = {
   call: ["[object Function]"],
   stream: ["[object GeneratorFunction]", "[object Function]"],
@@ -423,7 +423,7 @@ const registered = (
   if (conflict !== undefined) throw new TaskDefinitionError(`Task "${name}" cannot be defined: ${conflict}`)
   if (typeof url !== "string" || !URL.canParse(url)) {
     throw new TaskDefinitionError(
-      `The first argument of Task.make is the url of the module: write import.meta.url, not ${describe(url)} ` +
+      `The first argument of Task.make must be the url of the module: write import.meta.url, not ${describe(url)} ` +
         `(in CommonJS: pathToFileURL(__filename).href${
           url === undefined ? "; in a CommonJS bundle import.meta.url is undefined" : ""
         })`
@@ -447,14 +447,14 @@ const registered = (
   if (!register(url, name, { body, schemas, kind })) {
     throw new TaskDefinitionError(
       `Task "${name}" is defined twice in ${module}: give each task its own name. ` +
-        "A Task.make inside of a function may run twice: call it at the top level of the module. " +
-        "And a bundle is one module, in which names must be unique"
+        "A Task.make inside a function may run twice: call it at the top level of the module. " +
+        "A bundle is one module, so names must be unique in all of it"
     )
   }
   return { module, called: calledInPlace(body) }
 }
 
-/** The body for whoever calls it without a thread: what it marks to be moved is used where it is. */
+/** The body for calls without a thread: in there, `Task.move` returns the value itself. */
 const calledInPlace = (body: (...args: ReadonlyArray<never>) => unknown): typeof body => {
   const called: typeof body = (...args) => {
     threadContext.inPlace++
@@ -474,15 +474,13 @@ declare const URL: { readonly canParse: (url: string) => boolean }
  *
  * **Details**
  *
- * Always pass `import.meta.url` and call it at the top level of the module, so that
- * a pool thread that imports the module finds the same definition. Arguments and
- * result are cloned between threads; what cannot be cloned does not compile. A body
- * that returns a `Result<A, E>` gives `Effect<A, E | JoinError>` outside; a body that
- * throws has panicked, which is a `JoinError`.
+ * Always pass `import.meta.url`, and call it at the top level of the module, so that a pool thread that
+ * imports the module finds the same definition. Arguments and results are cloned between threads; a type that
+ * cannot be cloned does not compile. A body that returns a `Result<A, E>` becomes an
+ * `Effect<A, E | JoinError>` for the caller. A body that throws fails with `JoinError` and reason `Panicked`.
  *
- * Throws a `TaskDefinitionError` for a url that is none, an empty or repeated name, a
- * body that is not a synchronous function, and in a thread where tasks of another version
- * of this package are defined.
+ * Throws a `TaskDefinitionError` for an invalid url, an empty or repeated name, a body that is not a
+ * synchronous function, and if another version of this package has defined tasks in the same thread.
  *
  * **Example** (A task module)
  *
@@ -494,7 +492,7 @@ declare const URL: { readonly canParse: (url: string) => boolean }
  *   scryptSync(password, salt, 64).toString("hex"))
  * ```
  *
- * @see {@link schema} for values that only a schema can carry
+ * @see {@link schema} for values that need a schema to cross threads
  * @category constructors
  * @since 0.1.0
  */
@@ -520,10 +518,10 @@ export const make = <
  *
  * **Details**
  *
- * The body takes the decoded `payload` (nothing, if there is no such schema) and
- * returns the type of `success`, or a `Result` with the type of `error`. Values that
- * do not fit their schema fail the task with `JoinError` and reason `NotCloneable`,
- * which names the place. Pool threads load `effect/Schema` for such a task.
+ * The body takes the decoded `payload` (no parameter without that schema) and returns the type of `success`,
+ * or a `Result` with the type of `error`. A value that does not match its schema fails the task with
+ * `JoinError` and reason `NotCloneable`, which gives the path to the value. Pool threads load `effect/Schema`
+ * for such a task. Throws a `TaskDefinitionError` as `Task.make` does.
  *
  * **Example** (A domain error that stays an instance of its class)
  *
@@ -572,23 +570,22 @@ export const schema = <
 })
 
 /**
- * Defines a stream: a generator function whose elements the program gets as it asks for
- * them, while the body runs on a pool thread.
+ * Defines a stream: a generator function that runs on a pool thread and whose elements the program pulls.
  *
  * **Details**
  *
- * The body runs as far as it is pulled, and one chunk ahead; at a `yield` it can be left,
- * and its thread serves other tasks meanwhile. It always goes on in the same thread. Elements
- * arrive in order, before the end or the failure that follows them. `return Result.fail(error)`
- * ends the stream with a domain error, a throw with a `JoinError`. A consumer that ends early
- * runs the `finally` blocks of the body. Elements marked by `Task.move` are moved.
+ * The body runs as far as it is pulled, and one chunk ahead. At a `yield` it can be suspended, and its thread
+ * runs other tasks meanwhile; it always resumes in the same thread. Elements arrive in order, before the end
+ * or failure that follows them. `return Result.fail(error)` ends the stream with a domain error, and a throw
+ * ends it with a `JoinError`. When the consumer ends early, the `finally` blocks of the body run. Elements
+ * marked by `Task.move` are moved.
  *
  * Throws a `TaskDefinitionError` as `Task.make` does.
  *
  * **Gotchas**
  *
- * Other tasks of the thread run between two elements: what `Task.threadLocal` gives can have been
- * used by them.
+ * Other tasks run on the same thread between two elements, and may have used the values of
+ * `Task.threadLocal`.
  *
  * **Example** (The lines of a file)
  *
@@ -636,16 +633,15 @@ export const stream = <
 > => ({ [StreamTypeId]: variance, ...definition("stream", moduleUrl, name, body, options) })
 
 /**
- * Defines a sink: a function that takes the elements of a stream of the program, on a pool
- * thread, and returns what it makes of them.
+ * Defines a sink: a function that consumes a stream of the program on a pool thread and returns a result.
  *
  * **Details**
  *
- * The first parameter is the input, an `Iterable` to be gone through once. Where it has no
- * element yet, the thread waits, and holds no place in its pool meanwhile: another thread can
- * take it. One chunk is pulled ahead of what the body has taken. A body that returns early stops
- * the stream. If the stream fails or is interrupted, the loop over the input throws, so that
- * `finally` blocks run, as by `Task.checkpoint`; each step is one. `timeLimit` counts the waits as well.
+ * The first parameter is the input, an `Iterable` that can be iterated once. While it has no element, the
+ * thread waits and holds no place in its pool, so another thread can take the place. One chunk is pulled
+ * ahead of the body. A body that returns early stops the stream. If the stream fails or is interrupted, the
+ * loop over the input throws, and `finally` blocks run. Each step of the loop is a `Task.checkpoint`.
+ * `timeLimit` includes the waits.
  *
  * Throws a `TaskDefinitionError` as `Task.make` does.
  *
@@ -673,7 +669,7 @@ export const stream = <
  *     db.exec("COMMIT")
  *     return count
  *   } finally {
- *     db.close() // Without a COMMIT nothing of it is kept.
+ *     db.close() // Without a COMMIT, this rolls back.
  *   }
  * })
  * ```
@@ -699,16 +695,16 @@ export const sink = <
 > => ({ [SinkTypeId]: variance, ...definition("sink", moduleUrl, name, body, options) })
 
 /**
- * Defines a pipe: a generator function that makes one stream of another, on a pool thread.
+ * Defines a pipe: a generator function that transforms one stream into another on a pool thread.
  *
  * **Details**
  *
- * Its input is as that of `Task.sink`, what it yields as that of `Task.stream`. Where it waits
- * for input, what it has yielded before is sent first.
+ * The input behaves as in `Task.sink`, and the yielded elements as in `Task.stream`. Before the body waits
+ * for input, the elements already yielded are sent.
  *
  * Throws a `TaskDefinitionError` as `Task.make` does.
  *
- * **Example** (Bytes that are unpacked)
+ * **Example** (Decompressing blocks)
  *
  * ```ts
  * import { Task } from "effect-blocking"
@@ -739,7 +735,7 @@ export const pipe = <
   Callbacks[number]["Identifier"]
 > => ({ [PipeTypeId]: variance, ...definition("pipe", moduleUrl, name, body, options) })
 
-/** What tasks of all kinds but `Task.make` have; what the body takes and gives is what their types were inferred from. */
+/** The fields common to streams, sinks and pipes. Their types were inferred from the body. */
 const definition = (
   kind: TaskKind,
   url: string,
@@ -764,14 +760,14 @@ const definition = (
 }
 
 /**
- * The parameters of a `Task.schema` body: the payload, or none.
+ * The parameters of a `Task.schema` body: the payload, or no parameter.
  *
  * @category models
  * @since 0.1.0
  */
 export type PayloadArguments<Payload extends Schema.ConstraintCodec<unknown, unknown>> = [Payload["Type"], void] extends
   [void, Payload["Type"]]
-  // `any` is a payload, and fits both ways like `void`.
+  // `any` is a payload, although it is assignable both ways like `void`.
   ? 0 extends 1 & Payload["Type"] ? [payload: Payload["Type"]] : []
   : [payload: Payload["Type"]]
 
@@ -787,8 +783,8 @@ const with_ = <Self extends AnyTask>(
     : DerivedOptions
 ): Self => ({
   ...self,
-  // What is no object is refused with the other options, when the task is run. The type of
-  // the domain error follows from the `errors` of the definition.
+  // Options that are not an object are refused when the task is run, like other invalid options. The type
+  // of the domain error depends on the `errors` of the definition.
   options: typeof (options ?? {}) === "object"
     ? { ...self.options, ...options, errors: self.options.errors, callbacks: self.options.callbacks }
     : options as TaskOptions
@@ -796,8 +792,7 @@ const with_ = <Self extends AnyTask>(
 
 export {
   /**
-   * Derives a task with other options; its body, its name, its `errors` and its
-   * `callbacks` stay the same.
+   * Derives a task with other options. Its body, name, `errors` and `callbacks` stay the same.
    *
    * **Example** (The same task under a deadline)
    *
@@ -819,32 +814,28 @@ export {
 // -----------------------------------------------------------------------------
 
 /**
- * Marks a buffer or port to be moved to the other thread instead of copied, as an
- * argument or in what a body returns.
+ * Marks a buffer or port to be moved to the other thread instead of copied, in an argument or a result.
  *
  * **Details**
  *
- * Takes an `ArrayBuffer`, a typed array or `DataView`, a `MessagePort`, or anything
- * else that can be transferred. In the program it returns a stand-in (of a typed array
- * another view of the same memory, of anything else an object that can be read like it):
- * the call that gets it moves the memory when its task is accepted, and leaves the
- * sender's empty. A call that is refused, or never run, moves nothing. In a body it
- * returns the value itself, which is moved if the body returns it.
+ * Takes an `ArrayBuffer`, a typed array or `DataView`, a `MessagePort`, or any other transferable object. In
+ * the program it returns a stand-in: for a typed array, another view of the same memory; for anything else,
+ * an object that reads like the original. The call that takes the stand-in moves the memory when its task is
+ * accepted, and the sender's object is then empty. A call that is refused or never run moves nothing. In a
+ * body, `move` returns the value itself, which is moved if the body returns it.
  *
- * What cannot be transferred, such as memory of WebAssembly and of some native addons,
- * is copied. A `SharedArrayBuffer` is shared as it is. Throws a `TypeError` for what is
- * no object of such a kind.
+ * Memory that cannot be transferred, such as that of WebAssembly and of some native addons, is copied. A
+ * `SharedArrayBuffer` stays shared. Throws a `TypeError` for a value that is not such an object.
  *
  * **Gotchas**
  *
- * A view of a part of its buffer is copied, not moved, and the copy is returned:
- * moving would detach whatever else lies in that buffer. This is so for most small
- * Node `Buffer`s, which share one.
+ * A view of only part of its buffer is copied, and the copy is returned: moving it would detach everything
+ * else in that buffer. This applies to most small Node `Buffer`s, which share one buffer.
  *
- * The stand-in of an `ArrayBuffer` or a port is for the call: code that asks for the kind
- * of an object (`new Uint8Array(…)`, Node's functions) does not take it for a buffer.
+ * The stand-in of an `ArrayBuffer` or a port is only for the call: code that checks the type of an object
+ * (`new Uint8Array(…)`, Node's functions) does not accept it as a buffer.
  *
- * **Example** (A picture that nobody needs here any more)
+ * **Example** (An image that the program no longer needs)
  *
  * ```ts
  * import { Blocking, Task } from "effect-blocking"
@@ -859,14 +850,14 @@ export {
  * @since 0.1.0
  */
 export const move = <A extends object>(value: A): A => {
-  // What else can be moved, only the platform knows.
+  // Only the platform knows which other objects can be moved.
   if (typeof value !== "object" || value === null || Array.isArray(value) || isPlain(value)) {
     throw new TypeError(`Task.move takes a buffer, a view of one or a port, not ${describe(value)}`)
   }
-  // Shared memory is shared, as it is.
+  // Shared memory stays shared.
   if ((ArrayBuffer.isView(value) ? value.buffer : value) instanceof SharedArrayBuffer) return value
   const own = compact(value) as A
-  if (threadContext.current === 0) return threadContext.inPlace > 0 ? own : standIn(own) // In a body the mark lives as long as the body: it needs no carrier.
+  if (threadContext.current === 0) return threadContext.inPlace > 0 ? own : standIn(own) // In a body, the mark lives as long as the body and needs no stand-in.
   ;(threadContext.moved ??= new WeakSet()).add(own)
   return own
 }
@@ -876,18 +867,18 @@ export const move = <A extends object>(value: A): A => {
 // -----------------------------------------------------------------------------
 
 /**
- * Makes a value that each thread has once: a database connection, a compiled
- * template, a large table.
+ * Creates a value that each thread has once, such as a database connection, a compiled template or a large
+ * table.
  *
  * **Details**
  *
- * The value is made when a body first asks for it, and kept until the thread
- * retires, when `release` gets it; the last made is released first. An `acquire`
- * that throws panics that task, and the next one tries again. A thread that retires
- * has all the time that its releases need; the shutdown of a pool gives them what is
- * left of its `shutdownTimeout`. A thread that is terminated or dies has no chance to
- * release. Outside a pool thread, where a test or
- * `Blocking.inPlace` may run a body, the value is kept until the process ends.
+ * `acquire` runs when a body first asks for the value, and the value is kept until the thread retires.
+ * `release` then runs, for the newest value first. If `acquire` throws, that task panics and the next task
+ * tries again.
+ *
+ * A retiring thread has unlimited time for its releases; at the shutdown of the pool they have the rest of
+ * its `shutdownTimeout`. A thread that is terminated or dies does not release its values. Outside a pool
+ * thread, where a test or `Blocking.inPlace` may run a body, the value is kept until the process ends.
  *
  * **Example** (A connection per thread)
  *
@@ -928,12 +919,11 @@ export const threadLocal = <A>(
 }
 
 /**
- * Returns the `threadData` of the pool that this thread belongs to, `undefined`
- * outside a pool.
+ * Returns the `threadData` of the pool that this thread belongs to; `undefined` outside a pool.
  *
  * **Details**
  *
- * The type is the caller's word: the pool's option and its tasks are far apart.
+ * The type `T` is not checked: the compiler cannot relate the pool's option to the task.
  *
  * @category getters
  * @since 0.1.0
@@ -945,11 +935,10 @@ export const threadData = <T>(): T | undefined => threadContext.threadData as T 
  *
  * **Details**
  *
- * One atomic load: cheap enough for an inner loop. In a pool process, which shares no
- * memory, a look at the clock, and every 50 µs at what the program has written. `false`
- * outside a pool thread.
+ * Costs one atomic load, cheap enough for an inner loop. A pool process shares no memory: there it reads the
+ * clock, and every 50 µs the file that the program writes the flag to. `false` outside a pool thread.
  *
- * **Example** (A loop that ends early with what it has)
+ * **Example** (A loop that returns early with a partial result)
  *
  * ```ts
  * import { Task } from "effect-blocking"
@@ -974,29 +963,28 @@ export const stopRequested: () => boolean = stops.stopRequested
  *
  * **Details**
  *
- * Throws a `StopRequested`, so that `finally` blocks run and `using` values are
- * disposed of; the thread survives. A body that catches everything should throw it
- * on. Does nothing outside a pool thread.
+ * Throws a `StopRequested`, so that `finally` blocks run and `using` values are disposed; the thread
+ * survives. A body that catches every error should rethrow it. Does nothing outside a pool thread.
  *
- * @see {@link stopRequested} to end with a result of its own
+ * @see {@link stopRequested} to return a result instead
  * @category combinators
  * @since 0.1.0
  */
 export const checkpoint: () => void = stops.checkpoint
 
 /**
- * Returns which attempt at its work the running body is: 1 for the first.
+ * Returns the attempt number of the running body, from 1.
  *
  * **When to use**
  *
- * Use where a task can run again after its runner has died in the middle of it
- * (`@effect-blocking/cluster`), to look for what an earlier attempt has left behind.
+ * Use where a task can run again after its runner died in the middle of it (`@effect-blocking/cluster`), to
+ * find what an earlier attempt left behind.
  *
  * **Details**
  *
- * It is what `attempt` of the task's options says; a cluster sets it. 1 outside a pool thread.
+ * Returns the `attempt` of the task's options, which a cluster sets. 1 outside a pool thread.
  *
- * **Example** (Goes on where an attempt before has ended)
+ * **Example** (Removing the partial file of an earlier attempt)
  *
  * ```ts
  * import { Schema } from "effect"
@@ -1016,7 +1004,7 @@ export const attempt = (): number => threadContext.attempt
 
 export {
   /**
-   * What `Task.checkpoint` throws to leave a body.
+   * Thrown by `Task.checkpoint` to leave a body.
    *
    * @category errors
    * @since 0.1.0
@@ -1025,13 +1013,14 @@ export {
 } from "./internal/thread/stops.ts"
 
 /**
- * Returns whether this code runs in a pool thread or pool process: from the first line on, in
- * modules that Node preloads (`--import`) too, and not in what a task starts.
+ * Returns whether this code runs in a pool thread or pool process. It is `true` from the first line on,
+ * including in modules that Node preloads (`--import`), and `false` in threads and processes that a task
+ * starts.
  *
  * **When to use**
  *
- * Use to keep a module that defines a task and also starts the program from
- * starting it again in each pool thread.
+ * Use in a module that both defines a task and starts the program, to avoid starting it again in each pool
+ * thread.
  *
  * @category getters
  * @since 0.1.0
@@ -1039,8 +1028,8 @@ export {
 export const inPoolThread = (): boolean => threadContext.startedByPool || threadContext.control !== undefined
 
 /**
- * Returns the names of the tasks that a module has defined in this thread, by the url of the module. For tools: empty if it
- * was not loaded, or defines none.
+ * Returns the names of the tasks that a module has defined in this thread. Empty if the module was not loaded
+ * or defines no tasks. For tools.
  *
  * @category getters
  * @since 0.1.0

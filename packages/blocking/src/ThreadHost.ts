@@ -1,9 +1,9 @@
 /**
- * What a platform gives the scheduler: threads, a clock and timers.
+ * The interface between the scheduler and a platform: threads, a clock and timers.
  *
- * `makePool` turns a `ThreadHost` into a pool. `@effect-blocking/platform-node`
- * has one over `worker_threads`; a simulated one drives the scheduler in tests. A
- * program that only runs tasks does not need this module.
+ * `makePool` creates a pool from a `ThreadHost`. `@effect-blocking/platform-node` implements one with
+ * `worker_threads`; tests drive the scheduler with a simulated one. A program that only runs tasks does not
+ * need this module.
  *
  * @module
  * @stability unstable
@@ -25,23 +25,22 @@ import type { JoinHandle } from "./JoinHandle.ts"
 
 export {
   /**
-   * In what platforms differ: defaults, and what can be given to a thread.
+   * The properties in which platforms differ: defaults, and the options that a thread can be given.
    *
    * @category models
    * @since 0.1.0
    */
   type OptionsPlatform,
   /**
-   * Validates the options of a layer and fills in their defaults. All platforms take the
-   * same options, and refuse the same: those of `NodeBlocking.Options`.
+   * Validates the options of a layer and fills in their defaults. All platforms accept and refuse the same
+   * options, those of `NodeBlocking.Options`.
    *
    * @category constructors
    * @since 0.1.0
    */
   resolve as resolveOptions,
   /**
-   * Options of a pool that were validated, with their defaults; those for the threads
-   * themselves as they were given.
+   * Validated options of a pool, with their defaults. Options for the threads themselves are unchanged.
    *
    * @category models
    * @since 0.1.0
@@ -51,7 +50,7 @@ export {
 
 export {
   /**
-   * What is wrong with options: the first thing that is, with its name.
+   * The first invalid option, with its name and the problem.
    *
    * @category models
    * @since 0.1.0
@@ -61,8 +60,8 @@ export {
 
 export {
   /**
-   * Thrown by `ThreadHost.spawn`, or the cause of a thread's exit, when a further attempt could
-   * only fail the same way: the tasks that wait for a thread fail at once, with `SpawnFailed`.
+   * Thrown by `ThreadHost.spawn`, or given as the cause of a thread's exit, when another attempt would fail
+   * in the same way. The tasks that wait for a thread then fail at once with `SpawnFailed`.
    *
    * @category errors
    * @since 0.1.0
@@ -72,14 +71,14 @@ export {
 
 export {
   /**
-   * What a platform adds so that values can lie in memory that it shares with its threads.
+   * The functions that a platform adds to pass values through memory shared with its threads.
    *
    * @category models
    * @since 0.1.0
    */
   type PayloadPlatform,
   /**
-   * Reads and writes strings in memory, faster than a loop can.
+   * Reads and writes strings in memory, faster than a loop.
    *
    * @category models
    * @since 0.1.0
@@ -96,83 +95,90 @@ export {
 export interface ThreadHost {
   /** Monotonic milliseconds, on the same clock as `ThreadPlatform.now` in the threads. */
   readonly now: () => number
-  /** Calls back once after that many milliseconds; the answer cancels it. Timers alone do not keep the process alive. */
+  /**
+   * Calls back once after `delayMillis`. The returned function cancels it. A timer alone does not keep the
+   * process alive.
+   */
   readonly schedule: (delayMillis: number, callback: () => void) => () => void
-  /** Calls back once in the next turn of the event loop, when others have had theirs. */
+  /** Calls back once in the next iteration of the event loop, after other pending callbacks. */
   readonly nextTurn: (callback: () => void) => void
   /**
-   * Starts a thread whose entry calls `ThreadRunner.start` with `start`. May throw.
-   * Exactly one `onExit` follows, unless it threw.
+   * Starts a thread whose entry calls `ThreadRunner.start` with `start`. May throw. Unless it throws, exactly
+   * one `onExit` follows.
    */
   readonly spawn: (options: ThreadOptions, events: ThreadEvents) => Thread
-  /** Whether the pool has work: while it has, the process must stay alive, and otherwise not for its sake. */
+  /**
+   * Called when the pool gets or loses work. While `active`, the pool keeps the process alive; otherwise it
+   * does not.
+   */
   readonly keepAlive: (active: boolean) => void
-  /** The pool has closed, and calls nothing of the host any more: it leaves nothing behind. */
+  /** Called when the pool has closed and will not use the host again, so that the host can release its resources. */
   readonly close?: () => void
   /**
-   * Calls a function outside of any request's asynchronous context (`AsyncLocalStorage`), and
-   * returns its result: for threads and log lines of a pool, which belong to no request.
+   * Calls a function outside of any request's asynchronous context (`AsyncLocalStorage`) and returns its
+   * result. For threads and log lines of a pool, which belong to no request.
    */
   readonly detached?: <A>(f: () => A) => A
   /**
-   * Calls back when the program is to end sooner than it would: the pool then shuts down
-   * at once, without `shutdownTimeout`. The answer forgets the callback.
+   * Registers a callback for a forced shutdown of the program. The pool then shuts down at once, without
+   * `shutdownTimeout`. The returned function unregisters the callback.
    */
   readonly onForceShutdown?: (callback: () => void) => () => void
   /** Extra text for the log line about an abandoned thread: what it means for the process. */
   readonly aboutAbandoned?: () => string | undefined
   /**
-   * Makes a copy of arguments that can be sent at any time; throws for what cannot cross. For
-   * threads that share no memory (`RemoteThread`); otherwise they are copied by a structured
-   * clone. Strings, numbers and other values that nobody can change are not packed.
+   * Copies arguments so that they can be sent later; throws for a value that cannot cross. For threads that
+   * share no memory (`RemoteThread`). Without it, arguments are copied by a structured clone. Strings,
+   * numbers and other immutable values are not packed.
    */
   readonly pack?: (values: ReadonlyArray<unknown>) => Uint8Array
   /**
-   * For threads that share memory: lets plain values, bytes and collections lie there instead of
-   * in messages. Its threads need the same of their platform. Without it they are posted. `RemoteThread` needs it.
+   * For threads that share memory: passes plain values, bytes and collections through it instead of in
+   * messages. The threads need the same from their platform. Without it, values are posted. `RemoteThread`
+   * needs it.
    */
   readonly payloads?: PayloadPlatform | undefined
   /**
-   * Whether bodies are given their input whole, before they begin: for threads that cannot wait
-   * for more of it in the middle of a body.
+   * Whether bodies get their whole input before they start, for threads that cannot wait for more in the
+   * middle of a body.
    */
   readonly wholeInput?: boolean | undefined
   /**
-   * The most tasks that a thread is sent at once, from 1; as many as the control block
-   * holds if it is not given.
+   * The maximum number of tasks sent to a thread at once, from 1. Defaults to the capacity of the control
+   * block.
    */
   readonly maxTasksPerThread?: number | undefined
 }
 
 /**
- * What a thread is started with.
+ * The options with which a thread is started.
  *
  * @category models
  * @since 0.1.0
  */
 export interface ThreadOptions {
-  /** Counts the threads of a pool, from 1; for the thread's name. */
+  /** The number of the thread within its pool, from 1; for the thread's name. */
   readonly ordinal: number
   /** Passed to `ThreadPlatform.start` by a structured clone. */
   readonly start: unknown
   /**
-   * Whether the thread may be in code that nobody can end: a task, a module, the release
-   * of a value. `false` only if it is idle.
+   * Whether the thread may be in code that cannot be ended from outside: a task, a module, the release of a
+   * value. `false` only if it is idle.
    */
   readonly mayBlock: () => boolean
 }
 
 /**
- * What the host reports of a thread. Never called before `spawn` has returned.
+ * The events of a thread that the host reports. Never called before `spawn` has returned.
  *
  * @category models
  * @since 0.1.0
  */
 export interface ThreadEvents {
   readonly onMessage: (message: unknown) => void
-  /** The thread sent a message that cannot be read on this side. */
+  /** The thread sent a message that cannot be deserialized on this side. */
   readonly onMessageError: (error: unknown) => void
-  /** The thread has ended and no message follows. */
+  /** The thread has ended; no message follows. */
   readonly onExit: (exit: ThreadExit) => void
 }
 
@@ -185,47 +191,47 @@ export interface ThreadEvents {
 export interface ThreadExit {
   readonly exitCode: number | undefined
   readonly signal: string | undefined
-  /** It outgrew its resource limits. */
+  /** The thread exceeded its resource limits. */
   readonly outOfMemory: boolean
-  /** What ended it, if an error did. */
+  /** The error that ended the thread, if any. */
   readonly cause: unknown
 }
 
 /**
- * A thread that was started.
+ * A started thread.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Thread {
-  /** The platform's number for it, as in logs and `Blocking.stats`: of a process its pid. */
+  /** The platform's number for the thread, as in logs and `Blocking.stats`. For a process, its pid. */
   readonly threadId: number
   /** Sends a message; throws, and transfers nothing, if a value cannot be cloned. */
   readonly post: (message: unknown, transfer: Array<object> | undefined) => void
-  /** Ends it wherever it is, if that is possible; returns at once. Never throws. */
+  /** Terminates the thread wherever it is, if possible. Returns at once and never throws. */
   readonly terminate: () => void
-  /** What stands in for the control block, if the thread does not share its memory. */
+  /** The replacement for the control block, if the thread does not share its memory. */
   readonly link?: ThreadLink | undefined
 }
 
 /**
- * What the scheduler asks of a thread that does not share the control block's memory,
- * where it would otherwise look into the block. Never throws.
+ * The operations that replace direct access to the control block, for a thread that does not share its
+ * memory. They never throw.
  *
  * @category models
  * @since 0.1.0
  */
 export interface ThreadLink {
-  /** Brings the block up to date with what the thread has claimed and entered. */
+  /** Updates the block with the tasks that the thread has claimed and entered. */
   readonly refresh: () => void
-  /** Raises the stop flag of a task, and then does what `refresh` does. */
+  /** Raises the stop flag of a task, then refreshes the block. */
   readonly requestStop: (sequence: number) => void
-  /** `true`: the thread has not claimed the task and never will. */
+  /** Takes a task back. Returns `true` if the thread has not claimed it and never will. */
   readonly revoke: (sequence: number) => boolean
 }
 
 /**
- * What a platform package makes a pool of; times in milliseconds, already validated.
+ * The options from which a platform package makes a pool. Times are in milliseconds, already validated.
  *
  * @category models
  * @since 0.1.0
@@ -233,12 +239,12 @@ export interface ThreadLink {
 export interface PoolOptions extends SchedulerOptions {}
 
 /**
- * Creates a pool over a platform's threads; it shuts down with the scope, within
+ * Creates a pool on a platform's threads. It shuts down with the scope, within
  * `shutdownMillis + graceMillis + terminateMillis`.
  *
  * **When to use**
  *
- * Use to write a platform package. Programs use its layer.
+ * Use to write a platform package. Programs use the layer of that package.
  *
  * @category constructors
  * @since 0.1.0
@@ -250,12 +256,12 @@ export const makePool: (
 ) => Effect.Effect<Pool, never, Scope.Scope> = pool.make
 
 /**
- * Waits for the end of a spawned task and returns its exit, as `JoinHandle.await` does, but
- * without reading it: a panic that nobody else reads is still logged.
+ * Waits for a spawned task and returns its exit, like `JoinHandle.await`, but does not count as reading it: a
+ * panic that nothing else reads is still logged.
  *
  * **When to use**
  *
- * Use to record what became of tasks.
+ * Use to record the outcomes of tasks.
  *
  * @category getters
  * @since 0.1.0
@@ -263,25 +269,28 @@ export const makePool: (
 export const exitOf: <A, E>(handle: JoinHandle<A, E>) => Effect.Effect<Exit.Exit<A, E | JoinError>> = handle.exitOf
 
 /**
- * The calls of a body that one run stands for.
+ * The body calls that one run consists of.
  *
  * @category models
  * @since 0.1.0
  */
 export interface BodyCalls {
-  /** The arguments of each. */
+  /** The arguments of each call. */
   readonly args: ReadonlyArray<ReadonlyArray<unknown>>
-  /** What became of each, given the exit of the run; `undefined` where that is not known, and shorter by those that were not begun. */
+  /**
+   * The exit of each call, given the exit of the run. `undefined` where it is not known; calls that were not
+   * begun are left out at the end.
+   */
   readonly exitsOf: (exit: Exit.Exit<unknown, unknown>) => ReadonlyArray<Exit.Exit<unknown, unknown> | undefined>
 }
 
 /**
- * Returns the calls that a run of `Parallel` stands for, one for each item; `undefined` for any
- * other run, which is one call.
+ * Returns the calls that a `Parallel` run consists of, one for each item; `undefined` for any other run,
+ * which is one call.
  *
  * **When to use**
  *
- * Use to record calls of tasks as their authors know them.
+ * Use to record calls as the author of the task wrote them, one per item.
  *
  * @category getters
  * @since 0.1.0
@@ -289,9 +298,9 @@ export interface BodyCalls {
 export const bodyCalls: (task: object, args: ReadonlyArray<unknown>) => BodyCalls | undefined = loops.callsOf
 
 /**
- * Returns why no pool can be made here; `undefined` if one can: the package of the platform,
- * whose name, version and place it is given, is not of this version, or a copy of this package
- * that is not has defined tasks. The packages are published together, with one number.
+ * Returns why no pool can be made here, or `undefined` if one can. It refuses if the platform package (given
+ * by name, version and place) has another version than this package, or if tasks were defined by a copy of
+ * this package with another version. All packages are published together, under one version.
  *
  * **Example** (In a platform package)
  *
@@ -302,7 +311,7 @@ export const bodyCalls: (task: object, args: ReadonlyArray<unknown>) => BodyCall
  * if (refusal !== undefined) console.error(refusal)
  * ```
  *
- * @category guards
+ * @category getters
  * @since 0.1.0
  */
 export const versionConflict = (packageName: string, version: string, place: string): string | undefined =>

@@ -1,13 +1,10 @@
 /**
- * The thread's side of a pool: takes tasks from a port, runs their bodies, and
- * sends back what became of them.
+ * The thread's side of a pool: takes tasks from a port, runs their bodies and sends back their outcomes.
  *
  * `start` is called once in a new thread, by the entry file of a platform package
- * (`@effect-blocking/platform-node` for Node). It owns the thread from then on. A
- * program never calls it.
+ * (`@effect-blocking/platform-node` for Node). It owns the thread from then on. Programs never call it.
  *
- * This module and all it imports are loaded by every pool thread, so it imports
- * no module of `effect`.
+ * Every pool thread loads this module and its imports, so it imports no module of `effect`.
  *
  * @module
  * @stability unstable
@@ -19,83 +16,92 @@ import * as loop from "./internal/thread/loop.ts"
 import type { PayloadPlatform } from "./internal/wire/payload.ts"
 
 /**
- * What a thread needs of its platform.
+ * The platform functions that a thread needs.
  *
  * @category models
  * @since 0.1.0
  */
 export interface ThreadPlatform {
-  /** What `ThreadHost.spawn` was given. */
+  /** The `start` that `ThreadHost.spawn` was given. */
   readonly start: unknown
-  /** Sends to the scheduler; throws, and transfers nothing, if a value cannot be cloned. */
+  /** Sends a message to the scheduler; throws, and transfers nothing, if a value cannot be cloned. */
   readonly post: (message: unknown, transfer: Array<object> | undefined) => void
   /** Imports a module by its url. */
   readonly load: (url: string) => Promise<unknown>
   /** Monotonic milliseconds, on the clock of `ThreadHost.now`. */
   readonly now: () => number
-  /** Bytes that the thread's heap holds. */
+  /** Bytes used on the thread's heap. */
   readonly heapUsed: () => number
   /** Ends the thread. */
   readonly exit: () => void
-  /** Ends the thread at once, with `error` as the cause of its exit: the loop itself is broken. Without it the error is thrown. */
+  /**
+   * Ends the thread at once, with `error` as the cause of its exit, because the loop itself is broken.
+   * Without it, the error is thrown.
+   */
   readonly abort?: ((error: unknown) => void) | undefined
-  /** For a thread that shares no memory with its scheduler. All results are then posted, and `post` returns when they are on their way. */
+  /**
+   * For a thread that shares no memory with its scheduler. All results are then posted, and `post` returns
+   * once they are sent.
+   */
   readonly remote?: RemoteTasks | undefined
-  /** For values in shared memory, as `ThreadHost.payloads`; without it results are posted. */
+  /** For values in shared memory, like `ThreadHost.payloads`. Without it, results are posted. */
   readonly payloads?: PayloadPlatform | undefined
   /**
-   * Takes the next message from the scheduler while a body waits for one, in the middle of what
-   * the event loop is in. `undefined`: there is none yet, and the runner waits in the control
-   * block; a platform that does not share its memory waits here, and one that cannot wait for an
-   * answer throws. Without it bodies cannot wait for the program.
+   * Takes the next message from the scheduler synchronously, while a body waits for one. Returns `undefined`
+   * if there is no message yet; the runner then waits in the control block. A platform that does not share
+   * its memory waits here instead, and one that cannot wait throws. Without it, bodies cannot wait for the
+   * program.
    */
   readonly receive?: (() => unknown) | undefined
-  /** How many notifications of a body may be on their way, before it waits. 64 if it is not given. */
+  /** How many unhandled notifications a body may have before it waits. Defaults to 64. */
   readonly notificationCapacity?: number | undefined
-  /** How bodies are found and called. By default as they are registered, at once, with the JavaScript thread for themselves. */
+  /**
+   * How bodies are found and called. By default the registered bodies are called at once, and own the
+   * JavaScript thread.
+   */
   readonly bodies?: BodyStrategy | undefined
 }
 
 /**
- * What a thread does about its tasks if it shares no memory with its scheduler.
+ * The task operations of a thread that shares no memory with its scheduler.
  *
  * @category models
  * @since 0.1.0
  */
 export interface RemoteTasks {
-  /** Told that a task is about to be claimed: revokes it in the control block if the scheduler has taken it back. */
+  /** Called before a task is claimed: revokes it in the control block if the scheduler has taken it back. */
   readonly onClaim: (sequence: number) => void
-  /** The arguments of a task that was claimed. Throws if they cannot be read. */
+  /** Returns the arguments of a claimed task. Throws if they cannot be read. */
   readonly argumentsOf: (sequence: number) => Array<unknown>
-  /** Told that a body is about to run, before its stop flag is looked at. */
+  /** Called before a body runs and before its stop flag is read. */
   readonly onEnter: (sequence: number, startedAt: number) => void
 }
 
 /**
- * What a pool thread is to the bodies that run on it.
+ * The state of a pool thread that its bodies can use.
  *
  * @category models
  * @since 0.1.0
  */
 export interface BodyContext {
-  /** The control block in a pool thread, `undefined` elsewhere. */
+  /** The control block; `undefined` outside a pool thread. */
   control: Int32Array | undefined
   /**
-   * Called before the stop flag is looked at: brings the control block up to date, where
-   * its memory is not shared. The body throws what it throws.
+   * Called before the stop flag is read: updates the control block if its memory is not shared. An error it
+   * throws is thrown in the body.
    */
   refresh: (() => void) | undefined
-  /** By which bodies call the program: set by the runner. */
+  /** Through which bodies call the program. Set by the runner. */
   caller?: BodyCaller | undefined
   threadData: unknown
-  /** Values of `Task.threadLocal`, by what gives them. */
+  /** Values of `Task.threadLocal`, by their getter. */
   locals: Map<unknown, { readonly value: unknown }>
   /** Releases of `Task.threadLocal` values, oldest first. */
   releases: Array<() => void>
 }
 
 /**
- * By which bodies call the program, for this package only.
+ * Through which bodies call the program. For this package only.
  *
  * @category models
  * @since 0.1.0
@@ -103,26 +109,26 @@ export interface BodyContext {
 export interface BodyCaller extends Pick<Caller, "call" | "notify" | "prepare"> {}
 
 /**
- * How a thread finds the bodies of its tasks, admits them and calls them. For platforms
- * whose threads are not threads: a test layer has several in one JavaScript thread.
+ * How a thread finds, admits and calls the bodies of its tasks. For platforms with simulated threads, such as
+ * a test layer with several in one JavaScript thread.
  *
  * @category models
  * @since 0.1.0
  */
 export interface BodyStrategy {
-  /** Whether a body that was found serves later runs too; otherwise each run finds its own. */
+  /** Whether a found body is reused for later runs; otherwise `find` is called for each run. */
   readonly reused: boolean
   /** Called once, before anything else. Returns the context in which this thread's bodies are called. */
   readonly begin: (control: Int32Array, threadData: unknown) => BodyContext
   /** Returns the body of a task, given the one that its module registered. */
   readonly find: (module: string, name: string, registered: Body) => Body
   /**
-   * Called when a task has been entered and before its body is called. `undefined`: the body
-   * is called at once. A promise: it is called when that resolves, or never if that
-   * resolves to a `JoinErrorReason`, with which the task then ends.
+   * Called after a task has been entered and before its body is called. If it returns `undefined`, the body
+   * is called at once. If it returns a promise, the body is called when that resolves. If the promise
+   * resolves to a `JoinErrorReason`, the body is not called and the task ends with that reason.
    */
   readonly admit: (module: string, name: string) => Promise<unknown> | undefined
-  /** Calls `run(args)` in the thread's context; `sequence` is the number of the run, 0 if it is none. */
+  /** Calls `run(args)` in the thread's context. `sequence` is the number of the run, or 0 outside of a run. */
   readonly call: (sequence: number, run: (args: Array<unknown>) => unknown, args: Array<unknown>) => unknown
 }
 
@@ -135,8 +141,8 @@ export interface BodyStrategy {
 export type Body = (...args: ReadonlyArray<never>) => unknown
 
 /**
- * Calls a function with the given context in the place of the JavaScript thread's own; for
- * the `call` of a `BodyStrategy`.
+ * Calls a function with the given context in place of the JavaScript thread's own. For the `call` of a
+ * `BodyStrategy`.
  *
  * @category combinators
  * @since 0.1.0
@@ -144,8 +150,8 @@ export type Body = (...args: ReadonlyArray<never>) => unknown
 export const within: <A>(context: BodyContext, sequence: number, f: () => A) => A = context.within
 
 /**
- * Calls a function in the context of the JavaScript thread, although a body is called `within`
- * another: what answers the body is of the program.
+ * Calls a function in the JavaScript thread's own context, even inside `within`. For code that answers a body
+ * and belongs to the program.
  *
  * @category combinators
  * @since 0.1.0
@@ -153,24 +159,24 @@ export const within: <A>(context: BodyContext, sequence: number, f: () => A) => 
 export const without: <A>(f: () => A) => A = context.without
 
 /**
- * What the platform passes on to a running thread.
+ * The entry points through which the platform drives a running thread.
  *
  * @category models
  * @since 0.1.0
  */
 export interface ThreadRunner {
-  /** Takes a message that the scheduler sent. */
+  /** Handles a message from the scheduler. */
   readonly onMessage: (message: unknown) => void
-  /** Takes what nobody caught: a late throw of a timer, an unhandled rejection. */
+  /** Handles an uncaught error: a throw in a timer, an unhandled rejection. */
   readonly onUncaught: (error: unknown) => void
-  /** Ends the thread after an error of the runner, or of what stands in for it, as `ThreadPlatform.abort` does. */
+  /** Ends the thread after an error of the runner or its replacement, like `ThreadPlatform.abort`. */
   readonly abort: (error: unknown) => void
 }
 
 /**
- * Marks a thread or process as one of a pool, before anything is loaded in it: the name of a
- * field of `workerData`, or the first argument of the process. With it `Task.inPoolThread`
- * answers `true` from the first line that runs there, in preloaded modules too.
+ * Marks a thread or process as one of a pool before it loads any module: the name of a field of `workerData`,
+ * or the first argument of the process. It makes `Task.inPoolThread` return `true` from the first line that
+ * runs there, including in preloaded modules.
  *
  * @category constants
  * @since 0.1.0
@@ -178,9 +184,8 @@ export interface ThreadRunner {
 export const poolThreadMark: string = context.poolThreadMark
 
 /**
- * What a platform adds to the url of a module that it imports again after a failure, with a
- * number, as the last part of its fragment. Tasks that are defined there are those of the url
- * without it.
+ * Marks the url of a module that is imported again after a failure: the platform appends it, with a number,
+ * as the last part of the fragment. Tasks defined there belong to the url without the mark.
  *
  * @category constants
  * @since 0.1.0
@@ -188,7 +193,7 @@ export const poolThreadMark: string = context.poolThreadMark
 export const retryMark: string = context.retryMark
 
 /**
- * Returns the url without its `retryMark`.
+ * Returns a url without its `retryMark`.
  *
  * @category getters
  * @since 0.1.0
@@ -196,8 +201,8 @@ export const retryMark: string = context.retryMark
 export const withoutRetry: (url: string) => string = context.withoutRetry
 
 /**
- * Starts the thread's loop: loads the preload modules, reports ready, and then
- * serves messages. Throws if the scheduler, or the code that defines tasks, is of another version.
+ * Starts the thread's loop: loads the preload modules, reports ready, then handles messages. Throws if the
+ * scheduler, or the code that defines tasks, has another version.
  *
  * @category constructors
  * @since 0.1.0

@@ -21,7 +21,7 @@ const recorded = Effect.map(Metric.snapshot, (metrics) => {
 })
 
 describe("inPlace", () => {
-  it.effect("I1: runs here and now, and records how long it held the event loop", () =>
+  it.effect("I1: runs on the calling thread and records how long it blocked the event loop", () =>
     Effect.gen(function*() {
       const before = yield* recorded
       let ran = false
@@ -39,10 +39,10 @@ describe("inPlace", () => {
     Effect.gen(function*() {
       const { lines } = yield* logged(Blocking.inPlace(() => busy(2), { budget: "1 millis" }))
       assert.strictEqual(lines.length, 1)
-      assert.match(lines[0]!, /held the event loop for \d+\.\d ms \(budget 1 ms\) at .*Blocking\.test\.ts:\d+/)
+      assert.match(lines[0]!, /blocked the event loop for \d+\.\d ms \(budget 1 ms\) at .*Blocking\.test\.ts:\d+/)
     }))
 
-  it.effect("I1: what the function throws is a defect, and its time is recorded", () =>
+  it.effect("I1: a throw of the function is a defect, and its time is recorded", () =>
     Effect.gen(function*() {
       const before = yield* recorded
       const exit = yield* Effect.exit(Blocking.inPlace(() => {

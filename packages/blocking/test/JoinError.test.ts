@@ -1,12 +1,12 @@
 import { assert, it } from "@effect/vitest"
 import { JoinError } from "effect-blocking"
 
-it("F3: the message of LoadFailed is linear in the stack of its cause, whatever that is", () => {
+it("F3: building the message of LoadFailed takes linear time in the stack of its cause", () => {
   const messageOf = (stack: unknown): string => {
     const cause = Object.defineProperty(new SyntaxError("x"), "stack", { value: stack })
     return new JoinError.LoadFailed({ url: "file:///x", cause, names: [] }).message
   }
-  // Four million steps; squared they would never end.
+  // Four million steps: a quadratic search would never end.
   assert.include(messageOf("SyntaxError: x" + "\n".repeat(4_000_000)), "could not be loaded: SyntaxError: x")
   assert.include(messageOf(" ".repeat(4_000_000)), "could not be loaded: SyntaxError: x")
   assert.include(messageOf(7), "could not be loaded: SyntaxError: x")

@@ -11,18 +11,21 @@ const missing = (path: string): string =>
   }).message
 
 describe("LoadFailed", () => {
-  it("F3: what only pool threads load, and a trace of files has left behind, is told as that", () => {
+  it("F3: a missing file that only pool threads load gets advice about file tracing", () => {
     for (
       const path of [
         "/app/node_modules/effect-blocking/dist/internal/thread/index.js",
         "C:\\app\\node_modules\\effect-blocking\\dist\\internal\\thread\\index.js"
       ]
     ) {
-      assert.include(missing(path), "Only pool threads load this file. Were the files of the program traced?")
+      assert.include(
+        missing(path),
+        "Only pool threads load this file: if a tool traces the program's files, add this one to its trace"
+      )
     }
   })
 
-  it("F3: what else is missing is not taken for it", () => {
+  it("F3: any other missing file gets advice about Node's loader", () => {
     assert.notInclude(missing("/app/effect-blocking-tasks.js"), "traced")
     assert.include(missing("/app/effect-blocking-tasks.js"), "A pool thread loads modules as Node does")
   })

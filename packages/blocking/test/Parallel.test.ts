@@ -1,4 +1,4 @@
-/** What `Parallel` asks of a pool, and when: on one that answers as the test says, by its clock. */
+/** The runs that `Parallel` submits, and when, on a pool whose answers and clock the test controls. */
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Fiber, Logger } from "effect"
 import { Blocking, Parallel, Task } from "effect-blocking"
@@ -8,7 +8,7 @@ const work = Task.make(import.meta.url, "work", ({ id }: { readonly id: number }
 
 const itemsTo = (end: number) => Array.from({ length: end }, (_, id) => ({ id }))
 
-/** A chunk that the pool was asked to run. */
+/** A chunk submitted to the pool. */
 interface Asked {
   readonly first: number
   readonly count: number
@@ -16,8 +16,8 @@ interface Asked {
 }
 
 /**
- * A pool on which an item takes so long, by the clock, and a chunk some more; `most`: how many items of a
- * chunk are done before it gives back the rest.
+ * A pool on which each item, and in addition each chunk, takes a given time by the clock. `most` is the
+ * number of items of a chunk that are done before it gives back the rest.
  */
 const poolOf = (options: {
   readonly threads: number
@@ -52,7 +52,7 @@ const poolOf = (options: {
   return { pool, asked, mostBusy: () => mostBusy }
 }
 
-/** Runs an effect on that pool, and moves the clock until it has ended. */
+/** Runs an effect on the pool, and moves the clock until it has ended. */
 const onPool = (pool: Blocking.Pool) => <A, E>(effect: Effect.Effect<A, E, Blocking.Blocking>) =>
   Effect.gen(function*() {
     const fiber = yield* Effect.forkChild(Effect.provideService(effect, Blocking.Blocking, pool))
@@ -61,7 +61,7 @@ const onPool = (pool: Blocking.Pool) => <A, E>(effect: Effect.Effect<A, E, Block
   })
 
 describe("Parallel", () => {
-  it.effect("R1 chunks grow to some milliseconds, and shrink towards the end", () =>
+  it.effect("R1 chunks grow to a few milliseconds, and shrink towards the end", () =>
     Effect.gen(function*() {
       const { asked, mostBusy, pool } = poolOf({ threads: 2, millisOf: () => 0.125 })
       const results = yield* onPool(pool)(Parallel.map(work, itemsTo(1000), { concurrency: 2 }))
@@ -71,11 +71,11 @@ describe("Parallel", () => {
       assert.strictEqual(Math.max(...counts), 32, "4 ms of an eighth")
       assert.isAtMost(counts.at(-1)!, 2, counts.join())
       for (let i = 1; i < counts.length; i++) assert.isAtMost(counts[i]!, Math.max(...counts.slice(0, i)) * 16)
-      // One run ahead for each thread, and no more.
+      // At most one run ahead for each thread.
       assert.strictEqual(mostBusy(), 4)
     }))
 
-  it.effect("R1 an item that takes long is not known before, and what is left behind it goes to others", () =>
+  it.effect("R1 the items left behind a long item go to other threads", () =>
     Effect.gen(function*() {
       const { asked, pool } = poolOf({
         threads: 2,
@@ -87,11 +87,11 @@ describe("Parallel", () => {
       const at = asked.findIndex(({ count, first }) => first <= 100 && 100 < first + count)
       const long = asked[at]!
       assert.isAbove(long.first + long.count, 101)
-      // What it left is taken again, from its beginning on.
+      // The items it gave back are taken again, from the first on.
       assert.isTrue(asked.slice(at + 1).some(({ first }) => first === 101))
     }))
 
-  it.effect("R1 with a fixed size no chunk gives anything back", () =>
+  it.effect("R1 with a fixed size, no chunk gives items back", () =>
     Effect.gen(function*() {
       const { asked, pool } = poolOf({ threads: 2, millisOf: () => 50 })
       yield* onPool(pool)(Parallel.map(work, itemsTo(10), { chunkSize: 4 }))
@@ -102,7 +102,7 @@ describe("Parallel", () => {
       ])
     }))
 
-  it.effect("R1 no more runs at once than it may have, nor more than a thousand items in one", () =>
+  it.effect("R1 respects the concurrency, and the maximum of 1024 items in a chunk", () =>
     Effect.gen(function*() {
       const { asked, mostBusy, pool } = poolOf({ threads: 8, millisOf: () => 0.0001 })
       yield* onPool(pool)(Parallel.map(work, itemsTo(100_000), { concurrency: 3 }))
@@ -121,9 +121,9 @@ describe("Parallel", () => {
     }).pipe(Effect.provide(Logger.layer([logger])))
   }
 
-  it.effect("R4 it tells where it took more than a tenth, and five milliseconds, beyond its items", () =>
+  it.effect("R4 warns when it took more than 1.1 times the time of its items plus 5 ms", () =>
     Effect.gen(function*() {
-      // 100 ms of items, two at a time; the first is there before the time counts.
+      // 100 ms of items, two at a time; the time counts from the first result.
       const paid = yield* warningsOf({ threads: 4, millisOf: () => 10, costMillis: 13 })
       assert.deepStrictEqual(paid, { lines: [], millis: 115 })
       const slow = yield* warningsOf({ threads: 4, millisOf: () => 10, costMillis: 17 })
@@ -135,13 +135,13 @@ describe("Parallel", () => {
       )
     }))
 
-  it.effect("R4 one thread gains nothing: it tells what is out of proportion", () =>
+  it.effect("R4 on one thread, which gains nothing, it warns only at twice the time", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual((yield* warningsOf({ threads: 4, millisOf: () => 10, costMillis: 9 }, 1)).lines, [])
       assert.strictEqual((yield* warningsOf({ threads: 4, millisOf: () => 10, costMillis: 13 }, 1)).lines.length, 1)
     }))
 
-  it.effect("R4 it says nothing of a pool that others used meanwhile", () =>
+  it.effect("R4 does not warn if other tasks used the pool meanwhile", () =>
     Effect.gen(function*() {
       let others = 0
       const { lines } = yield* warningsOf({ threads: 4, millisOf: () => 1, costMillis: 20, others: () => others++ })

@@ -1,4 +1,4 @@
-/** Both halves over shared flags and a channel in memory, which let the test act between any two steps of theirs. */
+/** Both halves on shared flags and a channel in memory, so that the test can act between any two of their steps. */
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import { Task } from "effect-blocking"
 import * as RemoteThread from "effect-blocking/RemoteThread"
@@ -20,16 +20,19 @@ afterAll(() => {
   threadContext.control = threadContext.refresh = undefined
 })
 
-/** Where the cells of the flags are. */
+/** The offsets of the cells in the flags. */
 const Claimed = 8
 const Entered = 12
-/** … that for the task with that sequence number. */
+/** … of the cell for the task with that sequence number. */
 const revoke = (sequence: number): number => 6 + sequence % controlBlock.capacity
 
 const make = () => {
   const bytes = new Uint8Array(RemoteThread.sharedFlagsBytes)
   const cells = new Int32Array(bytes.buffer)
-  /** Called when the thread's half has written there, or is about to read, and when the scheduler's wants a task back. */
+  /**
+   * Called when the thread's half has written the flags or is about to read them, and when the scheduler's
+   * half wants a task back.
+   */
   const hooks: {
     claimed?: () => void
     entered?: (() => void) | undefined
@@ -51,7 +54,7 @@ const make = () => {
     },
     write: (source, position) => {
       bytes.set(source, position)
-      // As the thread writes it: the claim alone first, then from the claim on.
+      // In the order of the thread: first the claim alone, then everything from the claim on.
       if (position === Claimed && source.length === 4) hooks.claimed?.()
       if (position + source.length > Entered) hooks.entered?.()
     }
@@ -89,7 +92,7 @@ const make = () => {
   const remote = RemoteThread.connect(start, events, {
     ...common,
     flags,
-    // The bytes are another message's when it returns.
+    // The bytes are reused for another message after the call.
     send: (message) => void toThread.push(Buffer.concat(message))
   })
   const thread = RemoteThread.serve({
@@ -111,7 +114,7 @@ const make = () => {
   })
   let sequence = 0
   remote.post([protocol.Define, 0, body.module, body.name], undefined)
-  /** As the scheduler sends tasks; answers the number of the first. */
+  /** Sends tasks like the scheduler; returns the number of the first. */
   const send = (...names: ReadonlyArray<unknown>): number => {
     const first = sequence + 1
     const args = names.flatMap((name, i) => {
@@ -122,7 +125,7 @@ const make = () => {
     return first
   }
   const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
-  /** Lets the thread take what it was sent. */
+  /** Delivers the sent messages to the thread. */
   const deliver = async () => {
     for (const message of toThread.splice(0)) read.push(thread.onMessage(message))
     await turn()
@@ -131,7 +134,7 @@ const make = () => {
 }
 
 describe("RemoteThread", { concurrent: false }, () => {
-  it("a task that was sent is the thread's when that has it, running from its body's entry on", async () => {
+  it("a sent task belongs to the thread once claimed, and runs from the entry of its body on", async () => {
     const { control, deliver, hooks, messages, remote, send } = make()
     await deliver()
     assert.deepStrictEqual(messages.shift(), [protocol.Ready, []])
@@ -152,7 +155,7 @@ describe("RemoteThread", { concurrent: false }, () => {
     assert.strictEqual(controlBlock.heap(control), 123)
   })
 
-  it("the bytes of arguments stay as they are until those are read: not before the module is loaded", async () => {
+  it("the bytes of arguments are kept until they are read, after the module is loaded", async () => {
     const { deliver, messages, read, send } = make()
     await deliver()
     messages.length = 0
@@ -166,7 +169,7 @@ describe("RemoteThread", { concurrent: false }, () => {
     assert.lengthOf(messages, 3)
   })
 
-  it("C1: revoked before the thread has it, the body never runs, and its module is not loaded", async () => {
+  it("C1: if revoked before the thread claims it, the body never runs and its module is not loaded", async () => {
     const { control, deliver, loaded, messages, remote, send } = make()
     await deliver()
     messages.length = 0
@@ -180,7 +183,7 @@ describe("RemoteThread", { concurrent: false }, () => {
     assert.isFalse(controlBlock.hasEnded(control, sequence))
   })
 
-  it("S2: what is behind a task that runs can be taken back, and what is behind that still runs", async () => {
+  it("S2: a task behind a running one can be taken back, and the task after it still runs", async () => {
     const { control, deliver, hooks, messages, remote, send } = make()
     await deliver()
     messages.length = 0
@@ -200,7 +203,7 @@ describe("RemoteThread", { concurrent: false }, () => {
     assert.isFalse(controlBlock.hasEnded(control, first + 1))
   })
 
-  it("S2: the last taken back, the thread says that it has passed it", async () => {
+  it("S2: if the last task is taken back, the thread reports that it has passed it", async () => {
     const { control, deliver, hooks, messages, remote, send } = make()
     await deliver()
     messages.length = 0
@@ -223,7 +226,7 @@ describe("RemoteThread", { concurrent: false }, () => {
     assert.deepStrictEqual(entered, [0, 1, 2])
   })
 
-  it("F1: what was claimed before the last has ended, although its message is still on its way", async () => {
+  it("F1: tasks claimed before the last one have ended, even if their messages have not arrived", async () => {
     const { cells, control, deliver, remote, send } = make()
     await deliver()
     const first = send("on its way", "entered")
@@ -238,7 +241,7 @@ describe("RemoteThread", { concurrent: false }, () => {
     assert.isFalse(remote.link.revoke(first + 1))
   })
 
-  it("C1: wanted back when the thread has claimed it, it stays there and sees no stop", async () => {
+  it("C1: a claimed task cannot be taken back, and sees no stop", async () => {
     const { deliver, hooks, messages, remote, send } = make()
     await deliver()
     messages.length = 0
@@ -251,7 +254,7 @@ describe("RemoteThread", { concurrent: false }, () => {
     assert.deepStrictEqual(messages, [[protocol.Progress, sequence, protocol.Succeeded, false]])
   })
 
-  it("C1: claimed just when it is wanted back, it is the thread's", async () => {
+  it("C1: a task claimed at the moment it is wanted back stays with the thread", async () => {
     const { cells, control, deliver, hooks, remote, send } = make()
     await deliver()
     const sequence = send("claimed first")
@@ -273,7 +276,7 @@ describe("RemoteThread", { concurrent: false }, () => {
     // The scheduler's half has just written that it wants the task back …
     cells[revoke(sequence)] = sequence
     let looks = 0
-    // … and only now looks whether it was claimed.
+    // … and only now checks whether it was claimed.
     hooks.look = () => {
       if (++looks === 3) cells[revoke(sequence)] = revoked ? -sequence : 0
     }
@@ -283,7 +286,7 @@ describe("RemoteThread", { concurrent: false }, () => {
     assert.strictEqual((messages[0] as ReadonlyArray<unknown>)[2], revoked ? undefined : protocol.Succeeded)
   })
 
-  it("C3: a stop reaches the body that it is for, and no later one", async () => {
+  it("C3: a stop reaches its own body and no later one", async () => {
     const { control, deliver, hooks, messages, remote, send } = make()
     await deliver()
     messages.length = 0
@@ -305,12 +308,12 @@ describe("RemoteThread", { concurrent: false }, () => {
     assert.strictEqual((messages[1] as ReadonlyArray<unknown>)[3], false)
   })
 
-  it("S4: what cannot be decoded fails its own task", async () => {
+  it("S4: a value that cannot be decoded fails only its own task", async () => {
     const { deliver, ended, errors, messages, remote, send, toThread } = make()
     await deliver()
     messages.length = 0
     const first = send("intact", { name: "garbled" }, "intact")
-    // In what the platform encoded, behind all that says where it ends.
+    // Inside the bytes that the platform encoded, after all length fields.
     const message = toThread[0]!
     message[Buffer.from(message).indexOf("garbled") - 10] = 0xff
     await deliver()
@@ -324,7 +327,7 @@ describe("RemoteThread", { concurrent: false }, () => {
     result[result.length - 1] = 0xff
     remote.onMessage(result)
     assert.strictEqual(errors.length, 1)
-    // Of a task that has ended nothing more is told.
+    // No further message arrives for an ended task.
     remote.onMessage(result)
     remote.onMessage(ended[1]!)
     assert.strictEqual(errors.length, 1)

@@ -12,7 +12,7 @@ const find = Task.make(import.meta.url, "find", () => 1, {
 })
 
 describe("Task.with", () => {
-  it("E1, H1: keeps the errors and callbacks of the definition, whatever it is given", () => {
+  it("E1, H1: keeps the errors and callbacks of the definition, even if others are given", () => {
     for (const options of [{}, { errors: [], callbacks: [] }, { errors: undefined, callbacks: undefined }]) {
       assert.deepStrictEqual(Task.with(find, options as Task.DerivedOptions).options, {
         errors: [Missing],
@@ -24,7 +24,7 @@ describe("Task.with", () => {
 })
 
 describe("Task.move", () => {
-  it("S3: in a body that is called in place it is the value itself, and outside a stand-in", () => {
+  it("S3: returns the value itself in a body that is called in place, and a stand-in elsewhere", () => {
     const move = Task.make(import.meta.url, "move", (size: number) => Task.move(new ArrayBuffer(size)))
     assert.strictEqual(new Uint8Array(move.body(8) as ArrayBuffer).length, 8)
     assert.throws(() => structuredClone(Task.move(new ArrayBuffer(8))))

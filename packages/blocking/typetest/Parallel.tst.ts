@@ -48,7 +48,7 @@ describe("Parallel.map", () => {
     >()
   })
 
-  it("says which item does not fit, and which task", () => {
+  it("names the item and the task that do not match", () => {
     // @ts-expect-error Type 'string' is not assignable to type 'number'
     Parallel.map(square, ["1"])
     // @ts-expect-error 'encodng' does not exist in type
@@ -78,7 +78,7 @@ describe("Parallel.forEach, filter, find", () => {
     >()
   })
 
-  it("want a boolean", () => {
+  it("require a boolean", () => {
     // @ts-expect-error Type 'number' is not assignable to type 'boolean'
     Parallel.filter(square, [1])
     // @ts-expect-error Type 'number' is not assignable to type 'boolean'
@@ -89,7 +89,7 @@ describe("Parallel.forEach, filter, find", () => {
 })
 
 describe("Parallel.reduce", () => {
-  it("makes one value of another type", () => {
+  it("reduces to a value of another type", () => {
     expect(Parallel.reduce(count, ["a"], { initial: new Map(), combine: merge })).type.toBe<
       Effect.Effect<Map<string, number>, JoinError.JoinError, Blocking.Blocking>
     >()
@@ -98,7 +98,7 @@ describe("Parallel.reduce", () => {
     >()
   })
 
-  it("wants an initial value and a task that combines", () => {
+  it("requires an initial value and a combine task", () => {
     // @ts-expect-error Property 'combine' is missing in type
     Parallel.reduce(add, [1], { initial: 0 })
     // @ts-expect-error Type 'string' is not assignable to type 'number'
@@ -109,7 +109,7 @@ describe("Parallel.reduce", () => {
 })
 
 describe("Parallel.range", () => {
-  it("gives what the ranges give, or nothing", () => {
+  it("returns the values of the ranges, or void", () => {
     expect(Parallel.range(fill, 10, new Float64Array(10), 2)).type.toBe<
       Effect.Effect<void, JoinError.JoinError, Blocking.Blocking>
     >()
@@ -119,7 +119,7 @@ describe("Parallel.range", () => {
     >()
   })
 
-  it("wants what is shared", () => {
+  it("requires the shared arguments", () => {
     // @ts-expect-error Expected 4 arguments, but got 3
     Parallel.range(fill, 10, new Float64Array(10))
     // @ts-expect-error Argument of type 'string' is not assignable to parameter of type 'number'

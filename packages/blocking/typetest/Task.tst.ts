@@ -53,12 +53,12 @@ describe("Task.make", () => {
     expect(find).type.toBe<Task.Task<[], never, Missing>>()
   })
 
-  it("a Buffer that is returned arrives as a Uint8Array", () => {
+  it("a returned Buffer arrives as a Uint8Array", () => {
     const read = Task.make(url, "read", () => Buffer.from("text"))
     expect(read).type.toBe<Task.Task<[], Uint8Array<ArrayBuffer>, never>>()
   })
 
-  it("what can be cloned is accepted at any depth", () => {
+  it("cloneable values are accepted at any depth", () => {
     interface Tree {
       readonly value: number
       readonly children: ReadonlyArray<Tree>
@@ -96,7 +96,7 @@ describe("Task.make", () => {
     Task.make(url, "either", (bytes: Buffer | Uint8Array) => bytes.length)
   })
 
-  it("branded values, plain errors and matches of regular expressions are accepted", () => {
+  it("branded values, plain errors and regular expression matches are accepted", () => {
     type Id = number & Brand.Brand<"Id">
     type Day = Date & Brand.Brand<"Day">
     Task.make(url, "branded", (id: Id, days: ReadonlyArray<{ at: Day } & Brand.Brand<"At">>) => ({ id, days }))
@@ -104,7 +104,7 @@ describe("Task.make", () => {
     Task.make(url, "index", (record: Readonly<Record<PropertyKey, string>>) => record)
   })
 
-  it("rejects a result of which a part is lost", () => {
+  it("rejects a result that would lose a part", () => {
     class Coded extends Error {
       code = 1
     }
@@ -147,7 +147,7 @@ describe("Task.make", () => {
     Task.make(url, "buffer", () => ({ data: Buffer.alloc(1) }))
   })
 
-  it("tells types of Effect by their names, once", () => {
+  it("names types of Effect, once", () => {
     class Stored extends Data.TaggedError("Stored")<{ readonly stored: Option.Option<string> }> {
       describe() {
         return this.message
@@ -173,7 +173,7 @@ describe("Task.make", () => {
     Task.make(url, "url", (_: URL) => 1)
   })
 
-  it("rejects a body that is not synchronous", () => {
+  it("rejects an asynchronous body", () => {
     // @ts-expect-error A task body is synchronous, but this one is async or returns a Promise
     Task.make(url, "async", async (n: number) => n)
     // @ts-expect-error A task body is synchronous, but this one is async or returns a Promise
@@ -188,7 +188,7 @@ describe("Task.make", () => {
     Task.make(url, "iterable", () => iterable)
   })
 
-  it("rejects arguments that cannot be cloned, and says where they are", () => {
+  it("rejects arguments that cannot be cloned, with their path", () => {
     // @ts-expect-error arguments[0] is a function, which cannot be sent to another thread
     Task.make(url, "callback", (_: () => void) => 1)
     // @ts-expect-error arguments[1].on.done is a function, which cannot be sent to another thread
@@ -231,7 +231,7 @@ describe("Task.schema", () => {
     >()
   })
 
-  it("without a payload the body takes nothing", () => {
+  it("without a payload, the body takes no arguments", () => {
     expect(Task.schema(url, "now", { success: Schema.Date }, () => new Date())).type.toBe<
       Task.SchemaTask<[], Date, never>
     >()
@@ -257,7 +257,7 @@ describe("running", () => {
   const add = Task.make(url, "add", (a: number, b: number) => a + b)
   const find = Task.make(url, "find", (): Result.Result<string, Missing> => Result.succeed(""))
 
-  it("gives A, and E beside JoinError", () => {
+  it("returns A, and fails with E or JoinError", () => {
     expect(Blocking.run(add, 1, 2)).type.toBe<Effect.Effect<number, JoinError.JoinError, Blocking.Blocking>>()
     expect(Blocking.run(find)).type.toBe<Effect.Effect<string, JoinError.JoinError | Missing, Blocking.Blocking>>()
   })
@@ -271,7 +271,7 @@ describe("running", () => {
     Blocking.spawn(add, 1, 2, 3)
   })
 
-  it("rejects properties that the task does not know, in every way to run it", () => {
+  it("rejects unknown properties in every way to run a task", () => {
     const read = Task.make(url, "read", (o: { path: string; encoding?: string }) => o.path)
     class Cpu extends Blocking.Pool<Cpu>()("app/Cpu") {}
     const set = null as unknown as JoinSet.JoinSet<string>
@@ -293,7 +293,7 @@ describe("running", () => {
     JoinSet.spawn(set, read, { path: "x", encodng: "utf8" })
   })
 
-  it("arguments are passed on, generic or as a tuple", () => {
+  it("arguments can be passed on, generically or as a tuple", () => {
     const generic = <Args extends ReadonlyArray<unknown>, A, E>(task: Task.Task<Args, A, E>, ...args: Args) =>
       Blocking.run(task, ...args)
     expect(generic(add, 1, 2)).type.toBe<Effect.Effect<number, JoinError.JoinError, Blocking.Blocking>>()
@@ -304,7 +304,7 @@ describe("running", () => {
     Blocking.run(optional, 1, "b")
   })
 
-  it("E3: JoinError is gone from E once it is caught, and the domain error is kept", () => {
+  it("E3: catching JoinError removes it from E, and the domain error stays", () => {
     const caught = Blocking.run(find).pipe(Effect.catchTag("JoinError", () => Effect.succeed(0)))
     expect(caught).type.toBe<Effect.Effect<string | number, Missing, Blocking.Blocking>>()
     const other = Blocking.run(find).pipe(Effect.catchTag("Missing", ({ id }) => Effect.succeed(id)))
@@ -334,7 +334,7 @@ describe("running", () => {
       error.describe()
       return Effect.flatMap(error, () => Effect.void)
     }))
-    // Without methods of its own it is as it was.
+    // Without methods of its own, its type is unchanged.
     const missing = Blocking.run(Task.make(url, "missing", () => Result.fail(new Missing({ id: 1 }))))
     expect(missing).type.toBe<Effect.Effect<never, Missing | JoinError.JoinError, Blocking.Blocking>>()
   })
@@ -360,7 +360,7 @@ describe("running", () => {
     Effect.map(ofBase, (error) => {
       if (error._tag === "JoinError") return
       expect(error._tag).type.toBe<"Sub">()
-      // The method of Base runs, whatever Sub makes of it.
+      // The method of Base runs, even if Sub overrides it.
       expect(error.base()).type.toBe<number>()
       // @ts-expect-error Property 'sub' does not exist on type 'WithMethodsOf<Sub, Base>'
       error.sub()
@@ -373,7 +373,7 @@ describe("running", () => {
     Task.with(both, { errors: [] })
   })
 
-  it("a named pool asks for itself", () => {
+  it("a named pool requires itself", () => {
     class Cpu extends Blocking.Pool<Cpu>()("app/Cpu") {}
     expect(Cpu.run(add, 1, 2)).type.toBe<Effect.Effect<number, JoinError.JoinError, Cpu>>()
     expect(Cpu.events).type.toBe<Stream.Stream<Blocking.TaskEvent, never, Cpu>>()
@@ -390,7 +390,7 @@ describe("running", () => {
     Task.with(find, { timeLimit: "soon" })
   })
 
-  it("inPlace needs nothing and cannot fail", () => {
+  it("inPlace requires nothing and cannot fail", () => {
     expect(Blocking.inPlace(() => 1)).type.toBe<Effect.Effect<number>>()
   })
 })
@@ -412,7 +412,7 @@ describe("Task.stream", () => {
     expect(Cpu.stream(bytes)).type.toBe<Stream.Stream<Uint8Array<ArrayBuffer>, JoinError.JoinError, Cpu>>()
   })
 
-  it("rejects what is no generator, and what cannot cross", () => {
+  it("rejects a body that is not a generator, and values that cannot cross", () => {
     // @ts-expect-error The body of a stream is a generator function: write function*
     Task.stream(url, "list", () => [1])
     // @ts-expect-error The body of a stream is synchronous, but this one is async
@@ -430,7 +430,7 @@ describe("Task.stream", () => {
     })
   })
 
-  it("is streamed, and not run", () => {
+  it("can be streamed and not run", () => {
     const add = Task.make(url, "add", (a: number, b: number) => a + b)
     const numbers = Task.stream(url, "numbers", function*(from: number) {
       yield from
@@ -470,7 +470,7 @@ describe("Task.sink and Task.pipe", () => {
     expect(Task.with(sizes, { exclusive: true })).type.toBe<Task.PipeTask<[], string, number>>()
   })
 
-  it("rejects an input that is none, or that cannot cross", () => {
+  it("rejects a missing input, and one that cannot cross", () => {
     // @ts-expect-error The first parameter of the body is its input
     Task.sink(url, "none", () => 1)
     // @ts-expect-error The first parameter of the body is its input
@@ -490,7 +490,7 @@ describe("Callback", () => {
 
   const total = Task.make(url, "total", (id: string) => Lookup.call(id), { callbacks: [Lookup, Progress] })
 
-  it("H1: what a task names is required where it is run, and nowhere else", () => {
+  it("H1: the callbacks of a task are required where it is run, and nowhere else", () => {
     const run = Blocking.run(total, "a")
     expect(run).type.toBe<
       Effect.Effect<number, "NotFound" | JoinError.JoinError, Blocking.Blocking | Lookup | Progress>
@@ -503,7 +503,7 @@ describe("Callback", () => {
     Task.with(total, { callbacks: [] })
   })
 
-  it("H2: what it takes, gives and fails with is checked on both sides", () => {
+  it("H2: parameters, result and failure are checked on both sides", () => {
     expect(Lookup.call("a")).type.toBe<Result.Result<number, "NotFound">>()
     expect(Lookup.callOrThrow("a")).type.toBe<number>()
     // @ts-expect-error is not assignable to parameter of type 'string'
@@ -514,7 +514,7 @@ describe("Callback", () => {
     Callback.Service<never>()("app/Sort", Callback.fn<[compare: () => number]>())
   })
 
-  it("H6: in a generator body a question gives what it is answered, and is no element", () => {
+  it("H6: in a generator body, a question evaluates to its answer, and is not an element", () => {
     const sizes = Task.stream(url, "sizes", function*(ids: ReadonlyArray<string>) {
       for (const id of ids) {
         const size = yield* Lookup.ask(id)

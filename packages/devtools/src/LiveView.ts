@@ -1,9 +1,9 @@
 /**
- * Shows what the pools of a program do, while they do it: as a page on this machine.
+ * Shows the pools of a running program on a local page.
  *
  * `layer` serves a page over HTTP, on the loopback interface, with all pools of the program: their threads
- * and what they run, the queue, how long tasks wait and run, what failed and what was stopped. With
- * `Watchdog.layer` it has the stalls of the event loop as well. `npx effect-blocking top` shows the same in a terminal.
+ * and running tasks, the queue, the times in the queue and in the body, failures and stops. With `Watchdog.layer` it
+ * also shows the stalls of the event loop. `npx effect-blocking top` shows the same in a terminal.
  *
  * @module
  * @since 0.1.0
@@ -15,41 +15,41 @@ import { record } from "./internal/view/recording.ts"
 import { serve } from "./internal/view/server.ts"
 
 /**
- * Where the page is, and what it shows. Every option has a default.
+ * Options of `layer`. Every option has a default.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Options {
-  /** The port; 0 for any that is free. Defaults to 34438. */
+  /** The port; 0 for any free one. Defaults to 34438. */
   readonly port?: number | undefined
   /**
-   * The address that is listened on. Defaults to `"127.0.0.1"`, which only this machine reaches. Whoever reaches the page
-   * can read it: there is no password.
+   * The address to listen on. Defaults to `"127.0.0.1"`, which only this machine reaches. The page has no password:
+   * everyone who reaches it can read it.
    */
   readonly host?: string | undefined
   /**
-   * The names under which the page can be asked for, with their ports, besides `localhost` and the addresses of the loopback
-   * interface: `["devbox.internal:34438"]`. Others are refused, so that no page of elsewhere can read this one.
+   * Further host names of the page, with ports, such as `["devbox.internal:34438"]`. Requests for any other name are
+   * refused, except for `localhost` and the loopback addresses, so that no foreign page can read this one.
    */
   readonly allowedHosts?: ReadonlyArray<string> | undefined
   /**
-   * What is shown of a failure: its message and stack, as in the log, or its name only, where messages hold what is not
-   * to be seen. Arguments and results of tasks are never shown. Defaults to `"messages"`.
+   * `"messages"` shows the message and stack of each failure, as the log does. `"names"` shows only its name, for
+   * messages that contain secrets. Arguments and results of tasks are never shown. Defaults to `"messages"`.
    */
   readonly failures?: "messages" | "names" | undefined
 }
 
 /**
- * Layer that serves the live view of the program's pools, and logs where.
+ * Layer that serves the live view of the program's pools, and logs its address.
  *
  * **Details**
  *
- * It sees each pool that is open, of every key, also those that are made later; what a pool did before it was seen is in its
- * counters only. While no page is open it counts what the pools tell (`Blocking.events`), within bounds. It keeps no
- * program alive. Fails if the port is taken.
+ * It shows all open pools, of every key, including those that are made later. Events of a pool before the layer found it
+ * are only in the pool's own counters. The layer counts the events of the pools (`Blocking.events`) even while no page is
+ * open, within bounds. It does not keep the program alive. Fails if the port is taken.
  *
- * **Example** (A page beside the program, when it is asked for)
+ * **Example** (A page for a program that runs with DEVTOOLS)
  *
  * ```ts
  * import { LiveView, Watchdog } from "@effect-blocking/devtools"

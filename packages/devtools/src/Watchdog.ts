@@ -1,10 +1,10 @@
 /**
- * Finds what blocks the event loop: names the line while it does.
+ * Finds the code that blocks the event loop, and names its line while it does.
  *
- * One synchronous call that takes long stops every fiber, timer and socket of the program, and nothing
- * reports it: the code that would is blocked too. `layer` starts a small thread that watches from
- * outside. It takes the stack of the program's thread while that is held, and reports it to the log, as a
- * metric, as an event of the span that was active, and as a `Stream`.
+ * One long synchronous call stops every fiber, timer and socket of the program, and nothing reports it: the
+ * code that would is blocked too. `layer` starts a small thread that monitors the event loop from outside. It
+ * takes the stack of the program's thread while that is blocked, and reports it to the log, as a metric, as an
+ * event of the active span, and as a `Stream`.
  *
  * @module
  * @since 0.1.0
@@ -19,40 +19,40 @@ import type * as Stream from "effect/Stream"
 import * as frames_ from "./internal/watchdog/frames.ts"
 import * as host from "./internal/watchdog/host.ts"
 import * as hub from "./internal/watchdog/hub.ts"
+import * as messages from "./internal/watchdog/messages.ts"
 import { Repeats } from "./internal/watchdog/repeats.ts"
 import type { Seen } from "./internal/watchdog/shared.ts"
-import * as words from "./internal/watchdog/words.ts"
 
 // -----------------------------------------------------------------------------
 // Models
 // -----------------------------------------------------------------------------
 
 /**
- * What is a stall, and what is done about it. Every option has a default.
+ * Options of `layer`. Every option has a default.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Options {
-  /** How long the event loop may be held before that is a stall. From 20 ms. Defaults to 100 ms. */
+  /** How long the event loop must be blocked for a stall. At least 20 ms. Defaults to 100 ms. */
   readonly threshold?: Duration.Input | undefined
   /**
    * How stacks are taken: by Node's inspector, by a module of your own, or not at all. The module exports a function
-   * `sample`, which is called in the watchdog's thread and returns the frames of the program's thread, the innermost
-   * first; so a native sampler can be used. Defaults to `"inspector"`.
+   * `sample`, such as that of a native sampler. The watchdog's thread calls it; it returns the frames of the program's
+   * thread, the innermost first. Defaults to `"inspector"`.
    */
   readonly capture?: "inspector" | "none" | { readonly module: string | URL } | undefined
-  /** How long a call site is not logged again. Defaults to 1 minute. */
+  /** For how long a call site is not logged again. Defaults to 1 minute. */
   readonly repeatAfter?: Duration.Input | undefined
   /**
-   * After which time a stall that still lasts is written to stderr by the watchdog itself: the program's log cannot
-   * tell of it before it has ended. `Infinity` for never. Defaults to 1 second.
+   * After this time the watchdog itself writes a stall that still lasts to stderr: the program can log it only
+   * afterwards. `Infinity` for never. Defaults to 1 second.
    */
   readonly announceAfter?: Duration.Input | undefined
 }
 
 /**
- * One function of a stack, by its position in the source.
+ * One function of a stack, with its position in the source.
  *
  * @category models
  * @since 0.1.0
@@ -61,39 +61,40 @@ export interface Frame {
   /** Empty for an anonymous function. */
   readonly name: string
   readonly url: string
-  /** Its file from the directory of the program, or as it is. */
+  /** The file, relative to the program's directory if it is in there. */
   readonly path: string
   /** From 1. */
   readonly line: number
   /** From 1. */
   readonly column: number
-  /** Whose it is: the program's, a package's that it has installed, or Node's own. */
+  /** Whether the function belongs to the program, to an installed package, or to Node. */
   readonly kind: "Program" | "Package" | "Node"
 }
 
 /**
- * A time in which nothing else could run in the program's thread.
+ * A time in which one call blocked the event loop.
  *
  * **Details**
  *
- * - `stack: "While"`: the stack was taken while it lasted.
- * - `"After"`: a native call of Node held the event loop (`scryptSync`, `readFileSync`), and the stack was taken
- *   when it returned. Who has made it is on it.
- * - `"Unknown"`: a native call had returned before its stack could be taken, and what ran next is not who has made it.
- * - `"NotTaken"`: it was too short for a stack, or stacks are not taken.
+ * - `stack: "While"`: the stack was taken during the stall.
+ * - `"After"`: a native call of Node blocked the event loop (`scryptSync`, `readFileSync`), and the stack was taken
+ *   when it returned. The stack shows the caller.
+ * - `"Unknown"`: a native call returned before its stack could be taken, and the code that ran next need not be its
+ *   caller.
+ * - `"NotTaken"`: the stall was too short for a stack, or stacks are not taken.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Stall {
-  /** How long it lasted, without what the watchdog has added. */
+  /** How long it lasted, without the time that the watchdog added. */
   readonly millis: number
   readonly stack: "While" | "After" | "Unknown" | "NotTaken"
-  /** The innermost first; none unless the stack was taken. */
+  /** The innermost first; empty without a stack. */
   readonly frames: ReadonlyArray<Frame>
-  /** The frame to look at: the innermost of the program's own, if there is one. */
+  /** The frame to look at first: the innermost of the program's own, if there is one. */
   readonly site: Frame | undefined
-  /** What to do about it, in a sentence. */
+  /** How to mend it, in one sentence. */
   readonly advice: string
 }
 
@@ -102,36 +103,37 @@ export interface Stall {
 // -----------------------------------------------------------------------------
 
 const blockedMillis = Metric.histogram("effect_blocking_loop_blocked_millis", {
-  description: "How long the event loop was held, each time that it was held for longer than the watchdog allows",
+  description: "How long the event loop was blocked, for each stall that is longer than the watchdog's threshold",
   boundaries: [100, 200, 500, 1000, 2000, 5000, 10_000, 30_000]
 })
 
 /**
- * Layer that watches the event loop of the program's thread, and reports who holds it.
+ * Layer that monitors the event loop of the program's thread, and reports the code that blocks it.
  *
  * **Details**
  *
- * Each stall is a warning in the log, with the time, the line, the stack and what to do, once per call site and
- * `repeatAfter`; a value of the metric `effect_blocking_loop_blocked_millis`; an event `event loop blocked` of the
- * span in which it happened, where that can be told; and an element of `stalls`. While a stall of more than
- * `announceAfter` lasts, a line on stderr tells of it.
+ * Each stall is a warning in the log, with its length, line, stack and advice, once per call site and `repeatAfter`;
+ * a value of the metric `effect_blocking_loop_blocked_millis`; an event `event loop blocked` of the span in which it
+ * happened, if that is known; and an element of `stalls`. A stall that lasts longer than `announceAfter` is also
+ * announced on stderr while it lasts.
  *
- * A stack is taken when the stall has lasted ten times as long as that takes, which is measured: some 100 ms in a small
- * program, up to a second in one of thousands of modules. So it adds at most a tenth. The layer
- * is built when the event loop is watched, after some 100 ms.
+ * A capture of the stack briefly pauses the program. The watchdog measures how long, and captures when the stall has
+ * lasted ten times as long: after about 100 ms in a small program, after up to a second in one of thousands of modules.
+ * So a capture lengthens a stall by at most a tenth. Building the layer takes about 100 ms; then the event loop is
+ * monitored.
  *
- * There is no report while an inspector is open (`--inspect`), at whose breakpoints the program stops, nor
- * of time in which the process was stopped, the machine slept, or the thread waited for a processor.
+ * Nothing is reported while an inspector is open (`--inspect`), because breakpoints stop the program. Time in which the
+ * process was stopped, the machine slept, or the thread waited for a processor does not count.
  *
  * **Gotchas**
  *
- * Of a single native call the stack can only be taken when it has returned. Where what then runs is not who has made
- * it, as after `JSON.parse`, the report says that it does not know.
+ * The stack of a single native call can be taken only when the call has returned. If the code that runs then need not be
+ * the caller, as after `JSON.parse`, the report says that the caller is unknown.
  *
- * Only the first thread of a process can be looked into, and one watchdog at a time. Node's permission model needs
+ * Stacks can be taken only of the first thread of a process, which can have one watchdog. Node's permission model needs
  * `--allow-worker`, and `--allow-inspector` where Node has it.
  *
- * **Example** (A program that is watched)
+ * **Example** (A program with a watchdog)
  *
  * ```ts
  * import { Watchdog } from "@effect-blocking/devtools"
@@ -150,7 +152,7 @@ export const layer = (options: Options = {}): Layer.Layer<never> => Layer.effect
 
 const make = Effect.fnUntraced(function*(options: Options) {
   if (host.isWatched()) {
-    return yield* Effect.logWarning("The event loop is watched already: a second Watchdog.layer does nothing")
+    return yield* Effect.logWarning("The event loop has a watchdog already: a second Watchdog.layer does nothing")
   }
   const thresholdMillis = millisOf("threshold", options.threshold ?? 100, 20)
   const announceMillis = millisOf("announceAfter", options.announceAfter ?? 1000, 0)
@@ -168,7 +170,7 @@ const make = Effect.fnUntraced(function*(options: Options) {
     const clock = yield* Clock.Clock
     yield* Metric.update(Metric.withAttributes(blockedMillis, { site: repeats.label(site) }), stall.millis)
     const more = repeats.take(site, clock.currentTimeMillisUnsafe())
-    if (more !== undefined) yield* Effect.logWarning(words.message(stall, more))
+    if (more !== undefined) yield* Effect.logWarning(messages.message(stall, more))
   })
 
   yield* host.watch({
@@ -177,7 +179,7 @@ const make = Effect.fnUntraced(function*(options: Options) {
     capture: typeof capture === "object" ? { module: String(capture.module) } : capture
   }, (seen) => {
     const stall = stallOf(seen)
-    stalls.tell(stall)
+    stalls.publish(stall)
     Effect.runForkWith(context)(report(stall))
   })
 })
@@ -185,10 +187,10 @@ const make = Effect.fnUntraced(function*(options: Options) {
 const stallOf = ({ frames, millis, stack }: Seen): Stall => {
   const site = frames_.siteOf(frames)
   const tasks = site === undefined ? [] : Task.namesIn(site.url)
-  return { millis, stack, frames, site, advice: words.adviceFor(frames, tasks) }
+  return { millis, stack, frames, site, advice: messages.adviceFor(frames, tasks) }
 }
 
-/** By function: the same loop is not always paused in the same line. */
+/** By function, not by line: a loop is not always paused in the same line. */
 const siteName = ({ site, stack }: Stall): string => {
   if (site === undefined) return stack
   return site.name === "" ? `${site.path}:${site.line}` : `${site.path} ${site.name}`
@@ -205,8 +207,8 @@ const millisOf = (name: string, input: Duration.Input, least: number): number =>
 // -----------------------------------------------------------------------------
 
 /**
- * Tells each stall of the event loop from now on, as a `Stream`: every one, also those that are not logged again. Of more than 64
- * that wait for a slow reader, the oldest are dropped. Without `layer` there is none.
+ * All stalls of the event loop from now on, as a `Stream`, including those that are not logged again. It buffers 64
+ * stalls for a slow reader, and then drops the oldest. Without `layer` it stays empty.
  *
  * **Example** (A stall fails a check)
  *

@@ -271,7 +271,7 @@ describe("the page of LiveView", { concurrent: false }, () => {
         // It is live.
         const before = yield* page.evaluate<string>(`document.querySelector(".tiles").textContent`)
         yield* until(`document.querySelector(".tiles").textContent !== ${JSON.stringify(before)}`)
-        yield* until(`document.querySelector("#event-loop").closest("section").textContent.includes("held for")`)
+        yield* until(`document.querySelector("#event-loop").closest("section").textContent.includes("blocked for")`)
 
         // A name or a message of the program is text.
         assert.strictEqual(yield* page.evaluate<number>(`document.querySelectorAll("main img, main script").length`), 0)

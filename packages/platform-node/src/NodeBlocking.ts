@@ -23,8 +23,11 @@ import type { InvalidOptions } from "./internal/invalidOptions.ts"
 import { main } from "./internal/main.ts"
 import { resolve } from "./internal/options.ts"
 import { processHost } from "./internal/processHost.ts"
+import { assertSupported } from "./internal/supported.ts"
 import { version } from "./internal/version.ts"
 import { workerHost } from "./internal/workerHost.ts"
+
+assertSupported(process.versions.node)
 
 // -----------------------------------------------------------------------------
 // Models
@@ -37,7 +40,7 @@ import { workerHost } from "./internal/workerHost.ts"
  * @since 0.1.0
  */
 export interface Options {
-  /** Idle threads that are kept, started with the layer. An integer from 0 to `maxThreads`. Defaults to 0. */
+  /** Idle threads that the pool keeps; they start with the layer. An integer from 0 to `maxThreads`. Defaults to 0. */
   readonly minThreads?: number | undefined
   /**
    * The most threads at once. An integer from 1. Defaults to the greater of 4 and
@@ -51,37 +54,37 @@ export interface Options {
   /** The most tasks that wait for a thread. An integer from 0. Defaults to 10 000. */
   readonly queueCapacity?: number | undefined
   /**
-   * What happens to a task when the queue is full: its submitter is suspended until
-   * there is room, or it fails with reason `QueueFull`. Defaults to `"suspend"`.
+   * The behavior when the queue is full: `"suspend"` suspends the submitter until there
+   * is room, `"fail"` fails the task with reason `QueueFull`. Defaults to `"suspend"`.
    */
   readonly onFull?: "suspend" | "fail" | undefined
-  /** How long running tasks may go on when the pool shuts down, before they are stopped. Defaults to 5 seconds. */
+  /** How long running tasks may continue when the pool shuts down, before they are stopped. Defaults to 5 seconds. */
   readonly shutdownTimeout?: Duration.Input | undefined
-  /** From the stop flag of a task to the termination of its thread. Defaults to 200 ms. */
+  /** The time between a task's stop flag and the termination of its thread. Defaults to 200 ms. */
   readonly gracePeriod?: Duration.Input | undefined
   /**
-   * How long a thread may take to be terminated before it is abandoned: it sits in native
-   * code. An abandoned thread is replaced, up to `maxThreads` of them; each further one
-   * takes a place in the pool until it has ended. Defaults to 1 second.
+   * How long the termination of a thread may take before the thread is abandoned: it is in
+   * native code. Up to `maxThreads` abandoned threads are replaced; each further one takes
+   * a place in the pool until it has ended. Defaults to 1 second.
    */
   readonly terminateTimeout?: Duration.Input | undefined
   /**
-   * What a thread of the pool is: a worker thread of this process, or a process of its
-   * own, for native code that blocks for ever or crashes. A process can be killed
-   * whatever it does, and a crash of it costs its task and nothing else. It takes more
-   * memory and time per call, and shares no memory: a `SharedArrayBuffer` or
-   * `MessagePort` cannot cross, and `Task.move` copies. Defaults to `"thread"`.
+   * Whether a thread of the pool is a worker thread of this process or a process of its
+   * own, for native code that blocks for ever or crashes. A process can be killed at any
+   * time, and its crash loses only its task. It takes more memory and time per call, and
+   * shares no memory: a `SharedArrayBuffer` or `MessagePort` cannot cross, and `Task.move`
+   * copies. Defaults to `"thread"`.
    */
   readonly isolation?: "thread" | "process" | undefined
   /** Names the threads, as `<name>-1`, `<name>-2` … Defaults to the key of the pool. */
   readonly threadName?: string | undefined
-  /** Given to each thread once, for `Task.threadData()`. Must be cloneable. */
+  /** Sent to each thread once, for `Task.threadData()`. Must be cloneable. */
   readonly threadData?: unknown
   /**
-   * Limits of each thread's memory, as `worker_threads` has them. With
-   * `isolation: "process"` they are V8 flags: `codeRangeSizeMb` has none, `stackSizeMb` has
-   * to stay below what the system gives a process, and a process that outgrows its heap
-   * aborts, which is `WorkerExited` with signal `SIGABRT` and not `OutOfMemory`.
+   * Limits of each thread's memory, as in `worker_threads`. With `isolation: "process"`
+   * they become V8 flags: `codeRangeSizeMb` has no flag, `stackSizeMb` must stay below the
+   * system's limit for a process, and a process that exceeds its heap aborts: that is
+   * `WorkerExited` with signal `SIGABRT`, not `OutOfMemory`.
    */
   readonly resourceLimits?: {
     readonly maxOldGenerationSizeMb?: number | undefined
@@ -92,16 +95,16 @@ export interface Options {
   /** The environment variables of the threads. Defaults to a copy of the program's. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined
   /**
-   * The Node flags of the threads. Defaults to those of the program that say how it runs,
-   * not what (`--eval`, `--test`, `--watch`), and that a thread can have; for processes, to
-   * all but those of the inspector.
+   * The Node flags of the threads. Defaults to the program's flags that say how it runs, not
+   * what it runs (`--eval`, `--test`, `--watch`). Flags that a thread cannot have are left
+   * out; for processes, only those of the inspector are.
    */
   readonly execArgv?: ReadonlyArray<string> | undefined
   /**
-   * When a thread is replaced by a new one: after so many tasks, when its heap holds more
-   * than so many MB after a task (garbage that was not collected yet included), or so long
-   * after its start. The replacement is ready first, so no task waits for it; until the old
-   * thread has released its `threadLocal` values and is gone, there is one thread more than
+   * When a thread is replaced by a new one: after `tasks` tasks, when its heap exceeds
+   * `heapMb` after a task (including garbage not yet collected), or at `age` after its
+   * start. The replacement is ready first, so no task waits for it. Until the old thread has
+   * released its `threadLocal` values and has ended, there is one thread more than
    * `maxThreads`. Threads are replaced one at a time. Defaults to never.
    */
   readonly recycle?: {
@@ -109,7 +112,7 @@ export interface Options {
     readonly heapMb?: number | undefined
     readonly age?: Duration.Input | undefined
   } | undefined
-  /** Tasks whose modules each thread loads when it starts, or the urls of such modules. */
+  /** Modules that each thread loads when it starts: tasks that they define, or their urls. */
   readonly preload?: ReadonlyArray<string | { readonly module: string }> | undefined
 }
 
@@ -119,8 +122,8 @@ export interface Options {
 
 export {
   /**
-   * An option is out of range, of the wrong kind, or none that a pool has; it names the
-   * pool, the option, and what it should be.
+   * An option is out of range, of the wrong kind, or unknown. The error names the pool, the
+   * option, and the expected value.
    *
    * @category errors
    * @since 0.1.0
@@ -137,9 +140,9 @@ export {
  *
  * **Details**
  *
- * `key` names the pool in logs and statistics. Fails with `InvalidOptions`. Starts no
- * thread, unless `minThreads` says so. Dies in a pool thread, and if `effect-blocking` is of
- * another version than this package.
+ * `key` names the pool in logs and statistics. Starts `minThreads` threads. Fails with
+ * `InvalidOptions`. Dies in a pool thread, and if the versions of `effect-blocking` and this
+ * package differ.
  *
  * @category constructors
  * @since 0.1.0
@@ -150,8 +153,7 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Blocking.Pool, InvalidOptions, Scope.Scope> {
   const refusal = ThreadHost.versionConflict("@effect-blocking/platform-node", version, import.meta.url)
   if (refusal !== undefined) return yield* Effect.die(new Error(refusal))
-  // A module that starts the program, loaded by a pool thread, would start a pool in
-  // each of its threads, and so on.
+  // If a pool thread loads a module that starts the program, each thread would start a pool of its own, and so on.
   if (Task.inPoolThread()) return yield* Effect.die(new Error(startedInThread))
   const { host, isolation, scheduler } = yield* resolve(key, options)
   return yield* ThreadHost.makePool(key, isolation === "process" ? processHost(host) : workerHost(host), scheduler)
@@ -170,10 +172,10 @@ const startedInThread = "A pool was made inside a pool thread: a module that def
  *
  * **Details**
  *
- * With options it can fail with `InvalidOptions`; without, it cannot fail. Its close
- * shuts the pool down: new tasks are refused, queued ones cancelled (but for
- * `mandatory` ones), running ones given `shutdownTimeout` and then stopped. What had
- * to be cancelled, terminated or abandoned is logged.
+ * With options it can fail with `InvalidOptions`; without options it cannot fail. Closing
+ * the layer shuts the pool down: new tasks are refused, queued ones cancelled (except
+ * `mandatory` ones), running ones given `shutdownTimeout` and then stopped. Everything
+ * that had to be cancelled, terminated or abandoned is logged.
  *
  * **Example** (At most two threads, and no waiting when they are busy)
  *
@@ -193,8 +195,8 @@ export const layer: {
   layerPool(Blocking.Blocking, options) as Layer.Layer<Blocking.Blocking>
 
 /**
- * Layer that provides a named pool on worker threads, by the class that
- * `Blocking.Pool` declares. With options it can fail with `InvalidOptions`; without, it cannot fail.
+ * Layer that provides a named pool on worker threads, for a class that `Blocking.Pool`
+ * declares. With options it can fail with `InvalidOptions`; without options it cannot fail.
  *
  * **Example** (A pool as large as the machine, beside the default one)
  *
@@ -222,7 +224,7 @@ export const layerPool: {
     options: Options | undefined
   ): Layer.Layer<Self, InvalidOptions>
 } = <Self>(pool: Context.Key<Self, Blocking.Pool>, options?: Options): Layer.Layer<Self> =>
-  // Without options there is nothing that could be invalid.
+  // Without options, nothing can be invalid.
   Layer.effect(pool, make(pool.key, options)) as Layer.Layer<Self>
 
 /**
@@ -256,8 +258,8 @@ export const layerConfig = (
 
 /**
  * Runs an effect as the program: logs its failure, sets the exit code, shuts its pools
- * down on SIGINT and SIGTERM, and exits even if a thread is in native code that nothing
- * interrupts.
+ * down on SIGINT and SIGTERM, and exits even if a thread is in native code that cannot be
+ * interrupted.
  *
  * **When to use**
  *
@@ -266,36 +268,36 @@ export const layerConfig = (
  * **Details**
  *
  * The first SIGINT or SIGTERM interrupts the effect, so that its scopes close and its
- * pools shut down. The second shuts all pools down at once: what is left of
- * `shutdownTimeout` is skipped, also for pools whose scopes have not begun to close, so
- * that they are gone after `gracePeriod` and `terminateTimeout`. The third exits at once, with
- * 130 for SIGINT and 143 for SIGTERM. The same signal again within 100 ms is not counted.
+ * pools shut down. The second shuts all pools down at once: it skips the rest of
+ * `shutdownTimeout`, also for pools whose scopes have not begun to close, so that they are
+ * gone after `gracePeriod` and `terminateTimeout`. The third exits at once, with code 130 for
+ * SIGINT and 143 for SIGTERM. The same signal again within 100 ms is not counted.
  *
  * The exit code is that of `NodeRuntime.runMain`: 0, 1 or the error's own
- * (`Runtime.errorExitCode`), and 130 after an interruption, by whichever signal; or what
- * `teardown` says. After a success without a signal the process ends when its event loop
+ * (`Runtime.errorExitCode`), and 130 after an interruption by either signal. `teardown` can
+ * choose another. After a success without a signal the process ends when its event loop
  * is empty. Otherwise it exits as soon as stdout and stderr are written out, or after 2
  * seconds if nobody reads them.
  *
- * Node itself waits for such a thread at any exit. If one may be in the way, then the
- * process is replaced by a shell that exits with the code, whether `runMain` exits, or
- * `process.exit` is called, or an uncaught error ends the program. The listeners of
- * `exit` have run before, each once.
+ * Node itself waits at any exit for a thread in native code. If there may be one, the
+ * process is replaced by a shell that exits with the code. This holds for the exit of
+ * `runMain`, for `process.exit`, and for an uncaught error that ends the program. The `exit`
+ * listeners run before, each once.
  *
  * Does nothing in a pool thread: a module can define tasks and start the program, and a
  * thread that loads it does not start it again.
  *
  * **Gotchas**
  *
- * A signal is heard only in the event loop: not while the program's own thread blocks.
+ * A signal is handled only in the event loop, not while the program's own thread blocks.
  *
- * A process that was replaced has not run the cleanup of native addons, and leaves behind
- * the child processes of its tasks (`execSync`).
+ * A process that is replaced does not clean up native addons, and leaves the child processes
+ * of its tasks (`execSync`) behind.
  *
  * A process cannot be replaced on Windows, nor under Node's permission model without
- * `--allow-child-process`. There the exit is Node's own if all threads can be ended within one
- * second; if one is in native code, the process is killed, after the listeners, with exit code
- * 1 on Windows and 137 elsewhere, whatever the code was. Windows also has no SIGTERM.
+ * `--allow-child-process`. There the exit is Node's own if all threads end within one second. If
+ * one is in native code, the process is killed after the listeners have run; its exit code is
+ * then 1 on Windows and 137 elsewhere. Windows also has no SIGTERM.
  *
  * **Example** (Task and program in one file)
  *

@@ -115,7 +115,7 @@ describe("JoinSet", () => {
         until: (count) => count > 0,
         schedule: Schedule.spaced("1 millis")
       })
-      assert.deepStrictEqual(logged, ["A task panicked, and nobody has read it yet"])
+      assert.deepStrictEqual(logged, ["A task panicked, and its result has not been read yet"])
     }).pipe(Effect.provide(live), Effect.provide(Logger.layer([logger])))
   })
 
@@ -139,7 +139,7 @@ describe("JoinSet", () => {
       yield* Fiber.interrupt(yield* Effect.forkChild(unread.join, { startImmediately: true }))
       Gate.open(second)
       yield* Blocking.awaitIdle
-      assert.deepStrictEqual(logged, ["A task panicked, and nobody has read it yet"])
+      assert.deepStrictEqual(logged, ["A task panicked, and its result has not been read yet"])
     }).pipe(Effect.provide(live), Effect.provide(Logger.layer([logger])))
   })
 })

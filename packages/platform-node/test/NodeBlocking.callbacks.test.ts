@@ -503,9 +503,9 @@ describe("refusals", () => {
           assert.match(yield* refusal(run.pipe(provided)), /is not among the callbacks of task .*callbacks: \[/)
         }
         const unprovided = pool.run(bodies.sum, 1) as Effect.Effect<number>
-        assert.match(yield* refusal(unprovided), /"test\/Add" is provided by nobody: provide it/)
+        assert.match(yield* refusal(unprovided), /"test\/Add" is not provided: provide it/)
         const silent = pool.run(bodies.report, 1) as Effect.Effect<number>
-        assert.match((yield* reasonOf(silent)).message, /"test\/Progress" is provided by nobody/)
+        assert.match((yield* reasonOf(silent)).message, /"test\/Progress" is not provided/)
       })))
 
   it("H7: on the program's own thread it is refused", () => {
@@ -526,7 +526,7 @@ describe("refusals", () => {
       const { close, logged, pool } = yield* closeable({ maxThreads: 1 })
       yield* pool.run(bodies.callsLater).pipe(adds)
       yield* Effect.repeat(Effect.sync(() => logged.length), { until: (count) => count > 0, schedule: poll })
-      assert.match(logged.join(), /Nobody caught an error/)
+      assert.match(logged.join(), /Uncaught error/)
       yield* close
     }))
 })

@@ -76,7 +76,7 @@ describe("cancellation", () => {
       yield* Gate.arrived(started)
       yield* Fiber.interrupt(fiber)
       yield* close
-      assert.deepStrictEqual(logged, ["A task panicked, and nobody has read it yet"])
+      assert.deepStrictEqual(logged, ["A task panicked, and its result has not been read yet"])
     }))
 
   it.live("C2: wait raises the flag and waits for the body, however long it takes", () =>

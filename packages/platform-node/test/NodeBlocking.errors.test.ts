@@ -156,7 +156,7 @@ describe.each(["thread", "process"] as const)("isolation: %s", { concurrent: fal
         yield* pool.spawnDetached(errors.panic, "aggregate")
         yield* pool.awaitIdle
         yield* close
-        assert.deepStrictEqual(logged, ["A task panicked, and nobody has read it yet"])
+        assert.deepStrictEqual(logged, ["A task panicked, and its result has not been read yet"])
       }))
 
     it.live("E2: Cause.pretty shows the task's name and the body's own stack", () =>
@@ -338,7 +338,7 @@ describe("definitions", () => {
     ["a name that is taken, in a function or a bundle,", () => {
       const define = () => Task.make(import.meta.url, "again", () => 1)
       return [define(), define()]
-    }, /call it at the top level of the module\. And a bundle is one module, in which names must be unique$/]
+    }, /call it at the top level of the module\. A bundle is one module, so names must be unique in all of it$/]
   ]
   it.each(definitions)("a definition with %s throws a TaskDefinitionError", (_, define, message) => {
     try {

@@ -67,7 +67,7 @@ describe("lease", () => {
           assert.deepInclude(yield* Fiber.join(queued), { _tag: "WorkerExited", exitCode: 4 })
           const later = yield* Effect.flip(lease.run(tasks.whereAmI))
           assert.deepInclude(later.reason, { _tag: "WorkerExited", exitCode: 4 })
-          assert.match(Cause.pretty(Cause.fail(later)), /A lease ends with its thread/)
+          assert.match(Cause.pretty(Cause.fail(later)), /The thread of the lease is gone/)
         })
       )))
 

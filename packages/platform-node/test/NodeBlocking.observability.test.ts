@@ -56,12 +56,12 @@ describe("metrics", () => {
           assert.deepInclude(yield* count("stops_total", "Requested"), { count: 3 })
           assert.deepInclude(yield* count("stops_total", "Terminated"), { count: 2 })
           assert.deepInclude(yield* count("stops_total", "Abandoned"), { count: 1 })
-          assert.deepInclude(yield* count("stray_errors_total"), { count: 2 })
-          assert.match(logged[0]!, /Task "polite" on pool thread \d+ is asked to stop \(Abort\)/)
-          assert.match(logged[1]!, /Task "spin" .* is asked to stop/)
-          assert.match(logged[2]!, /Pool thread \d+ is terminated: task "spin" was asked to stop and did not \(Abort\)/)
+          assert.deepInclude(yield* count("uncaught_errors_total"), { count: 2 })
+          assert.match(logged[0]!, /Task "polite" on pool thread \d+ was asked to stop \(Abort\)/)
+          assert.match(logged[1]!, /Task "spin" .* was asked to stop/)
+          assert.match(logged[2]!, /Task "spin" was asked to stop and did not: pool thread \d+ is terminated \(Abort\)/)
           assert.match(logged[5]!, /could not be terminated and was abandoned; it runs task "read"/)
-          assert.match(logged[6]!, /Nobody caught an error .* "leavesErrors"/)
+          assert.match(logged[6]!, /Uncaught error .* "leavesErrors"/)
           yield* fifo.release
           yield* close
         })

@@ -174,7 +174,7 @@ describe("layers", () => {
     [
       "resourceLimits.maxOldGenerationSizeMb",
       { resourceLimits: { maxOldGenerationSizeMb: 1 } },
-      "a number of MB, at least 4: with less, Node ends the whole program"
+      "a number of MB, at least 4 (with less, Node aborts the whole program"
     ],
     ["resourceLimits", { resourceLimits: 512 }, "an object, such as { maxOldGenerationSizeMb: 512 }, not 512"],
     ["env", { env: 3 }, "an object of strings, not 3"],

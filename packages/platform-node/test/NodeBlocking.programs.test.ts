@@ -48,11 +48,11 @@ describe("programs", () => {
         const { file } = yield* bundled(fixture)
         const { code, stderr, stdout } = yield* Program.run(pathToFileURL(file).href)
         assert.strictEqual(code, 1)
-        assert.match(stdout, /SpawnFailed|found no thread/)
+        assert.match(stdout, /SpawnFailed|got no thread/)
         assert.include(stdout, "is @effect-blocking/platform-node bundled? Mark it as external")
         assert.notInclude(stderr + stdout, "Cannot find module")
         // No further start could succeed.
-        assert.match(stdout, /found no thread: its start failed with/)
+        assert.match(stdout, /got no thread: its start failed with/)
         assert.strictEqual(stdout.match(/start a pool thread|pool thread can be started/g)?.length, 1, "one line")
       }),
     limit

@@ -118,6 +118,20 @@ describe("streams", () => {
         yield* Gate.arrived(closed)
       })))
 
+  it.live("G4, G10: a lease behind a stream that was left waits for its thread, and no other is started", () =>
+    withPool({ maxThreads: 1 }, (pool) =>
+      Effect.gen(function*() {
+        const closed = Gate.make()
+        const abandoned = Task.with(streams.notes, { onInterrupt: "abandon" })
+        for (let i = 1; i <= 20; i++) {
+          // The buffer pulls until the consumer leaves: then the body has often just yielded.
+          yield* pool.stream(abandoned, closed).pipe(Stream.buffer({ capacity: 16 }), Stream.take(1), Stream.runDrain)
+          yield* pool.lease((lease) => lease.run(tasks.add, 1, 1))
+          assert.strictEqual(Gate.arrivals(closed), i)
+        }
+        assert.strictEqual((yield* pool.stats).threadsStarted, 1)
+      })))
+
   it.live("G5: a stream keeps its thread, and new ones go where there are the fewest", () =>
     withPool({ maxThreads: 2 }, (pool) =>
       Effect.gen(function*() {

@@ -34,7 +34,7 @@ const temporary = Effect.acquireRelease(
 const uncaughtErrors = Effect.map(
   Metric.snapshot,
   (all) =>
-    all.filter(({ id }) => id === "effect_blocking_stray_errors_total").reduce(
+    all.filter(({ id }) => id === "effect_blocking_uncaught_errors_total").reduce(
       (sum, { state }) => sum + Number((state as { readonly count: number | bigint }).count),
       0
     )
@@ -170,7 +170,7 @@ describe.each(["thread", "process"] as const)("%s", { concurrent: false }, (isol
         // Whatever came of it came before.
         yield* pool.run(tasks.whereAmI)
         yield* close
-        assert.deepStrictEqual(logged.filter((line) => line.includes("Nobody caught")).length, 1)
+        assert.deepStrictEqual(logged.filter((line) => line.includes("Uncaught error on")).length, 1)
       }))
 
     it.live("F2: many are counted all, and logged at a bounded rate and size", () =>
@@ -181,7 +181,7 @@ describe.each(["thread", "process"] as const)("%s", { concurrent: false }, (isol
         yield* Effect.repeat(uncaughtErrors, { until: (count) => count - before === 500, schedule: poll })
         yield* close
         assert.isAtMost(logged.length, 30)
-        assert.match(logged.join("\n"), /Nobody caught \d+ more errors on pool thread \d+: only the first/)
+        assert.match(logged.join("\n"), /\d+ more uncaught errors on pool thread \d+: only the first/)
         for (const line of logged) assert.isBelow(line.length, 150_000)
       }))
 

@@ -1,6 +1,6 @@
 /**
- * A client for SQLite, as `effect/sql` has it, that never blocks the event loop: statements run
- * on threads, one that writes and some that read.
+ * An `effect/sql` client for SQLite that never blocks the event loop: statements run on threads,
+ * one that writes and several that read.
  *
  * @module
  * @since 0.1.0
@@ -26,42 +26,42 @@ import type { SqliteTask } from "./SqliteTask.ts"
 // -----------------------------------------------------------------------------
 
 /**
- * What a client can do beyond `SqlClient`.
+ * A `SqlClient` with the operations that only SQLite has.
  *
  * @category models
  * @since 0.1.0
  */
 export interface SqliteClient extends SqlClient.SqlClient {
   /**
-   * Runs an effect in a transaction that only reads: all its statements see the database as it is
-   * at the first of them, on one reader, while the writer goes on.
+   * Runs an effect in a transaction that only reads. It holds one reader, and all its statements
+   * see the database as it was at the first one. The writer goes on.
    */
   readonly readTransaction: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | SqlError, R>
   /**
-   * Runs statements in a transaction of their own and in one trip to the writer, and gives the
-   * rows of each. In a transaction they are a part of it.
+   * Runs statements in one transaction and in one trip to the writer, and returns the rows of
+   * each. Inside a transaction, they join it.
    */
   readonly batch: <const Statements extends ReadonlyArray<Statement<unknown>>>(
     statements: Statements
   ) => Effect.Effect<BatchResults<Statements>, SqlError>
   /**
-   * Runs a body beside the connection of the writer, in a transaction of its own and in one trip.
-   * In a transaction it is a part of it, behind a savepoint.
+   * Runs a body on the writer's thread, in a transaction of its own and in one trip. Inside a
+   * transaction, the body joins it under a savepoint.
    */
   readonly transact: <Args extends ReadonlyArray<unknown>, A, E>(
     task: SqliteTask<Args, A, E>,
     ...args: { [K in keyof Args]: Args[K] }
   ) => Effect.Effect<A, E | SqlError>
   /**
-   * Copies the database, as it is at one moment, to a file, while reads and writes go on. A file
-   * of that name is replaced when the copy is whole.
+   * Copies a snapshot of the database to a file, while reads and writes go on. An existing file is
+   * replaced when the copy is complete.
    */
   readonly backup: (destination: string) => Effect.Effect<void, SqlError>
-  /** Writes what the WAL holds into the database. Defaults to `"passive"`. */
+  /** Moves the contents of the WAL into the database. `mode` defaults to `"passive"`. */
   readonly checkpoint: (mode?: CheckpointMode) => Effect.Effect<Checkpoint, SqlError>
-  /** What the threads do, and how large the WAL is. */
+  /** The state of the threads, and the size of the WAL. */
   readonly stats: Effect.Effect<Stats>
-  /** SQLite has no `UPDATE … FROM (VALUES …)` with names. */
+  /** Not available: SQLite cannot name the columns in `UPDATE … FROM (VALUES …)`. */
   readonly updateValues: never
 }
 
@@ -76,8 +76,8 @@ export type BatchResults<Statements extends ReadonlyArray<Statement<unknown>>> =
 }
 
 /**
- * Whom a checkpoint waits for: nobody, the writers, the readers as well, or those and then the WAL
- * is emptied.
+ * How a checkpoint runs. `"passive"` waits for nothing, `"full"` for writers, `"restart"` for
+ * writers and readers; `"truncate"` is `"restart"` and then empties the WAL.
  *
  * @category models
  * @since 0.1.0
@@ -85,34 +85,34 @@ export type BatchResults<Statements extends ReadonlyArray<Statement<unknown>>> =
 export type CheckpointMode = "passive" | "full" | "restart" | "truncate"
 
 /**
- * What a checkpoint has done.
+ * The result of a checkpoint.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Checkpoint {
-  /** Whether everything that was in the WAL is in the database now. */
+  /** Whether the whole WAL was moved into the database. */
   readonly complete: boolean
-  /** The pages in the WAL; -1 without one. */
+  /** The pages in the WAL; -1 if there is no WAL. */
   readonly pages: number
   readonly checkpointedPages: number
 }
 
 /**
- * What the threads of a client do.
+ * The state of a client's threads, and the size of its WAL.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Stats {
   readonly writer: Blocking.PoolStats
-  /** `undefined`: one connection does all. */
+  /** `undefined` if one connection both reads and writes. */
   readonly readers: Blocking.PoolStats | undefined
   readonly walBytes: number
 }
 
 /**
- * How a database is opened.
+ * Options for opening a database.
  *
  * @category models
  * @since 0.1.0
@@ -120,61 +120,65 @@ export interface Stats {
 export interface Options {
   /** The path of the database, or `":memory:"`. */
   readonly filename: string
-  /** Whether nothing can be written. Defaults to `false`. */
+  /** Opens the database for reading only. Defaults to `false`. */
   readonly readonly?: boolean | undefined
   /**
-   * Connections that read, each on a thread of its own. 0: one connection does all, as it does for
-   * a database in memory. Defaults to one less than the cores, but at least 2 and at most 4.
+   * The number of connections that read, each on a thread of its own. With 0, one connection both
+   * reads and writes; a database in memory always has one connection. Defaults to one less than
+   * the number of cores, but at least 2 and at most 4.
    */
   readonly readers?: number | undefined
   /**
-   * What a connection runs on. `"process"`: a write that is interrupted, or over its time limit,
-   * gives the lock back at once, because its process is killed. Defaults to `"thread"`.
+   * Where connections run. With `"process"`, a write that is interrupted or exceeds its time limit
+   * releases its lock at once, because its process is killed. Defaults to `"thread"`.
    */
   readonly isolation?: "thread" | "process" | undefined
-  /** Statements that stay prepared in each connection. Defaults to 200. */
+  /** The number of prepared statements that each connection caches. Defaults to 200. */
   readonly prepareCacheSize?: number | undefined
-  /** How long a lock of another process is waited for. No thread waits. Defaults to 5 seconds. */
+  /** How long to wait for a lock of another process. The wait holds no thread. Defaults to 5 seconds. */
   readonly busyTimeout?: Duration.Input | undefined
-  /** Keeps SQLite's rollback journal, with which readers and the writer wait for each other. Defaults to `false`. */
+  /** Keeps SQLite's rollback journal: readers and the writer then wait for each other. Defaults to `false`. */
   readonly disableWAL?: boolean | undefined
   /**
-   * `"full"`: a commit is on the disk when it is told. `"normal"`: a commit that was told outlives
-   * the program, and not a loss of power, and is told much sooner. Defaults to `"full"`.
+   * When a commit is acknowledged. With `"full"`, when it is on the disk. With `"normal"`, much
+   * sooner: it survives the end of the program, but not a loss of power. Defaults to `"full"`.
    */
   readonly synchronous?: "normal" | "full" | undefined
   /**
    * The url of a module whose default export is called with each new connection (`DatabaseSync` of
-   * `node:sqlite`), in its thread: for functions, extensions, pragmas and ATTACH.
+   * `node:sqlite`), in its thread. Use it for functions, extensions, pragmas and ATTACH.
    */
   readonly init?: string | URL | undefined
-  /** The most statements that wait for the writer, and for a reader. Defaults to 10 000 each. */
+  /** How many statements may wait for the writer, and how many for a reader. Defaults to 10 000 each. */
   readonly queueCapacity?: number | undefined
   /**
-   * What happens to a statement when so many wait: its fiber is suspended until there is room, or it
-   * fails with `ConnectionError`, of which `cause` is a `JoinError` with reason `QueueFull`.
-   * Defaults to `"suspend"`.
+   * The effect of a full queue on a statement. With `"suspend"`, its fiber waits for room. With
+   * `"fail"`, it fails with a `ConnectionError` whose `cause` is a `JoinError` with reason
+   * `QueueFull`. Defaults to `"suspend"`.
    */
   readonly onFull?: "suspend" | "fail" | undefined
   /**
-   * How long one statement may take, waiting for its thread included. No limit by default, nor
-   * ever for those that cannot be taken back, such as VACUUM and PRAGMA.
+   * How long one statement may take, including the wait for its thread. Defaults to no limit.
+   * Statements that cannot be rolled back, such as VACUUM and PRAGMA, never have a limit.
    */
   readonly statementTimeLimit?: Duration.Input | undefined
-  /** How long a stream may be open, or without a pull: it keeps the WAL from being emptied. Defaults to 10 minutes. */
+  /**
+   * How long a stream may be open, and how long it may go without a pull: an open stream keeps the
+   * WAL from being emptied. Defaults to 10 minutes.
+   */
   readonly streamTimeLimit?: Duration.Input | undefined
-  /** How many bytes of WAL are kept: beyond, it is emptied as soon as no reader needs it. Defaults to 64 MB. */
+  /** The size in bytes beyond which the WAL is emptied, as soon as no reader needs it. Defaults to 64 MB. */
   readonly journalSizeLimit?: number | undefined
   /**
-   * Whether `Reactivity` is told of each table that was written, by its name, behind the commit.
-   * Needs Node 24.10. Defaults to `false`.
+   * Invalidates the name of each written table in `Reactivity`, after the commit. Needs Node 24.10.
+   * Defaults to `false`.
    */
   readonly autoInvalidate?: boolean | undefined
-  /** Put on the span of each statement. */
+  /** Attributes for the span of each statement. */
   readonly spanAttributes?: Readonly<Record<string, unknown>> | undefined
-  /** From names in queries to names of columns, as `String.camelToSnake`. */
+  /** Turns names in queries into names of columns, such as `String.camelToSnake`. */
   readonly transformQueryNames?: ((name: string) => string) | undefined
-  /** From names of columns to those in results, as `String.snakeToCamel`. */
+  /** Turns names of columns into names in results, such as `String.snakeToCamel`. */
   readonly transformResultNames?: ((name: string) => string) | undefined
 }
 
@@ -184,8 +188,8 @@ export interface Options {
 
 export {
   /**
-   * The database was not opened: there is no such folder, it may not be read, it is none, or its
-   * `init` module has failed.
+   * The database was not opened: the folder does not exist, permission is missing, the file is not
+   * a database, or the `init` module failed.
    *
    * @category errors
    * @since 0.1.0
@@ -198,7 +202,7 @@ export {
 // -----------------------------------------------------------------------------
 
 /**
- * Service of the client. `SqlClient` of `effect/sql` is the same one.
+ * Service of the client. The layers provide the same client as `SqlClient` of `effect/sql`.
  *
  * @category services
  * @since 0.1.0
@@ -210,7 +214,7 @@ export const SqliteClient = Context.Service<SqliteClient>("@effect-blocking/sqli
 // -----------------------------------------------------------------------------
 
 /**
- * Opens a database for as long as the scope lives.
+ * Opens a database. It is closed with the scope.
  *
  * @category constructors
  * @since 0.1.0
@@ -223,7 +227,7 @@ export const make: (
   Scope.Scope | Reactivity.Reactivity
 > = Effect.fnUntraced(function*(options: Options) {
   const planned = yield* plan(options)
-  // The writer first, so that it is the last to be released.
+  // The writer is acquired first, so that it is released last.
   const writer = yield* NodeBlocking.make(`${planned.key}/writer`, planned.writer)
   const readers = planned.readers && (yield* NodeBlocking.make(`${planned.key}/readers`, planned.readers))
   return yield* open(planned, { writer, readers })
@@ -238,16 +242,16 @@ export const make: (
  *
  * **Details**
  *
- * Reads run on `readers` threads and writes on one, so that they do not wait for each other; a
- * statement goes where it belongs by its first word. What was written is seen by each read that
- * begins behind it. When the layer is released, statements that run are given 5 seconds.
+ * Reads run on `readers` threads and writes on one, so that reads and writes do not wait for each
+ * other. The first word of a statement decides where it runs. A read sees every write that ended
+ * before it began. When the layer is released, running statements have 5 seconds to end.
  *
  * **Gotchas**
  *
- * ATTACH, pragmas and temporary tables concern the connection that runs them, which is the writer:
- * use `init`, or a transaction.
+ * ATTACH, pragmas and temporary tables affect only the connection that runs them, which is the
+ * writer's. Use `init`, or a transaction.
  *
- * **Example** (A table, a row, and what is in it)
+ * **Example** (Create a table, insert a row, and read it)
  *
  * ```ts
  * import { SqliteClient } from "@effect-blocking/sqlite"
@@ -273,7 +277,7 @@ export const layer = (
   layerClient(make(options))
 
 /**
- * Layer of the client, of which each option can come from `Config`.
+ * Layer of the client whose options can come from `Config`.
  *
  * @category layers
  * @since 0.1.0
@@ -286,7 +290,7 @@ export const layerConfig = (
 > => layerClient(Effect.flatMap(Config.unwrap(options), make))
 
 /**
- * Provides a client as both services.
+ * Layer that provides a client as both services.
  *
  * @category layers
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * Runs migrations on a `SqliteClient`, each once and in order: `effect/sql`'s `Migrator`.
+ * Runs migrations on a `SqliteClient`, each once and in order, with the `Migrator` of `effect/sql`.
  *
  * @module
  * @since 0.1.0
@@ -11,17 +11,19 @@ import type * as SqlClient from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 
 /**
+ * @category re-exports
  * @since 0.1.0
  */
 export * from "effect/sql/Migrator"
 
 /**
+ * @category re-exports
  * @since 0.1.0
  */
 export { fromFileSystem } from "effect/sql/MigratorFileSystem"
 
 /**
- * Runs the migrations that have not run, and gives those that it has run.
+ * Runs the migrations that have not run yet, and returns them.
  *
  * **Example** (Two migrations)
  *

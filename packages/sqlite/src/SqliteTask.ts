@@ -1,8 +1,8 @@
 /**
- * Bodies that run beside the database: plain synchronous code with a connection of
- * `node:sqlite`, in one transaction and one trip to its thread.
+ * Transactions in plain synchronous code: a body gets a connection of `node:sqlite`, and runs in
+ * one transaction and in one trip to the connection's thread.
  *
- * Pool threads load the module that defines one. It must not start the program.
+ * Pool threads load the module that defines the task. It must not start the program.
  *
  * @module
  * @since 0.1.0
@@ -22,7 +22,7 @@ const TypeId = "~effect-blocking/sqlite/SqliteTask"
 // -----------------------------------------------------------------------------
 
 /**
- * A body that runs beside a connection, made by `make` and run by `sql.transact`.
+ * A body that runs on the thread of a connection. Made by `make`, run by `sql.transact`.
  *
  * @category models
  * @since 0.1.0
@@ -33,20 +33,22 @@ export interface SqliteTask<in Args extends ReadonlyArray<unknown>, out A, out E
     readonly _A: () => A
     readonly _E: () => E
   }
-  /** The url of the module that defines it. */
+  /** The url of the module that defines the task. */
   readonly module: string
-  /** Its name in that module. */
+  /** The name of the task in that module. */
   readonly name: string
 }
 
-/** What a body that returns a promise does not fit: its transaction would be over before it. */
+/** Rejects a body that returns a promise: its transaction would end before the promise settles. */
 type Synchronous<A> = [A] extends [never] ? unknown
   : A extends PromiseLike<unknown> ? "The body of a transaction is synchronous: it cannot be async"
   : unknown
 
-const asynchronous = "The body of a transaction has returned a promise, behind which its transaction would be over"
+const asynchronous =
+  "The body of a transaction returned a promise, but must be synchronous: its transaction ends when " +
+  "it returns"
 
-/** Ends the transaction of a body that has returned a failure. */
+/** Rolls back the transaction of a body that returned a failure. */
 class DomainFailure {
   readonly failure: unknown
   constructor(failure: unknown) {
@@ -64,14 +66,14 @@ class DomainFailure {
  *
  * **Details**
  *
- * The transaction is committed when the body returns, and rolled back when it returns a
- * failed `Result`, throws, or is given up before its COMMIT has begun. Arguments and result
- * cross threads as those of `Task.make`. `options` are those of a task.
+ * The transaction is committed when the body returns. It is rolled back when the body returns a
+ * failed `Result`, when it throws, and when the call is interrupted before COMMIT begins.
+ * Arguments and result cross threads like those of `Task.make`. `options` are those of a task.
  *
  * **Gotchas**
  *
- * Neither close the connection nor begin or end a transaction in the body; savepoints are fine.
- * Read each iterator to its end. With `autoInvalidate`, prepare statements in the body.
+ * The body must not close the connection, and must not begin or end a transaction; savepoints are
+ * fine. Read each iterator to its end. With `autoInvalidate`, prepare statements in the body.
  *
  * **Example** (A transfer)
  *
@@ -117,7 +119,7 @@ export const make = <const Args extends ReadonlyArray<unknown>, A, E = never>(
   const definition: Definition = {
     module: moduleUrl,
     name,
-    // Whoever gives it up has decided that with its cell, and need not wait.
+    // An interruption has cancelled the write through its cell, and need not wait for the body.
     task: Task.make(moduleUrl, name, inTransaction as never, { onInterrupt: "abandon", ...options }) as never,
     taskInProcess: Task.make(moduleUrl, `${name} in a process`, inTransaction as never, {
       ...options,
@@ -128,8 +130,8 @@ export const make = <const Args extends ReadonlyArray<unknown>, A, E = never>(
 }
 
 /**
- * The connection of `node:sqlite` of the current thread, for the functions that a body calls.
- * Throws outside of a thread of a client.
+ * Returns the `node:sqlite` connection of the current thread, for functions that a body calls.
+ * Throws on a thread that is not a client's.
  *
  * @category getters
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /**
- * The client in tests: over `BlockingTest`, without a thread, on a database in memory of its own.
- * Needs `@effect-blocking/vitest`.
+ * The client for tests: it runs on `BlockingTest` without threads, with a database in memory for
+ * each layer. Needs `@effect-blocking/vitest`.
  *
  * @module
  * @since 0.1.0
@@ -19,7 +19,7 @@ import { layerClient, type Options, type SqliteClient, type SqliteOpenError } fr
 // -----------------------------------------------------------------------------
 
 /**
- * The pool of the connection that writes, for `BlockingTest.fillQueue` and `close`.
+ * Pool of the connection that writes, for `BlockingTest.fillQueue` and `close`.
  *
  * @category services
  * @since 0.1.0
@@ -27,8 +27,8 @@ import { layerClient, type Options, type SqliteClient, type SqliteOpenError } fr
 export class Writer extends Blocking.Pool<Writer>()("@effect-blocking/sqlite/SqliteTest/Writer") {}
 
 /**
- * The pool of the connections that read. It does nothing for a database in memory, which has one
- * connection.
+ * Pool of the connections that read. A database in memory has one connection and does not use this
+ * pool.
  *
  * @category services
  * @since 0.1.0
@@ -40,8 +40,8 @@ export class Readers extends Blocking.Pool<Readers>()("@effect-blocking/sqlite/S
 // -----------------------------------------------------------------------------
 
 /**
- * Layer of a client without a thread: statements run on the test's own, and waits go by the
- * test's clock. Each use of it is a database of its own, in memory if no `filename` says otherwise.
+ * Layer of a client without threads: statements run on the test's thread, and waits follow the
+ * test clock. Each layer opens a database of its own, in memory unless `filename` is set.
  *
  * **Example** (A test of a repository)
  *

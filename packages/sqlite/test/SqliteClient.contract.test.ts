@@ -1,4 +1,4 @@
-/** What holds on each kind of database: Q1, Q3, Q7, Q8. */
+/** The behaviour that all kinds of database share: Q1, Q3, Q7, Q8. */
 import { SqliteClient } from "@effect-blocking/sqlite"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Stream } from "effect"
@@ -35,7 +35,7 @@ const contract = (backend: Backend): void => {
 
   describe(`SqliteClient on ${backend.name}`, () => {
     test(
-      "Q1 statements: rows, values, raw, without transform, unprepared, of one row and of none",
+      "Q1 statements: rows, values, raw, without transform, unprepared, with one row and without rows",
       Effect.gen(function*() {
         const sql = yield* accounts
         assert.deepStrictEqual(yield* sql`SELECT * FROM account WHERE id = ${"a"}`, [{ id: "a", balance: 10 }])
@@ -51,7 +51,7 @@ const contract = (backend: Backend): void => {
     )
 
     test(
-      "Q1 values of each kind, prepared twice: null, bigint, text, bytes, booleans, odd names of columns",
+      "Q1 values of each kind, run repeatedly: null, bigint, text, bytes, booleans, odd column names",
       Effect.gen(function*() {
         const sql = yield* sqlOf
         const bytes = new Uint8Array([0, 1, 255])
@@ -78,7 +78,7 @@ const contract = (backend: Backend): void => {
     )
 
     test(
-      "Q1 transactions: commit, rollback, savepoints, what a fiber outside of it sees",
+      "Q1 transactions: commit, rollback, savepoints",
       Effect.gen(function*() {
         const sql = yield* accounts
         yield* sql.withTransaction(sql`UPDATE account SET balance = 9 WHERE id = 'a'`)
@@ -103,7 +103,7 @@ const contract = (backend: Backend): void => {
     )
 
     test(
-      "Q1 BEGIN outside of withTransaction is rolled back and refused, and the connection goes on",
+      "Q1 BEGIN outside withTransaction is rolled back and refused, and the connection stays usable",
       Effect.gen(function*() {
         const sql = yield* accounts
         assert.match((yield* Effect.flip(sql`BEGIN`)).message, /sql\.withTransaction/)
@@ -113,7 +113,7 @@ const contract = (backend: Backend): void => {
     )
 
     test(
-      "Q1 a transaction that SQLite has ended runs nothing more, and is told as failed",
+      "Q1 a transaction that SQLite ended runs no further statement, and fails",
       Effect.gen(function*() {
         const sql = yield* accounts
         const error = yield* Effect.flip(sql.withTransaction(Effect.gen(function*() {
@@ -121,7 +121,7 @@ const contract = (backend: Backend): void => {
           yield* Effect.ignore(sql`INSERT OR ROLLBACK INTO account VALUES ('a', 1)`)
           yield* sql`UPDATE account SET balance = 7 WHERE id = 'a'`
         })))
-        assert.match(error.message, /has ended before its end/)
+        assert.match(error.message, /The transaction ended early/)
         assert.strictEqual(yield* balances, "a 10, b 0")
       })
     )
@@ -140,7 +140,7 @@ const contract = (backend: Backend): void => {
     )
 
     test(
-      "Q1 reserve holds a connection, and rolls back what was left open",
+      "Q1 reserve holds a connection, and rolls back a transaction that is left open",
       Effect.gen(function*() {
         const sql = yield* accounts
         yield* Effect.scoped(Effect.gen(function*() {
@@ -153,7 +153,7 @@ const contract = (backend: Backend): void => {
     )
 
     test(
-      "Q1 reactive queries: a mutation inside of a transaction is told behind its commit",
+      "Q1 reactive queries: a mutation inside a transaction takes effect after its commit",
       Effect.gen(function*() {
         const sql = yield* accounts
         const change = Effect.asVoid(sql.withTransaction(
@@ -166,11 +166,11 @@ const contract = (backend: Backend): void => {
           )
         ).pipe(Effect.provide(Reactivity.layer))
         assert.include(seen, "a 10, b 0")
-      }).pipe(Effect.timeoutOrElse({ duration: "20 seconds", orElse: () => Effect.die("nothing was told") }))
+      }).pipe(Effect.timeoutOrElse({ duration: "20 seconds", orElse: () => Effect.die("the query did not run again") }))
     )
 
     test(
-      "Q1 names are transformed on the way in and out, in batches as well",
+      "Q1 names are transformed in queries and in results, also in batches",
       Effect.gen(function*() {
         const sql = yield* sqlOf
         yield* sql`CREATE TABLE person (first_name TEXT)`
@@ -188,7 +188,7 @@ const contract = (backend: Backend): void => {
     )
 
     test(
-      "Q3 what was written is read by the statement behind it, a thousand times",
+      "Q3 each read sees the write before it, a thousand times",
       Effect.gen(function*() {
         const sql = yield* accounts
         for (let i = 1; i <= (backend.isolation === "process" ? 300 : 1000); i++) {
@@ -199,7 +199,7 @@ const contract = (backend: Backend): void => {
     )
 
     test(
-      "Q3 a WITH that writes, and functions of the writer, find it",
+      "Q3 a WITH that writes, and functions about the last write, run on the writer",
       Effect.gen(function*() {
         const sql = yield* accounts
         const insert = sql`WITH new AS (SELECT 'c' AS id) INSERT INTO account SELECT id, 1 FROM new RETURNING id`
@@ -221,7 +221,7 @@ const contract = (backend: Backend): void => {
     )
 
     test(
-      "Q7 a hundred thousand rows: executed, as values, streamed, written back, in a transaction",
+      "Q7 a hundred thousand rows: as objects, as values, as a stream, in a transaction, from a write",
       Effect.gen(function*() {
         const sql = yield* sqlOf
         const rows = backend.isolation === "process" ? 20_000 : 100_000
@@ -245,7 +245,7 @@ const contract = (backend: Backend): void => {
     )
 
     test(
-      "Q7 a stream goes on while its consumer writes, and sees none of it; other reads do",
+      "Q7 a stream continues while its consumer writes: other reads see the writes, the stream does not",
       Effect.gen(function*() {
         const sql = yield* sqlOf
         const rows = 20_000
@@ -267,7 +267,7 @@ const contract = (backend: Backend): void => {
     )
 
     test(
-      "Q7 streams that are left are closed, also of a transaction, and their connection serves others",
+      "Q7 streams that are not read to the end are closed, also in a transaction, and their connection is usable",
       Effect.gen(function*() {
         const sql = yield* sqlOf
         for (let i = 0; i < 20; i++) {
@@ -292,7 +292,7 @@ const contract = (backend: Backend): void => {
           [sql`INSERT INTO account VALUES ('a', 1)`, "ConstraintError", /UNIQUE.*account\.id.*in: INSERT/],
           [sql`INSERT INTO account VALUES ('d', NULL)`, "ConstraintError", /NOT NULL.*in: INSERT/],
           [sql`INSERT INTO account VALUES ('d', 'text')`, "ConstraintError", /TEXT value in INTEGER column/],
-          [sql`SELECT 1; SELECT 2`, "UnknownError", /A statement is one.*SELECT 2/],
+          [sql`SELECT 1; SELECT 2`, "UnknownError", /Expected one statement.*SELECT 2/],
           [sql.unsafe("SELECT ?", [undefined]), "UnknownError", /Parameter 1 is undefined.*in: SELECT \?/],
           [sql.unsafe("SELECT ?", [new Date(0)]), "UnknownError", /Parameter 1 is a Date/],
           [
@@ -313,7 +313,7 @@ const contract = (backend: Backend): void => {
           }
           const error = yield* Effect.flip(statement)
           assert.deepStrictEqual([error.reason._tag, message.test(error.message)], [tag, true], error.message)
-          // The same from within a transaction.
+          // The same inside a transaction.
           const inside = yield* Effect.flip(sql.withTransaction(statement))
           assert.strictEqual(inside.reason._tag, tag)
         }
@@ -322,7 +322,7 @@ const contract = (backend: Backend): void => {
     )
 
     test(
-      "Q8 a statement that has failed runs the next time",
+      "Q8 a statement that failed runs the next time",
       Effect.gen(function*() {
         const sql = yield* accounts
         const insert = (id: string) => sql`INSERT INTO account VALUES (${id}, 1)`
@@ -334,7 +334,7 @@ const contract = (backend: Backend): void => {
         yield* sql`DELETE FROM account WHERE id IN ('c', 'd')`
         yield* one
         assert.strictEqual(yield* balances, "a 10, b 0")
-        // Half of its rows, then an error: neither is the transaction held by it, nor the next run.
+        // An error after half of the rows blocks neither the transaction nor the next run.
         const values = Array.from({ length: 20 }, (_, i) => String(i))
         const half = (last: string) => sql`SELECT json(value) AS v FROM json_each(${JSON.stringify([...values, last])})`
         yield* half("3")
@@ -362,7 +362,7 @@ const contract = (backend: Backend): void => {
     )
 
     test(
-      "batch: all or nothing, in one transaction, with the rows of each; a part of a transaction inside of one",
+      "batch: one transaction, all or nothing, with the rows of each; inside a transaction, it joins it",
       Effect.gen(function*() {
         const sql = yield* accounts
         const [, rows] = yield* sql.batch([
@@ -384,7 +384,7 @@ const contract = (backend: Backend): void => {
     )
 
     test(
-      "transact: a body beside the connection: result, domain error, panic, inside of a transaction",
+      "transact: result, domain error and panic of a body, also inside a transaction",
       Effect.gen(function*() {
         const sql = yield* accounts
         assert.strictEqual(yield* sql.transact(bodies.transfer, "a", "b", 3), 3)
@@ -410,14 +410,14 @@ const contract = (backend: Backend): void => {
     )
 
     test(
-      "readTransaction: one state throughout, nothing is written, and the writer goes on",
+      "readTransaction: one snapshot, no writes, and the writer goes on",
       Effect.gen(function*() {
         const sql = yield* accounts
         const context = yield* Effect.context<SqliteClient.SqliteClient | SqlClient.SqlClient>()
         const update = sql`UPDATE account SET balance = 77 WHERE id = 'a'`
         const seen = yield* sql.readTransaction(Effect.gen(function*() {
           const before = yield* balances
-          // It is no part of the transaction.
+          // Runs outside the transaction.
           if (backend.readers > 0) yield* Effect.updateContext(update, (_: typeof context) => context)
           return [before, yield* balances]
         }))
@@ -431,7 +431,7 @@ const contract = (backend: Backend): void => {
     )
 
     test(
-      "Q10 many fibers at once: nothing is lost, nothing is mixed up",
+      "Q10 many fibers at once: no write is lost, and no result is mixed up",
       Effect.gen(function*() {
         const sql = yield* accounts
         const fibers = 100

@@ -1,4 +1,4 @@
-/** Faults that programs written to break the client have found. */
+/** Faults found by programs that were written to break the client. */
 import { SqliteClient } from "@effect-blocking/sqlite"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Schedule, type Scope, Stream } from "effect"
@@ -18,7 +18,7 @@ const suite = (backend: Backend): void => {
 
   describe(`SqliteClient on ${backend.name}`, () => {
     test(
-      "Q1 a write whose rows are few and then many is run once",
+      "Q1 a write that returns few rows and then many runs once",
       Effect.gen(function*() {
         const sql = yield* table
         yield* sql`CREATE TABLE t (n)`
@@ -35,14 +35,14 @@ const suite = (backend: Backend): void => {
     )
 
     test(
-      "Q4 a write that is given up while its rows are fetched dooms its transaction",
+      "Q4 a write that is interrupted while its rows are fetched makes its transaction roll back",
       Effect.gen(function*() {
         const sql = yield* table
         yield* sql`CREATE TABLE t (n)`
         const insert = sql`INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30000)
           SELECT i FROM n RETURNING n`
         for (let turns = 0; turns < 12; turns += 3) {
-          const told = yield* Deferred.make<boolean>()
+          const succeeded = yield* Deferred.make<boolean>()
           const exit = yield* Effect.exit(sql.withTransaction(Effect.gen(function*() {
             const fiber = yield* Effect.forkChild(insert, { startImmediately: true })
             for (let turn = 0; turn < turns; turn++) {
@@ -50,46 +50,46 @@ const suite = (backend: Backend): void => {
             }
             yield* Fiber.interrupt(fiber)
             const exit = yield* Fiber.await(fiber)
-            yield* Deferred.succeed(told, exit._tag === "Success")
+            yield* Deferred.succeed(succeeded, exit._tag === "Success")
           })))
           const rows = (yield* sql`SELECT count(*) AS n FROM t`)[0]!.n
-          if (!(yield* Deferred.await(told))) assert.deepStrictEqual([exit._tag, rows], ["Failure", 0])
+          if (!(yield* Deferred.await(succeeded))) assert.deepStrictEqual([exit._tag, rows], ["Failure", 0])
           yield* sql`DELETE FROM t`
         }
       })
     )
 
     test(
-      "Q4 what transact cannot send is refused or told as committed, and never both",
+      "Q4 a result that transact cannot send: either the transaction is refused, or the error says that it is committed",
       Effect.gen(function*() {
         const sql = yield* table
         const asynchronous = yield* Effect.flip(sql.transact(bodies.asynchronous))
-        assert.match(asynchronous.message, /has returned a promise/)
+        assert.match(asynchronous.message, /returned a promise/)
         const unsendable = yield* Effect.flip(sql.transact(bodies.unsendable))
-        assert.match(unsendable.message, /It is committed, but its result is lost/)
+        assert.match(unsendable.message, /The write is committed, but its result is lost/)
         assert.deepStrictEqual(yield* ids, ["a", "unsendable"])
         const inside = yield* Effect.flip(sql.withTransaction(sql.transact(bodies.unsendable)))
-        assert.notMatch(inside.message, /It is committed/)
+        assert.notMatch(inside.message, /is committed/)
       })
     )
 
     test(
-      "a body that leaves a statement open, or closes the connection, is told so, and the next one runs",
+      "a body that leaves a statement open, or closes the connection, fails with the reason, and the next one runs",
       Effect.gen(function*() {
         const sql = yield* table
         const open = yield* Effect.flip(sql.transact(bodies.leavesOpen))
-        assert.match(open.message, /a body has left a statement open/)
+        assert.match(open.message, /a body left a statement open/)
         assert.deepStrictEqual(yield* ids, ["a"])
         if (backend.memory) return
         const closed = yield* Effect.flip(sql.transact(bodies.closes))
-        assert.match(closed.message, /has closed the connection/)
+        assert.match(closed.message, /closed its connection/)
         yield* sql`INSERT INTO account VALUES ('b', 1)`
         assert.deepStrictEqual(yield* ids, ["a", "b"])
       })
     )
 
     test(
-      "batch: COMMIT and the like are refused before anything runs; SafeIntegers count",
+      "batch: COMMIT and the like are refused before any statement runs; SafeIntegers applies",
       Effect.gen(function*() {
         const sql = yield* table
         for (const control of [sql`COMMIT`, sql`ROLLBACK`, sql`BEGIN`, sql` /* x */ END`, sql`SAVEPOINT a`]) {
@@ -105,20 +105,20 @@ const suite = (backend: Backend): void => {
     )
 
     test(
-      "what would wait for its own connection is refused",
+      "a call that would wait for the connection of its own transaction is refused",
       Effect.gen(function*() {
         const sql = yield* table
         for (const inside of [sql.withTransaction, sql.readTransaction]) {
           assert.match(
             (yield* Effect.flip(inside(sql.checkpoint()))).message,
-            /sql\.checkpoint is no part of a transaction/
+            /sql\.checkpoint cannot run in a transaction/
           )
         }
       })
     )
 
     test(
-      "readTransaction writes nothing, on one connection either, and others write behind it",
+      "readTransaction refuses writes, also with one connection, and the next user can write",
       Effect.gen(function*() {
         const sql = yield* table
         const error = yield* Effect.flip(sql.readTransaction(sql`INSERT INTO account VALUES ('b', 1)`))
@@ -144,7 +144,7 @@ const suite = (backend: Backend): void => {
 
 for (const backend of backends) suite(backend)
 
-/** A database that is not lost by what is given up. */
+/** Interruptions that must not cost a database or a transaction. */
 const kept = (backend: Backend): void => {
   const aggregate = (sql: SqlClient.SqlClient) =>
     sql`SELECT count(*) FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000000) SELECT i FROM n)`
@@ -155,7 +155,7 @@ const kept = (backend: Backend): void => {
       schedule: Schedule.spaced("1 millis")
     })
 
-  it.live(`Q5 a stream that is given up inside of SQLite leaves its transaction and its database (${backend.name})`, () =>
+  it.live(`Q5 a stream that is interrupted inside SQLite loses neither its transaction nor its database (${backend.name})`, () =>
     Effect.gen(function*() {
       const sql = yield* table
       yield* sql.withTransaction(Effect.gen(function*() {
@@ -176,7 +176,7 @@ const kept = (backend: Backend): void => {
 for (const backend of backends) if (backend.threads && backend.isolation === "thread") kept(backend)
 
 describe("threads that are stuck", () => {
-  it.live("Q5 are waited for by the next read, and not told as a failure", () =>
+  it.live("Q5 make the next read wait, and not fail", () =>
     Effect.gen(function*() {
       const sql = yield* table
       for (let i = 0; i < 4; i++) {
@@ -194,7 +194,7 @@ describe("threads that are stuck", () => {
 })
 
 describe("savepoints", () => {
-  it.live("Q4 a read that waits for the end of one, and is given up, dooms nothing", () =>
+  it.live("Q4 a read that is interrupted while it waits for a savepoint leaves the transaction intact", () =>
     Effect.gen(function*() {
       const sql = yield* table
       yield* sql.withTransaction(Effect.gen(function*() {
@@ -215,7 +215,7 @@ describe("savepoints", () => {
 })
 
 describe("large rows", () => {
-  it.live("Q7 are counted by their size: some make a message", () =>
+  it.live("Q7 are counted by their size: a few fill a message", () =>
     Effect.gen(function*() {
       const sql = yield* SqliteClient.SqliteClient
       const trips = Effect.fnUntraced(function*(read: Effect.Effect<ReadonlyArray<unknown>, SqlError.SqlError>) {

@@ -1,4 +1,4 @@
-/** What interruption does: Q4 and Q5; locks of others: Q6; the event loop: Q2. */
+/** Interruption (Q4 and Q5), locks of other processes (Q6), and the event loop (Q2). */
 import { SqliteClient } from "@effect-blocking/sqlite"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Schedule, type Scope, Stream } from "effect"
@@ -13,7 +13,7 @@ const nextTurn = Effect.callback<void>((resume) => {
   setImmediate(() => resume(Effect.void))
 })
 
-/** Until the next write is through, which is behind all that was begun before. */
+/** Waits for one more write, which runs after every write that began before. */
 const writerIsFree = Effect.flatMap(SqliteClient.SqliteClient, (sql) => sql`UPDATE account SET balance = balance`)
 
 type Services = SqliteClient.SqliteClient | SqlClient.SqlClient | Scope.Scope
@@ -24,7 +24,7 @@ const suite = (backend: Backend): void => {
 
   describe(`SqliteClient on ${backend.name}`, () => {
     test(
-      "Q4 a write that runs is given up: its caller is told at once, and it is never committed",
+      "Q4 a running write is interrupted: its fiber ends at once, and the write is never committed",
       Effect.gen(function*() {
         const sql = yield* table
         const held = yield* gate
@@ -41,7 +41,7 @@ const suite = (backend: Backend): void => {
     )
 
     test(
-      "Q4 a write that waits for the writer is given up: it never runs",
+      "Q4 a write that waits for the writer is interrupted: it never runs",
       Effect.gen(function*() {
         const sql = yield* table
         const held = yield* gate
@@ -59,7 +59,7 @@ const suite = (backend: Backend): void => {
     )
 
     test(
-      "Q4 a batch and a body that are given up are rolled back whole",
+      "Q4 an interrupted batch and an interrupted body are rolled back as a whole",
       Effect.gen(function*() {
         const sql = yield* table
         const writes = (held: readonly [string, string]) => [
@@ -79,14 +79,14 @@ const suite = (backend: Backend): void => {
     )
 
     test(
-      "Q4 an interruption at any moment: nothing is committed that was not when it was told",
+      "Q4 an interruption at any moment: no write commits after its fiber has ended",
       Effect.gen(function*() {
         const sql = yield* table
         const there = new Set(["a"])
         for (let i = 0; i < (backend.isolation === "process" ? 30 : 150); i++) {
           const id = `w${i}`
           const fiber = yield* Effect.forkChild(sql`INSERT INTO account VALUES (${id}, 1)`, { startImmediately: true })
-          // Turns of the event loop, so that it comes before, while and after it is committed.
+          // Lets the event loop turn, so that interruptions come before, during and after the commit.
           for (let turn = 0; turn < i % 10; turn++) yield* nextTurn
           yield* Fiber.interrupt(fiber)
           if ((yield* ids).includes(id)) there.add(id)
@@ -97,7 +97,7 @@ const suite = (backend: Backend): void => {
     )
 
     test(
-      "Q5 a transaction whose fiber ends while a statement of it runs is rolled back before the next one begins",
+      "Q5 a transaction whose fiber ends while a statement runs is rolled back before the next one begins",
       Effect.gen(function*() {
         const sql = yield* table
         const held = yield* gate
@@ -115,7 +115,7 @@ const suite = (backend: Backend): void => {
 
     if (backend.isolation === "thread") {
       test(
-        "Q4 a write of a transaction that is given up alone dooms it, and a savepoint around the write saves it",
+        "Q4 interrupting one write of a transaction makes it roll back, unless the write is in a savepoint",
         Effect.gen(function*() {
           const sql = yield* table
           const interrupted = Effect.gen(function*() {
@@ -127,10 +127,10 @@ const suite = (backend: Backend): void => {
             yield* Fiber.interrupt(fiber)
             yield* held.open
           })
-          const doomed = yield* Effect.flip(sql.withTransaction(interrupted))
-          assert.match(doomed.message, /nothing is left but to roll it back/)
+          const rolledBack = yield* Effect.flip(sql.withTransaction(interrupted))
+          assert.match(rolledBack.message, /can only be rolled back/)
           const inside = yield* Effect.flip(sql.withTransaction(Effect.andThen(interrupted, sql`SELECT 1`)))
-          assert.match(inside.message, /nothing is left but to roll it back/)
+          assert.match(inside.message, /can only be rolled back/)
           yield* sql.withTransaction(Effect.gen(function*() {
             yield* sql`INSERT INTO account VALUES ('b', 1)`
             yield* Effect.exit(sql.withTransaction(Effect.andThen(interrupted, Effect.interrupt)))
@@ -141,7 +141,7 @@ const suite = (backend: Backend): void => {
       )
 
       test(
-        "a statement's time limit: a read is stopped, a write is given up and not committed",
+        "a statement's time limit: a read is stopped, a write is not committed",
         Effect.gen(function*() {
           const sql = yield* table
           const endless = sql`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n LIMIT -1`
@@ -177,7 +177,7 @@ const suite = (backend: Backend): void => {
   })
 }
 
-/** Until a statement runs in a thread. */
+/** Waits until a statement runs in a thread. */
 const untilBusy = Effect.flatMap(SqliteClient.SqliteClient, (sql) =>
   Effect.repeat(sql.stats, {
     until: ({ readers, writer }) =>
@@ -187,7 +187,7 @@ const untilBusy = Effect.flatMap(SqliteClient.SqliteClient, (sql) =>
 
 for (const backend of backends) if (backend.threads) suite(backend)
 
-/** A connection of another program, as far as SQLite is concerned. */
+/** A connection that SQLite treats like one of another program. */
 const other = (filename: string) =>
   Effect.acquireRelease(
     Effect.sync(() => new DatabaseSync(filename, { timeout: 0 })),
@@ -204,7 +204,7 @@ const withFile = <A, E>(
   }).pipe(Effect.scoped)
 
 describe("locks of other processes", () => {
-  it.live("Q6 are waited for without a thread: statements, batches, transactions", () =>
+  it.live("Q6 hold no thread while statements, batches and transactions wait", () =>
     withFile({ readers: 1 }, (filename) =>
       Effect.gen(function*() {
         const sql = yield* table
@@ -223,7 +223,7 @@ describe("locks of other processes", () => {
             until: ({ writer }) => writer.submitted > tried + 2,
             schedule: Schedule.spaced("1 millis")
           })
-          // A read goes on, and no thread waits.
+          // Reads go on, and no thread waits.
           assert.include(yield* ids, "a")
           assert.isUndefined(fiber.pollUnsafe())
           database.exec("COMMIT")
@@ -232,7 +232,7 @@ describe("locks of other processes", () => {
         assert.deepStrictEqual(yield* ids, ["a", "b", "c", "d"])
       })))
 
-  it.live("Q6 are waited for no longer than busyTimeout, and not by who is interrupted", () =>
+  it.live("Q6 make a statement fail after busyTimeout", () =>
     withFile({ readers: 1, busyTimeout: "50 millis" }, (filename) =>
       Effect.gen(function*() {
         const sql = yield* table
@@ -245,7 +245,7 @@ describe("locks of other processes", () => {
         yield* sql.withTransaction(sql`SELECT 1`)
       })))
 
-  it.live("Q6 are waited for by reads and streams as well, where readers wait for writers", () =>
+  it.live("Q6 make reads and streams wait too, with a rollback journal", () =>
     withFile({ readers: 1, disableWAL: true }, (filename) =>
       Effect.gen(function*() {
         const sql = yield* table
@@ -264,7 +264,7 @@ describe("locks of other processes", () => {
         }
       })))
 
-  it.live("Q6 nobody waits who is interrupted", () =>
+  it.live("Q6 make no fiber wait that is interrupted", () =>
     withFile({ readers: 1, busyTimeout: "1 hour" }, (filename) =>
       Effect.gen(function*() {
         const sql = yield* table
@@ -285,7 +285,7 @@ describe("locks of other processes", () => {
 })
 
 describe("processes", () => {
-  it.live("Q4 the lock is free at once when a write is given up, because its process is killed", () =>
+  it.live("Q4 an interrupted write releases its lock at once, because its process is killed", () =>
     Effect.gen(function*() {
       const sql = yield* table
       const held = yield* gate
@@ -299,7 +299,7 @@ describe("processes", () => {
 })
 
 describe("the event loop", () => {
-  it.live("Q2 reads go on beside a scan, a write and an open that take long", () =>
+  it.live("Q2 reads go on during a long scan and a long write", () =>
     Effect.gen(function*() {
       const sql = yield* table
       const scan = yield* Effect.forkChild(
@@ -319,7 +319,7 @@ describe("the event loop", () => {
 })
 
 describe("a thread that is lost", () => {
-  it.live("Q8 is a ConnectionError, and the next statement has another one", () =>
+  it.live("Q8 is a ConnectionError, and the next statement gets a new thread", () =>
     Effect.gen(function*() {
       const sql = yield* table
       const error = yield* Effect.flip(sql.transact(bodies.exits))
@@ -329,9 +329,9 @@ describe("a thread that is lost", () => {
         Effect.andThen(sql`INSERT INTO account VALUES ('b', 1)`, Effect.ignore(sql.transact(bodies.exits)))
       ))
       assert(Exit.isFailure(inside))
-      const told = inside.cause.reasons.find(Cause.isFailReason)
-      assert(SqlError.isSqlError(told?.error))
-      assert.strictEqual(told.error.reason._tag, "ConnectionError")
+      const failure = inside.cause.reasons.find(Cause.isFailReason)
+      assert(SqlError.isSqlError(failure?.error))
+      assert.strictEqual(failure.error.reason._tag, "ConnectionError")
       yield* writerIsFree
       assert.deepStrictEqual(yield* ids, ["a"])
     }).pipe(Effect.provide(inFile({ readers: 1 })), Effect.scoped))

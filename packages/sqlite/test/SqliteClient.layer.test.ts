@@ -1,4 +1,4 @@
-/** How a database is opened, kept and closed: options, bad files, the WAL, copies, reactive tables. */
+/** The life of a database: options, files that do not open, the WAL, backups, reactive tables. */
 import { SqliteClient, SqliteMigrator } from "@effect-blocking/sqlite"
 import * as SqliteTest from "@effect-blocking/sqlite/SqliteTest"
 import { BlockingTest } from "@effect-blocking/vitest"
@@ -33,7 +33,7 @@ const refusal = (options: object) =>
   Effect.map(Effect.flip(openWith(options as SqliteClient.Options)), (error) => error.message)
 
 describe("options", () => {
-  it.live("are checked: each error names the option, and what it should be", () =>
+  it.live("are checked: each error names the option and the expected value", () =>
     Effect.gen(function*() {
       const cases: ReadonlyArray<readonly [object, RegExp]> = [
         [{}, /Option filename of pool "SqliteClient" must be a path, .* or ":memory:", not undefined/],
@@ -60,7 +60,7 @@ describe("options", () => {
       for (const [options, message] of cases) assert.match(yield* refusal(options), message)
     }))
 
-  it.live("come through Config", () =>
+  it.live("can come from Config", () =>
     Effect.gen(function*() {
       const filename = join(yield* folder, "config.db")
       const layer = SqliteClient.layerConfig({ filename: Config.String("FILENAME"), readers: Config.Int("READERS") })
@@ -71,7 +71,7 @@ describe("options", () => {
       assert.deepStrictEqual(rows, [{ n: 1 }])
     }).pipe(Effect.scoped))
 
-  it.effect("onFull: a statement more than wait is refused, with QueueFull as the cause", () =>
+  it.effect("onFull: with a full queue a statement is refused, with QueueFull as the cause", () =>
     Effect.gen(function*() {
       const sql = yield* SqliteClient.SqliteClient
       yield* BlockingTest.fillQueue(SqliteTest.Writer)
@@ -82,7 +82,7 @@ describe("options", () => {
       assert.deepStrictEqual(yield* sql`SELECT 1 AS n`, [{ n: 1 }])
     }).pipe(Effect.provide(SqliteTest.layer({ queueCapacity: 1, onFull: "fail" }))))
 
-  it.live("init gets each connection: of readers, of streams, of the writer", () =>
+  it.live("init is called with each connection: of readers, of streams, of the writer", () =>
     Effect.gen(function*() {
       const sql = yield* SqliteClient.SqliteClient
       assert.deepStrictEqual(yield* sql`SELECT double(21) AS n`, [{ n: 42 }])
@@ -93,7 +93,7 @@ describe("options", () => {
 })
 
 describe("files", () => {
-  it.live("that cannot be opened: an error that names the file and says what to do", () =>
+  it.live("that cannot be opened fail with an error that names the file and says what to do", () =>
     Effect.gen(function*() {
       const path = yield* folder
       writeFileSync(join(path, "text.db"), "this is no database".repeat(100))
@@ -101,14 +101,14 @@ describe("files", () => {
       const cases: ReadonlyArray<readonly [Partial<SqliteClient.Options> & { filename: string }, RegExp]> = [
         [
           { filename: join(path, "text.db") },
-          /text\.db cannot be opened: file is not a database \(the file is no SQLite/
+          /text\.db cannot be opened: file is not a database \(the file is not a SQLite/
         ],
-        [{ filename: join(path, "folder.db") }, /folder\.db cannot be opened: unable to open.*look at the path/],
-        [{ filename: join(path, "no", "folder", "a.db") }, /unable to open database file.*look at the path/],
-        [{ filename: join(path, "none.db"), readonly: true }, /unable to open database file.*look at the path/],
+        [{ filename: join(path, "folder.db") }, /folder\.db cannot be opened: unable to open.*check the path/],
+        [{ filename: join(path, "no", "folder", "a.db") }, /unable to open database file.*check the path/],
+        [{ filename: join(path, "none.db"), readonly: true }, /unable to open database file.*check the path/],
         [
           { filename: join(path, "a.db"), init: new URL("./fixtures/badInit.ts", import.meta.url) },
-          /badInit\.ts has no default export that is a function/
+          /the default export of .*badInit\.ts is not a function/
         ],
         [
           { filename: join(path, "b.db"), init: new URL("./fixtures/throwingInit.ts", import.meta.url) },
@@ -119,7 +119,7 @@ describe("files", () => {
           { filename: join(path, "d.db"), init: new URL("./fixtures/asyncInit.ts", import.meta.url) },
           /the default export of .*asyncInit\.ts is async/
         ],
-        // What a reader cannot do is no reason to read with the writer.
+        // An `init` that writes fails on readers, and the layer fails with it.
         [
           { filename: join(path, "e.db"), init: new URL("./fixtures/writingInit.ts", import.meta.url) },
           /attempt to write a readonly database/
@@ -132,7 +132,7 @@ describe("files", () => {
       }
     }).pipe(Effect.scoped))
 
-  it.live("of which nothing may be written", () =>
+  it.live("opened as readonly are read, and refuse writes", () =>
     Effect.gen(function*() {
       const filename = join(yield* folder, "a.db")
       const create = Effect.flatMap(SqlClient.SqlClient, (sql) => sql`CREATE TABLE t AS SELECT 1 AS n`)
@@ -141,14 +141,14 @@ describe("files", () => {
       const found = yield* Effect.gen(function*() {
         const sql = yield* SqliteClient.SqliteClient
         const error = yield* Effect.flip(sql`DELETE FROM t`)
-        assert.match(error.message, /readonly database \(nothing is written/)
+        assert.match(error.message, /readonly database \(.* do not allow writes/)
         assert.match((yield* Effect.flip(sql`WITH a AS (SELECT 1) DELETE FROM t`)).message, /readonly/)
         return yield* sql.withTransaction(sql`SELECT n FROM t`)
       }).pipe(Effect.provide(SqliteClient.layer({ filename, readonly: true, readers: 1 })))
       assert.deepStrictEqual(found, [{ n: 1 }])
     }).pipe(Effect.scoped))
 
-  it.live("a full disk is a SqlError, nothing of the statement is written, and the connection goes on", () =>
+  it.live("on a full disk: a SqlError, the statement writes nothing, and the connection stays usable", () =>
     Effect.gen(function*() {
       const sql = yield* SqliteClient.SqliteClient
       yield* sql`CREATE TABLE t (bytes BLOB)`
@@ -159,12 +159,12 @@ describe("files", () => {
         Effect.ignore(sql`INSERT INTO t VALUES (zeroblob(1000000))`),
         sql`INSERT INTO t VALUES (x'00')`
       )))
-      assert.match(inside.message, /has ended before its end/)
+      assert.match(inside.message, /The transaction ended early/)
       yield* sql`INSERT INTO t VALUES (x'01')`
       assert.deepStrictEqual(yield* sql`SELECT count(*) AS n FROM t`, [{ n: 1 }])
     }).pipe(Effect.provide(inFile({ readers: 1 })), Effect.scoped))
 
-  it.live("the rollback journal instead of the WAL", () =>
+  it.live("with a rollback journal instead of the WAL", () =>
     Effect.gen(function*() {
       const sql = yield* SqliteClient.SqliteClient
       assert.deepStrictEqual(yield* sql`PRAGMA journal_mode`, [{ journal_mode: "delete" }])
@@ -174,7 +174,7 @@ describe("files", () => {
       assert.deepStrictEqual(yield* sql`SELECT count(*) AS n FROM t`, [{ n: 50 }])
     }).pipe(Effect.provide(inFile({ readers: 2, disableWAL: true })), Effect.scoped))
 
-  it.live("are closed with the layer: no thread and no WAL is left", () =>
+  it.live("are closed with the layer: no thread and no WAL remains", () =>
     Effect.gen(function*() {
       const path = yield* folder
       const scope = yield* Scope.make()
@@ -192,7 +192,7 @@ describe("files", () => {
 })
 
 describe("the WAL", () => {
-  it.live("Q7 is emptied beyond its limit, and measured", () =>
+  it.live("Q7 is emptied when it exceeds its limit, and its size is a metric", () =>
     Effect.gen(function*() {
       const sql = yield* SqliteClient.SqliteClient
       yield* sql`CREATE TABLE t (bytes BLOB)`
@@ -204,9 +204,9 @@ describe("the WAL", () => {
       })
     }).pipe(Effect.provide(inFile({ readers: 1, journalSizeLimit: 100_000 })), Effect.scoped))
 
-  it.live("Q7 that readers keep from being emptied is told, with what to do", () => {
-    const told: Array<string> = []
-    const logger = Logger.layer([Logger.make(({ message }) => void told.push(String(message)))])
+  it.live("Q7 that readers keep from being emptied causes a warning that says what to do", () => {
+    const logged: Array<string> = []
+    const logger = Logger.layer([Logger.make(({ message }) => void logged.push(String(message)))])
     return Effect.gen(function*() {
       const sql = yield* SqliteClient.SqliteClient
       yield* sql`CREATE TABLE t (bytes BLOB)`
@@ -219,18 +219,18 @@ describe("the WAL", () => {
             (_: Context.Context<never>) => Context.omit(sql.transactionService)(context) as never
           )
         }
-        yield* Effect.repeat(Effect.sync(() => told), {
-          until: (told) => told.length > 0,
+        yield* Effect.repeat(Effect.sync(() => logged), {
+          until: (logged) => logged.length > 0,
           schedule: Schedule.spaced("20 millis")
         })
       }))
-      assert.match(told[0]!, /The WAL of .*test\.db holds \d+ MB and cannot be emptied/)
+      assert.match(logged[0]!, /The WAL of .*test\.db holds \d+ MB and cannot be emptied/)
       assert.isTrue((yield* sql.checkpoint("truncate")).complete)
       assert.strictEqual((yield* sql.stats).walBytes, 0)
     }).pipe(Effect.provide(inFile({ readers: 1, journalSizeLimit: 100_000 })), Effect.provide(logger), Effect.scoped)
   })
 
-  it.live("Q7 is emptied although streams overlap without end", () =>
+  it.live("Q7 is emptied even if streams overlap without end", () =>
     Effect.gen(function*() {
       const sql = yield* SqliteClient.SqliteClient
       yield* sql`CREATE TABLE t (bytes BLOB)`
@@ -241,7 +241,7 @@ describe("the WAL", () => {
         sql`UPDATE t SET bytes = randomblob(100000) WHERE rowid % 10 = 1`,
         Effect.sleep("5 millis")
       )
-      // Each begins before the one before it has ended.
+      // Each stream begins before the previous one has ended.
       const streams = Array.from({ length: 4 }, (_, i) => Effect.delay(Effect.forever(slow), i * 50))
       let most = 0
       yield* Effect.raceFirst(
@@ -249,7 +249,7 @@ describe("the WAL", () => {
         Effect.repeat(sql.stats, {
           until: ({ walBytes }) => {
             most = Math.max(most, walBytes)
-            // Beyond what makes new streams wait, and then less than half of it.
+            // First beyond the size at which new streams wait, then less than half of that.
             return most > 4_000_000 && walBytes < most / 2
           },
           schedule: Schedule.spaced("1 millis")
@@ -257,7 +257,7 @@ describe("the WAL", () => {
       )
     }).pipe(Effect.provide(inFile({ readers: 2, journalSizeLimit: 100_000 })), Effect.scoped))
 
-  it.live("Q7 a stream is open no longer than its limit, read slowly or not at all", () =>
+  it.live("Q7 a stream is open no longer than its limit, whether it is read slowly or not at all", () =>
     Effect.gen(function*() {
       const sql = yield* SqliteClient.SqliteClient
       const endless = sql`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n`.stream
@@ -266,7 +266,7 @@ describe("the WAL", () => {
       const computing = yield* Effect.flip(Stream.runDrain(sum.stream))
       assert.strictEqual(computing.reason._tag, "StatementTimeoutError")
       const slow = yield* Effect.flip(Stream.runForEachArray(endless, () => Effect.sleep("20 millis")))
-      assert.match(slow.message, /was open for longer than its streamTimeLimit of 300 ms/)
+      assert.match(slow.message, /exceeded its streamTimeLimit of 300 ms/)
       const left = yield* Effect.flip(Effect.scoped(Effect.gen(function*() {
         const pull = yield* Stream.toPull(endless)
         yield* pull
@@ -284,7 +284,7 @@ describe("large results", () => {
   const rows = (sql: SqlClient.SqlClient, count: number) =>
     sql`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count}) SELECT i FROM n`
 
-  it.live("Q7 are read as a stream, and from the second time on at once so", () =>
+  it.live("Q7 are read as a stream: the first time after a first try, then at once", () =>
     Effect.gen(function*() {
       const sql = yield* SqliteClient.SqliteClient
       const submitted = Effect.map(sql.stats, ({ readers }) => readers!.submitted)
@@ -296,7 +296,7 @@ describe("large results", () => {
       assert.deepStrictEqual([yield* trips(1000), yield* trips(5000), yield* trips(5000)], [1, 2, 1])
     }).pipe(Effect.provide(inFile({ readers: 1 })), Effect.scoped))
 
-  it.live("Q7 of a statement that had few rows before are read all the same", () =>
+  it.live("Q7 of a statement that returned few rows before are complete", () =>
     Effect.gen(function*() {
       const sql = yield* SqliteClient.SqliteClient
       for (const count of [3, 3000, 3, 3000]) {
@@ -308,7 +308,7 @@ describe("large results", () => {
       }
     }).pipe(Effect.provide(inFile({ readers: 2 })), Effect.scoped))
 
-  it.effect("Q7 of the writer come in pieces of 1024 rows", () =>
+  it.effect("Q7 of the writer come in chunks of 1024 rows", () =>
     Effect.gen(function*() {
       const sql = yield* SqliteClient.SqliteClient
       yield* sql`CREATE TABLE t (n)`
@@ -321,8 +321,8 @@ describe("large results", () => {
     }).pipe(Effect.provide(SqliteTest.layer())))
 })
 
-describe("copies", () => {
-  it.live("are whole, replace what was there, and leave nothing behind when they fail", () =>
+describe("backups", () => {
+  it.live("are complete, replace an existing file, and leave no file behind when they fail", () =>
     Effect.gen(function*() {
       const path = yield* folder
       const sql = yield* SqliteClient.SqliteClient
@@ -333,7 +333,7 @@ describe("copies", () => {
       const database = new DatabaseSync(copy)
       assert.deepStrictEqual(database.prepare("SELECT n FROM t").all().map((row) => ({ ...row })), [{ n: 1 }])
       database.close()
-      // A log of what was there would be taken for one of the copy.
+      // SQLite would apply the log of the replaced file to the copy.
       writeFileSync(`${copy}-wal`, "old")
       yield* sql.backup(copy)
       assert.isFalse(existsSync(`${copy}-wal`))
@@ -341,19 +341,19 @@ describe("copies", () => {
       assert.match((yield* Effect.flip(sql.backup(file))).message, /it is the database itself/)
       assert.match(
         (yield* Effect.flip(sql.withTransaction(sql.backup(copy)))).message,
-        /sql\.backup is no part of a transaction/
+        /sql\.backup cannot run in a transaction/
       )
       mkdirSync(join(path, "full"))
       writeFileSync(join(path, "full", "file"), "")
       const error = yield* Effect.flip(sql.backup(join(path, "full")))
-      assert.match(error.message, /cannot be put in place of .*full/)
+      assert.match(error.message, /The backup to .*full failed/)
       assert.match((yield* Effect.flip(sql.backup(join(path, "no", "copy.db")))).message, /unable to open/)
       assert.deepStrictEqual(readdirSync(path).sort(), ["copy.db", "full"])
     }).pipe(Effect.provide(inFile({ readers: 1 })), Effect.scoped))
 })
 
 describe("autoInvalidate", () => {
-  it.live("tells each table that was written, by triggers as well, behind the commit", () =>
+  it.live("invalidates each written table after the commit, also those that triggers write", () =>
     Effect.gen(function*() {
       const sql = yield* SqliteClient.SqliteClient
       yield* sql`CREATE TABLE a (n)`
@@ -377,30 +377,30 @@ describe("autoInvalidate", () => {
         Stream.runDrain
       )
       assert.deepStrictEqual(seen, [0, 1, 2, 3])
-      // A trigger that is newer than the statement, told at each run of it.
+      // A trigger that was created after the statement invalidates at each run of it.
       const insert = sql`INSERT INTO b VALUES (1)`
       yield* sql`CREATE TABLE b (n)`
       yield* insert
       yield* sql`CREATE TRIGGER logged2 AFTER INSERT ON b BEGIN INSERT INTO log VALUES (new.n); END`
-      const told: Array<number> = []
+      const later: Array<number> = []
       yield* sql.reactive(["log"], count).pipe(
         Stream.tap((n) => {
-          told.push(n)
+          later.push(n)
           return Effect.asVoid(insert)
         }),
         Stream.takeUntil((n) => n === 6),
         Stream.runDrain
       )
-      assert.deepStrictEqual(told, [3, 4, 5, 6])
+      assert.deepStrictEqual(later, [3, 4, 5, 6])
     }).pipe(
       Effect.provide(inFile({ readers: 1, autoInvalidate: true })),
       Effect.scoped,
-      Effect.timeoutOrElse({ duration: "30 seconds", orElse: () => Effect.die("a table was not told") })
+      Effect.timeoutOrElse({ duration: "30 seconds", orElse: () => Effect.die("a table was not invalidated") })
     ))
 })
 
 describe("SqliteMigrator", () => {
-  it.live("Q1 runs each migration once, in order, also if two programs start at once", () =>
+  it.live("Q1 runs each migration once, in order, even if two programs start together", () =>
     Effect.gen(function*() {
       const filename = join(yield* folder, "a.db")
       const migrate = SqliteMigrator.run({
@@ -423,7 +423,7 @@ describe("SqliteMigrator", () => {
 })
 
 describe("SqliteTest", () => {
-  it.effect("Q10 waits for locks go by the test's clock", () =>
+  it.effect("Q10 waits for locks follow the test clock", () =>
     Effect.gen(function*() {
       const filename = join(yield* folder, "a.db")
       const database = new DatabaseSync(filename)
@@ -441,7 +441,7 @@ describe("SqliteTest", () => {
       }).pipe(Effect.provide(SqliteTest.layer({ filename, readers: 1, busyTimeout: "10 seconds" })))
     }).pipe(Effect.scoped))
 
-  it.effect("Q10 its pools can be filled and closed, and each layer is a database of its own", () =>
+  it.effect("Q10 its pools can be filled and closed, and each layer has its own database", () =>
     Effect.gen(function*() {
       const sql = yield* SqliteClient.SqliteClient
       yield* sql`CREATE TABLE t (n)`

@@ -1,11 +1,11 @@
-/** Q9: the program is killed while it writes. `npm run soak:sqlite -- --kills 300` does it often. */
+/** Q9: a program is killed while it writes. `npm run soak:sqlite -- --kills 300` repeats it. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { join } from "node:path"
 import { crash } from "./utils/crash.ts"
 import { folder } from "./utils/databases.ts"
 
-/** The same moments each time, as far as the program is the same. */
+/** The same delays in each run. */
 const seeded = (seed: number) => () => {
   seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31
   return seed / 2 ** 31
@@ -13,7 +13,7 @@ const seeded = (seed: number) => () => {
 
 describe("kill -9", () => {
   for (const isolation of ["thread", "process"] as const) {
-    it.live(`Q9 at any moment: what was acknowledged is there, and whole (${isolation})`, () =>
+    it.live(`Q9 at any moment: every acknowledged write is there, and complete (${isolation})`, () =>
       Effect.gen(function*() {
         const filename = join(yield* folder, "crash.db")
         const { acknowledged, integrity, lost, torn } = yield* Effect.promise(() =>

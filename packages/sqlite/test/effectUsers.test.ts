@@ -1,4 +1,4 @@
-/** Q1: what Effect itself builds on a SqlClient, under load. */
+/** Q1: the modules that Effect itself builds on a SqlClient, under load. */
 import type { SqliteClient } from "@effect-blocking/sqlite"
 import { NodeCrypto } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
@@ -119,7 +119,7 @@ const suite = (backend: Backend): void => {
     )
 
     test(
-      "Q1 PersistedQueue: each element is taken once, by many takers",
+      "Q1 PersistedQueue: many takers take each element once",
       Effect.gen(function*() {
         const queue = yield* PersistedQueue.make({ name: "numbers", schema: Schema.Int })
         const numbers = Array.from({ length: load(backend) }, (_, i) => i)
@@ -154,7 +154,7 @@ const suite = (backend: Backend): void => {
     )
 
     test(
-      "Q1 SingleRunner: persisted calls, each once by its key, and workflows",
+      "Q1 SingleRunner: persisted calls, once for each key, and workflows",
       Effect.gen(function*() {
         const count = load(backend)
         const client = yield* Counter.client
@@ -184,7 +184,7 @@ const suite = (backend: Backend): void => {
 for (const backend of backends) if (backend.threads) suite(backend)
 
 describe("Effect's own documentation", () => {
-  it.live("Q1 its program with a model, migrations and a repository runs unchanged but for the package", () =>
+  it.live("Q1 its program with a model, migrations and a repository runs with only the package changed", () =>
     Effect.gen(function*() {
       const page = join(
         dirname(createRequire(import.meta.url).resolve("effect/package.json")),
@@ -192,7 +192,7 @@ describe("Effect's own documentation", () => {
       )
       const program = readFileSync(page, "utf8")
       assert.include(program, "\"@effect/sql-sqlite-node\"")
-      // Beside this package, so that it finds its dependencies.
+      // Inside this package, where it finds its dependencies.
       const folder = mkdtempSync(join(import.meta.dirname, "fixtures", "documentation-"))
       yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(folder, { recursive: true, force: true })))
       const file = join(folder, "program.ts")

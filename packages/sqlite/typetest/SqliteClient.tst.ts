@@ -50,12 +50,12 @@ describe("SqliteClient", () => {
     expect(sql.transact(plain)).type.toBe<Effect.Effect<string, SqlError.SqlError>>()
   })
 
-  it("transactions keep the types of what runs in them", () => {
+  it("transactions keep the types of their effect", () => {
     const effect = {} as Effect.Effect<number, "no", User>
     expect(sql.readTransaction(effect)).type.toBe<Effect.Effect<number, "no" | SqlError.SqlError, User>>()
   })
 
-  it("a body that is asynchronous is refused", () => {
+  it("rejects an asynchronous body", () => {
     // @ts-expect-error The body of a transaction is synchronous
     SqliteTask.make("file:///a.ts", "wait", async (db) => db.exec("SELECT 1"))
     expect(SqliteTask.make("file:///a.ts", "throws", (): never => {

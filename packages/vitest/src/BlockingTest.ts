@@ -1,21 +1,21 @@
 /**
- * Test layers for `effect-blocking`: the semantics of a pool of threads, without a thread.
+ * Test layers for `effect-blocking`: the semantics of a thread pool, without threads.
  *
- * `layer` provides the default pool, `layerPool` a named one, each with the real scheduler
- * over simulated threads. Bodies run on the test's own thread, one at a time; arguments,
- * results and errors are really cloned; all time is that of the `Clock`, thus of
- * `TestClock` in `it.effect`. With a layer comes the service `BlockingTest`, over which the
- * functions of this module hold, fail, replace and observe what is run.
+ * `layer` provides the default pool and `layerPool` a named pool, each with the real scheduler on simulated
+ * threads. Bodies run on the test's own thread, one at a time. Arguments, results and errors are really
+ * cloned. All times are those of the `Clock`, which is the `TestClock` in `it.effect`. Each layer also
+ * provides the service `BlockingTest`, through which the functions of this module hold, fail, replace and
+ * observe runs.
  *
  * **Details**
  *
- * A task is known by its module and name: a hold, a failure or a stub of a task is also for
- * all that `Task.with` derives from it, in all pools that are provided together.
+ * A task is identified by its module and name: a hold, a failure or a stub of a task also applies to every
+ * task that `Task.with` derives from it, in all pools that are provided together.
  *
  * **Gotchas**
  *
- * A body that runs until it is asked to stop never ends here, because nobody can ask while
- * it runs: `hold` it, ask, and release it.
+ * A body that runs until it is asked to stop never ends here, because the test cannot ask while the body
+ * runs: `hold` it, request the stop, then release it.
  *
  * **Example** (A task that is too slow, without waiting)
  *
@@ -61,86 +61,89 @@ import * as testedPool from "./internal/testedPool.ts"
 // -----------------------------------------------------------------------------
 
 /**
- * How the pool of a test is sized and limited: the options of `NodeBlocking`, so that one
- * object serves both. Every option has a default; those of time are the ones of
- * `NodeBlocking`. One that is out of range, or not there, is a defect of the layer.
+ * The options of a test pool. They are the options of `NodeBlocking`, so that one object serves both. Every
+ * option has a default; durations have the defaults of `NodeBlocking`. An option that is out of range or
+ * unknown is a defect of the layer.
  *
  * **Details**
  *
- * Options about real threads (`isolation`, `threadName`, `resourceLimits`, `env`,
- * `execArgv`, `preload`) are validated and do nothing.
+ * Options about real threads (`isolation`, `threadName`, `resourceLimits`, `env`, `execArgv`, `preload`) are
+ * validated and have no effect.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Options {
-  /** Idle threads that are kept. An integer from 0 to `maxThreads`. Defaults to 0. */
+  /** The number of idle threads that are kept. An integer from 0 to `maxThreads`. Defaults to 0. */
   readonly minThreads?: number | undefined
-  /** The most tasks that can be held at once. An integer from 1. Defaults to 4, on any machine. */
+  /**
+   * The maximum number of threads, and so of tasks that can be held at once. An integer from 1. Defaults to
+   * 4, on any machine.
+   */
   readonly maxThreads?: number | undefined
   /** How long a thread above `minThreads` stays idle before it retires. Defaults to 10 seconds. */
   readonly keepAlive?: Duration.Input | undefined
-  /** The most tasks that wait for a thread. An integer from 0. Defaults to 100. */
+  /** The maximum number of tasks that wait for a thread. An integer from 0. Defaults to 100. */
   readonly queueCapacity?: number | undefined
   /** Whether a full queue suspends the submitter, or fails the task with `QueueFull`. Defaults to `"suspend"`. */
   readonly onFull?: "suspend" | "fail" | undefined
-  /** How long running tasks may go on when the pool is closed. Defaults to 5 seconds. */
+  /** How long running tasks may continue when the pool is closed. Defaults to 5 seconds. */
   readonly shutdownTimeout?: Duration.Input | undefined
-  /** From the stop flag of a task to the termination of its thread. Defaults to 200 ms. */
+  /** The time from the stop flag of a task to the termination of its thread. Defaults to 200 ms. */
   readonly gracePeriod?: Duration.Input | undefined
   /** How long a thread may take to be terminated before it is abandoned. Defaults to 1 second. */
   readonly terminateTimeout?: Duration.Input | undefined
   /** Given to each simulated thread, as a clone, for `Task.threadData()`. Must be cloneable. */
   readonly threadData?: unknown
   /**
-   * When a thread is replaced by a new one: after so many tasks, or so long after its start,
-   * by the clock. `heapMb` does nothing: simulated threads share one heap. Defaults to never.
+   * When a thread is replaced by a new one: after a number of tasks, or a time after its start, by the clock.
+   * `heapMb` has no effect: simulated threads share one heap. Defaults to never.
    */
   readonly recycle?: {
     readonly tasks?: number | undefined
     readonly heapMb?: number | undefined
     readonly age?: Duration.Input | undefined
   } | undefined
-  /** Does nothing: bodies run on the test's own thread. */
+  /** No effect: bodies run on the test's own thread. */
   readonly isolation?: "thread" | "process" | undefined
-  /** Does nothing: the module of a task is loaded when the test has the task. */
+  /** No effect: a test that has a task has loaded its module. */
   readonly preload?: ReadonlyArray<string | { readonly module: string }> | undefined
-  /** Does nothing: see `failNext` for a task that outgrows its memory. */
+  /** No effect: simulate a task that exceeds its memory with `failNext`. */
   readonly resourceLimits?: {
     readonly maxOldGenerationSizeMb?: number | undefined
     readonly maxYoungGenerationSizeMb?: number | undefined
     readonly codeRangeSizeMb?: number | undefined
     readonly stackSizeMb?: number | undefined
   } | undefined
-  /** Does nothing: bodies see the environment of the test. */
+  /** No effect: bodies see the environment of the test. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined
-  /** Does nothing. */
+  /** No effect. */
   readonly execArgv?: ReadonlyArray<string> | undefined
-  /** Does nothing. */
+  /** No effect. */
   readonly threadName?: string | undefined
 }
 
 /**
- * A run that is held, or will be.
+ * The handle of a hold, returned by `BlockingTest.hold`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Held {
   /**
-   * Waits until a run of the task is held: its thread has entered it, its time limit
-   * counts, and its body has not begun. Interrupting it stops the waiting only.
+   * Waits until a run of the task is held: its thread has entered it, its time limit counts, and its body has
+   * not started. An interruption only stops the wait.
    */
   readonly started: Effect.Effect<void>
   /**
-   * Lets the body run, and returns when it has. Before a run is held it lets the next one
-   * pass; after the run has ended otherwise it does nothing.
+   * Lets the body run, and returns when it has run. If no run is held yet, it cancels the hold. If the run
+   * has already ended, it does nothing.
    */
   readonly release: Effect.Effect<void>
 }
 
 /**
- * A task that was submitted, and what became of it.
+ * A recorded submission of a task, with its outcome.
  *
  * @category models
  * @since 0.1.0
@@ -153,9 +156,9 @@ export interface Call<
   /** The name of the task. */
   readonly task: string
   readonly module: string
-  /** As they were at the submission. */
+  /** The arguments, as they were at submission. */
   readonly args: Args
-  /** What the caller got; `undefined` while it has not ended. */
+  /** The exit that the caller got; `undefined` until the task has ended. */
   readonly exit: Exit.Exit<A, E | JoinError> | undefined
 }
 
@@ -175,7 +178,7 @@ export class BlockingTest extends Context.Service<BlockingTest, Control>()("@eff
 declare const control: unique symbol
 
 /**
- * What `BlockingTest` holds, for this module only.
+ * The state of the service `BlockingTest`, for this module only.
  *
  * @category models
  * @since 0.1.0
@@ -191,7 +194,7 @@ const shared: Effect.Effect<testedPool.Shared, never, BlockingTest> = Effect.map
   (control) => control as object as testedPool.Shared
 )
 
-/** One for all layers: built once where several are provided together. */
+/** Shared by all layers that are provided together. */
 const layerControl: Layer.Layer<BlockingTest> = Layer.effect(BlockingTest, make)
 
 // -----------------------------------------------------------------------------
@@ -199,18 +202,17 @@ const layerControl: Layer.Layer<BlockingTest> = Layer.effect(BlockingTest, make)
 // -----------------------------------------------------------------------------
 
 /**
- * Layer that provides the default pool without a thread, and its control.
+ * Layer that provides the default pool without threads, and the service `BlockingTest`.
  *
  * **Details**
  *
- * Its close shuts the pool down, without waiting for the clock. A run that is still held
- * then is ended, and the close dies with an error that names its task.
+ * The close of the layer shuts the pool down without waiting for the clock. A run that is still held is
+ * ended, and the close dies with an error that names its task.
  *
- * An error that a body leaves behind, in a timer or in a promise that nobody handles, is
- * logged by the pool and does not fail the test run; after the close it is a line on the
- * console.
+ * A late error of a body (a throw in a timer, an unhandled rejection) is logged by the pool and does not fail
+ * the test run. After the close, it is printed to the console.
  *
- * **Example** (A pool that is full at once)
+ * **Example** (A pool whose queue is always full)
  *
  * ```ts
  * import { BlockingTest } from "@effect-blocking/vitest"
@@ -225,10 +227,10 @@ export const layer = (options?: Options): Layer.Layer<Blocking.Blocking | Blocki
   layerPool(Blocking.Blocking, options)
 
 /**
- * Layer that provides a named pool without a thread, by the class that `Blocking.Pool`
- * declares, and its control.
+ * Layer that provides a named pool without threads, for the class declared with `Blocking.Pool`, and the
+ * service `BlockingTest`.
  *
- * **Example** (Two pools with one control)
+ * **Example** (Two pools in one test)
  *
  * ```ts
  * import { BlockingTest } from "@effect-blocking/vitest"
@@ -265,16 +267,15 @@ export const layerPool = <Self>(
  *
  * **Details**
  *
- * Returns at once; each handle holds one run, in order. When a held run is released its
- * body runs, and sees whether it was asked to stop. With `native: true` the thread is
- * simulated to be in native code: it cannot be terminated before it is released.
+ * Returns at once. Each handle holds one run, in order. When a held run is released, its body runs and can
+ * see whether it was asked to stop. With `native: true`, the simulated thread is in native code: it cannot be
+ * terminated until it is released.
  *
- * A run that is still held when the scope closes in which `hold` was called, or that of the
- * pool's layer, is ended there, and the close dies with
- * `Task "…" was held by BlockingTest.hold and never released`. A test that itself waits for
- * the run that it holds hangs; after a second a warning names the task.
+ * If a run is still held when the scope of the `hold` call or of the pool's layer closes, the run is ended
+ * and the close dies with `Task "…" was held by BlockingTest.hold and never released`. A test that waits for
+ * a run that it holds hangs; after a second, a warning names the task.
  *
- * **Example** (Interrupting a task that runs)
+ * **Example** (Interrupting a running task)
  *
  * ```ts
  * import { BlockingTest } from "@effect-blocking/vitest"
@@ -289,7 +290,7 @@ export const layerPool = <Self>(
  *   yield* held.started
  *   yield* Effect.forkChild(Fiber.interrupt(fiber))
  *   yield* Effect.yieldNow
- *   yield* held.release // the body sees the stop flag and leaves by its checkpoint
+ *   yield* held.release // the body sees the stop flag and leaves at its checkpoint
  *   yield* Fiber.await(fiber)
  * }).pipe(Effect.provide(BlockingTest.layer()))
  * ```
@@ -310,9 +311,9 @@ export const hold: <Args extends ReadonlyArray<unknown>, A, E>(
   const hold = plans.hold(task, { native: options?.native ?? false })
   if (Option.isSome(scope)) yield* Scope.addFinalizer(scope.value, Effect.sync(() => hold.disarm()))
   hold.onHeld = () => {
-    testedPool.watchHeld(hold)
-    // Only now: the scope must find it before the fibers and the spawned tasks that it
-    // interrupts, which wait for a grace period of which nobody moves the clock.
+    testedPool.warnIfHeld(hold)
+    // Added only now: finalizers run in reverse order, and this one must run before those of the fibers
+    // and spawned tasks. They wait for a grace period on a clock that no longer moves.
     if (Option.isSome(scope)) Effect.runSync(Scope.addFinalizer(scope.value, testedPool.endHeld([hold])))
   }
   return {
@@ -322,16 +323,15 @@ export const hold: <Args extends ReadonlyArray<unknown>, A, E>(
 })
 
 /**
- * Makes the next run of a task end with a `JoinError` of that reason. Its body does not run.
+ * Makes the next run of a task fail with a `JoinError` with the given reason. Its body does not run.
  *
  * **Details**
  *
- * Called several times, it fails as many runs, in order. The run is submitted, queued and
- * started as any other, so that a reason for which a pool refuses a task (`QueueFull`) comes
- * from `join` and not from `spawn`. Unused failures are discarded when the current scope
- * (the test's) closes.
+ * Each call fails one run, in order. The run is submitted, queued and started like any other, so a reason for
+ * which a pool refuses a task (`QueueFull`) comes from `join` and not from `spawn`. Unused failures are
+ * discarded when the current scope (the test's) closes.
  *
- * **Example** (A caller that survives a lost thread)
+ * **Example** (Testing a retry after a lost thread)
  *
  * ```ts
  * import { BlockingTest } from "@effect-blocking/vitest"
@@ -359,19 +359,23 @@ export const failNext = <Args extends ReadonlyArray<unknown>, A, E>(
     const { plans } = yield* shared
     plans.failNext(task, reason)
     const scope = yield* Effect.serviceOption(Scope.Scope)
-    if (Option.isSome(scope)) yield* Scope.addFinalizer(scope.value, Effect.sync(() => plans.forgive(task, reason)))
+    if (Option.isSome(scope)) {
+      yield* Scope.addFinalizer(
+        scope.value,
+        Effect.sync(() => plans.removeFailure(task, reason))
+      )
+    }
   })
 
 /**
- * Replaces the body of a task for as long as the layer lives. The latest counts.
+ * Replaces the body of a task for the lifetime of the layer. The latest stub replaces earlier ones.
  *
  * **Details**
  *
- * The body takes the task's arguments and gives its result, or a `Result` with its error;
- * both are cloned as those of the task. With a `Task.schema` its values pass through the
- * schemas. What it throws is a panic.
+ * The body takes the task's arguments and returns its result, or a `Result` with its error. Both are cloned
+ * like those of the task. For a `Task.schema`, the values pass through the schemas. A throw is a panic.
  *
- * **Example** (No real hashing)
+ * **Example** (Avoiding real work)
  *
  * ```ts
  * import { BlockingTest } from "@effect-blocking/vitest"
@@ -383,7 +387,7 @@ export const failNext = <Args extends ReadonlyArray<unknown>, A, E>(
  * const hash = Task.make(import.meta.url, "hash", (password: string, salt: string) =>
  *   scryptSync(password, salt, 64).toString("hex"))
  *
- * it.effect("hashes, without the work of it", () =>
+ * it.effect("hashes without the work", () =>
  *   Effect.gen(function*() {
  *     yield* BlockingTest.stub(hash, (password) => `hashed ${password}`)
  *     assert.strictEqual(yield* Blocking.run(hash, "secret", "salt"), "hashed secret")
@@ -400,8 +404,8 @@ export const stub = <Args extends ReadonlyArray<unknown>, A, E>(
   Effect.map(shared, ({ plans }) => plans.stub(task, body as unknown as Body))
 
 /**
- * Returns what was submitted so far to the pools, in order, the refused included; of all
- * tests that share the layer.
+ * Returns all calls submitted to the pools so far, in order, including refused ones. Tests that share the
+ * layer share its calls.
  *
  * @category getters
  * @since 0.1.0
@@ -414,7 +418,7 @@ export const calls: Effect.Effect<ReadonlyArray<Call>, never, BlockingTest> = Ef
 /**
  * Returns the calls of one task, in order, with its types.
  *
- * **Example** (What was hashed)
+ * **Example** (Asserting on arguments)
  *
  * ```ts
  * import { BlockingTest } from "@effect-blocking/vitest"
@@ -444,13 +448,13 @@ export const callsOf = <Args extends ReadonlyArray<unknown>, A, E>(
   ) as Effect.Effect<ReadonlyArray<Call<Args, A, E>>, never, BlockingTest>
 
 /**
- * Occupies all threads of a pool and all of its queue, so that the next task finds it full.
+ * Occupies all threads and the whole queue of a pool, so that the next task finds it full.
  *
  * **Details**
  *
- * Returns when it is full. What fills it is in no record of calls, and is freed by
- * `drainQueue` or with the layer. `pool` is the class of the pool; by default the default
- * pool, or the only one. Dies if there is no such pool.
+ * Returns when the pool is full. The filling tasks are not recorded as calls, and are removed by `drainQueue`
+ * or when the layer closes. `pool` is the class of the pool; it defaults to the default pool, or to the only
+ * one. Dies if the test has no such pool.
  *
  * @category combinators
  * @since 0.1.0
@@ -460,8 +464,8 @@ export const fillQueue = <Self = never>(
 ): Effect.Effect<void, never, BlockingTest> => Effect.flatMap(shared, (shared) => shared.find(pool?.key).fill)
 
 /**
- * Frees what `fillQueue` has occupied, and returns when tasks that waited have run, as far
- * as they can.
+ * Removes the tasks of `fillQueue`, and returns when the tasks that waited have run as far as they can. Dies
+ * if the test has no such pool.
  *
  * @category combinators
  * @since 0.1.0
@@ -471,12 +475,12 @@ export const drainQueue = <Self = never>(
 ): Effect.Effect<void, never, BlockingTest> => Effect.flatMap(shared, (shared) => shared.find(pool?.key).drain)
 
 /**
- * Ends the simulated thread under a held run, of that task or of any: the run fails with
- * reason `WorkerExited`, and its thread is replaced.
+ * Ends the simulated thread of a held run, of the given task or of any task. The run fails with reason
+ * `WorkerExited`, and the thread is replaced.
  *
  * **Details**
  *
- * Takes the run that was the first to be held by `hold`; dies if there is none. `exitCode`
+ * Of several held runs, it takes the one with the earliest `hold` call. Dies if no run is held. `exitCode`
  * defaults to 1.
  *
  * @category combinators
@@ -497,14 +501,14 @@ export const killThread = <Args extends ReadonlyArray<unknown>, A, E>(
   })
 
 /**
- * Shuts a pool down, as the close of its layer does, but by the clock: running tasks have
- * `shutdownTimeout`, then the flag, then `gracePeriod`.
+ * Shuts a pool down like the close of its layer, but by the clock: running tasks have `shutdownTimeout` to
+ * end, are then asked to stop, and are terminated after `gracePeriod`.
  *
  * **Details**
  *
- * Waits until the pool is closed, which with held runs takes as long as the test moves the
- * clock: fork it. Later tasks are refused with reason `ShutDown`. Interrupting it does not
- * stop the shutdown. Dies if there is no such pool.
+ * Waits until the pool is closed. With held runs, this happens only when the test moves the clock, so fork
+ * it. Later tasks are refused with reason `ShutDown`. An interruption does not stop the shutdown. Dies if the
+ * test has no such pool.
  *
  * @category combinators
  * @since 0.1.0

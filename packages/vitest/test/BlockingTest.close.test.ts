@@ -42,7 +42,7 @@ describe("close", () => {
       yield* Fiber.join(closing)
     }).pipe(Effect.provide(BlockingTest.layer())))
 
-  it.effect("interrupted, the shutdown goes on, and the close of the layer ends it", () =>
+  it.effect("an interruption does not stop the shutdown, and the close of the layer ends it", () =>
     Effect.gen(function*() {
       const scope = yield* Effect.scope
       yield* Effect.gen(function*() {
@@ -54,7 +54,7 @@ describe("close", () => {
       }).pipe(Effect.provide(BlockingTest.layer()))
     }))
 
-  it.effect("the close of the layer does not wait for the clock, whatever is leased or queued", () =>
+  it.effect("the close of the layer does not wait for the clock, even with leased threads and queued tasks", () =>
     Effect.gen(function*() {
       const fiber = yield* Effect.gen(function*() {
         const scope = yield* Effect.scope

@@ -7,7 +7,7 @@ import * as Tasks from "./fixtures/tasks.ts"
 import { dies, fork, reasonOf } from "./utils/effects.ts"
 
 describe("failNext", () => {
-  it.effect("the next run ends with the reason, and its body does not run", () =>
+  it.effect("the next run fails with the reason, and its body does not run", () =>
     Effect.gen(function*() {
       const before = Tasks.cleanups.length
       yield* BlockingTest.failNext(Tasks.polite, new JoinError.OutOfMemory({ limits: {} }))
@@ -24,13 +24,13 @@ describe("failNext", () => {
       assert.deepStrictEqual([outcomes.OutOfMemory, outcomes.QueueFull, outcomes.Succeeded], [1, 1, 1])
     }).pipe(Effect.provide(BlockingTest.layer())))
 
-  it.effect("what no run has met is forgotten with its scope", () =>
+  it.effect("an unused failure is discarded with its scope", () =>
     Effect.gen(function*() {
       yield* Effect.scoped(BlockingTest.failNext(Tasks.add, new JoinError.ShutDown()))
       assert.strictEqual(yield* Blocking.run(Tasks.add, 1, 2), 3)
     }).pipe(Effect.provide(BlockingTest.layer())))
 
-  it.effect("a run that is held fails when it is released", () =>
+  it.effect("a held run fails when it is released", () =>
     Effect.gen(function*() {
       const held = yield* BlockingTest.hold(Tasks.add)
       yield* BlockingTest.failNext(Tasks.add, new JoinError.ShutDown())
@@ -42,7 +42,7 @@ describe("failNext", () => {
 })
 
 describe("stub", () => {
-  it.effect("replaces a body: its result, its error, what it throws", () =>
+  it.effect("replaces a body: its result, its error, its throw", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* Blocking.run(Tasks.half, 4), 2)
       yield* BlockingTest.stub(Tasks.half, (n) => n * 100)
@@ -63,7 +63,7 @@ describe("stub", () => {
 })
 
 describe("calls", () => {
-  it.effect("have arguments and outcomes, in order of submission", () =>
+  it.effect("have their arguments and outcomes, in order of submission", () =>
     Effect.gen(function*() {
       const list = [1]
       yield* Blocking.run(Tasks.push, list)
@@ -86,7 +86,7 @@ describe("calls", () => {
       ])
     }).pipe(Effect.provide(BlockingTest.layer())))
 
-  it.effect("one that runs has no outcome yet", () =>
+  it.effect("a running call has no outcome yet", () =>
     Effect.gen(function*() {
       const held = yield* BlockingTest.hold(Tasks.add)
       const fiber = yield* fork(Blocking.run(Tasks.add, 1, 2))
@@ -99,7 +99,7 @@ describe("calls", () => {
 })
 
 describe("fillQueue", () => {
-  it.effect("S5: a full queue fails a task, if the pool is such", () =>
+  it.effect("S5: a full queue fails a task if onFull is \"fail\"", () =>
     Effect.gen(function*() {
       yield* BlockingTest.fillQueue()
       const { queueDepth, running } = yield* Blocking.stats
@@ -110,7 +110,7 @@ describe("fillQueue", () => {
       assert.strictEqual((yield* BlockingTest.calls).length, 2)
     }).pipe(Effect.provide(BlockingTest.layer({ maxThreads: 2, queueCapacity: 3, onFull: "fail" }))))
 
-  it.effect("S5: a full queue suspends the submitter, who can be interrupted", () =>
+  it.effect("S5: a full queue suspends the submitter, which can be interrupted", () =>
     Effect.gen(function*() {
       yield* BlockingTest.fillQueue()
       const waits = yield* fork(Blocking.run(Tasks.add, 1, 2))
@@ -133,7 +133,7 @@ describe("fillQueue", () => {
 })
 
 describe("killThread", () => {
-  it.effect("F1: the held run ends with WorkerExited, and what waited runs on another thread", () =>
+  it.effect("F1: the held run ends with WorkerExited, and the waiting task runs on another thread", () =>
     Effect.gen(function*() {
       const held = yield* BlockingTest.hold(Tasks.polite)
       const fiber = yield* fork(Blocking.run(Tasks.polite, "killed"))

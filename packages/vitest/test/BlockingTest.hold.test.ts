@@ -7,7 +7,7 @@ import * as Tasks from "./fixtures/tasks.ts"
 import { dies, fork, reasonOf } from "./utils/effects.ts"
 
 describe("hold", () => {
-  it.effect("a held run is running, and its body begins with release", () =>
+  it.effect("a held run counts as running, and its body starts on release", () =>
     Effect.gen(function*() {
       const held = yield* BlockingTest.hold(Tasks.add)
       const fiber = yield* fork(Blocking.run(Tasks.add, 1, 2))
@@ -19,7 +19,7 @@ describe("hold", () => {
       assert.strictEqual(yield* Fiber.join(fiber), 3)
     }).pipe(Effect.provide(BlockingTest.layer())))
 
-  it.effect("only the next run is held, of that task; two handles hold two", () =>
+  it.effect("holds only the next run of that task; two handles hold two runs", () =>
     Effect.gen(function*() {
       const first = yield* BlockingTest.hold(Tasks.add)
       const second = yield* BlockingTest.hold(Tasks.add)
@@ -35,14 +35,14 @@ describe("hold", () => {
       assert.strictEqual(yield* Fiber.join(fibers[0]!), 1)
     }).pipe(Effect.provide(BlockingTest.layer())))
 
-  it.effect("released before it is started, it lets the next run pass", () =>
+  it.effect("a release before a run is held cancels the hold", () =>
     Effect.gen(function*() {
       const held = yield* BlockingTest.hold(Tasks.add)
       yield* held.release
       assert.strictEqual(yield* Blocking.run(Tasks.add, 1, 2), 3)
     }).pipe(Effect.provide(BlockingTest.layer())))
 
-  it.effect("C3: interrupted while held, the body leaves by its checkpoint and the thread lives", () =>
+  it.effect("C3: if interrupted while held, the body leaves at its checkpoint and the thread survives", () =>
     Effect.gen(function*() {
       const held = yield* BlockingTest.hold(Tasks.polite)
       const fiber = yield* fork(Blocking.run(Tasks.polite, "interrupted"))
@@ -57,7 +57,7 @@ describe("hold", () => {
       assert.strictEqual((yield* Blocking.stats).threadsStarted, 1)
     }).pipe(Effect.provide(BlockingTest.layer())))
 
-  it.effect("aborted past its grace period, its thread is terminated and replaced", () =>
+  it.effect("an abort terminates and replaces the thread after the grace period", () =>
     Effect.gen(function*() {
       const held = yield* BlockingTest.hold(Tasks.polite)
       const handle = yield* Blocking.spawn(Tasks.polite, "aborted")
@@ -75,7 +75,7 @@ describe("hold", () => {
       assert.strictEqual((yield* Blocking.stats).threadsStarted, 2)
     }).pipe(Effect.provide(BlockingTest.layer())))
 
-  it.effect("timeLimit: held past it, the body sees the flag and the caller gets TimedOut", () =>
+  it.effect("timeLimit: if held longer, the body sees the flag and the caller gets TimedOut", () =>
     Effect.gen(function*() {
       const held = yield* BlockingTest.hold(Tasks.limited)
       const fiber = yield* fork(Blocking.run(Tasks.limited))
@@ -89,7 +89,7 @@ describe("hold", () => {
       assert.isFalse(yield* Blocking.run(Tasks.limited))
     }).pipe(Effect.provide(BlockingTest.layer())))
 
-  it.effect("timeLimit and gracePeriod: never released, its thread is terminated", () =>
+  it.effect("timeLimit and gracePeriod: the thread of a run that is not released is terminated", () =>
     Effect.gen(function*() {
       const held = yield* BlockingTest.hold(Tasks.limited)
       const fiber = yield* fork(Blocking.run(Tasks.limited))
@@ -98,7 +98,7 @@ describe("hold", () => {
       assert.strictEqual((yield* reasonOf(Fiber.join(fiber), "TimedOut")).stopped, "Terminated")
     }).pipe(Effect.provide(BlockingTest.layer())))
 
-  it.effect("native: its thread cannot be terminated and is abandoned", () =>
+  it.effect("native: the thread cannot be terminated and is abandoned", () =>
     Effect.gen(function*() {
       const held = yield* BlockingTest.hold(Tasks.limited, { native: true })
       const fiber = yield* fork(Blocking.run(Tasks.limited))
@@ -110,7 +110,7 @@ describe("hold", () => {
       assert.strictEqual((yield* Blocking.stats).stuckThreads, 0)
     }).pipe(Effect.provide(BlockingTest.layer())))
 
-  it.effect("never released, the close of the layer dies with the name of the task", () =>
+  it.effect("if a run is never released, the close of the layer dies with the name of the task", () =>
     Effect.gen(function*() {
       const outlived = yield* Effect.gen(function*() {
         const held = yield* BlockingTest.hold(Tasks.add)
@@ -121,7 +121,7 @@ describe("hold", () => {
       assert.deepStrictEqual(outlived, [`Task "add" was held by BlockingTest.hold and never released`])
     }))
 
-  it.effect("never released, the scope in which it was held dies with the name of the task", () =>
+  it.effect("if a run is never released, the close of the scope of its hold dies with the name of the task", () =>
     Effect.gen(function*() {
       const defects = yield* Effect.gen(function*() {
         const held = yield* BlockingTest.hold(Tasks.add)
@@ -132,7 +132,7 @@ describe("hold", () => {
       assert.strictEqual(yield* Blocking.run(Tasks.add, 1, 2), 3)
     }).pipe(Effect.provide(BlockingTest.layer())))
 
-  it.effect("never released, a task that was spawned in the same scope does not wait for the clock", () =>
+  it.effect("if a run is never released, a task spawned in the same scope does not wait for the clock", () =>
     Effect.gen(function*() {
       const defects = yield* Effect.gen(function*() {
         const held = yield* BlockingTest.hold(Tasks.add)
@@ -142,10 +142,10 @@ describe("hold", () => {
       assert.deepStrictEqual(defects, [`Task "add" was held by BlockingTest.hold and never released`])
     }).pipe(Effect.provide(BlockingTest.layer())))
 
-  it.effect("a test that waits for it is told so, in real time", () =>
+  it.effect("a test that waits for a held run gets a warning, in real time", () =>
     Effect.gen(function*() {
       const line = yield* Deferred.make<string>()
-      // Where a test under `it.effect` sees it: that has no logger.
+      // On the console, because a test under `it.effect` has no logger.
       const warn = vi.spyOn(console, "warn").mockImplementation((message: string) => {
         if (message.includes("polite")) Deferred.doneUnsafe(line, Exit.succeed(message))
       })
@@ -160,10 +160,10 @@ describe("hold", () => {
   it.effect("a body that loops until it is asked to stop does not hang the test run", () =>
     Effect.gen(function*() {
       const { thrown } = yield* reasonOf(Blocking.run(Tasks.endless), "Panicked")
-      assert.include(String(thrown), `Task "endless" has looked for a stop for 5000 ms`)
+      assert.include(String(thrown), `Task "endless" has polled its stop flag for 5000 ms`)
     }).pipe(Effect.provide(BlockingTest.layer())))
 
-  it.effect("never started, it is forgotten with its scope", () =>
+  it.effect("an unused hold is discarded with its scope", () =>
     Effect.gen(function*() {
       yield* Effect.scoped(BlockingTest.hold(Tasks.add))
       assert.strictEqual(yield* Blocking.run(Tasks.add, 1, 2), 3)

@@ -7,14 +7,14 @@ import { fileURLToPath } from "node:url"
 import * as Tasks from "./fixtures/tasks.ts"
 import { makeLog } from "./utils/log.ts"
 
-// Vitest fails the run for each of these errors that comes through to the process.
-describe("errors that a body leaves behind", () => {
+// Vitest would fail the run for each of these errors that reaches the process.
+describe("late errors of a body", () => {
   for (const task of [Tasks.late, Tasks.rejecting]) {
-    it.live(`F2: ${task.name}: the pool reports it with the task, and other tasks run`, () => {
+    it.live(`F2: ${task.name}: the pool reports the error with the task, and other tasks run`, () => {
       const log = makeLog()
       return Effect.gen(function*() {
         assert.strictEqual(yield* Blocking.run(task, "left behind"), "returned")
-        const line = yield* log.line("Nobody caught an error")
+        const line = yield* log.line("Uncaught error")
         assert.include(line, `the task that last ran there is "${task.name}"`)
         assert.strictEqual(yield* Blocking.run(Tasks.add, 1, 2), 3)
       }).pipe(Effect.provide(Layer.provideMerge(BlockingTest.layer(), log.layer)))
@@ -36,7 +36,7 @@ describe("errors that a body leaves behind", () => {
       assert.include(yield* Deferred.await(warned.release), `Task "uses" left work behind that failed`)
     }).pipe(Effect.scoped))
 
-  it("an error of the program itself still ends it", async () => {
+  it("an error of the program itself still ends the program", async () => {
     const program = fileURLToPath(new URL("fixtures/strayProgram.ts", import.meta.url))
     const { code, stderr, stdout } = await new Promise<{ code: unknown; stdout: string; stderr: string }>((resolve) =>
       execFile(

@@ -10,11 +10,11 @@ import { makeLog } from "./utils/log.ts"
 describe("log", () => {
   for (const spawn of [Blocking.spawn, Blocking.spawnDetached] as const) {
     const name = spawn === Blocking.spawn ? "spawn" : "spawnDetached"
-    it.effect(`E2: ${name}: a panic that nobody reads is logged, and is in the calls`, () => {
+    it.effect(`E2: ${name}: an unread panic is logged, and recorded in the calls`, () => {
       const log = makeLog()
       return Effect.gen(function*() {
         yield* spawn(Tasks.boom)
-        const line = yield* log.line("A task panicked, and nobody has read it yet")
+        const line = yield* log.line("A task panicked, and its result has not been read yet")
         assert.include(line, "boom")
         const [call] = yield* BlockingTest.callsOf(Tasks.boom)
         assert.strictEqual(call!.exit!._tag, "Failure")
@@ -34,7 +34,7 @@ describe("log", () => {
     }).pipe(Effect.provide(Layer.provideMerge(BlockingTest.layer(), log.layer)))
   })
 
-  it.effect("E2: a panic that nobody takes out of its join set is logged", () => {
+  it.effect("E2: a panic that is not joined from its set is logged", () => {
     const log = makeLog()
     return Effect.gen(function*() {
       yield* Effect.scoped(Effect.gen(function*() {

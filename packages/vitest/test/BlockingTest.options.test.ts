@@ -7,7 +7,7 @@ import { TestClock } from "effect/testing"
 import * as Tasks from "./fixtures/tasks.ts"
 import { dies, reasonOf } from "./utils/effects.ts"
 
-/** Each option that a pool has, with values that all layers take. */
+/** Every option of a pool, with values that all layers accept. */
 const all = {
   minThreads: 0,
   maxThreads: 1,
@@ -36,7 +36,7 @@ describe("options", () => {
       }
     }))
 
-  it.effect("what has a meaning in a test has an effect there", () =>
+  it.effect("options that have a meaning in a test take effect", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* Blocking.run(Tasks.context), { inThread: true, data: "eu" })
       yield* BlockingTest.fillQueue()
@@ -69,7 +69,7 @@ describe("options", () => {
     [{ keepAlive: "-1 seconds" }, "keepAlive must be a duration, such as \"2 seconds\", not '-1 seconds'"],
     [
       { shutdownTimeout: Infinity },
-      "shutdownTimeout must be a finite duration, such as \"2 seconds\": the shutdown of the pool is bounded by it, not Infinity"
+      "shutdownTimeout must be a finite duration (it bounds the shutdown of the pool), such as \"2 seconds\", not Infinity"
     ],
     [
       { threadData: cyclic },
@@ -86,7 +86,7 @@ describe("options", () => {
       Effect.gen(function*() {
         const defects = yield* dies(Effect.provide(Blocking.stats, BlockingTest.layer(options)))
         assert.deepStrictEqual(defects, [`BlockingTest: ${message}`])
-        // It has other defaults.
+        // Its defaults differ.
         const error = yield* Effect.flip(Layer.build(NodeBlocking.layer({ maxThreads: 4, ...options })))
         const [, option, rest] = /^(\S+) (.*)$/.exec(message)!
         assert.strictEqual(error.message, `Option ${option} of pool "effect-blocking/Blocking" ${rest}`)

@@ -1,4 +1,4 @@
-/** `Parallel` under the control of a test: chunk by chunk, by the test's clock. */
+/** `Parallel` under the control of a test: chunk by chunk, on the test clock. */
 import { BlockingTest } from "@effect-blocking/vitest"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Stream } from "effect"
@@ -10,7 +10,7 @@ import { fork, reasonOf } from "./utils/effects.ts"
 const numbersTo = (end: number): Array<number> => Array.from({ length: end }, (_, n) => n)
 
 describe("Parallel", () => {
-  it.effect("R5 chunks are the same each time: one item, then sixteen times as many", () =>
+  it.effect("R5 chunks are deterministic: one item, then sixteen times as many", () =>
     Effect.gen(function*() {
       const submitted = Effect.map(Blocking.stats, ({ submitted }) => submitted)
       const counts: Array<number> = []
@@ -19,11 +19,11 @@ describe("Parallel", () => {
         yield* Parallel.forEach(Tasks.half, numbersTo(100).map((n) => n * 2), { concurrency: 1 })
         counts.push((yield* submitted) - before)
       }
-      // 1, 16, then half of what is left: 42, 21, 10, 5, 3, 1, 1.
+      // 1, 16, then half of the rest: 42, 21, 10, 5, 3, 1, 1.
       assert.deepStrictEqual(counts, [9, 9])
     }).pipe(Effect.provide(BlockingTest.layer())))
 
-  it.effect("R5 a hold holds a chunk, and what comes behind it goes on elsewhere", () =>
+  it.effect("R5 a hold holds a chunk, and later chunks continue on other threads", () =>
     Effect.gen(function*() {
       const held = yield* BlockingTest.hold(Tasks.half)
       const fiber = yield* fork(Parallel.map(Tasks.half, [2, 4, 6, 8], { chunkSize: 1, concurrency: 2 }))
@@ -38,7 +38,7 @@ describe("Parallel", () => {
       assert.deepStrictEqual(yield* Fiber.join(fiber), [1, 2, 3, 4])
     }).pipe(Effect.provide(BlockingTest.layer())))
 
-  it.effect("R2 a planned failure is that of its chunk; a stub is called for each item", () =>
+  it.effect("R2 a planned failure fails its chunk; a stub is called for each item", () =>
     Effect.gen(function*() {
       yield* BlockingTest.failNext(Tasks.half, new JoinError.WorkerExited({ exitCode: 1 }))
       const reason = yield* reasonOf(Parallel.map(Tasks.half, [2, 4], { chunkSize: 1 }), "WorkerExited")
@@ -51,7 +51,7 @@ describe("Parallel", () => {
       )
     }).pipe(Effect.provide(BlockingTest.layer())))
 
-  it.effect("R5 each item is a call, with what became of it", () =>
+  it.effect("R5 each item is recorded as a call with its outcome", () =>
     Effect.gen(function*() {
       yield* Parallel.map(Tasks.half, [2, 4, 6])
       yield* Effect.exit(Parallel.map(Tasks.half, [8, 3, 10], { chunkSize: 3 }))
@@ -61,7 +61,7 @@ describe("Parallel", () => {
       assert.isTrue(Exit.isFailure(calls[4]!.exit!))
     }).pipe(Effect.provide(BlockingTest.layer())))
 
-  it.effect("R5 the clock of the test stops an item that is too slow", () =>
+  it.effect("R5 the test clock stops an item that is too slow", () =>
     Effect.gen(function*() {
       const limited = Task.with(Tasks.half, { timeLimit: "1 second" })
       const held = yield* BlockingTest.hold(limited)

@@ -52,7 +52,7 @@ describe("outcomes", () => {
 
   it.effect("S3: Task.move detaches the caller's buffer", () =>
     Effect.gen(function*() {
-      // To a thread that has yet to start, and to one that is idle.
+      // To a thread that must start first, and to one that is idle.
       for (let i = 0; i < 2; i++) {
         const buffer = new ArrayBuffer(2)
         const filled = yield* Blocking.run(Tasks.fill, Task.move(buffer))
@@ -68,7 +68,7 @@ describe("outcomes", () => {
       assert.strictEqual(new Uint8Array(memory)[0], 7)
     }).pipe(Effect.provide(BlockingTest.layer())))
 
-  it.effect("S4: what cannot cross is found, with its path", () =>
+  it.effect("S4: a value that cannot cross is found, with its path", () =>
     Effect.gen(function*() {
       const argument = yield* reasonOf(Blocking.run(Tasks.any, { on: { done: () => {} } }), "NotCloneable")
       assert.strictEqual(argument.side, "argument")
@@ -78,7 +78,7 @@ describe("outcomes", () => {
       assert.strictEqual(result.path, "result.on.done")
     }).pipe(Effect.provide(BlockingTest.layer())))
 
-  it.effect("a body is in a pool thread, and what is around it is not", () =>
+  it.effect("code in a body runs in a pool thread, and the code around it does not", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* Blocking.run(Tasks.context), { inThread: true, data: "eu" })
       assert.isFalse(Task.inPoolThread())
@@ -118,7 +118,7 @@ describe("threads", () => {
       assert.includeMembers(Tasks.releases, [a, b])
     }).pipe(Effect.provide(BlockingTest.layer())))
 
-  it.effect("P3: two pools share nothing but their control", () =>
+  it.effect("P3: two pools share only their control", () =>
     Effect.gen(function*() {
       yield* BlockingTest.fillQueue(Cpu)
       yield* reasonOf(Cpu.run(Tasks.add, 1, 2), "QueueFull")
@@ -131,7 +131,7 @@ describe("threads", () => {
       BlockingTest.layerPool(Cpu, { maxThreads: 1, queueCapacity: 1, onFull: "fail" })
     ))))
 
-  it.effect("two full pools are drained each for itself", () =>
+  it.effect("two full pools are drained separately", () =>
     Effect.gen(function*() {
       yield* BlockingTest.fillQueue(Blocking.Blocking)
       yield* BlockingTest.fillQueue(Cpu)
@@ -143,9 +143,9 @@ describe("threads", () => {
       BlockingTest.layerPool(Cpu, { maxThreads: 1, queueCapacity: 1, onFull: "fail" })
     ))))
 
-  it.effect("S2: what was queued behind a held run does not wait for it while a thread is free", () =>
+  it.effect("S2: tasks queued behind a held run do not wait for it while a thread is free", () =>
     Effect.gen(function*() {
-      // Known to be short, two of them would travel to a thread together.
+      // Once known to be short, two of them would be sent to a thread together.
       yield* Blocking.run(Tasks.add, 1, 2)
       const busy = [yield* BlockingTest.hold(Tasks.half), yield* BlockingTest.hold(Tasks.half)] as const
       const halves = yield* Effect.forEach([2, 4], (n) => fork(Blocking.run(Tasks.half, n)))
@@ -162,17 +162,17 @@ describe("threads", () => {
       assert.deepStrictEqual(yield* Fiber.joinAll(halves), [1, 2])
     }).pipe(Effect.provide(BlockingTest.layer({ maxThreads: 2 }))))
 
-  it.effect("the only pool is the default, and one that is not there is named", () =>
+  it.effect("the only pool is the default, and a missing pool is named", () =>
     Effect.gen(function*() {
       yield* BlockingTest.fillQueue()
       assert.strictEqual((yield* Cpu.stats).running.length, 1)
       assert.deepStrictEqual(yield* dies(BlockingTest.close(Blocking.Blocking)), [
-        `BlockingTest: there is no pool "effect-blocking/Blocking", but "app/Cpu": ` +
+        `BlockingTest: there is no pool "effect-blocking/Blocking" (the test has "app/Cpu"): ` +
         "provide it with BlockingTest.layer or BlockingTest.layerPool"
       ])
     }).pipe(Effect.provide(BlockingTest.layerPool(Cpu, { maxThreads: 1 }))))
 
-  it.live("runs with the live clock, too", () =>
+  it.live("runs with the live clock as well", () =>
     Effect.gen(function*() {
       const held = yield* BlockingTest.hold(Tasks.limited)
       const fiber = yield* fork(Blocking.run(Task.with(Tasks.limited, { timeLimit: "5 millis", gracePeriod: 0 })))
@@ -187,7 +187,7 @@ it.layer(BlockingTest.layer())("a layer for many tests", (it) => {
       assert.strictEqual(yield* Blocking.run(Tasks.add, 1, 2), 3)
     }))
 
-  it.effect("gives way to another in one test", () =>
+  it.effect("can be replaced by another layer in one test", () =>
     Effect.gen(function*() {
       yield* BlockingTest.fillQueue()
       assert.isTrue(Option.isNone(yield* Effect.option(Blocking.run(Tasks.add, 1, 2))))

@@ -1,6 +1,6 @@
 /**
- * Errors within errors. Vitest runs the tests of a file in a realm of its own in some of its pools, where the
- * errors of a task are not those of the test: pools.test.ts runs this file in all of them.
+ * Nested errors. Some of Vitest's pools run a test file in a realm of its own, whose error classes differ
+ * from those of a task. pools.test.ts runs this file in all of Vitest's pools.
  */
 import { NodeBlocking } from "@effect-blocking/platform-node"
 import { BlockingTest } from "@effect-blocking/vitest"
@@ -26,12 +26,12 @@ const program = Effect.gen(function*() {
 })
 
 describe("realms", () => {
-  it.live("E1: errors within errors are those of the test's realm: from a thread", () =>
+  it.live("E1: nested errors are instances of the test's realm: from a thread", () =>
     program.pipe(Effect.provide(NodeBlocking.layer({ maxThreads: 1 }))))
 
-  it.live("E1: errors within errors are those of the test's realm: from a process", () =>
+  it.live("E1: nested errors are instances of the test's realm: from a process", () =>
     program.pipe(Effect.provide(NodeBlocking.layer({ maxThreads: 1, isolation: "process" }))))
 
-  it.effect("E1: errors within errors are those of the test's realm: from a simulated thread", () =>
+  it.effect("E1: nested errors are instances of the test's realm: from a simulated thread", () =>
     program.pipe(Effect.provide(BlockingTest.layer())))
 })

@@ -26,7 +26,7 @@ describe("BlockingTest.layer", () => {
     expect<keyof BlockingTest.Options>().type.toBe<keyof NodeBlocking.Options>()
   })
 
-  it("is needed by what runs and by what controls", () => {
+  it("is required by runs and by control functions", () => {
     const run = Blocking.run(add, 1, 2)
     expect(run).type.not.toBeAssignableTo<Effect.Effect<number, JoinError.JoinError>>()
     expect(run.pipe(Effect.provide(BlockingTest.layer()))).type.toBe<Effect.Effect<number, JoinError.JoinError>>()
@@ -45,7 +45,7 @@ describe("BlockingTest.layer", () => {
 })
 
 describe("BlockingTest.stub", () => {
-  it("takes the task's arguments and gives its result or its error", () => {
+  it("takes the task's arguments and returns its result or its error", () => {
     BlockingTest.stub(add, (a, b) => {
       expect(a).type.toBe<number>()
       return a * b

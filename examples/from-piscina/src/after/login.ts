@@ -1,4 +1,4 @@
-/** The login with effect-blocking. What is left in its type are the reasons of `JoinError` that it does not handle. */
+/** The login with effect-blocking. Its error type has the reasons of `JoinError` that it does not handle. */
 import { NodeBlocking } from "@effect-blocking/platform-node"
 import { Effect } from "effect"
 import { Blocking, type JoinError } from "effect-blocking"

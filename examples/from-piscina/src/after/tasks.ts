@@ -1,4 +1,4 @@
-/** The same function as a task: its arguments, and its errors, are its own. */
+/** The same function as a task, with its own arguments and errors. */
 import { Task } from "effect-blocking"
 import * as Result from "effect/Result"
 import { scryptSync } from "node:crypto"

@@ -1,4 +1,4 @@
-/** The login with piscina, as it was. */
+/** The login with piscina. */
 import { Piscina } from "piscina"
 import type { Outcome } from "./worker.ts"
 
@@ -10,10 +10,10 @@ export const makeLogin = () => {
   })
 
   const login = async (user: string, password: string): Promise<string> => {
-    // `maxQueue` does not count what waits behind a task that has a signal (piscina 5.3.2), so we count.
+    // `maxQueue` does not count tasks behind one with a signal (piscina 5.3.2), so the code counts.
     if (pool.queueSize >= 1) return "503"
     try {
-      // Nothing checks that the worker takes this and gives that.
+      // Neither the argument nor the result is checked against the worker.
       const outcome: Outcome = await pool.run({ user, password }, { signal: AbortSignal.timeout(2000) })
       if (outcome.ok) return `200 ${outcome.user}`
       return outcome.error === "UnknownUser" ? `404 ${user}` : "401"

@@ -1,6 +1,6 @@
 /**
- * The worker file of piscina: a function of one argument. An error that it throws arrives without its name and fields,
- * so what the caller should handle is part of the result.
+ * The worker file of piscina: a function of one argument. A thrown error arrives without its name and fields, so errors
+ * that the caller handles are part of the result.
  */
 import { scryptSync } from "node:crypto"
 import { accounts, isWellFormed } from "../accounts.ts"

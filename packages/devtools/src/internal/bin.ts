@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** What `npx effect-blocking` runs. */
+/** The program `npx effect-blocking`. */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -11,7 +11,7 @@ import { command, NotThere } from "./view/top.ts"
 
 NodeRuntime.runMain(
   Command.run(command, { version }).pipe(
-    // One line: a stack would say nothing to whoever has mistyped an address.
+    // One line: a stack does not help with a mistyped address.
     Effect.tapError((error) => error instanceof NotThere ? Console.error(error.message) : Effect.void),
     Effect.provide([NodeServices.layer, NodeHttpClient.layerNodeHttp])
   )

@@ -4,23 +4,29 @@ import type { RawFrame } from "../../src/internal/watchdog/frames.ts"
 import { type Observed, Observer } from "../../src/internal/watchdog/observer.ts"
 
 const frame: RawFrame = { name: "spin", url: "file:///a.ts", line: 1, column: 2, functionKey: "1:1:0", scriptId: "1" }
-const sure: Captured = { confidence: "Sure", frames: [frame], isLate: false, costMillis: 10 }
-const none: Captured = { confidence: "None", frames: [], isLate: true, costMillis: 10 }
+const sure: Captured = { frames: [frame], isLate: false, costMillis: 10 }
+const none: Captured = { frames: [], isLate: true, costMillis: 10 }
 
-/** A program and its watchdog, whose clocks the test moves. */
+/** A program and its watchdog, whose clocks the test advances. */
 const setup = (options: { readonly expectedCaptureMillis?: number } = {}) => {
   const state = {
     time: 0,
     beats: 0,
     debugged: false,
     gap: 0,
-    starved: 0,
+    waited: 0,
+    waitedAtBeat: 0,
+    ownBusy: 0,
     lastBeat: 0,
     lookedAt: 0,
     delay: 25,
     clear: true
   }
-  const asked: Array<{ readonly at: number; readonly answer: (captured: Captured) => void }> = []
+  const asked: Array<{
+    readonly at: number
+    readonly stalledMillis: () => number
+    readonly answer: (captured: Captured) => void
+  }> = []
   const sessions = { opened: 0, closed: 0, probed: 0 }
   const reports: Array<Observed> = []
   const announced: Array<number> = []
@@ -29,7 +35,7 @@ const setup = (options: { readonly expectedCaptureMillis?: number } = {}) => {
     return {
       probe: () => sessions.probed++,
       isClear: () => state.clear,
-      take: (_, answer) => asked.push({ at: state.time, answer }),
+      take: (stalledMillis, answer) => asked.push({ at: state.time, stalledMillis, answer }),
       close: () => sessions.closed++
     }
   }
@@ -42,7 +48,8 @@ const setup = (options: { readonly expectedCaptureMillis?: number } = {}) => {
       state.gap = 0
       return gap
     },
-    starvedMillis: () => state.starved,
+    waitedMillis: () => state.waited - state.waitedAtBeat,
+    ownBusyMillis: () => state.ownBusy,
     expectedCaptureMillis: () => options.expectedCaptureMillis ?? 10,
     capturing,
     announce: (millis) => announced.push(millis),
@@ -50,23 +57,24 @@ const setup = (options: { readonly expectedCaptureMillis?: number } = {}) => {
   }, { periodMillis: 25, thresholdMillis: 100, announceMillis: 1000 })
 
   const beat = (): void => {
-    state.gap = Math.max(state.gap, state.time - state.lastBeat)
+    state.gap = Math.max(state.gap, state.time - state.lastBeat - (state.waited - state.waitedAtBeat))
     state.lastBeat = state.time
+    state.waitedAtBeat = state.waited
     state.beats++
   }
-  /** Lets time pass; the watchdog looks every period, and the program's heart beats if it is not held. */
-  const pass = (millis: number, held = false): void => {
+  /** Lets time pass. The watchdog ticks when it is due, and the heartbeat comes unless the program is blocked. */
+  const pass = (millis: number, blocked = false): void => {
     const end = state.time + millis
     while (state.time < end) {
       state.time++
-      if (state.time % 25 === 0 && !held) beat()
+      if (state.time % 25 === 0 && !blocked) beat()
       if (state.time - state.lookedAt >= state.delay) {
         state.lookedAt = state.time
         state.delay = observer.tick()
       }
     }
   }
-  /** Neither the program nor the watchdog runs. */
+  /** The watchdog does not run, and then ticks. */
   const stop = (millis: number): void => {
     state.time += millis
     state.lookedAt = state.time
@@ -95,7 +103,7 @@ describe("the watchdog", () => {
     assert.lengthOf(reports, 1)
   })
 
-  it("W1: what is shorter than the threshold is no stall", () => {
+  it("W1: a time below the threshold is no stall", () => {
     const { pass, reports, sessions } = setup()
     pass(100)
     pass(75, true)
@@ -193,23 +201,95 @@ describe("the watchdog", () => {
     assert.approximately(reports[0]!.millis, 390, 50)
   })
 
-  it("W2: the time in which the program's thread waits for a processor is not blamed on it", () => {
+  it("W2: the time in which the program's thread waits for a processor is not attributed to it", () => {
     const { pass, reports, state } = setup({ expectedCaptureMillis: 1000 })
     pass(100)
     for (let i = 0; i < 100; i++) {
       pass(25, true)
-      state.starved += 25
+      state.waited += 25
     }
     pass(100)
     assert.deepStrictEqual(reports, [])
-    // Half of the time it is held.
+    // Half of the time it is blocked.
     for (let i = 0; i < 20; i++) {
       pass(25, true)
-      if (i % 2 === 0) state.starved += 25
+      if (i % 2 === 0) state.waited += 25
     }
     pass(100)
     assert.lengthOf(reports, 1)
     assert.approximately(reports[0]!.millis, 250, 50)
+  })
+
+  it("W2: nor is a wait that began before the stall was suspected", () => {
+    const { asked, pass, reports, state } = setup()
+    pass(100)
+    pass(30, true)
+    state.waited += 30
+    pass(90, true)
+    assert.deepStrictEqual(asked, [])
+    pass(100)
+    assert.deepStrictEqual(reports, [])
+  })
+
+  it("W2: nor is a wait that is known only when it is over: no stack is shown for it, and nothing is reported", () => {
+    const { asked, pass, reports, sessions, state } = setup()
+    pass(100)
+    pass(500, true)
+    assert.lengthOf(asked, 1)
+    state.waited += 470
+    assert.strictEqual(asked[0]!.stalledMillis(), 0)
+    pass(100)
+    assert.deepStrictEqual(reports, [])
+    assert.strictEqual(sessions.opened, sessions.closed)
+    asked[0]!.answer(sure)
+    pass(1000)
+    assert.deepStrictEqual(reports, [])
+  })
+
+  it("W1: a stack that was asked for too early is taken again", () => {
+    const { asked, pass, reports, state } = setup()
+    pass(100)
+    pass(150, true)
+    state.waited += 100
+    assert.strictEqual(asked[0]!.stalledMillis(), 0)
+    asked[0]!.answer(none)
+    pass(50)
+    assert.deepStrictEqual(reports, [])
+
+    pass(150, true)
+    state.waited += 100
+    assert.strictEqual(asked[1]!.stalledMillis(), 0)
+    asked[1]!.answer(none)
+    pass(400, true)
+    assert.lengthOf(asked, 3)
+    pass(50)
+    asked[2]!.answer(sure)
+    assert.deepInclude(reports[0], { stack: "While" })
+
+    pass(150, true)
+    state.waited += 100
+    assert.strictEqual(asked[3]!.stalledMillis(), 0)
+    asked[3]!.answer(none)
+    pass(70, true)
+    pass(50)
+    assert.deepInclude(reports[1], { stack: "NotTaken" })
+  })
+
+  it("W1: while the watchdog alone is busy or waits for a processor, the program's time counts", () => {
+    const { asked, pass, reports, state, stop } = setup()
+    pass(100)
+    pass(50, true)
+    for (let i = 0; i < 10; i++) {
+      state.ownBusy += 40
+      stop(Math.ceil(state.delay) + 40)
+    }
+    assert.lengthOf(asked, 1)
+    assert.approximately(asked[0]!.stalledMillis(), state.time - 100, 30)
+    asked[0]!.answer(sure)
+    const { time } = state
+    pass(50)
+    assert.lengthOf(reports, 1)
+    assert.approximately(reports[0]!.millis, time - 110, 50)
   })
 
   it("W2: there is no alarm while an inspector is open, also if it is opened in the middle of a stall", () => {

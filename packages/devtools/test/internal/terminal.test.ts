@@ -47,12 +47,12 @@ const snapshot: Snapshot = {
 }
 
 describe("top", () => {
-  it("W4: shows the same as the page", () => {
+  it("W4: it shows the same as the page", () => {
     const lines = render(snapshot, { columns: 120, rows: undefined, colors: false })
     const text = lines.join("\n")
     assert.match(
       text,
-      /^main\.ts {2}process 42 {2}Node v24\.0\.0 {2}up 1 min 1 s {2}memory 100 MB {2}event loop busy 25 %/
+      /^main\.ts {2}event loop busy 25 % {2}memory 100 MB {2}up 1 min 1 s {2}process 42 {2}Node v24\.0\.0/
     )
     assert.include(text, "running 1 of 2  idle 1  stuck 1  queued 3  ended 20/s  failed 2")
     assert.include(text, "queue     █")
@@ -61,11 +61,11 @@ describe("top", () => {
     assert.match(text, / 12 {2}render +1\.50 s/)
     assert.match(text, /render +1,300 +2 +12 ms +4\.00 s/)
     assert.include(text, "render: thread terminated, past its time limit")
-    assert.include(text, "It was never held.")
+    assert.include(text, "No stall so far.")
     assert.notInclude(text, "\u001b")
     assert.include(
       render({ ...snapshot, watched: false }, { columns: 80, rows: undefined, colors: false }).join(),
-      "Nobody watches"
+      "It is not watched"
     )
     assert.include(
       render({ ...snapshot, pools: [] }, { columns: 80, rows: undefined, colors: false }).join(),
@@ -73,7 +73,7 @@ describe("top", () => {
     )
   })
 
-  it("W4: what comes from the program is never a command of the terminal", () => {
+  it("W4: no text of the program controls the terminal", () => {
     const text = render(snapshot, { columns: 200, rows: undefined, colors: true }).join("\n")
     assert.include(text, "\ufffd[2Jrender\ufffd: line\ufffd\ufffdtwo")
     // oxlint-disable-next-line no-control-regex -- All that is left are the colours.
@@ -85,9 +85,14 @@ describe("top", () => {
       for (const line of render(snapshot, { columns, rows: 10, colors: false })) assert.isAtMost(line.length, columns)
     }
     assert.lengthOf(render(snapshot, { columns: 80, rows: 10, colors: true }), 10)
+    const site = `parse (${"packages/".repeat(5)}main.ts:10:5)`
+    const stalls = [{ at: 0, millis: 1200, stack: "While", site, advice: "", frames: [] }]
+    const text = render({ ...snapshot, stalls }, { columns: 80, rows: undefined, colors: false }).join("\n")
+    assert.match(text, /render +1,300 +2 +12 ms +4\.00 s$/m, "units are not cut")
+    assert.match(text, /blocked for 1\.20 s\n +by parse \(.*main\.ts:10:5\)$/m)
   })
 
-  it.live("W4: the program prints it once, and says what is wrong with an address", () => {
+  it.live("W4: `top --once` prints it once, and reports a wrong address", () => {
     let address = ""
     const logger = Logger.make(({ message }) => {
       address ||= /http:\S+/.exec(String(message))?.[0] ?? ""

@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
-/** Debian's, or another that is installed; `undefined` if there is none. */
+/** An installed Chromium; otherwise `undefined`. */
 export const executable = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) =>
   existsSync(path)
 )
@@ -17,17 +17,17 @@ export interface View {
 }
 
 export interface Page {
-  /** What an expression comes to in the page; a promise is awaited. */
+  /** Evaluates an expression in the page, and awaits a promise. */
   readonly evaluate: <A>(expression: string) => Effect.Effect<A>
   readonly look: (view: View) => Effect.Effect<void>
   readonly press: (key: "Tab" | "Enter") => Effect.Effect<void>
   /** A picture of the page, as PNG. */
   readonly screenshot: Effect.Effect<Buffer>
-  /** What went wrong in the page so far: errors, and what its security policy has refused. */
+  /** Errors of the page so far, and violations of its security policy. */
   readonly problems: ReadonlyArray<string>
 }
 
-/** Opens a page in a browser of its own, which ends with the scope. */
+/** Opens a page in a new browser, which ends with the scope. */
 export const open = (url: string): Effect.Effect<Page, never, Scope.Scope> =>
   Effect.map(
     Effect.acquireRelease(Effect.promise(() => start(url)), ({ end }) => Effect.promise(end)),

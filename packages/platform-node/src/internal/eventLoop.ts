@@ -1,4 +1,4 @@
-/** What every thread host of Node has: the clock, timers, and the life of the process. */
+/** The part that all thread hosts of Node share: the clock, timers, and keeping the process alive. */
 import type { ThreadHost } from "effect-blocking/ThreadHost"
 import { AsyncLocalStorage } from "node:async_hooks"
 import { sharedClock } from "./clock.ts"
@@ -6,7 +6,7 @@ import { sharedClock } from "./clock.ts"
 /** The longest delay that `setTimeout` takes. */
 const maxTimerMillis = 2 ** 31 - 1
 
-/** The asynchronous context in which this module was loaded, before there were requests. */
+/** The asynchronous context in which this module was loaded, outside of any request. */
 const outside = AsyncLocalStorage.snapshot()
 
 export const eventLoop = (): Pick<ThreadHost, "detached" | "now" | "schedule" | "nextTurn" | "keepAlive" | "close"> => {
@@ -15,7 +15,7 @@ export const eventLoop = (): Pick<ThreadHost, "detached" | "now" | "schedule" | 
     detached: outside,
     now: sharedClock(),
     schedule: (delayMillis, callback) => {
-      // Effect's own clock is not there: the scheduler drives this one. @effect-diagnostics-next-line globalTimers:off
+      // No Effect clock is available here: the scheduler drives this timer. @effect-diagnostics-next-line globalTimers:off
       const timer = setTimeout(callback, Math.min(delayMillis, maxTimerMillis)).unref()
       return () => clearTimeout(timer)
     },

@@ -1,15 +1,15 @@
 /**
- * Lets the process exit although a thread sits in native code.
+ * Lets the process exit even if a thread is in native code.
  *
- * Before the process exits, Node ends all threads and waits for each. One in native
- * code ends when its call returns, and until then `process.exit` does not return, nor
- * does the end of the event loop, nor an uncaught error end the process. What ends it
- * is `execve`: the system ends all threads and replaces the program by another, here a
- * shell that does nothing but exit with the code. Where that is refused, the guard ends the
- * threads itself and looks whether they are gone: then Node's own exit waits for none.
+ * Before the process exits, Node ends all threads and waits for each. A thread in native code
+ * ends only when its call returns. Until then nothing ends the process: not `process.exit`, not
+ * the end of the event loop, not an uncaught error. `execve` does: the system ends all threads
+ * and replaces the program by another, here a shell that only exits with the code. Where that
+ * is refused, the guard ends the threads itself. If all of them have ended, Node's own exit has
+ * no thread to wait for.
  *
- * The guard does so only when a thread may hold the exit, as the last thing of any way
- * to it. All other exits are Node's own, which also run the cleanup of native addons.
+ * The guard does so only if a thread may hold the exit, and as the last step of the exit. All
+ * other exits are Node's own, which also clean up native addons.
  */
 import { accessSync, constants, writeSync } from "node:fs"
 import { isatty } from "node:tty"
@@ -25,24 +25,24 @@ export interface Watched {
   /** Whether it may be in native code. */
   readonly mayBlock: () => boolean
   readonly terminate: () => void
-  /** Whether it has ended, as far as that can be seen without a turn of the event loop. */
+  /** Whether it has ended, as far as that is visible without returning to the event loop. */
   readonly hasEnded: () => boolean
 }
 
 const threads = new Set<Watched>()
 
-/** Asks the thread at an exit, until it has ended and is forgotten. */
+/** Checks the thread at an exit, until the returned function is called, when it has ended. */
 export const watch = (thread: Watched): () => void => {
   threads.add(thread)
   return () => threads.delete(thread)
 }
 
 /**
- * Whether the exit could wait for ever. That cannot be known: nothing tells a native
- * call from JavaScript. So every thread counts that is in anyone's code: in a task, in a
- * module that it loads, or terminated and not yet gone. An idle thread does not, because
- * it is in its event loop, where Node ends it. Who is counted for nothing, because it is
- * in JavaScript, costs the cleanup of native addons and no more.
+ * Whether a thread may hold the exit. Native calls cannot be told from JavaScript, so every
+ * thread counts that runs user code: one in a task, one that loads a module, or one that is
+ * terminated and has not ended yet. An idle thread does not count: it is in its event loop,
+ * where Node can end it. Counting a thread that is only in JavaScript is harmless: the one cost
+ * is that native addons are not cleaned up.
  */
 const isHeld = (): boolean => {
   for (const { mayBlock } of threads) if (mayBlock()) return true
@@ -60,14 +60,14 @@ let exitOfNode: (code?: number) => never
 
 export const isArmed = (): boolean => armed
 
-/** From now on no thread holds the exit. Only a process can be replaced: in a thread that Node was asked to start, nothing changes. */
+/** Installs the guard: from now on no thread holds the exit. Does nothing in a worker thread, since only a process can be replaced. */
 export const arm = (): void => {
   if (armed || !isMainThread) return
   armed = true
   process.prependListener("exit", onExit)
   process.on("uncaughtExceptionMonitor", onUncaught)
-  // `process.exit` within an exit listener comes here, and to no listener any more. Not
-  // documented, but made to be replaced: Node's own `process.exit` looks it up for that.
+  // `process.exit` within an exit listener calls this, and no further listener. It is not
+  // documented, but meant to be replaced: Node's own `process.exit` looks it up for that.
   const { reallyExit } = process as unknown as { reallyExit: (code?: number) => never }
   exitOfNode = reallyExit.bind(process)
   const guarded = (code?: number): never => {
@@ -77,7 +77,7 @@ export const arm = (): void => {
   Object.assign(process, { reallyExit: guarded })
 }
 
-/** The error that ends the process, if one does. Node prints it after the exit listeners, when we are gone. */
+/** The error that ends the process, if one does. Node would print it after the exit listeners, too late for a replaced process. */
 let uncaught: { readonly error: unknown } | undefined
 
 const onUncaught = (error: unknown): void => {
@@ -86,9 +86,9 @@ const onUncaught = (error: unknown): void => {
 }
 
 /**
- * Whoever leaves must be the last listener, but others can be added at any time. So it
- * is one of the first, and calls all that follow itself: each is still called once,
- * because nobody returns to the emitter.
+ * A listener that ends the process must be the last, but others can be added at any time. So
+ * this is one of the first, and calls all that follow. Each still runs once, because control
+ * never returns to the emitter.
  */
 const onExit = (code: number): void => {
   if (!isHeld()) return
@@ -118,29 +118,29 @@ const report = (error: unknown): void => {
 /** Ends the process; does not return. */
 const leave = (code: number | string | null | undefined): never => {
   restoreStreams()
-  // What the system keeps of an exit code.
+  // The system keeps only the low byte of an exit code.
   const status = Number(code ?? 0) & 255
   replace(successor(status))
   if (endThreads()) exitOfNode(status)
-  // Its exit code is not ours, but it ends: 137 to a shell, 1 on Windows.
+  // The process ends, but with another exit code: 137 to a shell, 1 on Windows.
   process.kill(process.pid, "SIGKILL")
   throw new Error("The process survived SIGKILL")
 }
 
-/** Does not return, unless it is refused. */
+/** Replaces the process. Returns only if that is refused. */
 const replace = ([file, args, env]: Image): void => {
   try {
-    // Not there on Windows. Warns that it is experimental in the next tick, which does not come.
+    // Windows does not have it. The warning that it is experimental would come in the next tick, which never runs.
     process.execve?.(file, args, env)
   } catch {
-    // Forbidden, by the permission model for one.
+    // Forbidden, for example by the permission model.
   }
 }
 
-/** How long threads that are ended may take. Arbitrary: one that is in JavaScript takes milliseconds. */
+/** How long terminated threads may take to end. Arbitrary: a thread in JavaScript takes milliseconds. */
 const endMillis = 1000
 
-/** Ends the threads that may hold the exit, and returns whether all of them have ended. */
+/** Terminates the threads that may hold the exit. Returns whether all of them have ended. */
 const endThreads = (): boolean => {
   const held = [...threads].filter(({ mayBlock }) => mayBlock())
   for (const { terminate } of held) terminate()
@@ -155,23 +155,24 @@ const endThreads = (): boolean => {
 
 type Image = readonly [file: string, args: ReadonlyArray<string>, env: NodeJS.ProcessEnv]
 
-/** A program that only exits with that code. Node aborts if it cannot be started, so it must be there. */
+/** A program that only exits with that code. Node aborts if it cannot start the program, so the file must exist. */
 const successor = (status: number): Image => {
   const shell = "/bin/sh"
   try {
     accessSync(shell, constants.X_OK)
-    // Without variables, among which a shell could find what to run first.
+    // Without environment variables: one of them could name a script that the shell runs first.
     return [shell, ["sh", "-c", `exit ${status}`], {}]
   } catch {
-    // An image without a shell has Node at least. It may need its variables to start, but no `--import`.
+    // A container image without a shell at least has Node. It may need its variables to start, but no `--import`.
     const { NODE_OPTIONS: _, ...env } = process.env
     return [process.execPath, [process.execPath, "--eval", `process.exit(${status})`], env]
   }
 }
 
 /**
- * What Node undoes at its own exit: a terminal would stay without echo, and a pipe would
- * not block the other programs that have it, such as the next in a shell script.
+ * Restores the standard streams, as Node does at its own exit. Otherwise a terminal would stay
+ * without echo, and a pipe would stay non-blocking for other programs that share it, such as
+ * the next in a shell script.
  */
 const restoreStreams = (): void => {
   for (const name of ["stdin", "stdout", "stderr"] as const) {
@@ -180,7 +181,7 @@ const restoreStreams = (): void => {
       const { _handle } = process[name] as { readonly _handle?: { readonly setBlocking?: (blocking: boolean) => void } }
       _handle?.setBlocking?.(true)
     } catch {
-      // It was closed.
+      // The stream was closed.
     }
   }
 }

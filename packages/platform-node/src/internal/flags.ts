@@ -1,17 +1,17 @@
 /**
- * Which of the program's flags its threads and processes take over: those that say how it
- * runs, not those that say what it runs.
+ * Selects the program's flags that its threads and processes inherit: those that say how the
+ * program runs, not those that say what it runs.
  *
- * Read as Node reads them. A value is in the same word, after `=`, or is the next word; a
- * value never begins with a dash, and a flag always does. So whatever a flag is, known here
- * or not, the words that follow it and have no dash are its value.
+ * Flags are read as Node reads them. A value is in the same word, after `=`, or is the next
+ * word. A value never begins with a dash, and a flag always does. So the words without a dash
+ * that follow a flag are its value, even if the flag is not known here.
  */
 
-/** What a program was asked to run instead of its entry, and how its entry is read: a thread has an entry of its own. */
+/** Flags that name something to run instead of the program's entry, or say how to read the entry: a thread has its own. */
 const whatRuns =
   /^(-[ceip]|-pe|--(eval|print|check|interactive|input-type|(experimental-)?entry-url|run|snapshot-blob|build-.*|experimental-sea-config|prof-process)?|--(experimental-)?test(-.*)?|--watch(-.*)?|--env-file(-if-exists)?)$/
 
-/** A debugger has one port, and waits for one process. */
+/** Flags of the inspector: it has one port, and waits for one process. */
 const debugs = /^--(inspect(-.*)?|debug-port)$/
 
 export const forThread = (flags: ReadonlyArray<string>): ReadonlyArray<string> =>
@@ -20,7 +20,7 @@ export const forThread = (flags: ReadonlyArray<string>): ReadonlyArray<string> =
 export const forProcess = (flags: ReadonlyArray<string>): ReadonlyArray<string> =>
   without(flags, (name) => whatRuns.test(name) || debugs.test(name))
 
-/** The flags but those whose name, or whole first word, is refused; with their values. */
+/** The flags without those whose name, or whole first word, is refused, and without the values of those. */
 export const without = (
   flags: ReadonlyArray<string>,
   refused: (name: string, word: string) => boolean
@@ -32,11 +32,11 @@ export const without = (
   })
 }
 
-/** Without its value and the `no-` of its negation; Node takes underscores for dashes. */
+/** The name of a flag, without its value and the `no-` of its negation. Node treats underscores as dashes. */
 export const nameOf = (word: string): string =>
   word.startsWith("--") ? word.split("=", 1)[0]!.replaceAll("_", "-").replace(/^--no-/, "--") : word
 
-/** The variables, with what `keep` leaves of the flags in `NODE_OPTIONS`; the same object if that is all. */
+/** The variables with only those flags in `NODE_OPTIONS` that `keep` returns; the same object if it keeps all. */
 export const inEnv = <Env extends Readonly<Record<string, string | undefined>>>(
   env: Env,
   keep: (flags: ReadonlyArray<string>) => ReadonlyArray<string>
@@ -46,7 +46,7 @@ export const inEnv = <Env extends Readonly<Record<string, string | undefined>>>(
   return kept.length === words.length ? env : { ...env, NODE_OPTIONS: kept.map(quote).join(" ") }
 }
 
-/** The words of `NODE_OPTIONS`: parted by spaces, but not between quotes, where a backslash escapes what follows. */
+/** The words of `NODE_OPTIONS`, separated by spaces outside of quotes. Between quotes, a backslash escapes the next character. */
 const split = (options: string): ReadonlyArray<string> =>
   (options.match(/(?:[^ "]|"(?:[^"\\]|\\[^])*"?)+/g) ?? []).map((word) =>
     word.replaceAll(/"((?:[^"\\]|\\[^])*)"?/g, (_, quoted: string) => quoted.replaceAll(/\\([^])/g, "$1"))

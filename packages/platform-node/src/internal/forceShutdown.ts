@@ -1,4 +1,4 @@
-/** Tells all pools of the program that it is to end sooner than it would. */
+/** Forces all pools of the program to shut down now. */
 
 const callbacks = new Set<() => void>()
 
@@ -7,7 +7,7 @@ export const onForceShutdown = (callback: () => void): () => void => {
   return () => callbacks.delete(callback)
 }
 
-/** Each callback may take itself off. */
+/** Calls all callbacks. A callback may remove itself. */
 export const forceShutdown = (): void => {
   for (const callback of Array.from(callbacks)) callback()
 }

@@ -1,17 +1,17 @@
-/** The error of a layer, apart from the layers so that the validation can make it. */
+/** The error of a layer, in a module of its own so that the validation can create it. */
 import * as Schema from "effect/Schema"
 
 export class InvalidOptions extends Schema.TaggedError<InvalidOptions>(
   "@effect-blocking/platform-node/NodeBlocking/InvalidOptions"
 )("InvalidOptions", {
   pool: Schema.String,
-  /** Empty, if it is the options as a whole. */
+  /** The name of the option; empty for the options as a whole. */
   option: Schema.String,
-  /** What it should be. */
+  /** The expected value. */
   expected: Schema.String,
-  /** What it is. */
+  /** The actual value. */
   actual: Schema.String,
-  /** What is wrong, if that is not the value of an option: there is no such option, or the options are no object. */
+  /** The problem, if it is not the value of an option: the option does not exist, or the options are not an object. */
   problem: Schema.optional(Schema.String)
 }) {
   override get message(): string {

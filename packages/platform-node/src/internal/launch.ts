@@ -1,4 +1,4 @@
-/** What threads and processes are started with: their entry, and the variables of the program. */
+/** The options with which threads and processes start, their entry, and their environment variables. */
 import { CannotStart } from "effect-blocking/ThreadHost"
 import { existsSync } from "node:fs"
 
@@ -17,16 +17,16 @@ export interface ResourceLimits {
 }
 
 /**
- * Whether a module runs as it was written: `tsc` rewrites the extensions of imports, not of urls.
- * Both urls are written out where they are used, since tools that trace files read literals.
+ * Whether a module runs from its TypeScript source: `tsc` rewrites the extensions of imports, not
+ * of urls. Both urls are literals where they are used, because tools that trace files read them.
  */
 export const isSource = (url: string | undefined): boolean => {
-  // As in a bundle of CommonJS.
+  // In a CommonJS bundle, for example.
   if (url === undefined) throw new CannotStart(`The entry of the pool threads cannot be found: ${left}`)
   return url.endsWith("ts")
 }
 
-/** Throws if a bundler has left the entry behind: Node would only say that it is not there. */
+/** Throws if a bundler has left the entry out: Node would report only that the file does not exist. */
 export const checkEntry = (entry: URL): void => {
   if (!existsSync(entry)) {
     throw new CannotStart(`The entry of the pool threads is not there (${entry.href}): ${left}`)
@@ -39,7 +39,7 @@ const left = "is @effect-blocking/platform-node bundled? Mark it as external. We
 /** Gives pool threads the entry point of `effect-blocking` that does not load `effect`. */
 export const condition = "--conditions=effect-blocking-thread"
 
-/** A variable that is `undefined` is not there; Node would make it the text "undefined". */
+/** The variables without those that are `undefined`, which Node would set to the text "undefined". */
 export const definedOnly = (
   env: Readonly<Record<string, string | undefined>> | undefined
 ): Record<string, string> | undefined =>

@@ -1,22 +1,22 @@
 /**
  * Imports modules, and imports them again after a failure.
  *
- * Node keeps a module that threw while it was evaluated: each further import of its url
- * fails with the same error. So the module is imported by a url with a mark, and with it
- * those of its imports that have failed. From then on, a url stands for what was loaded last.
+ * Node caches a module that threw during its evaluation: each further import of its url fails
+ * with the same error. So the module is imported by a url with a mark, and its failed imports
+ * as well. From then on, the url stands for the module that was loaded last.
  *
  * Pool threads and processes load this file.
  */
 import { retryMark, withoutRetry } from "effect-blocking/ThreadRunner"
 import * as NodeModule from "node:module"
 
-/** How often a module is loaded again at once, before there are pauses, each twice as long as the last. Arbitrary. */
+/** The number of retries without a pause. Later pauses double each time. Arbitrary. */
 const quickRetries = 8
 
-/** Each retry leaves a module behind in the thread's memory. Arbitrary. */
+/** The longest pause. Each retry leaves a module behind in the thread's memory. Arbitrary. */
 const maxPauseMillis = 60_000
 
-/** How many imports that have failed are replaced for one module. Arbitrary: each takes an import of the module. */
+/** The most failed imports that are replaced for one module. Arbitrary: each takes another import of the module. */
 const maxReplaced = 32
 
 interface Failure {
@@ -27,11 +27,11 @@ interface Failure {
 
 const failures = new Map<string, Failure>()
 
-/** By url: the url with a mark by which a module that has failed is imported. */
+/** By url: the marked url by which a failed module is imported. */
 const replacements = new Map<string, string>()
 let count = 0
 
-/** By url: what a module imports. Filled while modules are loaded again. */
+/** By url: the imports of a module. Filled during retries. */
 const imports = new Map<string, Set<string>>()
 let hooked = false
 
@@ -41,7 +41,7 @@ export const load = async (url: string): Promise<unknown> => {
   } catch (error) {
     const failure = failures.get(url)
     if (failure === undefined) failures.set(url, { error, retries: 0, retryAt: 0 })
-    // Another error: Node has looked at the files again.
+    // A different error means that Node has read the files again.
     if (failure === undefined || failure.error !== error || Date.now() < failure.retryAt) {
       if (failure !== undefined) failure.error = error
       throw error
@@ -58,7 +58,7 @@ const retry = async (url: string, failure: Failure): Promise<unknown> => {
   hook()
   const replaced = new Set([url])
   while (true) {
-    // All of them: the copies of the last round have failed because of what was found then.
+    // All are marked anew: their last copies failed because of the import that was found then.
     for (const each of replaced) replacements.set(each, marked(each))
     imports.clear()
     try {
@@ -72,12 +72,12 @@ const retry = async (url: string, failure: Failure): Promise<unknown> => {
   }
 }
 
-/** In the fragment: a query is a part of what a data: url holds. */
+/** The mark is in the fragment: in a `data:` url, a query would be part of the content. */
 const marked = (url: string): string => `${url}${url.includes("#") ? "&" : "#"}${retryMark}${++count}`
 
 /**
- * What has failed among the imports of the replaced modules: the first in the order of
- * evaluation, so that nothing is evaluated sooner than it would be.
+ * The first failed import of the replaced modules, in the order of evaluation: so no module
+ * is evaluated earlier than it would be.
  */
 const firstFailed = async (
   url: string,
@@ -97,7 +97,7 @@ const firstFailed = async (
 
 const fails = (url: string): Promise<boolean> => importNow(url).then(() => false, () => true)
 
-/** Records what is imported, and puts replacements in place. From the first retry on: it costs each import a little. */
+/** Records imports and applies replacements. Installed at the first retry, because it slows each import a little. */
 const hook = (): void => {
   if (hooked) return
   hooked = true

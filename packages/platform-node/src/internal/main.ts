@@ -1,21 +1,21 @@
-/** Runs an effect as the program: its signals, its exit code, and an exit that no thread can hold. */
+/** Runs an effect as the program: handles signals, sets the exit code, and exits even if a thread is in native code. */
 import * as Runtime from "effect/Runtime"
 import * as exitGuard from "./exitGuard.ts"
 import { forceShutdown } from "./forceShutdown.ts"
 
 type Signal = "SIGINT" | "SIGTERM"
 
-/** As a shell reports a process that the signal has ended. */
+/** The exit codes that a shell reports for a process that the signal has ended. */
 const exitCodes: Record<Signal, number> = { SIGINT: 130, SIGTERM: 143 }
 
 /**
- * Within so many milliseconds the same signal is the same wish: for one Ctrl-C a
- * program under `npm run` gets one SIGINT from the terminal and one from npm.
- * Arbitrary: above the delay between those two, below that of two keystrokes.
+ * The same signal again within this time is not counted: for one Ctrl-C, a program under
+ * `npm run` gets one SIGINT from the terminal and one from npm. Arbitrary: above the delay
+ * between those two, below that of two keystrokes.
  */
 const repeatMillis = 100
 
-/** How long an exit waits for a reader of the output. Arbitrary: a reader that is alive takes milliseconds. */
+/** How long an exit waits for the output to be read. Arbitrary: a live reader takes milliseconds. */
 const flushMillis = 2000
 
 export const main = Runtime.makeRunMain(({ fiber, teardown }) => {
@@ -39,19 +39,19 @@ export const main = Runtime.makeRunMain(({ fiber, teardown }) => {
     process.off("SIGINT", onSignal)
     process.off("SIGTERM", onSignal)
     teardown(exit, (code) => {
-      // Otherwise the event loop decides: what else the program does goes on.
+      // Otherwise the process ends when its event loop is empty: other work of the program continues.
       if (count > 0 || code !== 0) afterFlush(() => process.exit(code))
     })
   })
 })
 
-/** Calls back when stdout and stderr are written out, or cannot be in time; at once if there is nothing to write. */
+/** Calls back when stdout and stderr are written out, or the time is up; at once if there is nothing to write. */
 const afterFlush = (callback: () => void): void => {
   const pending = [process.stdout, process.stderr].filter(({ destroyed, writableEnded, writableLength }) =>
     writableLength > 0 && !destroyed && !writableEnded
   )
   if (pending.length === 0) return callback()
-  // Runs when there is no fiber any more. @effect-diagnostics-next-line globalTimers:off
+  // The fiber has ended by now. @effect-diagnostics-next-line globalTimers:off
   setTimeout(callback, flushMillis)
   let left = pending.length
   for (const stream of pending) {
@@ -59,7 +59,7 @@ const afterFlush = (callback: () => void): void => {
       left--
       if (left === 0) callback()
     }
-    // Writes end in their order, so this one with the last. An error of the stream comes here, too.
+    // Writes end in order, so this one ends last. An error of the stream also calls `done`.
     stream.on("error", ignore)
     stream.write("", done)
   }

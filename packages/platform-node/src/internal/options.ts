@@ -1,4 +1,4 @@
-/** From what a user may write to what the scheduler and the host need. */
+/** Resolves the user's options to those of the scheduler and the host. */
 import * as ThreadHost from "effect-blocking/ThreadHost"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"

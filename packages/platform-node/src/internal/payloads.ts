@@ -1,5 +1,5 @@
 /**
- * What Node adds for values in memory that threads share.
+ * Node's part of reading and writing values in memory that threads share.
  *
  * Pool threads load this file.
  */
@@ -39,7 +39,7 @@ export const payloads: PayloadPlatform = {
     isAnyArrayBuffer(value) ||
     isPromise(value) || isWeakMap(value) || isWeakSet(value) || isGeneratorObject(value) ||
     isMapIterator(value) || isSetIterator(value),
-  // Not by `slice`, which fills the buffer with zeros first: to get fresh memory is most of the cost.
+  // Not with `slice`, which fills the buffer with zeros first: fresh memory is most of the cost.
   copyOf: (buffer, start, length) => {
     const copy = allocUnsafeSlow(length)
     set.call(copy, new Uint8Array(buffer, start, length))
@@ -48,7 +48,7 @@ export const payloads: PayloadPlatform = {
   text: (memory) => {
     const buffer = from(memory)
     return {
-      // In UTF-8, whatever is not ASCII takes more than a byte.
+      // In UTF-8, only ASCII characters take one byte.
       isAscii: (text) => byteLength(text) === text.length,
       write: (text, at) => void write.call(buffer, text, at, text.length, "latin1"),
       writeWide: (text, at) => void write.call(buffer, text, at, text.length * 2, "utf16le"),

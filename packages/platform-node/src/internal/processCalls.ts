@@ -1,7 +1,7 @@
 /**
- * What a process tells the program, and the answers that its bodies wait for: by a pipe of their
- * own that the process reads and writes with its own hands, because its event loop does not
- * turn meanwhile. What is written is in the system's hands, and not lost with the process.
+ * Messages from a process to the program, and the answers that its bodies wait for. They have a
+ * pipe of their own, which the process reads and writes synchronously, because its event loop is
+ * blocked meanwhile. Written bytes are with the system, and are not lost with the process.
  *
  * Pool processes load this file.
  */
@@ -9,17 +9,17 @@ import { readSync, writeSync } from "node:fs"
 import { frame, headerBytes, type Message, share } from "./processChannel.ts"
 import type { SharedWriter } from "./sharedMessages.ts"
 
-/** Where a process has the pipe among its descriptors. */
+/** The file descriptor of the pipe in a process. */
 export const callsFd = 6
 
-/** In a process: sends all of it. */
+/** Sends a whole message, from a process. */
 export const send = (message: Message, shared: SharedWriter): void => write(share(message, shared) ?? frame(message))
 
 const write = (bytes: Uint8Array): void => {
   for (let sent = 0; sent < bytes.length;) sent += again(() => writeSync(callsFd, bytes, sent))
 }
 
-/** In a process: waits for what comes next. Ends the process with a program that is gone. */
+/** Waits, in a process, for the next message. Ends the process if the program is gone. */
 export const receive = (exit: (code: number) => never): Uint8Array => {
   const read = (length: number): Buffer => {
     const bytes = Buffer.allocUnsafe(length)
@@ -35,7 +35,7 @@ export const receive = (exit: (code: number) => never): Uint8Array => {
 
 const pause = new Int32Array(new SharedArrayBuffer(4))
 
-/** Whoever has made the pipe one that does not block, must not end a body. */
+/** Repeats a call while the pipe is not ready: if other code made the pipe non-blocking, a body must not fail of that. */
 const again = (call: () => number): number => {
   while (true) {
     try {

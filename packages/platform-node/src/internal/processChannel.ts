@@ -1,23 +1,23 @@
 /**
- * Messages from the program to one of its processes, by a pipe of their own: the channel
- * of `process.send` belongs to the tasks, whose messages would look like ours, and whose
- * listeners could be removed together with ours. What comes back goes by `processCalls.ts`.
+ * Messages from the program to one of its processes. They have a pipe of their own, because
+ * the channel of `process.send` belongs to the tasks: their messages could look like ours, and
+ * they could remove our listeners. `processCalls.ts` has the other direction.
  *
  * Pool processes load this file.
  */
 import type { Socket } from "node:net"
 import * as SharedMessages from "./sharedMessages.ts"
 
-/** Where a process has the pipe among its descriptors. */
+/** The file descriptor of the pipe in a process. */
 export const channelFd = 5
 
 /** The length of the message that follows, as a float: it can be more than 4 GB. */
 export const headerBytes = 8
 
-/** The header of a message in the shared file: its length, negative, and its place. */
+/** Bytes of a reference to a message in the shared file: its negated length and its position. */
 const referenceBytes = 16
 
-/** A message, one part behind the other. */
+/** A message, as parts in order. */
 export type Message = ReadonlyArray<Uint8Array>
 
 export const lengthOf = (message: Message): number => {
@@ -39,7 +39,7 @@ export const frame = (message: Message): Buffer => {
   return framed
 }
 
-/** Puts a large message into the shared file, and returns what tells of it; `undefined` for one that is to be sent itself. */
+/** Writes a large message to the shared file and returns a reference to it; `undefined` if the message has to be sent itself. */
 export const share = (message: Message, shared: SharedMessages.SharedWriter): Buffer | undefined => {
   const length = lengthOf(message)
   if (length < SharedMessages.leastBytes) return undefined
@@ -51,7 +51,7 @@ export const share = (message: Message, shared: SharedMessages.SharedWriter): Bu
   return reference
 }
 
-/** Reads what has its length in front. `onMessage` answers whether the bytes are needed no longer. */
+/** Reads messages and references. `onMessage` returns whether the bytes are no longer needed. */
 export const receive = (
   socket: Socket,
   shared: SharedMessages.SharedReader,
@@ -59,7 +59,7 @@ export const receive = (
 ): void => {
   let chunks: Array<Buffer> = []
   let size = 0
-  /** Until so many bytes are there, nothing can be read. */
+  /** The number of bytes that must have arrived before anything can be read. */
   let wanted = headerBytes
 
   socket.on("data", (chunk: Buffer) => {
@@ -79,7 +79,7 @@ export const receive = (
       wanted = headerBytes
       if (onMessage(message) && length < 0) SharedMessages.giveBack(message)
     }
-    // Nothing of it may be kept that is not needed: it can be large, and the next may be long in coming.
+    // Keeps no bytes that were read: they can be many, and the next message may be long in coming.
     chunks = bytes.length === 0 ? [] : [bytes]
     size = bytes.length
   })

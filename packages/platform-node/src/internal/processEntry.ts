@@ -1,6 +1,6 @@
 /**
- * What a pool process runs. Exports nothing and imports little: it is the start-up cost
- * of every process.
+ * The entry of a pool process. Exports nothing and imports little: its imports are part of
+ * the start of every process.
  */
 import * as RemoteThread from "effect-blocking/RemoteThread"
 import { Socket } from "node:net"
@@ -15,18 +15,18 @@ import * as SharedFile from "./sharedFile.ts"
 import * as SharedMessages from "./sharedMessages.ts"
 import { brokenBy, dropCondition } from "./threadData.ts"
 
-// The arguments are ours, and no task should take them for its own.
+// The arguments are ours: tasks must not see them.
 const [, title] = process.argv.splice(2)
 process.title = title!
 dropCondition()
 
-// A terminal and a service manager send these to the whole group. What becomes of the
-// running tasks is for the parent to decide.
+// A terminal and a service manager send these to the whole process group. The parent decides
+// what happens to the running tasks.
 const ignore = (): void => {}
 process.on("SIGINT", ignore)
 process.on("SIGTERM", ignore)
 
-/** Where `processHost` puts the shared file among the descriptors. */
+/** The descriptor of the shared file, as `processHost` sets it. */
 const flagsFd = 4
 
 // Taken before a body can replace it.
@@ -37,7 +37,7 @@ const shared = new SharedMessages.SharedWriter(descriptor, SharedMessages.ToProg
 const socket = new Socket({ fd: Channel.channelFd })
 let retiring = false
 
-/** Ends the process; the program hears why. */
+/** Ends the process and sends the program the reason. */
 const abort = (error: unknown): void => {
   try {
     Calls.send([encode(brokenBy(error))], shared)
@@ -58,7 +58,7 @@ let onMessage = (start: Uint8Array): boolean => {
     payloads,
     send: (message) => Calls.send(message, shared),
     receiveAnswer: () => Calls.receive(exit),
-    // The event loop ends with the channel, unless a body left something open: then the
+    // The event loop ends when the channel is closed. If a body left something open, the
     // scheduler kills the process.
     exit: () => {
       retiring = true
@@ -69,7 +69,7 @@ let onMessage = (start: Uint8Array): boolean => {
   })
   onMessage = runner.onMessage
   process.on("uncaughtException", (error, origin) => {
-    // A rejection is told by the listener below, whichever mode Node is in.
+    // The listener below reports rejections, in any mode of Node.
     if (origin === "uncaughtException") runner.onUncaught(error)
   })
   process.on("unhandledRejection", runner.onUncaught)
@@ -84,7 +84,7 @@ Channel.receive(socket, new SharedMessages.SharedReader(descriptor, SharedMessag
     return false
   }
 })
-// An error is that of a parent that is gone, which the close tells as well.
+// An error means that the parent is gone; `close` reports that as well.
 socket.on("error", ignore)
 socket.on("close", () => {
   if (!retiring) exit()

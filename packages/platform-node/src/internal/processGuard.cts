@@ -1,31 +1,31 @@
 /**
- * The first that runs in a pool process, before what the program preloads: ends the process
- * when its parent is gone, although it may be in code that never returns. A parent that is
- * killed tells nobody, and closes a channel that a busy event loop does not look at.
+ * Ends a pool process when its parent is gone, even while the process is in code that never
+ * returns. A parent that is killed sends no notice; its channel closes, but a busy event loop
+ * does not see that. The guard runs first in the process, before the program's preloads.
  *
- * `processHost` puts it at the head of `NODE_OPTIONS`, from where it takes itself away again:
- * what a task starts has a parent of its own. It is a CommonJS module, because `--require`
- * comes before `--import`, and it imports nothing.
+ * `processHost` puts it at the head of `NODE_OPTIONS`. It removes itself from there, because
+ * programs that a task starts have another parent. It is a CommonJS module, because
+ * `--require` comes before `--import`, and it imports nothing.
  */
 const { isMainThread, Worker } = process.getBuiltinModule("node:worker_threads")
 
-/** How long an orphan lives at most. Arbitrary: a look costs some microseconds. */
+/** The longest time that an orphan lives. Arbitrary: a check costs some microseconds. */
 const parentPollMillis = 250
 
 const guard = (): void => {
-  // As `processHost` has it.
+  // As `processHost` writes it.
   const option = `--require ${JSON.stringify(__filename)}`
   const { NODE_OPTIONS } = process.env
   const rest = NODE_OPTIONS?.replace(option, "").trim() ?? ""
   if (rest === "") delete process.env["NODE_OPTIONS"]
   else process.env["NODE_OPTIONS"] = rest
 
-  // Whoever has lost its parent gets another: it may have been lost already.
+  // A process that loses its parent gets another. That may have happened already.
   const parent = process.ppid
   const program = Number(process.argv[4])
   if (parent !== program && !isAlive(program)) process.kill(process.pid, "SIGKILL")
-  // A thread is the only thing that runs beside a body, or a module that is being loaded. It
-  // waits in JavaScript's event loop, where `process.exit` of a body can end it.
+  // Only a thread can run while a body runs or a module is loaded. It waits in its event loop,
+  // where `process.exit` in a body can end it.
   const watchdog = new Worker(
     `setInterval(() => {
       if (process.ppid !== ${parent}) process.kill(process.pid, "SIGKILL")
@@ -38,7 +38,7 @@ const guard = (): void => {
       resourceLimits: { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 8 }
     }
   )
-  // Without it the pool works all the same.
+  // The pool also works without the watchdog.
   watchdog.on("error", () => {})
   watchdog.unref()
 }
@@ -51,11 +51,11 @@ const isAlive = (pid: number): boolean => {
   }
 }
 
-// Threads of a pool process inherit the flag, and have the guard of their process.
+// Threads of a pool process inherit the flag, but their process has its guard already.
 if (isMainThread) {
   try {
     guard()
   } catch {
-    // Refused, by a permission model for one: without it the pool works all the same.
+    // Refused, for example by the permission model. The pool also works without the guard.
   }
 }

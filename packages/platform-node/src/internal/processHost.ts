@@ -26,8 +26,8 @@ const guard = isSource(import.meta.url)
   : new URL("./processGuard.cjs", import.meta.url)
 
 /**
- * How long the channel may stay open after the exit: what the process sent before is
- * still to be read, but a process of its own may hold the channel open. Arbitrary.
+ * How long the channel may stay open after the exit. The last messages of the process still
+ * have to be read, but a child of the process may hold the channel open. Arbitrary.
  */
 const drainMillis = 500
 
@@ -38,7 +38,7 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
     condition
   ]
 
-  /** The guard comes before all that the program preloads, and takes itself out again. */
+  /** The guard comes before the program's preloads, and removes itself from the variables. */
   const environment = (): NodeJS.ProcessEnv => {
     const env = Flags.inEnv(definedOnly(options.env) ?? process.env, Flags.forProcess)
     const option = `--require ${JSON.stringify(fileURLToPath(guard))}`
@@ -57,7 +57,7 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
       stdio: ["ignore", "inherit", "inherit", "ipc", flags.fd, "pipe", "pipe"],
       env: environment()
     })
-    // Errors of a start and of a signal: what comes of them is seen by the pid and the exit.
+    // Errors of a start and of a signal. The pid and the exit show their effect.
     child.on("error", ignore)
     if (child.pid === undefined) throw new Error(`The process could not be started: ${process.execPath} ${entry.href}`)
     return child
@@ -82,7 +82,7 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
         const stdio = child.stdio as ReadonlyArray<unknown>
         socket = stdio[Channel.channelFd] as Socket
         calls = stdio[Calls.callsFd] as Socket
-        // That of a process that is gone, which is told by its exit.
+        // The error of a process that is gone; its exit reports that.
         socket.on("error", ignore)
         calls.on("error", ignore)
         remote = RemoteThread.connect(start, events, {
@@ -108,7 +108,7 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
         ended = true
         if (!heard && exit.exitCode === invalidArgument) cause = new CannotStart(refused(execArgv))
         events.onExit({ ...exit, cause })
-        // A process of its own may hold the pipe open, and the file is there no longer.
+        // A child of the process may hold the pipe open, but the shared file is closed.
         calls.destroy()
         flags.close()
       }
@@ -119,12 +119,12 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
         else remote.onMessage(message)
         return true
       })
-      // What a task sends by `process.send` is nobody's, and is not kept either.
+      // Messages that a task sends with `process.send` have no receiver. They are dropped, not buffered.
       child.on("message", ignore)
       child.once("exit", (exitCode, signal) => {
         exit = { exitCode: exitCode ?? undefined, signal: signal ?? undefined, outOfMemory: false, cause: undefined }
         if (closed) end()
-        // A timer comes before what has arrived, after a pause of this process; the next turn after it.
+        // After a pause of this process, a timer fires before messages that have arrived are read, and `nextTurn` after that.
         else loop.schedule(drainMillis, () => loop.nextTurn(end))
       })
       calls.once("close", () => {
@@ -147,7 +147,7 @@ export const processHost = (options: LaunchOptions): ThreadHost => {
 
 const ignore = (): void => {}
 
-/** The exit code of Node when it cannot read its flags, which it has named on stderr. */
+/** The exit code of Node when it refuses its flags. It names them on stderr. */
 const invalidArgument = 9
 
 const refused = (execArgv: ReadonlyArray<string>): string =>
@@ -155,7 +155,7 @@ const refused = (execArgv: ReadonlyArray<string>): string =>
     execArgv.join(" ")
   }`
 
-/** The limits of a thread as the flags of a process; there is none for the code range. */
+/** The limits of a thread as the flags of a process. The code range has no flag. */
 const limitFlags = (limits: ResourceLimits): ReadonlyArray<string> => {
   const { maxOldGenerationSizeMb, maxYoungGenerationSizeMb, stackSizeMb } = limits
   return [

@@ -1,6 +1,6 @@
 /**
- * How values cross between two processes: as a structured clone writes them, but for
- * what only the threads of one process can share or hand over.
+ * Encodes values that cross between two processes, as a structured clone writes them. Refuses
+ * those that only threads of one process can share or transfer.
  *
  * Pool processes load this file.
  */
@@ -22,7 +22,7 @@ const refused = (object: object): string => {
   return `${/^[AEIO]/.test(name) ? "an" : "a"} ${name} cannot be sent to another process`
 }
 
-/** Throws for what cannot cross. */
+/** Encodes a value. Throws if it cannot cross. */
 export const encode = (value: unknown): Uint8Array => {
   const serializer = new ValueSerializer()
   serializer.writeHeader()
@@ -33,10 +33,10 @@ export const encode = (value: unknown): Uint8Array => {
 export const decode = (bytes: Uint8Array): unknown => deserialize(bytes)
 
 /**
- * The serializer knows no classes: it would write a URL, or a Blob, as the plain object
- * that it is for V8, without what makes it one. A structured clone refuses what threads
- * refuse, turns objects of a program's classes into plain ones, and keeps what Node can
- * clone, which is then refused here.
+ * The serializer knows no classes: it would write a URL or a Blob as a plain object, without
+ * its content. A structured clone refuses the values that threads refuse, and turns instances
+ * of the program's classes into plain objects. It keeps objects that only Node can clone;
+ * these are refused here.
  */
 const checked = (value: unknown): unknown => {
   const found = findClass(value)
@@ -53,16 +53,16 @@ const checked = (value: unknown): unknown => {
   return clone
 }
 
-/** Effect's `Redacted`, and classes of the platform: a structured clone of them is empty. */
+/** Whether a structured clone of the object is empty: Effect's `Redacted`, and some platform classes. */
 const isHollow = (object: object): boolean =>
   "~effect/Redacted" in object || object instanceof AbortSignal || object instanceof AbortController
 
-/** The first object in a value that is neither plain nor of the language itself. Throws for those that would arrive empty. */
+/** The first object in a value that is neither plain nor of the language itself. Throws if an object would arrive empty. */
 const findClass = (value: unknown): object | undefined => {
   if (typeof value !== "object" || value === null) return undefined
   const seen = new Set<unknown>([value])
   let found: object | undefined
-  // Grows while it is gone through.
+  // The set grows during the iteration.
   for (const object of seen as Set<object>) {
     if (Array.isArray(object) || isPlain(object)) {
       addAll(seen, Object.values(object))
@@ -86,7 +86,7 @@ const addAll = (seen: Set<unknown>, parts: Iterable<unknown>): void => {
   for (const part of parts) if (typeof part === "object" && part !== null) seen.add(part)
 }
 
-/** Of any realm. */
+/** Recognizes plain objects of any realm. */
 const isPlain = (object: object): boolean => {
   const prototype = Object.getPrototypeOf(object)
   return prototype === Object.prototype || prototype === null ||

@@ -1,6 +1,6 @@
 /**
- * A `RemoteThread.SharedFlags` in a file without a name: what two processes can both read and
- * write at any time, whatever the other is in, without native code of ours.
+ * A `RemoteThread.SharedFlags` in a file without a name. Two processes can read and write it at
+ * any time, even while the other is busy, without native code of ours.
  *
  * Pool processes load this file.
  */
@@ -11,20 +11,20 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 
 export interface OwnedSharedFile extends SharedFlags {
-  /** For the process that is to open it, too. */
+  /** The descriptor, for the other process to inherit. */
   readonly fd: number
-  /** `undefined` when it is closed: by then the number can be that of another file. */
+  /** The descriptor; `undefined` once closed, when the number can be that of another file. */
   readonly descriptor: () => number | undefined
   readonly close: () => void
 }
 
 /**
- * Memory, where there is such a folder; elsewhere the file is in the page cache for its short
- * life. Any of them can be missing, full, or not be ours to write to, and the next be well.
+ * The first folder is in memory, where it exists; in the others the file stays in the page cache
+ * for its short life. A folder can be missing, full or not writable: then the next one is used.
  */
 const folders = (): ReadonlyArray<string> => [...new Set(["/dev/shm", tmpdir(), "/tmp"])]
 
-/** Throws if it can be made in none of the folders; each is named, with its error. */
+/** Creates the file in the first folder that allows it. Otherwise throws an error that names each folder and its error. */
 export const make = (candidates: ReadonlyArray<string> = folders()): OwnedSharedFile => {
   const failures: Array<unknown> = []
   for (const folder of candidates) {
@@ -45,14 +45,14 @@ export const make = (candidates: ReadonlyArray<string> = folders()): OwnedShared
     }
   }
   const causes = candidates.map((folder, i) => `${folder} (${(failures[i] as Error).message})`)
-  throw new AggregateError(failures, `No file can be made for a pool process in any of ${causes.join(", ")}`)
+  throw new AggregateError(failures, `No file can be created for a pool process in any of ${causes.join(", ")}`)
 }
 
-/** A file of all its bytes, which are zero. */
+/** Creates the file at its full size, filled with zeros. */
 const create = (path: string): number => {
   const fd = openSync(path, "wx+", 0o600)
   try {
-    // From here on only descriptors keep it: nothing is left behind, however the processes end.
+    // Now only descriptors keep the file: nothing is left behind, however the processes end.
     unlinkSync(path)
     const written = writeSync(fd, new Uint8Array(sharedFlagsBytes), 0, sharedFlagsBytes, 0)
     if (written < sharedFlagsBytes) throw new Error(`ENOSPC: ${written} of ${sharedFlagsBytes} bytes were written`)

@@ -1,39 +1,39 @@
 /**
- * Large messages between two processes, in the file that they share: to write there and read
- * from there takes a tenth of the time that a pipe takes. The pipe only tells where one lies,
- * and has the next in its order.
+ * Large messages between two processes, in the file that they share. Writing and reading it takes
+ * a tenth of the time of a pipe. The pipe only carries the position of a message, in order with
+ * the other messages.
  *
- * Each direction has an area of its own, which is filled from its beginning, and again when
- * all that is in there has been read.
+ * Each direction has its own area. It is filled from its beginning, and from there again when all
+ * messages in it have been read.
  *
  * Pool processes load this file.
  */
 import { sharedFlagsBytes } from "effect-blocking/RemoteThread"
 import { readSync, writeSync, writevSync } from "node:fs"
 
-/** Shorter messages are sent by the pipe. Measured: there it is what costs. */
+/** Shorter messages are sent by the pipe. Measured: from here on, the pipe dominates the cost. */
 export const leastBytes = 2 ** 15
 
-/** Of one direction. Pages that are never used cost nothing. Arbitrary: in a container, memory of that kind can be scarce. */
+/** The area of one direction. Pages that are never used cost nothing. Arbitrary: a container can have little shared memory. */
 const areaBytes = 2 ** 23
 
 export const ToProcess = 0
 export const ToProgram = 1
 export type Direction = typeof ToProcess | typeof ToProgram
 
-/** Behind the flags, where the reader of that direction counts what it has read. */
+/** The position, after the flags, where the reader of that direction counts the messages that it has read. */
 const countAt = (direction: Direction): number => sharedFlagsBytes + 4 * direction
 
-/** Behind the flags and the counts, at the beginning of a page. */
+/** The position of an area: after the flags and the counts, at the beginning of a page. */
 const areaAt = (direction: Direction): number => 2 ** 12 + areaBytes * direction
 
-/** How the file is reached; `undefined` when it is closed. */
+/** Returns the descriptor of the file; `undefined` once it is closed. */
 export type Descriptor = () => number | undefined
 
-/** The memory that a message was read into last: to get fresh memory is most of what reading costs. */
+/** The memory of an earlier message, for reuse: fresh memory is most of the cost of reading. */
 let kept: Buffer | undefined
 
-/** Arbitrary: some megabytes. */
+/** The most bytes that are kept. Arbitrary: some megabytes. */
 const maxKept = 2 ** 22
 
 const takeMemory = (length: number): Buffer => {
@@ -44,7 +44,7 @@ const takeMemory = (length: number): Buffer => {
   return memory.subarray(0, length)
 }
 
-/** The message is needed no longer: its memory is the next one's. */
+/** Lets the next message reuse the memory of one that is no longer needed. */
 export const giveBack = ({ buffer }: Buffer): void => {
   if (buffer.byteLength <= maxKept) kept = Buffer.from(buffer)
 }
@@ -62,7 +62,7 @@ export class SharedWriter {
     this.direction = direction
   }
 
-  /** Answers where in the file the message lies; `undefined` if there is no room for it. */
+  /** Writes a message and returns its position in the file; `undefined` if there is no room for it. */
   write(message: ReadonlyArray<Uint8Array>, length: number): number | undefined {
     const fd = this.descriptor()
     if (fd === undefined) return undefined
@@ -72,7 +72,7 @@ export class SharedWriter {
     try {
       if (writevSync(fd, message, at) < length) return undefined
     } catch {
-      // The memory is used up, for one.
+      // For example, the shared memory is full.
       return undefined
     }
     this.written = (this.written + 1) | 0
@@ -97,12 +97,12 @@ export class SharedReader {
     this.direction = direction
   }
 
-  /** Reads the next message, and gives its place free. What it returns can be given back when it was read. */
+  /** Reads the next message and frees its place. The returned memory can be given back when it is no longer needed. */
   read(at: number, length: number): Buffer {
     const fd = this.descriptor()!
     const bytes = takeMemory(length)
     const count = readSync(fd, bytes, 0, length, at)
-    if (count < length) throw new Error(`${count} of ${length} bytes of a message are there`)
+    if (count < length) throw new Error(`Only ${count} of ${length} bytes of a message could be read`)
     this.count[0] = (this.count[0]! + 1) | 0
     writeSync(fd, this.countBytes, 0, 4, countAt(this.direction))
     return bytes

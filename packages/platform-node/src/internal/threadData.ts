@@ -1,5 +1,5 @@
 /**
- * What goes between a host and its threads besides the messages of the runner.
+ * The data between a host and its threads, in addition to the messages of the runner.
  *
  * Pool threads and processes load this file.
  */
@@ -7,7 +7,7 @@ import type { MessagePort } from "node:worker_threads"
 
 /** In the `workerData` of a pool thread, under `ThreadRunner.poolThreadMark`. */
 export interface PoolThreadData {
-  /** Only ours: what a body posts on `parentPort` is nobody's. */
+  /** Ours alone: messages that a body posts on `parentPort` do not come here. */
   readonly port: MessagePort
   readonly start: unknown
 }
@@ -15,15 +15,15 @@ export interface PoolThreadData {
 /** The last message of a thread whose runner is broken: the cause of its exit. */
 export interface Broken {
   readonly broken: Error
-  /** Another attempt could only fail the same way, as with packages of two versions. */
+  /** Whether another attempt would fail in the same way, as with packages of two versions. */
   readonly isFinal: boolean
 }
 
-/** What the host makes of it. */
+/** The cause of the exit, from that message. */
 export const causeOf = ({ broken, isFinal }: Broken): Error =>
   isFinal ? Object.assign(broken, { _tag: "CannotStart" }) : broken
 
-/** An error of the runner as it can cross: what the user's code has added to it, or broken, stays behind. */
+/** The message for an error of the runner. Carries only its message and stack: user code may have added to the error, or broken it. */
 export const brokenBy = (error: unknown): Broken => {
   try {
     const { message, stack } = error as Error
@@ -35,7 +35,7 @@ export const brokenBy = (error: unknown): Broken => {
   }
 }
 
-/** The first byte of such a message from a process, as V8 encodes it. Those of the runner begin with others. */
+/** The first byte of such a message from a process, as V8 encodes it. Messages of the runner begin with other bytes. */
 export const brokenMark = 0xff
 
 /** A message of the runner is an array. */
@@ -43,8 +43,8 @@ export const isBroken = (message: unknown): message is Broken =>
   typeof message === "object" && message !== null && "broken" in message
 
 /**
- * Takes the flag back by which a thread finds the entry of `effect-blocking` that is made for
- * it: what a task starts by `fork` takes over the flags, and is no pool thread.
+ * Removes the flag that selects the thread's entry point of `effect-blocking`. A process that a
+ * task starts with `fork` inherits the flags, but is not a pool thread.
  */
 export const dropCondition = (): void => {
   process.execArgv = process.execArgv.filter((flag) => flag !== "--conditions=effect-blocking-thread")

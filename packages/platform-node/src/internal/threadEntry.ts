@@ -1,6 +1,6 @@
 /**
- * What a pool thread runs. Exports nothing and imports little: it is the start-up cost of
- * every thread.
+ * The entry of a pool thread. Exports nothing and imports little: its imports are part of
+ * the start of every thread.
  */
 import * as ThreadRunner from "effect-blocking/ThreadRunner"
 import { getHeapStatistics } from "node:v8"
@@ -11,7 +11,7 @@ import { payloads } from "./payloads.ts"
 import { brokenBy, dropCondition, type PoolThreadData } from "./threadData.ts"
 
 const { port, start } = workerData[ThreadRunner.poolThreadMark] as PoolThreadData
-// The port is ours alone, and who hands `workerData` on hands no mark on.
+// The port is ours alone, and code that passes `workerData` on must not pass the mark on.
 delete workerData[ThreadRunner.poolThreadMark]
 dropCondition()
 
@@ -27,7 +27,7 @@ const runner = ThreadRunner.start({
   now: sharedClock(),
   heapUsed: () => getHeapStatistics().used_heap_size,
   payloads,
-  // The event loop ends with the port, unless a body left something open: then the
+  // The event loop ends when the port is closed. If a body left something open, the
   // scheduler terminates the thread.
   exit: () => {
     port.close()
@@ -43,10 +43,10 @@ const runner = ThreadRunner.start({
 })
 
 port.on("message", runner.onMessage)
-// Tasks that cannot be read here: the scheduler takes them back from a thread that ends.
+// Tasks that cannot be read here. The thread exits, and the scheduler takes its tasks back.
 port.on("messageerror", () => exit(1))
 process.on("uncaughtException", (error, origin) => {
-  // A rejection is told by the listener below, whichever mode Node is in.
+  // The listener below reports rejections, in any mode of Node.
   if (origin === "uncaughtException") runner.onUncaught(error)
 })
 process.on("unhandledRejection", runner.onUncaught)

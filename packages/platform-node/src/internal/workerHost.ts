@@ -19,7 +19,7 @@ export const workerHost = (options: LaunchOptions): ThreadHost => {
   const env = definedOnly(options.env)
   const refusedInEnv = new Set<string>()
 
-  /** Node itself copies the variables of the program, unless one has to be another. */
+  /** The variables for a thread. If none differs, Node copies those of the program. */
   const environment = (): Pick<WorkerOptions, "env"> => {
     const variables = Flags.inEnv(
       env ?? process.env,
@@ -34,8 +34,8 @@ export const workerHost = (options: LaunchOptions): ThreadHost => {
         return new Worker(entry, { ...workerOptions, ...environment(), execArgv: [...execArgv, condition] })
       } catch (error) {
         if (!isRefusal(error)) throw error
-        // Some flags are for a process, not for a thread. The program chose them, the
-        // pool did not: it leaves out those that Node names.
+        // Some flags are only for a process. The program chose them, not the pool, so the
+        // pool leaves out those that Node names.
         const inEnv = refusedNames(error.message).filter((name) => !refusedInEnv.has(name))
         for (const name of inEnv) refusedInEnv.add(name)
         if (inEnv.length > 0) continue
@@ -56,7 +56,7 @@ export const workerHost = (options: LaunchOptions): ThreadHost => {
     aboutAbandoned: () => exitGuard.isArmed() ? undefined : held,
     spawn: ({ mayBlock, ordinal, start: threadStart }, events) => {
       checkEntry(entry)
-      // A port of their own: what a body posts on `parentPort` is nobody's.
+      // A port of our own: messages that a body posts on `parentPort` must not come here.
       const { port1: port, port2 } = new MessageChannel()
       let worker: Worker
       try {
@@ -73,12 +73,12 @@ export const workerHost = (options: LaunchOptions): ThreadHost => {
       const { threadId } = worker
       const idleMillis = (): number => worker.performance.eventLoopUtilization().idle
       const terminate = (): void => {
-        // Of a thread that was never asked while it lived, Node says 0 for ever.
+        // Node reports 0 for ever for a thread that was never asked before its end.
         idleMillis()
         void worker.terminate()
       }
-      // Node says less than 0 of a thread whose environment is gone. Not documented, but all that can be
-      // seen of it without a turn of this event loop.
+      // Node reports less than 0 for a thread whose environment is gone. This is not documented, but nothing
+      // else shows it without returning to this event loop.
       const forget = exitGuard.watch({ mayBlock, terminate, hasEnded: () => idleMillis() < 0 })
       let cause: unknown
       const onMessage = (message: unknown): void => {
@@ -97,7 +97,7 @@ export const workerHost = (options: LaunchOptions): ThreadHost => {
         const outOfMemory = cause instanceof Error && "code" in cause && cause.code === "ERR_WORKER_OUT_OF_MEMORY"
         events.onExit({ exitCode, signal: undefined, outOfMemory, cause })
       })
-      // After the listeners, which would take a reference again.
+      // After the listeners are added, which would ref them again.
       worker.unref()
       port.unref()
       return {
@@ -105,8 +105,8 @@ export const workerHost = (options: LaunchOptions): ThreadHost => {
         post: (message, transfer) => port.postMessage(message, transfer as Array<ArrayBuffer> | undefined),
         terminate: () => {
           terminate()
-          // Node takes a reference until the thread has ended, which one in native code does
-          // not: the event loop would not end, and the exit guard not be asked.
+          // Node refs the worker until it has ended. With a thread in native code the event loop
+          // would not end, and the exit guard would not run.
           if (exitGuard.isArmed()) worker.unref()
         }
       }
@@ -114,7 +114,7 @@ export const workerHost = (options: LaunchOptions): ThreadHost => {
   }
 }
 
-/** Takes in what the thread sent before it ended: its exit is told by another way, which can be quicker. */
+/** Receives the last messages of a thread that has ended. Its exit is reported separately, and can come first. */
 const drain = (port: MessagePort, onMessage: (message: unknown) => void, events: ThreadEvents): void => {
   while (true) {
     let received: ReturnType<typeof receiveMessageOnPort>
@@ -135,9 +135,9 @@ const held = "It keeps the process from exiting for as long as it is in native c
 const isRefusal = (error: unknown): error is Error =>
   error instanceof Error && "code" in error && error.code === "ERR_WORKER_INVALID_EXEC_ARGV"
 
-/** The flags that Node has refused, each as it was given. */
+/** The flags that Node has refused, as they were given. */
 const refusedWords = (message: string): string => `, ${message.slice(message.indexOf(": ") + 2)}, `
 
-/** The names of those that it has refused in `NODE_OPTIONS`. */
+/** The names of the flags that Node has refused in `NODE_OPTIONS`. */
 const refusedNames = (message: string): ReadonlyArray<string> =>
   Array.from(message.matchAll(/(-[^ ,]+?)=? is not allowed in NODE_OPTIONS/g), ([, word]) => Flags.nameOf(word!))

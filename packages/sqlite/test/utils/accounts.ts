@@ -1,4 +1,4 @@
-/** A table with one row, which tests write to. */
+/** A table with one row, for tests that write. */
 import { SqliteClient } from "@effect-blocking/sqlite"
 import { Effect } from "effect"
 
@@ -9,7 +9,7 @@ export const table = Effect.gen(function*() {
   return sql
 })
 
-/** The rows that are there. */
+/** The ids of all rows. */
 export const ids = Effect.flatMap(
   SqliteClient.SqliteClient,
   (sql) =>

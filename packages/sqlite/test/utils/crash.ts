@@ -1,4 +1,4 @@
-/** Kills a program that writes, again and again, and looks at what is in its database then. */
+/** Kills a program that writes, again and again, and checks its database each time. */
 import { spawn } from "node:child_process"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
@@ -7,16 +7,16 @@ const program = join(import.meta.dirname, "..", "fixtures", "crashing.ts")
 
 export interface Crashes {
   readonly kills: number
-  /** Writes that the programs were told of as committed. */
+  /** Writes that were acknowledged as committed. */
   readonly acknowledged: number
-  /** Of these, those that are not there. */
+  /** Acknowledged writes that are missing. */
   readonly lost: ReadonlyArray<string>
-  /** Writes of which a part is there. */
+  /** Writes that are there only in part. */
   readonly torn: ReadonlyArray<string>
   readonly integrity: string
 }
 
-/** Kills it some milliseconds after so many writes, and gives what it has acknowledged. */
+/** Kills the program `millis` after the given number of writes. Returns the acknowledged writes. */
 const killOnce = (
   filename: string,
   isolation: "thread" | "process",
@@ -25,7 +25,7 @@ const killOnce = (
 ): Promise<ReadonlyArray<string>> =>
   new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [program, filename, isolation], { stdio: ["ignore", "pipe", "pipe"] })
-    let told = ""
+    let printed = ""
     let failed = ""
     child.stderr.on("data", (data) => failed += data)
     let count = 0
@@ -33,15 +33,15 @@ const killOnce = (
       const before = count
       for (const byte of data) if (byte === 10) count++
       if (before < writes && count >= writes) setTimeout(() => child.kill("SIGKILL"), millis)
-      told += data.toString()
+      printed += data.toString()
     })
-    // Nothing it might hang at takes so long.
+    // Only a program that hangs takes this long.
     const hung = setTimeout(() => child.kill("SIGKILL"), 50_000)
     child.on("close", (code, signal) => {
       clearTimeout(hung)
-      // The last line may be cut off: it counts if it is whole.
-      if (signal === "SIGKILL" && count >= writes) resolve(told.split("\n").slice(0, -1))
-      else reject(new Error(`The program ended with ${code ?? signal}: ${failed}${told.slice(-500)}`))
+      // The last line may be cut off: it counts only if it is complete.
+      if (signal === "SIGKILL" && count >= writes) resolve(printed.split("\n").slice(0, -1))
+      else reject(new Error(`The program ended with ${code ?? signal}: ${failed}${printed.slice(-500)}`))
     })
   })
 
@@ -58,15 +58,15 @@ export const crash = async (
     for (const id of await killOnce(filename, isolation, 1 + Math.floor(random() * 60), random() * 5)) {
       acknowledged.add(id)
     }
-    last = look(filename, acknowledged)
+    last = check(filename, acknowledged)
     progress(kill)
     if (last.lost.length + last.torn.length > 0 || last.integrity !== "ok") break
   }
   return { kills, acknowledged: acknowledged.size, ...last }
 }
 
-const look = (filename: string, acknowledged: ReadonlySet<string>): Pick<Crashes, "integrity" | "lost" | "torn"> => {
-  // Processes of the program that was killed may end a moment later, and hold the lock until then.
+const check = (filename: string, acknowledged: ReadonlySet<string>): Pick<Crashes, "integrity" | "lost" | "torn"> => {
+  // Processes of the killed program may end a moment later, and hold the lock until then.
   const database = new DatabaseSync(filename, { timeout: 10_000 })
   try {
     const rows = database.prepare(
@@ -75,13 +75,13 @@ const look = (filename: string, acknowledged: ReadonlySet<string>): Pick<Crashes
       { readonly write: string; readonly found: number; readonly parts: number }
     >
     const there = new Set(rows.map(({ write }) => write))
-    const [check] = database.prepare("PRAGMA integrity_check").all() as Array<unknown> as [
+    const [integrity] = database.prepare("PRAGMA integrity_check").all() as Array<unknown> as [
       { readonly integrity_check: string }
     ]
     return {
       lost: Array.from(acknowledged).filter((id) => !there.has(id)),
       torn: rows.filter(({ found, parts }) => found !== parts).map(({ write }) => write),
-      integrity: check.integrity_check
+      integrity: integrity.integrity_check
     }
   } finally {
     database.close()

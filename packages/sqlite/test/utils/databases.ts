@@ -1,4 +1,4 @@
-/** The databases that the contract is tested on. */
+/** The kinds of database that run the contract. */
 import { SqliteClient } from "@effect-blocking/sqlite"
 import * as SqliteTest from "@effect-blocking/sqlite/SqliteTest"
 import { Effect, Layer, Schedule, type Scope } from "effect"
@@ -23,12 +23,12 @@ export interface Backend {
   readonly layer: (options?: Options) => DatabaseLayer
   readonly memory: boolean
   readonly readers: number
-  /** Whether statements run beside the event loop. */
+  /** Whether statements run on threads. */
   readonly threads: boolean
   readonly isolation: "thread" | "process"
 }
 
-/** A database in a folder of its own, which goes with the layer. */
+/** A database in a folder of its own, which is removed with the layer. */
 export const inFile = (options: Options): DatabaseLayer =>
   Layer.unwrap(
     Effect.map(folder, (folder) => SqliteClient.layer({ filename: join(folder, "test.db"), init, ...options }))
@@ -38,7 +38,7 @@ export const inFile = (options: Options): DatabaseLayer =>
 
 const file = (name: string, own: { readonly readers: number; readonly isolation: "thread" | "process" }): Backend => ({
   name,
-  // Not what is tested, and many times slower.
+  // `full` is not under test, and many times slower.
   layer: (options) => inFile({ ...own, synchronous: "normal", ...options }),
   memory: false,
   threads: true,
@@ -70,7 +70,7 @@ export const backends: ReadonlyArray<Backend> = [
   }
 ]
 
-/** Where a statement with `hold(started, release)` waits. */
+/** Stops a statement that calls `hold(started, release)` until the gate opens. */
 export interface Gate {
   readonly args: readonly [started: string, release: string]
   readonly started: Effect.Effect<void>

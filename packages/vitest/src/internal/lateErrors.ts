@@ -1,8 +1,8 @@
 /**
- * Errors that a body leaves behind: a timer of it throws, or nobody handles a rejection, after
- * it has returned. A thread reports them to its pool. Here the process of the test run has
- * them, in which Vitest fails the run, so they are told from others by their async context
- * and taken out before any listener of the process hears of them.
+ * Late errors of a body: a timer throws, or a rejection is unhandled, after the body has returned. A real
+ * thread reports them to its pool. Here they occur in the process of the test run, where Vitest would fail
+ * the run. They are recognized by their async context and removed before any listener of the process sees
+ * them.
  */
 import { AsyncLocalStorage } from "node:async_hooks"
 
@@ -10,14 +10,14 @@ type Receiver = (error: unknown) => void
 
 const key = Symbol.for("@effect-blocking/vitest/lateErrors")
 
-/** One for a process: several copies of this module can meet in one. */
+/** One for the process, because several copies of this module may be loaded. */
 const slot = process as typeof process & { [key]?: AsyncLocalStorage<Receiver> }
 
-/** Calls a function. The receiver gets what it leaves behind, however late that is. */
+/** Calls a function. The receiver gets its late errors, however late they occur. */
 export const receiving = <A>(receiver: Receiver, f: () => A): A => (slot[key] ??= install()).run(receiver, f)
 
-// Listeners cannot keep an error from each other, so it is `emit` that is replaced, as tools for source
-// maps do. It stays, because nobody knows when the last timer of a body has run.
+// A listener cannot hide an error from other listeners, so `emit` is replaced, as source map tools do. It
+// is never restored, because the last timer of a body cannot be known.
 const install = (): AsyncLocalStorage<Receiver> => {
   const receivers = new AsyncLocalStorage<Receiver>()
   const emit = process.emit as (this: typeof process, event: string | symbol, ...args: Array<unknown>) => boolean

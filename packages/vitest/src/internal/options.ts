@@ -1,17 +1,17 @@
-/** From the options of a layer to those of the scheduler. */
+/** Converts the options of a layer to those of the scheduler. */
 import * as ThreadHost from "effect-blocking/ThreadHost"
 import * as Result from "effect/Result"
 import { inspect } from "node:util"
 import type { Options } from "../BlockingTest.ts"
 
-/** Small, so that a test fills it soon, and the same on any machine. */
+/** Small, so that a test can fill the pool quickly, and the same on any machine. */
 const platform: ThreadHost.OptionsPlatform = {
   maxThreads: 4,
   queueCapacity: 100,
   clone: (value) => structuredClone(value)
 }
 
-/** Throws a `RangeError` for options that no pool can have: a test with such is wrong. */
+/** Throws a `RangeError` for invalid options. */
 export const resolve = (options: Options): ThreadHost.PoolOptions => {
   const resolved = ThreadHost.resolveOptions(options, platform)
   if (Result.isSuccess(resolved)) return resolved.success.scheduler

@@ -1,4 +1,4 @@
-/** What a test has planned for the next runs of its tasks, and what was held. */
+/** The stubs, failures and holds that a test has set up for its tasks. */
 import type { JoinErrorReason } from "effect-blocking/JoinError"
 import * as Deferred from "effect/Deferred"
 import * as Exit from "effect/Exit"
@@ -12,13 +12,13 @@ export interface TaskId {
 export type Body = (...args: ReadonlyArray<never>) => unknown
 
 export interface HoldOptions {
-  /** Nothing ends its thread while it is held. */
+  /** Whether the thread cannot be terminated while it is held. */
   readonly native: boolean
-  /** Only the runs of that pool. */
+  /** If given, holds only runs of that pool. */
   readonly host?: SimulatedHost
 }
 
-/** A run to be held: armed, then held by a thread, then over. */
+/** A hold of one run: armed, then held by a thread, then over. */
 export class Hold {
   readonly started = Deferred.makeUnsafe<void>()
   readonly task: TaskId
@@ -38,20 +38,20 @@ export class Hold {
     this.options = options
   }
 
-  /** Whether the run waits for the test. A thread that nobody could end is nobody's fault. */
-  get isForgotten(): boolean {
+  /** Whether the run still waits for the test. A run on an abandoned thread does not count. */
+  get isUnreleased(): boolean {
     return this.state._tag === "Held" && !this.state.thread.isAbandoned
   }
 
-  /** Told when it is held. */
+  /** Called when the run is held. */
   onHeld = (): void => {}
 
-  /** If nothing is held yet, nothing will be. */
+  /** Cancels the hold if no run is held yet. */
   disarm(): void {
     if (this.state._tag === "Armed") this.state = { _tag: "Over" }
   }
 
-  /** Lets the run go on, or the next run not be held. */
+  /** Lets the held run continue, or cancels the hold if no run is held yet. */
   release(): void {
     const { state } = this
     this.state = { _tag: "Over" }
@@ -77,8 +77,8 @@ export class Plans {
     this.failures.set(id, [...this.failures.get(id) ?? [], reason])
   }
 
-  /** Takes back a failure that no run has met. */
-  forgive(task: TaskId, reason: JoinErrorReason): void {
+  /** Removes a failure that was not used. */
+  removeFailure(task: TaskId, reason: JoinErrorReason): void {
     const id = idOf(task)
     this.failures.set(id, (this.failures.get(id) ?? []).filter((other) => other !== reason))
   }
@@ -89,12 +89,12 @@ export class Plans {
     return hold
   }
 
-  /** Runs held on these threads, in the order in which they were asked for. */
+  /** Runs held on the threads of a host, in the order of the `hold` calls. */
   heldOn(host: SimulatedHost): ReadonlyArray<Hold> {
     return this.holds.filter(({ state }) => state._tag === "Held" && state.thread.host === host)
   }
 
-  /** A run that is held now, on any thread. */
+  /** The thread of a run that is held now. */
   held(task: TaskId | undefined): SimulatedThread | undefined {
     for (const { state, task: held } of this.holds) {
       if (state._tag === "Held" && (task === undefined || idOf(task) === idOf(held))) return state.thread
@@ -117,7 +117,7 @@ export class Plans {
     })
   }
 
-  /** A run that was held on a thread that is gone is held no more. */
+  /** Ends the holds on a thread that has exited. */
   onExit(thread: SimulatedThread): void {
     for (const hold of this.holds) {
       if (hold.state._tag === "Held" && hold.state.thread === thread) hold.state = { _tag: "Over" }

@@ -1,15 +1,15 @@
 /**
- * The bodies of a simulated thread: the task's own or its stub, admitted when the test
- * lets them, in a context that is swapped in for each call.
+ * The bodies of a simulated thread: the task's own body or its stub, admitted when the test allows it, and
+ * called in the context of the simulated thread.
  */
 import * as ThreadRunner from "effect-blocking/ThreadRunner"
 import { receiving } from "./lateErrors.ts"
 import type { SimulatedThread } from "./simulatedHost.ts"
 
 export class SimulatedBodies implements ThreadRunner.BodyStrategy {
-  /** A stub can be given, and a task be made again, between two runs. */
+  /** Between two runs, a stub may be set and a task may be defined again. */
   readonly reused = false
-  /** The body that runs, and when it first looked at its stop flag, in real time; 0 if it has not. */
+  /** The running body, and the real time at which it first read its stop flag; 0 before that. */
   private body = ""
   private firstCheckAt = 0
   private context: ThreadRunner.BodyContext | undefined
@@ -40,18 +40,21 @@ export class SimulatedBodies implements ThreadRunner.BodyStrategy {
     )
   }
 
-  /** Nothing can ask a body to stop while it has the test's own thread: one that waits for that would hang it, mute. */
+  /**
+   * Ends a body that polls its stop flag for too long: it cannot be asked to stop while it blocks the test's
+   * own thread, and would hang the test silently.
+   */
   private check(): void {
     const now = performance.now()
     if (this.firstCheckAt === 0) this.firstCheckAt = now
-    else if (now - this.firstCheckAt > longestCheckMillis) {
+    else if (now - this.firstCheckAt > maxPollMillis) {
       throw new Error(
-        `Task "${this.body}" has looked for a stop for ${longestCheckMillis} ms. Nothing can ask it to stop while it runs ` +
-          "on the test's own thread: hold or stub it, or test it on real threads (NodeBlocking.layer)"
+        `Task "${this.body}" has polled its stop flag for ${maxPollMillis} ms, but cannot be asked to stop while it ` +
+          "runs on the test's own thread: hold or stub it, or test it on real threads (NodeBlocking.layer)"
       )
     }
   }
 }
 
-/** In real time; as long as a test may take in Vitest, by default. */
-const longestCheckMillis = 5000
+/** In real time. The same as Vitest's default test timeout. */
+const maxPollMillis = 5000

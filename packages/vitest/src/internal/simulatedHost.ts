@@ -1,7 +1,6 @@
 /**
- * A `ThreadHost` without threads: each of its threads is a runner of the pool's own kind
- * on the test's thread. Messages are cloned as a real thread would have them, and arrive
- * in a microtask; time is that of the given clock.
+ * A `ThreadHost` without threads: each simulated thread is a real `ThreadRunner` on the test's thread.
+ * Messages are cloned as for a real thread and arrive in a microtask. Time is that of the given clock.
  */
 import type * as ThreadHost from "effect-blocking/ThreadHost"
 import * as ThreadRunner from "effect-blocking/ThreadRunner"
@@ -12,13 +11,16 @@ import * as Effect from "effect/Effect"
 import type { Plans } from "./plans.ts"
 import { SimulatedBodies } from "./simulatedBodies.ts"
 
-/** A test clock starts at 0, which the scheduler takes for no time at all. Arbitrary. */
+/** Added to the clock, because a test clock starts at 0, and the scheduler reads 0 as "no time". Arbitrary. */
 const originMillis = 1000
 
-/** How long a thread is waited for that has something to do, in real time. Arbitrary: only a module that does not finish loading takes as long. */
-const longestAnswerMillis = 1000
+/**
+ * How long a forced shutdown waits for a thread with work, in real time. Arbitrary: only a module that does
+ * not finish loading takes this long.
+ */
+const maxAnswerMillis = 1000
 
-/** Node's own, whatever a test puts in its place later. */
+/** Node's own function, even if a test replaces it later. */
 const nextMacrotask: (callback: () => void) => void = globalThis.setImmediate
 
 interface Timer {
@@ -28,12 +30,15 @@ interface Timer {
 }
 
 export class SimulatedHost implements ThreadHost.ThreadHost {
-  /** Nothing waits behind another task: what would move on after a moment would do so only when the test moves the clock. */
+  /**
+   * No task is sent to wait behind another one: it would be moved to another thread only when the test moves
+   * the clock.
+   */
   readonly maxTasksPerThread = 1
-  /** Bodies run on the test's own thread, which cannot wait for itself. */
+  /** Bodies run on the test's own thread, which cannot wait for more input. */
   readonly wholeInput = true
   private readonly timers = new Set<Timer>()
-  /** How far its time is ahead of the clock's. */
+  /** How far the host's time is ahead of the clock. */
   private aheadMillis = originMillis
   private forced = false
   private firing = false
@@ -70,21 +75,24 @@ export class SimulatedHost implements ThreadHost.ThreadHost {
     if (this.timers.delete(timer)) timer.callback()
   }
 
-  /** From here on timers wait for the threads and each other, and for no clock: nobody moves it any more. */
+  /**
+   * From here on, timers fire in order when the threads have no work left, without the clock: the test no
+   * longer moves it.
+   */
   forceShutdown(): void {
     this.forced = true
     for (const timer of this.timers) timer.cancel()
     this.fireNext()
   }
 
-  // Seconds lie between two of them by the clock, and in those a thread says what it has to say, and a
-  // fiber what it wants of the pool: they come before the next one.
+  // By the clock, seconds may lie between two timers, in which threads would answer and fibers would use
+  // the pool. So these run before the next timer fires.
   private fireNext(): void {
     if (this.firing) return
     this.firing = true
     const since = performance.now()
-    const look = (): void => {
-      if (this.isAnswering && performance.now() - since < longestAnswerMillis) return nextMacrotask(look)
+    const fireWhenIdle = (): void => {
+      if (this.isAnswering && performance.now() - since < maxAnswerMillis) return nextMacrotask(fireWhenIdle)
       this.firing = false
       if (this.timers.size === 0) return
       const timer = Array.from(this.timers).reduce((first, other) => other.at < first.at ? other : first)
@@ -92,10 +100,10 @@ export class SimulatedHost implements ThreadHost.ThreadHost {
       this.fire(timer)
       this.fireNext()
     }
-    nextMacrotask(look)
+    nextMacrotask(fireWhenIdle)
   }
 
-  /** Whether a thread has something to do before it waits for the scheduler, or for the test. */
+  /** Whether a thread has work before it waits for the scheduler or the test. */
   private get isAnswering(): boolean {
     const held = this.plans.heldOn(this)
     for (const thread of this.threads) {
@@ -106,7 +114,7 @@ export class SimulatedHost implements ThreadHost.ThreadHost {
 
   readonly nextTurn = (callback: () => void): void => queueMicrotask(callback)
 
-  // Nothing here keeps a process alive, or has to.
+  // Simulated threads do not keep the process alive, and need not.
   readonly keepAlive = (): void => {}
 
   readonly spawn = (options: ThreadHost.ThreadOptions, events: ThreadHost.ThreadEvents): ThreadHost.Thread => {
@@ -125,10 +133,10 @@ export class SimulatedHost implements ThreadHost.ThreadHost {
 export class SimulatedThread implements ThreadHost.Thread {
   readonly threadId: number
   private gone = false
-  /** It is in native code that nothing ends. */
+  /** Whether the thread is in simulated native code, which cannot be terminated. */
   stuck = false
   private terminated = false
-  /** Answers that came while a body waited. */
+  /** Answers that arrived while a body waited. */
   private readonly answers: Array<unknown> = []
   private waiting = false
   readonly host: SimulatedHost
@@ -151,7 +159,7 @@ export class SimulatedThread implements ThreadHost.Thread {
       post: (message, transfer) => {
         const arrived = clone(message, transfer)
         if (this.gone) return
-        // The body does not go on before the program has heard it.
+        // The program must handle the call before the body continues.
         if (isCall(arrived)) this.call(arrived)
         else queueMicrotask(() => events.onMessage(arrived))
       },
@@ -160,11 +168,11 @@ export class SimulatedThread implements ThreadHost.Thread {
         if (answer !== undefined) return answer
         throw new Error(
           "A body called its program, and was not answered at once. BlockingTest runs bodies on the test's own thread, " +
-            "which cannot wait: give a callback that does not (no sleep, no other fiber), or test it on real threads " +
-            "(NodeBlocking.layer)"
+            "which cannot wait: provide a callback that does not wait (no sleep, no other fiber), or test it on real " +
+            "threads (NodeBlocking.layer)"
         )
       },
-      // The module of a task is loaded already: it was needed to name the task.
+      // The test that has the task has already loaded its module.
       load: () => Promise.resolve(),
       now: host.now,
       heapUsed: () => 0,
@@ -181,7 +189,7 @@ export class SimulatedThread implements ThreadHost.Thread {
     })
   }
 
-  /** A body tells the program something. Not in the context of the body: what the program does about it is its own. */
+  /** Handles a call of a body. It runs outside the context of the body, because the handler belongs to the program. */
   private call(message: unknown): void {
     this.answers.length = 0
     this.waiting = true
@@ -197,30 +205,33 @@ export class SimulatedThread implements ThreadHost.Thread {
     if (!this.stuck) this.exit(1)
   }
 
-  /** A task has left an error behind. What a thread leaves behind ends with it, but this one's cannot be ended. */
+  /**
+   * Handles a late error of a task. A real thread's timers end with it, but those of a simulated thread
+   * survive.
+   */
   onLateError(error: unknown, task: string): void {
     if (!this.gone) return this.runner.onUncaught(error)
-    // Not through a logger: the layer can be gone.
+    // Not through a logger, because the layer may be closed.
     // oxlint-disable-next-line eslint/no-console
     console.warn(
-      `Task "${task}" left work behind that failed after the task's thread had ended. On a real thread it would not have run:`,
+      `Task "${task}" left work behind that failed after its thread had ended. On a real thread, that work would not have run:`,
       error
     )
   }
 
-  /** It was to be ended, and is not. */
+  /** Whether the thread was terminated but could not be ended. */
   get isAbandoned(): boolean {
     return this.stuck && this.terminated
   }
 
-  /** Its native code has returned; whether it can go on. */
+  /** Ends the simulated native code. Returns whether the thread can continue. */
   unstick(): boolean {
     this.stuck = false
     if (this.terminated) this.exit(1)
     return !this.gone
   }
 
-  /** Ends it, wherever it is. */
+  /** Ends the thread, wherever it is. */
   exit(exitCode: number): void {
     if (this.gone) return
     this.gone = true
@@ -229,10 +240,10 @@ export class SimulatedThread implements ThreadHost.Thread {
   }
 }
 
-/** A reason that a test has injected is an instance of its class, and stays one. */
+/** Status of an injected reason. Its message is not cloned, so that the reason stays an instance of its class. */
 const injected = 6
 
-/** A call whose body waits for the answer, and what it says before. */
+/** Whether a message is a call, or a notification before it, of a body that waits for the answer. */
 const isCall = (message: unknown): boolean => Array.isArray(message) && message[0] === 4 && (message[2] as number) >= 0
 
 const isAnswer = (message: unknown): boolean => Array.isArray(message) && message[0] === 4

@@ -1,4 +1,4 @@
-/** One pool of a test: the real scheduler over simulated threads, with a record of the calls. */
+/** One pool of a test: the real scheduler on simulated threads, with a record of the calls. */
 import * as Blocking from "effect-blocking/Blocking"
 import type { JoinError } from "effect-blocking/JoinError"
 import type { JoinHandle } from "effect-blocking/JoinHandle"
@@ -20,7 +20,7 @@ type Recorded = { -readonly [K in keyof Call]: Call[K] }
 
 const filler = Task.make(import.meta.url, "BlockingTest.fillQueue", () => {})
 
-/** What all pools of a test share. */
+/** The state shared by all pools of a test. */
 export class Shared {
   readonly pools = new Map<string, TestedPool>()
   readonly calls: Array<Call> = []
@@ -30,14 +30,14 @@ export class Shared {
     this.plans = plans
   }
 
-  /** The pool of that key; without a key the default pool, or the only one. */
+  /** The pool with that key; without a key, the default pool or the only one. */
   find(key: string | undefined): TestedPool {
     const only = this.pools.size === 1 ? this.pools.values().next().value : undefined
     const found = key === undefined ? this.pools.get(Blocking.Blocking.key) ?? only : this.pools.get(key)
     if (found !== undefined) return found
     throw new Error(
-      `BlockingTest: there is no pool ${JSON.stringify(key ?? Blocking.Blocking.key)}, but ` +
-        `${Array.from(this.pools.keys(), (key) => JSON.stringify(key)).join(", ") || "none"}: ` +
+      `BlockingTest: there is no pool ${JSON.stringify(key ?? Blocking.Blocking.key)} (the test has ` +
+        `${Array.from(this.pools.keys(), (key) => JSON.stringify(key)).join(", ") || "no pool"}): ` +
         "provide it with BlockingTest.layer or BlockingTest.layerPool"
     )
   }
@@ -58,14 +58,14 @@ export class TestedPool {
     this.shared = shared
   }
 
-  /** In a fiber of its own: who waits for it can be interrupted, and come second. */
+  /** Closes the pool in a fiber of its own, so that callers can be interrupted and can call it again. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     this.closing ??= Effect.runForkWith(this.host.context)(Scope.close(this.scope, Exit.void))
     return Fiber.join(this.closing)
   })
 
   readonly fill: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
-    // One at a time, so that no submission finds the queue full.
+    // Submitted one at a time, so that no submission finds the queue full.
     while (true) {
       const { idleThreads, maxThreads, queueCapacity, queueDepth, threads } = yield* this.pool.stats
       if (idleThreads === 0 && threads >= maxThreads && queueDepth >= queueCapacity) return
@@ -81,7 +81,7 @@ export class TestedPool {
     return settled
   })
 
-  /** Ends with the layer: without waiting for a clock that nobody moves any more. */
+  /** Closes the pool with its layer, without the clock, which the test no longer moves. */
   readonly end: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
     yield* this.drain
     const held = yield* Effect.exit(endHeld(this.shared.plans.heldOn(this.host)))
@@ -93,7 +93,7 @@ export class TestedPool {
     yield* held
   })
 
-  /** The pool, recording what it is asked to run. */
+  /** The pool, with its calls recorded. */
   get recorded(): Blocking.Pool {
     const { pool } = this
     const run = (run: Blocking.Pool["run"]): Blocking.Pool["run"] => (task, ...args) =>
@@ -161,7 +161,7 @@ export class TestedPool {
         const exits = chunk === undefined ? [exit] : chunk.exitsOf(exit)
         calls.forEach((call, i) => {
           if (i < exits.length) call.exit = exits[i]
-          // Its item was not begun.
+          // The item of this call was not begun.
           else this.shared.calls.splice(this.shared.calls.indexOf(call), 1)
         })
       })
@@ -177,10 +177,10 @@ export class TestedPool {
   }
 }
 
-/** Lets the simulated threads go on as far as they can: what they do is done before the next turn. */
+/** Lets the simulated threads run as far as they can: their microtasks run before this fiber resumes. */
 export const settled: Effect.Effect<void> = Effect.yieldNow
 
-/** Later changes by the caller, and moves, do not reach the record. */
+/** Copies arguments, so that later changes and moves by the caller do not change the record. */
 const copyOf = (args: ReadonlyArray<unknown>): ReadonlyArray<unknown> => {
   try {
     return structuredClone(args)
@@ -189,32 +189,36 @@ const copyOf = (args: ReadonlyArray<unknown>): ReadonlyArray<unknown> => {
   }
 }
 
-/** How long a run is held, in real time, before a line is printed: a test that waits for it hangs. As the test clock has it. */
-const patienceMillis = 1000
+/**
+ * How long a run may be held, in real time, before a warning is printed, because the test may hang. The same
+ * as for the test clock's own warning.
+ */
+const warnAfterMillis = 1000
 
-/** Says which task is held, should the test hang for it. */
-export const watchHeld = (hold: Hold): void => {
-  // The clock of the test may stand still. @effect-diagnostics-next-line globalTimers:off
+/** Warns about a task that stays held, in case the test hangs. */
+export const warnIfHeld = (hold: Hold): void => {
+  // Real time, because the clock of the test may stand still.
+  // @effect-diagnostics-next-line globalTimers:off
   const timer = setTimeout(() => {
-    if (!hold.isForgotten) return
+    if (!hold.isUnreleased) return
     // Not through a logger, which a test under `it.effect` does not have.
     // oxlint-disable-next-line eslint/no-console
     console.warn(
-      `Task "${hold.task.name}" is held by BlockingTest.hold, and the test goes on waiting: ` +
-        "release it, or move the clock past a limit; fork what waits for it"
+      `Task "${hold.task.name}" is still held by BlockingTest.hold, and the test is waiting: ` +
+        "release it, or move the clock past a limit; fork the effect that waits for it"
     )
-  }, patienceMillis)
+  }, warnAfterMillis)
   timer.unref()
 }
 
-/** Ends what is held; dies if the test has forgotten it. */
+/** Ends the held runs. Dies if the test has not released them. */
 export const endHeld = (holds: ReadonlyArray<Hold>): Effect.Effect<void> =>
   Effect.suspend(() => {
-    const forgotten = holds.filter((hold) => hold.isForgotten).map(({ task }) => task)
+    const unreleased = holds.filter((hold) => hold.isUnreleased).map(({ task }) => task)
     for (const { state } of holds) {
       if (state._tag === "Held") state.thread.exit(1)
     }
-    return forgotten.length === 0 ? Effect.void : Effect.die(neverReleased(forgotten))
+    return unreleased.length === 0 ? Effect.void : Effect.die(neverReleased(unreleased))
   })
 
 const neverReleased = (tasks: ReadonlyArray<TaskId>): Error => {
@@ -235,7 +239,7 @@ export const make = Effect.fnUntraced(function*(
   const clock = yield* Clock.clockWith(Effect.succeed)
   const context = yield* Effect.context<never>()
   const host = new SimulatedHost(clock, context, shared.plans)
-  // Of its own, so that the test can close it before its layer is.
+  // A scope of its own, so that the test can close the pool before its layer.
   const scope = yield* Scope.make()
   const pool = yield* Scope.provide(ThreadHost.makePool(key, host, scheduler), scope)
   const tested = new TestedPool(host, pool, scope, shared)

@@ -1,4 +1,4 @@
-/** Where the contract is held: what has pools. */
+/** The interface of a backend on which the contract is tested. */
 import { assert, it } from "@effect/vitest"
 import { Effect, type Scope } from "effect"
 import { type Blocking, JoinError, type JoinHandle, type Task } from "effect-blocking"
@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
-/** The options that every backend has. */
+/** The options that every backend supports. */
 export interface PoolOptions {
   readonly maxThreads?: number
   readonly queueCapacity?: number
@@ -22,18 +22,21 @@ export interface PoolOptions {
 /** A running task that the test holds. */
 export interface Held {
   readonly handle: JoinHandle.JoinHandle<string, never>
-  /** Lets its body go on. */
+  /** Lets its body continue. */
   readonly release: Effect.Effect<void>
 }
 
 export interface Backend {
   readonly name: "threads" | "processes" | "BlockingTest"
-  /** Whether bodies run beside the test: they can wait for what it does next, take their input as it comes, and be cut short. */
+  /**
+   * Whether bodies run concurrently with the test: they can wait for its next step, take their input as it
+   * arrives, and be terminated.
+   */
   readonly real: boolean
   readonly makePool: (options: PoolOptions) => Effect.Effect<Blocking.Pool, never, Scope.Scope>
-  /** Shuts the pool down, before its scope does. */
+  /** Shuts the pool down before its scope closes. */
   readonly close: (pool: Blocking.Pool) => Effect.Effect<void>
-  /** Ends the only thread of the pool, as a crash would. */
+  /** Ends the only thread of the pool, like a crash. */
   readonly kill: (pool: Blocking.Pool) => Effect.Effect<void>
   /** Runs a task that does not end until it is released; returns when its body has been entered. */
   readonly hold: (
@@ -43,7 +46,7 @@ export interface Backend {
   ) => Effect.Effect<Held, JoinError.JoinError>
 }
 
-/** A test of what does not hold on every backend: on others there is none. */
+/** Declares a test only on the backends where its rule holds. */
 export const liveIf = (holds: boolean) => (name: string, test: () => Effect.Effect<unknown, unknown>): void => {
   if (holds) it.live(name, test)
 }
@@ -54,7 +57,7 @@ export const reasonOf = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     return error.reason
   })
 
-/** Gives a test a pool of its own, which must leave nothing behind. */
+/** Runs a test with its own pool, which must leave nothing behind. */
 export const poolOf = (backend: Backend) =>
 <A, E>(
   options: PoolOptions,

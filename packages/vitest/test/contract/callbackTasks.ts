@@ -37,7 +37,7 @@ export const logs = Task.make(import.meta.url, "logs", (to: number) => {
   return to
 }, { callbacks: [Log] })
 
-/** Each element is what the program has made of it. */
+/** Yields the program's answer for each element. */
 export const added = Task.stream(import.meta.url, "added", function*(to: number): Generator<number, void> {
   for (let n = 1; n <= to; n++) {
     Log.send(n)
@@ -45,7 +45,7 @@ export const added = Task.stream(import.meta.url, "added", function*(to: number)
   }
 }, { callbacks: [Add, Log] })
 
-/** Tells the program before each element, and asks it nothing. */
+/** Notifies the program before each element, and asks nothing. */
 export const told = Task.stream(import.meta.url, "told", function*(to: number): Generator<number, void> {
   for (let n = 1; n <= to; n++) {
     Log.send(n)
@@ -53,7 +53,7 @@ export const told = Task.stream(import.meta.url, "told", function*(to: number): 
   }
 }, { callbacks: [Log] })
 
-/** The same of elements that it takes. */
+/** The same for the elements of its input. */
 export const addedTo = Task.pipe(
   import.meta.url,
   "addedTo",
@@ -73,12 +73,12 @@ export const waits = Task.make(import.meta.url, "waits", (file: string) => {
 
 export const notNamed = Task.make(import.meta.url, "notNamed", () => Add.callOrThrow(1, 1), { callbacks: [Find] })
 
-/** Asks the program for each of its elements, and is left meanwhile. */
+/** Asks the program for each element, and is suspended meanwhile. */
 export const asked = Task.stream(import.meta.url, "asked", function*(to: number): Generator<number, void> {
   for (let n = 1; n <= to; n++) yield yield* Add.askOrThrow(n, 1000)
 }, { callbacks: [Add] })
 
-/** Asks for each second element only: the others are in its chunks as well. */
+/** Asks for every second element only, so its chunks contain others as well. */
 export const askedFor = Task.pipe(
   import.meta.url,
   "askedFor",
@@ -88,7 +88,7 @@ export const askedFor = Task.pipe(
   { callbacks: [Add] }
 )
 
-/** What the program gives for each id. */
+/** Yields the program's answer for each id. */
 export const found = Task.stream(
   import.meta.url,
   "found",
@@ -101,7 +101,7 @@ export const found = Task.stream(
   { callbacks: [Find] }
 )
 
-/** Asks, and leaves a file when it is over. */
+/** Asks, and leaves a file behind when it ends. */
 export const asksOnce = Task.stream(import.meta.url, "asksOnce", function*(file: string): Generator<number, void> {
   yield 0
   try {
@@ -111,7 +111,7 @@ export const asksOnce = Task.stream(import.meta.url, "asksOnce", function*(file:
   }
 }, { callbacks: [Add] })
 
-/** Asks again where it is closed. */
+/** Asks again while it is closed. */
 export const asksInItsEnd = Task.stream(
   import.meta.url,
   "asksInItsEnd",
@@ -129,7 +129,7 @@ export const asksInItsEnd = Task.stream(
   { callbacks: [Add] }
 )
 
-/** What comes of questions that are not asked with `yield*`, or cannot be. */
+/** Returns the errors of questions that are not asked with `yield*`, or cannot be. */
 export const misasked = Task.stream(import.meta.url, "misasked", function*(how: string): Generator<unknown, void> {
   const add = Add.askOrThrow as (...args: ReadonlyArray<unknown>) => Callback.Question<number>
   yield 1
@@ -152,7 +152,7 @@ export const askedInRun = Task.make(import.meta.url, "askedInRun", () => Array.f
   callbacks: [Add]
 })
 
-/** Asks what its task does not name. */
+/** Asks a callback that its task does not name. */
 export const notNamedAsked = Task.stream(
   import.meta.url,
   "notNamedAsked",

@@ -1,4 +1,4 @@
-/** The rules of calls from a body to its program, on every backend. */
+/** The rules of callbacks on every backend. */
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Fiber, Option, Stream } from "effect"
 import { Blocking, Callback, type JoinError, Task } from "effect-blocking"
@@ -10,7 +10,7 @@ import * as tasks from "./tasks.ts"
 
 const adds = Effect.provideService(bodies.Add, (a, b) => Effect.succeed(a + b))
 
-/** Tells that it was called, and does not answer. */
+/** Signals that it was called, and never answers. */
 const neverAdds = (called: Deferred.Deferred<void>, onInterrupt: () => void) =>
   Effect.provideService(bodies.Add, () =>
     Deferred.succeed(called, void 0).pipe(
@@ -23,13 +23,13 @@ const arrayTo = (end: number): ReadonlyArray<number> => Array.from({ length: end
 export const callbackContract = (backend: Backend): void => {
   const withPool = poolOf(backend)
   const whenReal = liveIf(backend.real)
-  // On threads only the pool can end one that waits (packages/blocking).
+  // On threads, only the pool can end a waiting thread (tested in packages/blocking).
   const onProcesses = liveIf(backend.name === "processes")
-  /** Lets what a callback does take its time, where that can be. */
+  /** Makes a callback asynchronous, on backends where it can be. */
   const later = backend.real ? Effect.yieldNow : Effect.void
 
   describe(`callback contract: ${backend.name}`, () => {
-    it.live("H1: a callback has the services, references and span of the caller, and its interruption", () =>
+    it.live("H1: a callback has the services, references and span of the caller, and is interrupted with it", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           class Offset extends Context.Service<Offset, number>()("contract/Offset") {}
@@ -86,7 +86,7 @@ export const callbackContract = (backend: Backend): void => {
           assert.strictEqual(yield* adds(pool.run(bodies.sum, 100)), 5050)
         })))
 
-    it.live("H5: what is sent arrives in order, all of it before the result", () =>
+    it.live("H5: notifications arrive in order, and all of them before the result", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           for (const count of [1, 63, 300]) {
@@ -99,7 +99,7 @@ export const callbackContract = (backend: Backend): void => {
           }
         })))
 
-    it.live("H5: what is sent can be had as a stream, which ends and fails as the task does", () =>
+    it.live("H5: notifications can be read as a stream, which ends or fails like the task", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           const sent = Blocking.notifications(pool.run(bodies.logs, 50), bodies.Log)
@@ -116,7 +116,7 @@ export const callbackContract = (backend: Backend): void => {
           assert.deepStrictEqual([failure, seen], ["no", [1, 2]])
         })))
 
-    it.live("H5: all that the body of a stream sends is handled, in order, before the stream ends", () =>
+    it.live("H5: all notifications of a stream's body are handled, in order, before the stream ends", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           for (const count of [1, 17, 5000]) {
@@ -129,7 +129,7 @@ export const callbackContract = (backend: Backend): void => {
           }
         })))
 
-    it.live("H6: the body of a stream calls, and tells, between its elements", () =>
+    it.live("H6: the body of a stream can call and notify between its elements", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           const seen: Array<number> = []
@@ -141,21 +141,21 @@ export const callbackContract = (backend: Backend): void => {
           assert.deepStrictEqual(taken, [1001, 1002, 1003])
         })))
 
-    it.live("H6: so does the body of a pipe", () =>
+    it.live("H6: the body of a pipe can call and notify between its elements", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           const piped = yield* adds(Stream.runCollect(Stream.range(1, 300).pipe(pool.pipe(bodies.addedTo))))
           assert.deepStrictEqual(piped, arrayTo(301).slice(1).map((n) => n + 1000))
         })))
 
-    it.live("H6: a body that asks with yield* is left until it is answered, and its thread serves other tasks", () =>
+    it.live("H6: a body that asks with yield* is suspended until answered, and its thread runs other tasks", () =>
       withPool({ maxThreads: 1 }, (pool) =>
         Effect.gen(function*() {
           let calls = 0
           const elements = yield* Stream.runCollect(pool.stream(bodies.asked, 100)).pipe(
             Effect.provideService(bodies.Add, (a, b) =>
               Effect.gen(function*() {
-                // A task on the only thread, in the middle of what that waits for.
+                // A task on the only thread, while the body on it waits.
                 if (calls++ % 10 === 0) assert.strictEqual(yield* pool.run(tasks.add, 1, 1), 2)
                 yield* Effect.yieldNow
                 return a + b
@@ -165,7 +165,7 @@ export const callbackContract = (backend: Backend): void => {
           assert.deepInclude(yield* pool.stats, { threadsStarted: 1, waitingThreads: 0, openStreams: 0 })
         })))
 
-    it.live("H6: so does the body of a pipe; elements and answers keep their order", () =>
+    it.live("H6: the body of a pipe can ask with yield*; elements and answers keep their order", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           const piped = yield* Stream.range(1, 300).pipe(
@@ -176,7 +176,7 @@ export const callbackContract = (backend: Backend): void => {
           assert.deepStrictEqual(piped, arrayTo(301).slice(1).map((n) => n % 2 === 0 ? n : n + 1000))
         })))
 
-    it.live("H6, H2: a failure is a Result, a defect a panic behind what was yielded", () =>
+    it.live("H6, H2: a failure is a Result, a defect a panic after the yielded elements", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           const elements: Array<unknown> = []
@@ -204,7 +204,7 @@ export const callbackContract = (backend: Backend): void => {
           assert.strictEqual(lost._tag, "NotCloneable")
         })))
 
-    it.live("H6, G1: a body that asks runs no further ahead of its consumer than another", () =>
+    it.live("H6, G1: a body that asks runs no further ahead of its consumer than other bodies", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           let calls = 0
@@ -214,12 +214,12 @@ export const callbackContract = (backend: Backend): void => {
           for (let consumed = 1; consumed <= 5; consumed++) {
             assert.strictEqual((yield* pull).length, 1)
             yield* Effect.repeat(pool.run(tasks.add, 1, 1), { times: 5 })
-            // Each call ends a chunk: two are ahead at most, and the one that is asked for.
+            // Each call ends a chunk: at most two chunks are ahead, plus the requested one.
             assert.isAtMost(calls, consumed + 3)
           }
         })))
 
-    it.live("H6, H3: who closes a stream interrupts what its body asks, and its finally blocks run", () =>
+    it.live("H6, H3: closing a stream interrupts the callback of its body, and the body's finally blocks run", () =>
       withPool({ gracePeriod: 3_600_000, shutdownTimeout: 0 }, (pool, directory) =>
         Effect.gen(function*() {
           for (const how of ["interruption", "time limit", "shutdown"] as const) {
@@ -249,7 +249,7 @@ export const callbackContract = (backend: Backend): void => {
           }
         })))
 
-    it.live("H6: a body that asks while it is closed leaves as by a stop", () =>
+    it.live("H6: a body that asks while it is being closed leaves as if stopped", () =>
       withPool({}, (pool, directory) =>
         Effect.gen(function*() {
           const file = join(directory, "left")
@@ -258,7 +258,7 @@ export const callbackContract = (backend: Backend): void => {
           assert.deepInclude((yield* pool.stats).outcomes, { Panicked: 0 })
         })))
 
-    it.live("H6: a thread that dies while its body is left for an answer fails the stream, and interrupts the callback", () =>
+    it.live("H6: a thread that dies while its body waits for an answer fails the stream and interrupts the callback", () =>
       withPool({}, (pool, directory) =>
         Effect.gen(function*() {
           const called = yield* Deferred.make<void>()
@@ -275,8 +275,8 @@ export const callbackContract = (backend: Backend): void => {
           assert.deepStrictEqual(yield* adds(Stream.runCollect(pool.stream(bodies.asked, 2))), [1001, 1002])
         })))
 
-    it.live("H6, H4: what bodies ask for nests on a pool of one thread; beyond the bound it fails", () =>
-      // No thread retires to make room for another.
+    it.live("H6, H4: questions of bodies nest on a pool of one thread; beyond the bound they fail", () =>
+      // No thread retires to make room.
       withPool({ keepAlive: 3_600_000 }, (pool) =>
         Effect.gen(function*() {
           const nested = (depth: number): Effect.Effect<number, unknown> =>
@@ -293,7 +293,7 @@ export const callbackContract = (backend: Backend): void => {
           assert.strictEqual(yield* nested(2), 2002)
         })))
 
-    it.live("H6, H4: the thread that an exclusive stream holds lends its place while the body is left for an answer", () =>
+    it.live("H6, H4: the thread of an exclusive stream gives up its place while the body waits for an answer", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           const exclusive = Task.with(bodies.asked, { exclusive: true })
@@ -307,7 +307,7 @@ export const callbackContract = (backend: Backend): void => {
           assert.strictEqual(yield* pool.run(tasks.add, 1, 1), 2)
         })))
 
-    it.live("H6: on a lease, a callback calls the thread that its body was left in", () =>
+    it.live("H6: on a lease, a callback can call the thread that its body is suspended in", () =>
       withPool({}, (pool) =>
         pool.lease((lease) =>
           Effect.gen(function*() {
@@ -318,7 +318,7 @@ export const callbackContract = (backend: Backend): void => {
           })
         )))
 
-    it.live("H6: a question that cannot be asked, or not in that way, says so", () =>
+    it.live("H6: an invalid question fails with a message that says so", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           const run = (how: string) => adds(Stream.runCollect(pool.stream(bodies.misasked, how)))
@@ -338,10 +338,10 @@ export const callbackContract = (backend: Backend): void => {
           assert.throws(() => Array.from(bodies.notNamedAsked.body()), /on the program's own thread/)
         })))
 
-    it.live("H7: what a task does not name, and a call outside of a pool, is refused", () =>
+    it.live("H7: a callback that the task does not name is refused, and so is a call outside of a pool", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
-          // Although it is provided: a task has what its type says.
+          // Although it is provided: a task has only the callbacks of its type.
           const reason = yield* pool.run(bodies.notNamed).pipe(
             Effect.provideService(bodies.Find, () => Effect.succeed("")),
             adds,
@@ -353,7 +353,7 @@ export const callbackContract = (backend: Backend): void => {
         })))
 
     whenReal(
-      "H4: a callback runs tasks on the pool of one thread of its own body; beyond the bound they fail",
+      "H4: a callback runs tasks on its own body's pool of one thread; beyond the bound they fail",
       () =>
         withPool({}, (pool) =>
           Effect.gen(function*() {
@@ -372,7 +372,7 @@ export const callbackContract = (backend: Backend): void => {
     )
 
     whenReal(
-      "H3: an abort wakes a body that waits, which leaves through its finally blocks",
+      "H3: an abort wakes a waiting body, which leaves through its finally blocks",
       () =>
         withPool({ gracePeriod: 3_600_000 }, (pool, directory) =>
           Effect.gen(function*() {
@@ -384,19 +384,19 @@ export const callbackContract = (backend: Backend): void => {
               Effect.forkChild
             )
             yield* Deferred.await(called)
-            // It waits when the callback has not answered at once.
+            // The thread waits once the callback has not answered synchronously.
             yield* Effect.yieldNow
             assert.strictEqual((yield* pool.stats).waitingThreads, 1)
             yield* Fiber.interrupt(fiber)
             assert.deepStrictEqual([interrupted, existsSync(file)], [1, true])
-            // Its thread is the only one, and was not ended.
+            // It is the only thread, and it survived.
             assert.strictEqual(yield* adds(pool.run(bodies.sum, 3)), 6)
             assert.deepInclude(yield* pool.stats, { threadsStarted: 1, waitingThreads: 0 })
           }))
     )
 
     onProcesses(
-      "H4: a process that is killed while its body waits fails that, and interrupts the callback",
+      "H4: killing a process while its body waits fails the task and interrupts the callback",
       () =>
         withPool({ maxThreads: 1 }, (pool, directory) =>
           Effect.gen(function*() {
@@ -420,7 +420,7 @@ export const callbackContract = (backend: Backend): void => {
     )
 
     whenReal(
-      "G6, H3: a shutdown wakes a body that waits, within its bound",
+      "G6, H3: a shutdown wakes a waiting body, within its bound",
       () =>
         withPool({ shutdownTimeout: 1, gracePeriod: 3_600_000 }, (pool, directory) =>
           Effect.gen(function*() {

@@ -30,7 +30,7 @@ export const sum = Task.sink(import.meta.url, "sum", (input: Iterable<number>, s
   return total
 })
 
-/** Leaves its loop, and goes on with the rest in another. */
+/** Leaves its loop, and continues with the rest in another. */
 export const twice = Task.sink(import.meta.url, "twice", (input: Iterable<number>) => {
   const first: Array<number> = []
   for (const n of input) {
@@ -58,7 +58,7 @@ export const panics = Task.sink(import.meta.url, "panics", (input: Iterable<numb
   return 0
 })
 
-/** Leaves a file behind when it ends, however. */
+/** Leaves a file behind when it ends, in any way. */
 export const cleans = Task.sink(import.meta.url, "cleans", (input: Iterable<number>, file: string) => {
   try {
     let count = 0
@@ -94,7 +94,7 @@ export const usesKept = Task.make(import.meta.url, "usesKept", () => {
   }
 })
 
-/** Has an input of its own, and takes from that of another run. */
+/** Has its own input, and takes from the input of another run. */
 export const takesFromKept = Task.sink(import.meta.url, "takesFromKept", (input: Iterable<number>) => {
   let taken: string
   try {
@@ -122,7 +122,7 @@ export const take = Task.pipe(
   }
 )
 
-/** Sums of so many elements each. */
+/** Yields the sums of a given number of elements. */
 export const sums = Task.pipe(
   import.meta.url,
   "sums",

@@ -1,4 +1,4 @@
-/** The rules of streams into a body, on every backend. */
+/** The rules of streams into a body on every backend. */
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Queue, Stream } from "effect"
 import type { JoinError } from "effect-blocking"
@@ -11,13 +11,13 @@ import * as tasks from "./tasks.ts"
 const arrayTo = (end: number): ReadonlyArray<number> => Array.from({ length: end }, (_, n) => n)
 
 export const inputContract = (backend: Backend): void => {
-  /** Whether bodies are given their input whole, before they begin. */
+  /** Whether bodies get their whole input before they start. */
   const whole = !backend.real
   const withPool = poolOf(backend)
   const whenReal = liveIf(backend.real)
 
   describe(`input contract: ${backend.name}`, () => {
-    it.live("G8: a sink takes all elements, in order and in chunks of any size, and gives what the body returns", () =>
+    it.live("G8: a sink takes all elements, in order and in chunks of any size, and returns the body's result", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           for (const count of [0, 1, 10, 5000]) {
@@ -31,7 +31,7 @@ export const inputContract = (backend: Backend): void => {
           assert.deepStrictEqual(yield* Stream.run(Stream.fromIterable(rows), pool.sink(inputs.collect)), rows as never)
         })))
 
-    it.live("G8: a body can leave a loop over its input and go on in another", () =>
+    it.live("G8: a body can leave a loop over its input and continue in another", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           const parts = yield* Stream.run(Stream.rechunk(Stream.range(1, 5), 1), pool.sink(inputs.twice))
@@ -79,7 +79,7 @@ export const inputContract = (backend: Backend): void => {
         })))
 
     whenReal(
-      "G8: an interruption of the stream ends the body through its finally blocks, before it is over",
+      "G8: an interruption of the stream waits for the body's finally blocks",
       () =>
         withPool({}, (pool, directory) =>
           Effect.gen(function*() {
@@ -104,7 +104,7 @@ export const inputContract = (backend: Backend): void => {
     )
 
     whenReal(
-      "G6, G8: a shutdown wakes a body that waits for its input, and interrupts that",
+      "G6, G8: a shutdown wakes a body that waits for its input, and interrupts the input",
       () =>
         Effect.forEach(
           ["sink", "pipe"] as const,
@@ -133,7 +133,7 @@ export const inputContract = (backend: Backend): void => {
         )
     )
 
-    it.live("G8: a body that returns early ends what it takes from", () =>
+    it.live("G8: a body that returns early ends its input", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           let [pulled, closed] = [0, 0]
@@ -150,12 +150,12 @@ export const inputContract = (backend: Backend): void => {
           assert.deepStrictEqual(yield* Stream.run(input, pool.sink(inputs.firsts, 0)), [])
           assert.deepStrictEqual(yield* Stream.runCollect(input.pipe(pool.pipe(inputs.take, 3))), [1, 2, 3])
           assert.strictEqual(closed, 3)
-          // One chunk ahead of what was asked for, at most.
+          // At most one chunk ahead of the requests.
           if (!whole) assert.isAtMost(pulled, 2 + 0 + 2)
         })))
 
     whenReal(
-      "G8: so does one whose consumer does not pull again",
+      "G8: a pipe whose consumer does not pull again ends its input",
       () =>
         withPool({}, (pool) =>
           Effect.gen(function*() {
@@ -180,18 +180,19 @@ export const inputContract = (backend: Backend): void => {
               Stream.rechunk(1),
               Stream.tap(() => Effect.sync(() => pulled++))
             )
-            // The consumer stops at the first element: the body is left there, and its input as well.
+            // The consumer stops at the first element: the body is suspended there, and its input is not
+            // pulled.
             const pull = yield* Stream.toPull(input.pipe(pool.pipe(inputs.sums, 5)))
             assert.strictEqual(pulled, 0)
             assert.deepStrictEqual(yield* pull, [15])
             yield* Effect.repeat(pool.run(tasks.add, 1, 1), { times: 3 })
-            // The second chunk of sums is as long as the body may run for it.
+            // The body may run for the whole time of the second chunk of sums.
             assert.isAtMost(pulled, 5 + 16 * 5 + 1)
           }))
     )
 
     whenReal(
-      "G2: what a pipe has yielded does not wait for its next input",
+      "G2: the yielded elements of a pipe do not wait for its next input",
       () =>
         withPool({}, (pool) =>
           Effect.gen(function*() {
@@ -204,7 +205,7 @@ export const inputContract = (backend: Backend): void => {
           }))
     )
 
-    it.live("G3: a pipe gives what it makes, with its failure behind", () =>
+    it.live("G3: a pipe emits its elements, and its failure after them", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           const doubled = yield* Stream.runCollect(Stream.range(1, 3000).pipe(pool.pipe(inputs.double)))
@@ -234,7 +235,7 @@ export const inputContract = (backend: Backend): void => {
           assert.deepStrictEqual([closed, existsSync(file)], [1, true])
         })))
 
-    it.live("G10: two pipes one behind the other, and a sink behind them, on a pool of one thread", () =>
+    it.live("G10: two pipes in a row, and a sink after them, run on a pool of one thread", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           const exit = yield* Stream.range(1, 5000).pipe(
@@ -251,7 +252,7 @@ export const inputContract = (backend: Backend): void => {
           assert.strictEqual(piped, 4 * 2000 * 2001 / 2)
         })))
 
-    it.live("G8: an input that is kept and used after its body is refused", () =>
+    it.live("G8: an input that is used after the end of its body is refused", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           yield* Stream.run(Stream.range(1, 3), pool.sink(inputs.keeps))
@@ -261,7 +262,7 @@ export const inputContract = (backend: Backend): void => {
           assert.include(yield* pool.run(inputs.usesKept), "used outside of it, or after its end")
           assert.deepStrictEqual(yield* Stream.runCollect(Stream.take(piped, 1)), [1])
           assert.include(yield* pool.run(inputs.usesKept), "used outside of it, or after its end")
-          // Nor does it take from the input of whoever is there now.
+          // It does not take from the input of the body that runs now.
           const { left, taken } = yield* Stream.run(Stream.range(4, 6), pool.sink(inputs.takesFromKept))
           assert.include(taken, "used outside of it, or after its end")
           assert.deepStrictEqual(left, [4, 5, 6])

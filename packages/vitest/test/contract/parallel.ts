@@ -13,7 +13,7 @@ const numbersTo = (end: number): Array<number> => Array.from({ length: end }, (_
 
 const peopleTo = (end: number): ReadonlyArray<tasks.Person> => numbersTo(end).map((id) => ({ id, name: `name ${id}` }))
 
-/** Steps of which some are given. */
+/** Makes numbered steps, some with given actions. */
 const stepsTo = (
   end: number,
   file: string | undefined,
@@ -26,7 +26,7 @@ const linesOf = (file: string): ReadonlyArray<string> =>
 const on = (pool: Blocking.Pool) => <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.provideService(effect, Blocking.Blocking, pool)
 
-/** What it fails with, and the index that is told. */
+/** The error of a failed run, and the index it reports. */
 const failureOf = <A, E>(effect: Effect.Effect<A, E>) =>
   Effect.map(Effect.exit(effect), (exit) => {
     if (Exit.isSuccess(exit)) return assert.fail("succeeded")
@@ -57,7 +57,7 @@ export const parallelContract = (backend: Backend): void => {
     // R1
     // -------------------------------------------------------------------------
 
-    it.live("R1 map keeps the order: numbers, objects, and values of every kind", () =>
+    it.live("R1 map keeps the order, for numbers, objects, and values of every kind", () =>
       withPool({ maxThreads: 2 }, (pool) =>
         Effect.gen(function*() {
           const numbers = numbersTo(5000)
@@ -76,7 +76,7 @@ export const parallelContract = (backend: Backend): void => {
           assert.deepStrictEqual(yield* on(pool)(Parallel.map(tasks.square, [])), [])
         })))
 
-    it.live("R1 the same of filter, find, forEach and reduce", () =>
+    it.live("R1 filter, find, forEach and reduce keep the order", () =>
       withPool({ maxThreads: 2 }, (pool, directory) =>
         Effect.gen(function*() {
           const numbers = numbersTo(3000)
@@ -85,7 +85,7 @@ export const parallelContract = (backend: Backend): void => {
             yield* on(pool)(Parallel.filter(tasks.isEven, numbers)),
             numbers.filter((n) => n % 2 === 0)
           )
-          // The very objects.
+          // The same objects, not copies.
           const wanted = yield* on(pool)(Parallel.filter(tasks.isWanted, people))
           assert.deepStrictEqual(wanted, people.filter(({ name }) => name.endsWith("7")))
           assert.strictEqual(wanted[3], people[37])
@@ -98,7 +98,7 @@ export const parallelContract = (backend: Backend): void => {
           const file = join(directory, "notes")
           yield* on(pool)(Parallel.forEach(tasks.step, stepsTo(50, file, {})))
           assert.deepStrictEqual(linesOf(file).map(Number).sort((a, b) => a - b), numbersTo(50))
-          // Not commutative: the order of the parts counts.
+          // Not commutative: the order of the parts matters.
           const text = yield* on(pool)(
             Parallel.reduce(tasks.append, numbers, { initial: "", combine: tasks.concat })
           )
@@ -111,7 +111,7 @@ export const parallelContract = (backend: Backend): void => {
           )
         })))
 
-    it.live("R1 values cross through their schemas, and those that do not fit are told by their item", () =>
+    it.live("R1 values cross through their schemas, and an invalid one is reported with its item", () =>
       withPool({ maxThreads: 2 }, (pool) =>
         Effect.gen(function*() {
           const dates = numbersTo(40).map((n) => new Date(Date.UTC(1990 + n, 0, 1 + n % 3)))
@@ -162,7 +162,7 @@ export const parallelContract = (backend: Backend): void => {
         })))
 
     whenReal(
-      "R1 items that take longer than a chunk travel alone",
+      "R1 items that take longer than a chunk are sent alone",
       () =>
         withPool({ maxThreads: 2 }, (pool) =>
           Effect.gen(function*() {
@@ -173,7 +173,7 @@ export const parallelContract = (backend: Backend): void => {
           }))
     )
 
-    it.live("R1 with a fixed size the same items are computed together", () =>
+    it.live("R1 with a fixed size, the same items are always computed together", () =>
       withPool({ maxThreads: 2 }, (pool) =>
         Effect.gen(function*() {
           const floats = numbersTo(1000).map((n) => 1 / (n + 1))
@@ -197,7 +197,7 @@ export const parallelContract = (backend: Backend): void => {
     // R2
     // -------------------------------------------------------------------------
 
-    it.live("R2 the first failure by index ends it, and the index is told", () =>
+    it.live("R2 the first failure by index ends the operation, and the index is reported", () =>
       withPool({ maxThreads: 2 }, (pool, directory) =>
         Effect.gen(function*() {
           const file = join(directory, "notes")
@@ -207,13 +207,13 @@ export const parallelContract = (backend: Backend): void => {
           assert.deepInclude(error, { _tag: "Odd", id: 150 })
           assert.strictEqual(index, 150)
           const ran = new Set(linesOf(file).map(Number))
-          // All before it, as in a loop, and far from all behind it.
+          // All items before it have run, as in a loop, and only a few after it.
           for (let n = 0; n <= 150; n++) assert.isTrue(ran.has(n), `${n} ran`)
           assert.isBelow(ran.size, steps.length / 2)
           assert.strictEqual((yield* failureOf(on(pool)(Parallel.map(tasks.numberStep, numbersTo(2000))))).index, 700)
         })))
 
-    it.live("R2 a panic names its task and its item", () =>
+    it.live("R2 a panic has the name of its task and the index of its item", () =>
       withPool({ maxThreads: 2 }, (pool) =>
         Effect.gen(function*() {
           const { error, index, reason } = yield* joinErrorOf(
@@ -224,7 +224,7 @@ export const parallelContract = (backend: Backend): void => {
           assert.match(error.message, /^Task "step" at items\[42\] \(#\d+, .*panicked: TypeError: no item 42$/)
           if (reason._tag !== "Panicked") return assert.fail(reason._tag)
           assert.instanceOf(reason.thrown, TypeError)
-          // The body's own stack, and none of the loop.
+          // The body's own stack, without frames of the loop.
           assert.match((reason.thrown as Error).stack!, /parallelTasks\.ts:\d+/)
           assert.notInclude((reason.thrown as Error).stack!, "loops.ts")
           const numbers = yield* joinErrorOf(on(pool)(Parallel.forEach(tasks.numberStep, [1, 2, 300_000, 4])))
@@ -235,7 +235,7 @@ export const parallelContract = (backend: Backend): void => {
           assert.strictEqual(range.error.item, 500)
         })))
 
-    it.live("R2 a value that cannot cross is told by its item", () =>
+    it.live("R2 a value that cannot cross is reported with its item", () =>
       withPool({ maxThreads: 2 }, (pool) =>
         Effect.gen(function*() {
           const people = peopleTo(50).map((person) => person.id === 33 ? { ...person, onDone: () => {} } : person)
@@ -250,7 +250,7 @@ export const parallelContract = (backend: Backend): void => {
         })))
 
     whenReal(
-      "R2 what is behind is stopped by the ladder, what is before is not",
+      "R2 items after a failure are stopped by the ladder, items before it are not",
       () =>
         withPool({ maxThreads: 3 }, (pool, directory) =>
           Effect.gen(function*() {
@@ -270,7 +270,7 @@ export const parallelContract = (backend: Backend): void => {
               until: (stopped) => stopped,
               schedule: Schedule.spaced("2 millis")
             })
-            // The first could fail as well: it is waited for.
+            // The first item could fail as well, so it must end first.
             assert.isUndefined(failing.pollUnsafe())
             yield* Effect.sync(() => tasks.tell(join(directory, "go")))
             assert.strictEqual((yield* Fiber.join(failing)).index, 1)
@@ -278,7 +278,7 @@ export const parallelContract = (backend: Backend): void => {
     )
 
     whenReal(
-      "R2 an earlier failure that comes later counts",
+      "R2 a failure with a lower index counts, even if it comes later",
       () =>
         withPool({ maxThreads: 2 }, (pool, directory) =>
           Effect.gen(function*() {
@@ -326,7 +326,7 @@ export const parallelContract = (backend: Backend): void => {
     )
 
     whenReal(
-      "R2 what is only known to be one of a chunk is told so",
+      "R2 if only the chunk of a failure is known, the range is reported",
       () =>
         withPool({ maxThreads: 1 }, (pool) =>
           Effect.gen(function*() {
@@ -344,7 +344,7 @@ export const parallelContract = (backend: Backend): void => {
           }))
     )
 
-    it.live("R2 a find ends at what it has found, and a failure behind that is none", () =>
+    it.live("R2 a find ends at its match, and a failure after it is ignored", () =>
       withPool({ maxThreads: 2 }, (pool) =>
         Effect.gen(function*() {
           const items = [1, 3, 14, 1999, 21]
@@ -352,7 +352,7 @@ export const parallelContract = (backend: Backend): void => {
           assert.strictEqual((yield* failureOf(on(pool)(Parallel.find(tasks.modelledTest, [1, 999, 7])))).index, 1)
         })))
 
-    it.live("R2 what cannot be combined is of no item", () =>
+    it.live("R2 a failure to combine has no item", () =>
       withPool({ maxThreads: 2 }, (pool) =>
         Effect.gen(function*() {
           const { error, reason } = yield* joinErrorOf(
@@ -369,7 +369,7 @@ export const parallelContract = (backend: Backend): void => {
     // R3
     // -------------------------------------------------------------------------
 
-    it.live("R3 a range is done once, all of it", () =>
+    it.live("R3 each number of a range is processed exactly once", () =>
       withPool({ maxThreads: 2 }, (pool) =>
         Effect.gen(function*() {
           const ranges = yield* on(pool)(Parallel.range(tasks.rangeOf, 100_000))
@@ -383,7 +383,7 @@ export const parallelContract = (backend: Backend): void => {
           assert.deepStrictEqual(yield* on(pool)(Parallel.range(tasks.rangeOf, 0)), [])
         })))
 
-    it.live("R3 what is shared is written where it is; processes refuse it", () =>
+    it.live("R3 shared memory is written in place; processes refuse it", () =>
       withPool({ maxThreads: 2 }, (pool) =>
         Effect.gen(function*() {
           const out = new Float64Array(new SharedArrayBuffer(8 * 10_000))
@@ -398,7 +398,7 @@ export const parallelContract = (backend: Backend): void => {
         })))
 
     whenShared(
-      "R3 there is no message for a chunk",
+      "R3 a chunk needs no message",
       () =>
         withPool({ maxThreads: 2 }, (pool) =>
           Effect.gen(function*() {
@@ -412,13 +412,13 @@ export const parallelContract = (backend: Backend): void => {
     // R4
     // -------------------------------------------------------------------------
 
-    it.live("R4 where it did not pay a warning says so, once for each call site", () => {
+    it.live("R4 a call slower than a loop logs a warning, once for each call site", () => {
       const lines: Array<string> = []
       const logger = Logger.make<unknown, void>(({ message }) => void lines.push(String(message)))
       return withPool({ maxThreads: 2 }, (pool) =>
         Effect.gen(function*() {
           const people = peopleTo(20_000)
-          // The first of them starts the threads, and is not told of.
+          // The first call starts the threads, and is not warned about.
           for (let i = 0; i < 3; i++) yield* on(pool)(Parallel.map(tasks.greet, people))
           assert.strictEqual(lines.length, 1, lines.join("\n"))
           assert.match(
@@ -435,7 +435,7 @@ export const parallelContract = (backend: Backend): void => {
     // R5
     // -------------------------------------------------------------------------
 
-    it.live("R5 it runs on a named pool", () =>
+    it.live("R5 runs on a named pool", () =>
       withPool({ maxThreads: 2 }, (pool) =>
         Effect.gen(function*() {
           class Cpu extends Blocking.Pool<Cpu>()("contract/Cpu") {}
@@ -454,7 +454,7 @@ export const parallelContract = (backend: Backend): void => {
       ] as const
     ) {
       whenReal(
-        `R5 interrupted, nothing more of it runs, and it waits for what runs: ${what}`,
+        `R5 after an interruption no more items run, and it waits for running ones: ${what}`,
         () =>
           withPool({ maxThreads: 2 }, (pool) =>
             Effect.gen(function*() {
@@ -463,7 +463,7 @@ export const parallelContract = (backend: Backend): void => {
               yield* Fiber.interrupt(fiber)
               const { outcomes, queueDepth, running, submitted, threads } = yield* pool.stats
               assert.deepStrictEqual({ queueDepth, running: running.length }, { queueDepth: 0, running: 0 })
-              // By its checkpoint: no thread was lost.
+              // Left at its checkpoint: no thread was lost.
               assert.isAtLeast(threads, 1)
               assert.strictEqual((yield* pool.stats).stops.Terminated, 0)
               assert.strictEqual(outcomes.Succeeded + outcomes.Cancelled, submitted)
@@ -471,7 +471,7 @@ export const parallelContract = (backend: Backend): void => {
       )
 
       whenReal(
-        `R5 other tasks have their turn: ${what}`,
+        `R5 other tasks can run meanwhile: ${what}`,
         () =>
           withPool({ maxThreads: 1 }, (pool) =>
             Effect.gen(function*() {
@@ -484,7 +484,7 @@ export const parallelContract = (backend: Backend): void => {
       )
     }
 
-    it.live("R5 another task comes between two chunks", () =>
+    it.live("R5 another task runs between two chunks", () =>
       withPool({ maxThreads: 1 }, (pool) =>
         Effect.gen(function*() {
           const fiber = yield* Effect.forkChild(
@@ -496,7 +496,7 @@ export const parallelContract = (backend: Backend): void => {
           yield* Fiber.interrupt(fiber)
         })))
 
-    it.live("R5 a queue that is full makes it narrower, and does not fail it", () =>
+    it.live("R5 a full queue lowers the concurrency and does not fail the operation", () =>
       withPool({ maxThreads: 2, queueCapacity: 0, onFull: "fail" }, (pool) =>
         Effect.gen(function*() {
           const people = peopleTo(4000)
@@ -506,7 +506,7 @@ export const parallelContract = (backend: Backend): void => {
           assert.deepStrictEqual(second, first)
         })))
 
-    it.live("R5 the close of the pool ends it", () =>
+    it.live("R5 the close of the pool ends the operation", () =>
       withPool({ maxThreads: 1, shutdownTimeout: 0 }, (pool) =>
         Effect.gen(function*() {
           const fiber = yield* Effect.forkChild(
@@ -519,7 +519,7 @@ export const parallelContract = (backend: Backend): void => {
           assert.include(["Cancelled", "ShutDown"], (error as JoinError.JoinError).reason._tag)
         })))
 
-    it.live("R5 bodies call the program, whose call can run the same on the same pool", () =>
+    it.live("R5 bodies call the program, and the callback can use Parallel on the same pool", () =>
       withPool({ maxThreads: 2 }, (pool) =>
         Effect.gen(function*() {
           const names = Parallel.map(tasks.nameOf, [1, 2, 3]).pipe(
@@ -529,7 +529,7 @@ export const parallelContract = (backend: Backend): void => {
         })))
 
     whenReal(
-      "R5 nested in a callback it does not hang",
+      "R5 does not hang when nested in a callback",
       () =>
         withPool({ maxThreads: 2 }, (pool) =>
           Effect.gen(function*() {
@@ -557,26 +557,26 @@ export const parallelContract = (backend: Backend): void => {
           assert.deepStrictEqual(blocks.map((block) => block.length), blocks.map(() => 0))
         })))
 
-    it.live("R5 options that it cannot have are a defect that says so", () =>
+    it.live("R5 an invalid option is a defect with a clear message", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           const wrong = (run: Effect.Effect<unknown, unknown>) =>
             Effect.map(failureOf(run), ({ error }) => (error as Error).message)
           assert.strictEqual(
             yield* wrong(on(pool)(Parallel.map(tasks.square, [1], { concurrency: 0 }))),
-            "Parallel.map has concurrency 0: it must be an integer of at least 1"
+            "Parallel.map: concurrency must be an integer of at least 1, not 0"
           )
           assert.strictEqual(
             yield* wrong(on(pool)(Parallel.forEach(tasks.square, [1], { chunkSize: 1.5 }))),
-            "Parallel.forEach has chunkSize 1.5: it must be an integer of at least 1"
+            "Parallel.forEach: chunkSize must be an integer of at least 1, not 1.5"
           )
           assert.strictEqual(
             yield* wrong(on(pool)(Parallel.range(tasks.rangeOf, -1))),
-            "Parallel.range takes its length as an integer of at least 0, not -1"
+            "Parallel.range: length must be an integer of at least 0, not -1"
           )
           assert.strictEqual(
             yield* wrong(on(pool)(Parallel.map(tasks.square, 5 as unknown as ReadonlyArray<number>))),
-            "Parallel.map takes its items as an iterable, such as an array, not 5"
+            "Parallel.map: items must be an iterable, such as an array, not 5"
           )
         })))
 
@@ -584,7 +584,7 @@ export const parallelContract = (backend: Backend): void => {
     // Streams
     // -------------------------------------------------------------------------
 
-    it.live("R1 a stream keeps its order, whatever its chunks", () =>
+    it.live("R1 a stream keeps its order, with chunks of any size", () =>
       withPool({ maxThreads: 2 }, (pool) =>
         Effect.gen(function*() {
           const numbers = numbersTo(3000)
@@ -594,7 +594,7 @@ export const parallelContract = (backend: Backend): void => {
           assert.deepStrictEqual(yield* squares(Stream.fromIterable(numbers)), expected)
           assert.deepStrictEqual(yield* squares(Stream.rechunk(Stream.fromIterable(numbers), 1)), expected)
           assert.deepStrictEqual(yield* squares(Stream.empty), [])
-          // Nothing waits for a batch to get full.
+          // No element waits for a batch to fill.
           const first = Stream.concat(Stream.make(3), Stream.never).pipe(
             (stream) => Parallel.stream(tasks.square, stream),
             Stream.runHead,
@@ -603,7 +603,7 @@ export const parallelContract = (backend: Backend): void => {
           assert.deepStrictEqual(yield* first, Option.some(9))
         })))
 
-    it.live("R2 in a stream, what came before a failure comes before it", () =>
+    it.live("R2 in a stream, the results before a failure arrive before it", () =>
       withPool({ maxThreads: 2 }, (pool) =>
         Effect.gen(function*() {
           const ran = <E>(stream: Stream.Stream<tasks.Step, E>) => {
@@ -650,7 +650,7 @@ export const parallelContract = (backend: Backend): void => {
         })))
 
     whenReal(
-      "R5 a stream that ends early stops what runs",
+      "R5 a stream that ends early stops its running tasks",
       () =>
         withPool({ maxThreads: 2 }, (pool, directory) =>
           Effect.gen(function*() {

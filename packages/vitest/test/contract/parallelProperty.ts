@@ -8,12 +8,12 @@ import * as tasks from "./parallelTasks.ts"
 
 type Item = number | tasks.Person
 
-/** What came of it: a value, or a failure with its index. */
+/** The outcome: a value, or a failure with its index. */
 type Outcome =
   | { readonly value: unknown }
   | { readonly index: number | undefined; readonly failed: string }
 
-/** What a plain loop comes to. */
+/** The outcome of a plain loop. */
 const loop = <A>(
   items: ReadonlyArray<Item>,
   body: (item: Item, i: number) => Result.Result<unknown, string>,
@@ -31,7 +31,7 @@ const loop = <A>(
   return { value: end() }
 }
 
-/** Said by a body that has found what it looks for. */
+/** Thrown by a plain loop to end at its match. */
 const stop = Symbol("stop")
 
 const outcomeOf = <A, E>(exit: Exit.Exit<A, E>): Outcome => {
@@ -42,7 +42,7 @@ const outcomeOf = <A, E>(exit: Exit.Exit<A, E>): Outcome => {
   return { index, failed: error.reason._tag === "Panicked" ? (error.reason.thrown as Error).message : error.message }
 }
 
-/** The operations, each with its loop. */
+/** The operations, each with its equivalent plain loop. */
 const operations: ReadonlyArray<
   (items: ReadonlyArray<Item>, options: Parallel.Options) => readonly [
     run: Effect.Effect<unknown, unknown, Blocking.Blocking>,
@@ -94,7 +94,7 @@ export const parallelProperty = (backend: Backend): void => {
 
   describe(`parallel property: ${backend.name}`, () => {
     it.live(
-      "R1, R2, R5: it gives what a plain loop gives, fails where that fails, and leaves nothing when it is interrupted",
+      "R1, R2, R5: returns what a plain loop returns, fails where it fails, and leaves nothing behind when interrupted",
       () =>
         withPool({ maxThreads: 3 }, (pool) =>
           Effect.gen(function*() {
@@ -129,7 +129,7 @@ export const parallelProperty = (backend: Backend): void => {
               if ("failed" in outcome) seen.failed++
               else seen.succeeded++
             }
-            // It met all that it is about.
+            // Every kind of outcome has occurred.
             assert.isTrue(Object.values(seen).every((count) => count > 2), JSON.stringify(seen))
           })),
       60_000

@@ -1,4 +1,4 @@
-/** Bodies whose values cross through their schemas: in a module of their own, because it loads `effect/Schema`. */
+/** Bodies whose values cross through their schemas. In a module of their own, because it loads `effect/Schema`. */
 import { Task } from "effect-blocking"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
@@ -8,7 +8,7 @@ export class TooOld extends Schema.TaggedError<TooOld>()("TooOld", { year: Schem
 
 const before1900 = new Date("1900-01-01").getTime()
 
-/** The year of an even date, which is none otherwise. */
+/** The year of a date with an even day of the month, otherwise `None`. */
 export const yearOf = Task.schema(import.meta.url, "yearOf", {
   payload: Schema.Date,
   success: Schema.Option(Schema.Int),
@@ -24,5 +24,5 @@ export const isLate = Task.schema(import.meta.url, "isLate", {
   success: Schema.Boolean
 }, (date) => date.getUTCFullYear() > 2000)
 
-/** A number that crosses as one, and is checked. */
+/** A number that crosses unchanged and is checked. */
 export const half = Task.schema(import.meta.url, "half", { payload: Schema.Int, success: Schema.Int }, (n) => n / 2)

@@ -1,11 +1,11 @@
-/** The bodies of the rules of `Parallel`. */
+/** The bodies for the rules of `Parallel`. */
 import { Callback, Task } from "effect-blocking"
 import * as Result from "effect/Result"
 import { appendFileSync, existsSync, writeFileSync } from "node:fs"
 
 export const square = Task.make(import.meta.url, "square", (n: number) => n * n)
 
-/** Values of every kind that has a way of its own. */
+/** One value of each kind that is sent in its own way. */
 export const values = [1.5, -0, Number.NaN, true, false, null, undefined, "text", { deep: [1] }, 2n] as const
 
 export const valueOf = Task.make(import.meta.url, "valueOf", (n: number) => values[n % values.length])
@@ -58,14 +58,14 @@ export const brokenRange = Task.make(import.meta.url, "brokenRange", (start: num
   if (start <= 500 && 500 < end) throw new RangeError("500 is in it")
 })
 
-/** What an item is to do: note that it was begun, and … */
+/** The action of an item: note that it was begun, and … */
 export interface Step {
   readonly id: number
   readonly file?: string | undefined
   readonly does?: "fail" | "panic" | "exit" | "endless" | "polite" | "hold" | "function" | undefined
-  /** … when that file is there. */
+  /** … once that file exists. */
   readonly after?: string | undefined
-  /** A file that it makes. */
+  /** A file that it creates. */
   readonly tells?: string | undefined
 }
 
@@ -136,7 +136,7 @@ export const busyPerson = Task.make(import.meta.url, "busyPerson", ({ id }: Pers
   return id
 })
 
-/** Fails where the item says so: for the comparison with a plain loop. */
+/** Fails where the item says so, for the comparison with a plain loop. */
 export const modelled = Task.make(
   import.meta.url,
   "modelled",
@@ -187,5 +187,5 @@ export const slow = Task.make(import.meta.url, "slow", ({ millis }: { readonly m
   while (performance.now() < end);
 })
 
-/** Lets an item go on. */
+/** Lets an item continue. */
 export const tell = (file: string): void => writeFileSync(file, "")

@@ -1,4 +1,4 @@
-/** The contract without a thread, on the live clock as the others. */
+/** The contract on simulated threads, with the live clock like the other backends. */
 import { BlockingTest } from "@effect-blocking/vitest"
 import { Context, Effect, Fiber, Layer } from "effect"
 import { Blocking, Task } from "effect-blocking"
@@ -13,7 +13,7 @@ import { streamContract } from "./streams.ts"
 import { contract } from "./suite.ts"
 import * as tasks from "./tasks.ts"
 
-/** The control of each pool. */
+/** The `BlockingTest` service of each pool. */
 const controls = new WeakMap<Blocking.Pool, Context.Context<BlockingTest.BlockingTest>>()
 
 const backend: Backend = {

@@ -1,4 +1,4 @@
-/** The streams of the contract. What a body has done is kept in its thread, under a name of the test's own. */
+/** The streams of the contract. Each thread keeps the notes of its bodies, under a name of the test. */
 import { Task } from "effect-blocking"
 import * as Result from "effect/Result"
 import { appendFileSync, writeFileSync } from "node:fs"
@@ -9,10 +9,10 @@ const note = (id: string, what: string): void => {
 }
 const yields = new Map<string, number>()
 
-/** What the bodies with that name have noted. */
+/** The notes of the bodies with that name. */
 export const notesOf = Task.make(import.meta.url, "notesOf", (id: string) => notes.get(id) ?? [])
 
-/** How many elements the bodies with that name have yielded. */
+/** The number of elements that the bodies with that name have yielded. */
 export const yieldsOf = Task.make(import.meta.url, "yieldsOf", (id: string) => yields.get(id) ?? 0)
 
 /** Counts, and notes its end. */
@@ -42,7 +42,7 @@ export class Truncated extends Error {
   }
 }
 
-/** Ends with a domain error, behind some elements. */
+/** Ends with a domain error, after some elements. */
 export const truncated = Task.stream(
   import.meta.url,
   "truncated",
@@ -53,7 +53,7 @@ export const truncated = Task.stream(
   { errors: [Truncated] }
 )
 
-/** Throws behind some elements. */
+/** Throws after some elements. */
 export const panics = Task.stream(import.meta.url, "panics", function*(end: number): Generator<number, void> {
   for (let n = 0; n < end; n++) yield n
   throw new RangeError("a bug", { cause: new Error("its cause") })
@@ -79,7 +79,7 @@ export const lost = Task.stream(import.meta.url, "lost", function*(): Generator<
   yield { lost: new WeakMap() }
 })
 
-/** Moves its elements, and notes how much of the one before is left. */
+/** Moves its elements, and notes the remaining size of the previous one. */
 export const moves = Task.stream(
   import.meta.url,
   "moves",
@@ -92,12 +92,12 @@ export const moves = Task.stream(
   }
 )
 
-/** Elements of so many characters. */
+/** Yields strings of a given length. */
 export const texts = Task.stream(import.meta.url, "texts", function*(length: number): Generator<string, void> {
   while (true) yield "x".repeat(length)
 })
 
-/** Small objects that hold large ones. */
+/** Yields small objects that contain large ones. */
 export const pages = Task.stream(
   import.meta.url,
   "pages",
@@ -106,7 +106,7 @@ export const pages = Task.stream(
   }
 )
 
-/** It yields in its end, which is ignored. */
+/** Yields while it is closed, which is ignored. */
 export const yieldsOnClose = Task.stream(
   import.meta.url,
   "yieldsOnClose",
@@ -121,7 +121,7 @@ export const yieldsOnClose = Task.stream(
   }
 )
 
-/** It panics in its end. */
+/** Throws while it is closed. */
 export const panicsOnClose = Task.stream(
   import.meta.url,
   "panicsOnClose",
@@ -135,7 +135,7 @@ export const panicsOnClose = Task.stream(
   }
 )
 
-/** Ends its thread behind so many elements, in the middle of a chunk. */
+/** Ends its thread after a number of elements, in the middle of a chunk. */
 export const exits = Task.stream(
   import.meta.url,
   "exits",
@@ -146,7 +146,7 @@ export const exits = Task.stream(
   }
 )
 
-/** Never ends, and yields no more than so many elements. */
+/** Never ends, and yields only a given number of elements. */
 export const spins = Task.stream(
   import.meta.url,
   "spins",
@@ -167,7 +167,7 @@ export const stays = Task.stream(import.meta.url, "stays", function*(closing: st
   }
 })
 
-/** No generator either, whatever was said of its type. */
+/** Not a generator either, despite its type. */
 export const noSynchronousGenerator = Task.stream(
   import.meta.url,
   "noSynchronousGenerator",
@@ -177,7 +177,7 @@ export const noSynchronousGenerator = Task.stream(
     }()) as unknown as () => Generator<number, void>
 )
 
-/** No generator, although its type says so. */
+/** Not a generator, despite its type. */
 export const noGenerator = Task.stream(
   import.meta.url,
   "noGenerator",

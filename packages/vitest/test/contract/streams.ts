@@ -1,4 +1,4 @@
-/** The rules of streams on every backend, as those of tasks in `suite.ts`. */
+/** The rules of streams on every backend, like those of tasks in `suite.ts`. */
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Schedule, Stream } from "effect"
 import { type Blocking, type JoinError, Task } from "effect-blocking"
@@ -9,15 +9,15 @@ import * as streams from "./streamTasks.ts"
 import * as tasks from "./tasks.ts"
 
 let ids = 0
-/** A name for what a test's bodies note: on simulated threads all tests share one module. */
+/** A unique name for the notes of a test's bodies: on simulated threads, all tests share one module. */
 const makeId = (): string => `${ids++}`
 
-/** The next chunk of a stream, each time that it is asked. */
+/** Pulls the chunks of a stream one by one. */
 const pullOf = <A, E>(stream: Stream.Stream<A, E>) => Stream.toPull(stream)
 
 const arrayTo = (end: number): ReadonlyArray<number> => Array.from({ length: end }, (_, n) => n)
 
-/** Runs a stream to its failure; gives what came before as well. */
+/** Runs a stream to its failure; returns the elements before it as well. */
 const untilFailure = <A, E>(stream: Stream.Stream<A, E>) =>
   Effect.gen(function*() {
     const elements: Array<A> = []
@@ -32,14 +32,14 @@ export const streamContract = (backend: Backend): void => {
   const withPool = poolOf(backend)
   const whenReal = liveIf(backend.real)
 
-  /** A body tells by a file that it is somewhere. */
+  /** A file through which a body signals how far it is. */
   const noted = (file: string) =>
     Effect.repeat(Effect.sync(() => existsSync(file)), {
       until: (exists) => exists,
       schedule: Schedule.spaced("2 millis")
     })
 
-  /** Lets the threads of the pool do all that they were asked for. */
+  /** Waits until the threads of the pool have done their work so far. */
   const settle = (pool: Blocking.Pool) => Effect.repeat(pool.run(tasks.add, 1, 1), { times: 2 })
 
   describe(`stream contract: ${backend.name}`, () => {
@@ -57,7 +57,7 @@ export const streamContract = (backend: Backend): void => {
           assert.isAtMost(yield* pool.run(streams.yieldsOf, id), 1 + second.length + 256)
         })))
 
-    it.live("G1: it does not begin before it is run, and each run begins anew", () =>
+    it.live("G1: a stream does not start before it is run, and each run starts again", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           const id = makeId()
@@ -69,7 +69,7 @@ export const streamContract = (backend: Backend): void => {
           assert.deepStrictEqual(yield* Stream.runCollect(pool.stream(streams.count, id, 0)), [])
         })))
 
-    it.live("G2: the first element travels alone, and chunks grow sixteenfold to 1024", () =>
+    it.live("G2: the first element is sent alone, and chunks grow sixteenfold to 1024", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           const chunks = yield* pool.stream(streams.count, makeId(), 20_000).pipe(
@@ -85,18 +85,18 @@ export const streamContract = (backend: Backend): void => {
           }
         })))
 
-    it.live("G2: a chunk ends at 64 kB, of texts and of objects that hold them", () =>
+    it.live("G2: a chunk ends at 64 kB, of strings and of objects that contain them", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           for (const stream of [pool.stream(streams.texts, 40_000), pool.stream(streams.pages, 40_000)] as const) {
             const chunks = Stream.chunks<string | { readonly text: string }, JoinError.JoinError, never>(stream)
             const lengths = yield* Stream.map(chunks, ({ length }) => length).pipe(Stream.take(50), Stream.runCollect)
-            // Less on a machine so busy that a chunk's time is over before.
+            // Fewer on a busy machine, where the time of a chunk ends first.
             assert.deepStrictEqual([lengths[0], Math.max(...lengths)], [1, 2])
           }
         })))
 
-    it.live("G3: what was yielded arrives before a domain error, in order, with its class", () =>
+    it.live("G3: yielded elements arrive in order before a domain error, which keeps its class", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           for (const end of [0, 1, 2, 40]) {
@@ -107,7 +107,7 @@ export const streamContract = (backend: Backend): void => {
           }
         })))
 
-    it.live("G3: what was yielded arrives before a panic, which has its cause and the body's own stack", () =>
+    it.live("G3: yielded elements arrive before a panic, which has its cause and the body's own stack", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           const { elements, error } = yield* untilFailure(pool.stream(streams.panics, 20))
@@ -120,7 +120,7 @@ export const streamContract = (backend: Backend): void => {
           assert.match(Cause.pretty(Cause.fail(error)), /panics/)
         })))
 
-    it.live("G4: a consumer that has enough closes the body, and the thread goes on", () =>
+    it.live("G4: a consumer that ends early closes the body, and the thread survives", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           const id = makeId()
@@ -158,7 +158,7 @@ export const streamContract = (backend: Backend): void => {
           assert.deepStrictEqual(yield* pool.run(streams.notesOf, id), ["finally"])
         })))
 
-    it.live("G4: what a body yields while it is closed is ignored, and what it throws is not the consumer's", () =>
+    it.live("G4: elements that a body yields while it is closed are ignored, and its throw does not reach the consumer", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           const id = makeId()
@@ -170,7 +170,7 @@ export const streamContract = (backend: Backend): void => {
           assert.strictEqual((yield* pool.stats).outcomes.Panicked, 1)
         })))
 
-    it.live("G5: between two pulls the thread serves other tasks, and other streams", () =>
+    it.live("G5: between two pulls, the thread runs other tasks and other streams", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           const pulls = yield* Effect.forEach(arrayTo(20), () => pullOf(pool.stream(streams.count, makeId(), 100)))
@@ -181,7 +181,7 @@ export const streamContract = (backend: Backend): void => {
           for (const elements of rest) assert.strictEqual(elements[0], 1)
         })))
 
-    it.live("G5: a thread that dies between two pulls fails its streams, and none begins again", () =>
+    it.live("G5: a thread that dies between two pulls fails its streams, which are not restarted", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           const id = makeId()
@@ -191,10 +191,10 @@ export const streamContract = (backend: Backend): void => {
           yield* settle(pool)
           const yielded = yield* pool.run(streams.yieldsOf, id)
           yield* backend.kill(pool)
-          // The chunk ahead had arrived.
+          // The chunk ahead had already arrived.
           assert.isAtLeast((yield* pull).length, 1)
           assert.strictEqual((yield* reasonOf(pull))._tag, "WorkerExited")
-          // On another thread it has never run; simulated threads share what a module keeps.
+          // It has never run on another thread; simulated threads share the state of a module.
           assert.include([0, yielded], yield* pool.run(streams.yieldsOf, id))
         })))
 
@@ -212,7 +212,7 @@ export const streamContract = (backend: Backend): void => {
           }))
     )
 
-    it.live("G5: a thousand open streams on two threads all go on, beside other tasks", () =>
+    it.live("G5: a thousand open streams on two threads all make progress, next to other tasks", () =>
       withPool({ maxThreads: 2 }, (pool) =>
         Effect.gen(function*() {
           const each = 300
@@ -228,14 +228,14 @@ export const streamContract = (backend: Backend): void => {
             (pull) => Stream.runFold(Stream.fromPull(Effect.succeed(pull)), () => 0, (sum, n) => sum + n),
             { concurrency: "unbounded" }
           ).pipe(Effect.forkChild({ startImmediately: true }))
-          // Tasks of the queue have their turn as well.
+          // Queued tasks run in between.
           assert.strictEqual(yield* pool.run(tasks.add, 1, 1), 2)
           if (backend.real) assert.isAbove((yield* pool.stats).openStreams, 0)
           for (const sum of yield* Fiber.join(sums)) assert.strictEqual(sum, each * (each - 1) / 2)
           assert.deepInclude(yield* pool.stats, { openStreams: 0, threadsStarted: 2 })
         })))
 
-    it.live("G5: an exclusive stream has its thread for itself, between its pulls too", () =>
+    it.live("G5: an exclusive stream has its thread to itself, also between pulls", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           const alone = Task.with(streams.count, { exclusive: true })
@@ -265,7 +265,7 @@ export const streamContract = (backend: Backend): void => {
             yield* pull
             assert.strictEqual((yield* pool.stats).threadsStarted, 1)
           }))
-          // Now it may go.
+          // Now it may retire.
           yield* Effect.repeat(pool.stats, {
             until: ({ threads, threadsStarted }) => threads === 0 || threadsStarted > 1,
             schedule: Schedule.spaced("2 millis")
@@ -273,7 +273,7 @@ export const streamContract = (backend: Backend): void => {
         })))
 
     whenReal(
-      "G6: timeLimit is that of the body",
+      "G6: timeLimit counts the time in the body",
       () =>
         withPool({ gracePeriod: 1 }, (pool, directory) =>
           Effect.gen(function*() {
@@ -305,7 +305,7 @@ export const streamContract = (backend: Backend): void => {
         withPool({ shutdownTimeout: 0, gracePeriod: 10 }, (pool, directory) =>
           Effect.gen(function*() {
             const closing = join(directory, "closing")
-            // Its consumer waits for the end of the body as long as it takes; only the shutdown has a bound.
+            // The consumer waits for the end of the body without a bound; only the shutdown has one.
             const patient = Task.with(streams.stays, { onInterrupt: "wait" })
             const waiting = yield* Effect.forkChild(
               Stream.runDrain(Stream.take(pool.stream(patient, closing), 1)),
@@ -318,7 +318,7 @@ export const streamContract = (backend: Backend): void => {
           }))
     )
 
-    it.live("G6: a stream that nobody pulls is closed when its idle time is over", () =>
+    it.live("G6: a stream that is not pulled is closed after its idleTimeLimit", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           const id = makeId()
@@ -336,7 +336,7 @@ export const streamContract = (backend: Backend): void => {
           assert.match(reason.message, /was not pulled/)
         })))
 
-    it.live("G6: a shutdown closes open streams, and tells their consumers", () =>
+    it.live("G6: a shutdown closes open streams, and their consumers fail", () =>
       withPool({ shutdownTimeout: 0 }, (pool) =>
         Effect.gen(function*() {
           const pull = yield* pullOf(pool.stream(streams.count, makeId(), Infinity))
@@ -353,7 +353,7 @@ export const streamContract = (backend: Backend): void => {
           })
         })))
 
-    it.live("G7: elements that are marked are moved", () =>
+    it.live("G7: elements marked by Task.move are moved", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           const id = makeId()
@@ -367,7 +367,7 @@ export const streamContract = (backend: Backend): void => {
           assert.strictEqual(left.length, 5)
         })))
 
-    it.live("G7: an element that cannot cross fails the stream with its path, behind those before it", () =>
+    it.live("G7: an element that cannot cross fails the stream with its path, after the elements before it", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           for (const end of [0, 1, 17, 300]) {
@@ -386,7 +386,7 @@ export const streamContract = (backend: Backend): void => {
           assert.deepInclude(error.reason, { _tag: "NotCloneable", path: "elements[1].lost" })
         })))
 
-    it.live("G9: a body that is no generator says so", () =>
+    it.live("G9: a body that is not a generator fails with a message that says so", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           for (const task of [streams.noGenerator, streams.noSynchronousGenerator]) {
@@ -396,7 +396,7 @@ export const streamContract = (backend: Backend): void => {
           }
         })))
 
-    it.live("G9: on a lease, streams and calls share its thread, and what is open ends with it", () =>
+    it.live("G9: on a lease, streams and calls share its thread, and open streams end with the lease", () =>
       withPool({ maxThreads: 2 }, (pool) =>
         Effect.gen(function*() {
           const id = makeId()

@@ -1,6 +1,6 @@
 /**
- * What holds on every backend: simulated threads, threads, processes. A rule that holds on
- * one and not on another is a bug, except for the differences that docs/testing.md lists.
+ * The rules that hold on every backend: simulated threads, threads and processes. A difference between
+ * backends is a bug, unless docs/testing.md lists it.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Stream } from "effect"
@@ -21,7 +21,7 @@ export const contract = (backend: Backend): void => {
     // Submission
     // -------------------------------------------------------------------------
 
-    it.live("S1: a body gives its result, and knows where it runs", () =>
+    it.live("S1: a body returns its result, and knows where it runs", () =>
       withPool({ threadData: { seed: 7 } }, (pool) =>
         Effect.gen(function*() {
           assert.strictEqual(yield* pool.run(tasks.add, 1, 2), 3)
@@ -40,7 +40,7 @@ export const contract = (backend: Backend): void => {
           assert.deepStrictEqual(noted(file), lines)
         })))
 
-    it.live("S3: a body has arguments of its own, and what is moved is gone", () =>
+    it.live("S3: a body has its own copy of the arguments, and moved values are gone", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           const list = [1, 2, 3]
@@ -51,7 +51,7 @@ export const contract = (backend: Backend): void => {
           assert.strictEqual(bytes.byteLength, 0)
         })))
 
-    it.live("N3: a body is told which attempt it is, and no other body is", () =>
+    it.live("N3: a body reads the number of its attempt, and other bodies do not", () =>
       withPool({ maxThreads: 1 }, (pool) =>
         Effect.gen(function*() {
           assert.strictEqual(yield* pool.run(tasks.attempted, "a"), "a 1")
@@ -61,7 +61,7 @@ export const contract = (backend: Backend): void => {
           assert.strictEqual(Task.attempt(), 1)
         })))
 
-    it.live("S4: what cannot cross fails its own task, with the path to it", () =>
+    it.live("S4: a value that cannot cross fails only its own task, with its path", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           const bad = { text: "x", deep: [{ onDone: () => {} }] } as unknown as { readonly text: string }
@@ -106,7 +106,7 @@ export const contract = (backend: Backend): void => {
     // Errors
     // -------------------------------------------------------------------------
 
-    it.live("E1: a domain error arrives whole, with `errors` as an instance of its class", () =>
+    it.live("E1: a domain error arrives complete, and with `errors` as an instance of its class", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           assert.strictEqual(yield* pool.run(tasks.halve, 8), 4)
@@ -121,7 +121,7 @@ export const contract = (backend: Backend): void => {
           assert.deepInclude(classy, { _tag: "NotFound", id: 7, message: "no user 7" })
         })))
 
-    it.live("E2: a panic keeps what was thrown, and names its task", () =>
+    it.live("E2: a panic keeps the thrown value and names its task", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           const exit = yield* Effect.exit(pool.run(tasks.panics, undefined))
@@ -141,7 +141,7 @@ export const contract = (backend: Backend): void => {
     // Cancellation
     // -------------------------------------------------------------------------
 
-    it.live("C1: aborted while it is queued, the body never runs", () =>
+    it.live("C1: if aborted while queued, the body never runs", () =>
       withPool({}, (pool, directory) =>
         Effect.gen(function*() {
           const file = join(directory, "ran")
@@ -155,7 +155,7 @@ export const contract = (backend: Backend): void => {
           assert.deepStrictEqual(noted(file), [])
         })))
 
-    it.live("C2: a body that ignores the stop ends with its thread, and what waits behind it runs elsewhere", () =>
+    it.live("C2: a body that ignores the stop ends with its thread, and tasks behind it run elsewhere", () =>
       withPool({ gracePeriod: 20 }, (pool, directory) =>
         Effect.gen(function*() {
           const file = join(directory, "ran")
@@ -190,14 +190,14 @@ export const contract = (backend: Backend): void => {
           const before = yield* pool.run(tasks.count)
           const held = yield* backend.hold(pool, directory, { polite: true })
           const abort = yield* Effect.forkChild(held.handle.abort, { startImmediately: true })
-          // Where bodies run in the test's own thread, a held one looks at the flag when it goes on.
+          // On the test's own thread, a held body reads the flag when it continues.
           yield* held.release
           yield* Fiber.join(abort)
           assert.strictEqual(yield* pool.run(tasks.count), before + 1, "it is the same thread")
           assert.strictEqual((yield* pool.stats).threadsStarted, 1)
         })))
 
-    it.live("C2: a timeLimit counts from the start of the body, and says how it was stopped", () =>
+    it.live("C2: timeLimit counts from the start of the body, and the error says how it was stopped", () =>
       withPool({ gracePeriod: 20 }, (pool, directory) =>
         Effect.gen(function*() {
           const held = yield* backend.hold(pool, directory, { polite: false, timeLimit: 30 })
@@ -208,7 +208,7 @@ export const contract = (backend: Backend): void => {
           })
         })))
 
-    it.live("a queueTimeLimit ends what has not started", () =>
+    it.live("queueTimeLimit ends a task that has not started", () =>
       withPool({}, (pool, directory) =>
         Effect.gen(function*() {
           const held = yield* backend.hold(pool, directory, { polite: false })
@@ -217,7 +217,7 @@ export const contract = (backend: Backend): void => {
           yield* held.release
         })))
 
-    it.live("C5: abort of a finished task does nothing, and join can be called many times", () =>
+    it.live("C5: aborting a finished task does nothing, and join can be called many times", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           const handle = yield* pool.spawnDetached(tasks.add, 1, 2)
@@ -227,7 +227,7 @@ export const contract = (backend: Backend): void => {
           assert.strictEqual((yield* handle.status)._tag, "Done")
         })))
 
-    it.live("C6: the close of a scope aborts what was spawned in it", () =>
+    it.live("C6: the close of a scope aborts the tasks spawned in it", () =>
       withPool({}, (pool, directory) =>
         Effect.gen(function*() {
           const held = yield* backend.hold(pool, directory, { polite: false })
@@ -240,7 +240,7 @@ export const contract = (backend: Backend): void => {
     // Leases, state and shutdown
     // -------------------------------------------------------------------------
 
-    it.live("a lease keeps its thread, and its values, for several calls", () =>
+    it.live("a lease keeps its thread and its values for several calls", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           const [counts, other] = yield* pool.lease((lease) =>
@@ -255,7 +255,7 @@ export const contract = (backend: Backend): void => {
           assert.strictEqual(yield* Fiber.join(other), 2)
         })))
 
-    it.live("D1, D2: a shutdown refuses, cancels what is queued, and lets mandatory tasks run", () =>
+    it.live("D1, D2: a shutdown refuses new tasks, cancels queued ones, and runs mandatory ones", () =>
       withPool({ shutdownTimeout: 60_000 }, (pool, directory) =>
         Effect.gen(function*() {
           const file = join(directory, "ran")
@@ -273,7 +273,7 @@ export const contract = (backend: Backend): void => {
           assert.deepStrictEqual(noted(file), ["mandatory"])
         })))
 
-    it.live("D3, D4: past shutdownTimeout what runs is stopped, and the shutdown ends", () =>
+    it.live("D3, D4: after shutdownTimeout, running tasks are stopped and the shutdown ends", () =>
       withPool({ shutdownTimeout: 20, gracePeriod: 20 }, (pool, directory) =>
         Effect.gen(function*() {
           const held = yield* backend.hold(pool, directory, { polite: false })
@@ -290,7 +290,7 @@ export const contract = (backend: Backend): void => {
     // Events
     // -------------------------------------------------------------------------
 
-    it.live("W4: what becomes of tasks is told to each who listens, from when it does", () =>
+    it.live("W4: each listener gets the events of tasks from the time it starts listening", () =>
       withPool({}, (pool) =>
         Effect.gen(function*() {
           yield* pool.run(tasks.add, 1, 1)
@@ -318,7 +318,7 @@ export const contract = (backend: Backend): void => {
           assert.include((yield* Blocking.pools).map(({ events }) => events), pool.events)
         })))
 
-    it.live("W4: a stop is told, and a pool that has closed is not among those that are open", () =>
+    it.live("W4: stops are events, and a closed pool is not listed as open", () =>
       Effect.gen(function*() {
         let open: Blocking.Pool | undefined
         yield* withPool({ shutdownTimeout: 20, gracePeriod: 20 }, (pool, directory) =>

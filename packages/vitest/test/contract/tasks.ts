@@ -1,4 +1,4 @@
-/** The bodies of the contract: they need nothing that only threads, or only processes, have. */
+/** The bodies of the contract. They use nothing specific to threads or to processes. */
 import { Task } from "effect-blocking"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -51,7 +51,7 @@ export const uncloneable = Task.make(
 
 export const bytesOf = Task.make(import.meta.url, "bytesOf", (bytes: Uint8Array) => bytes.length)
 
-/** Changes what it was given, and says what it had been. */
+/** Changes its argument, and returns the value it had before. */
 export const empties = Task.make(import.meta.url, "empties", (list: Array<number>) => list.splice(0).length)
 
 /** Notes that it ran. */
@@ -70,7 +70,7 @@ export const data = Task.make(import.meta.url, "data", () => Task.threadData<{ r
 
 export const inPoolThread = Task.make(import.meta.url, "inPoolThread", () => Task.inPoolThread())
 
-/** Says that it has started, and runs until the file is there, or until it is asked to stop. */
+/** Signals that it has started, and runs until the file exists or it is asked to stop. */
 export const hold = Task.make(import.meta.url, "hold", (started: string, release: string, polite: boolean) => {
   appendFileSync(started, "started\n")
   const pause = new Int32Array(new SharedArrayBuffer(4))

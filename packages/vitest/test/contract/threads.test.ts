@@ -13,7 +13,7 @@ import { streamContract } from "./streams.ts"
 import { contract } from "./suite.ts"
 import * as tasks from "./tasks.ts"
 
-/** Each pool's own scope. */
+/** The scope of each pool. */
 const scopes = new WeakMap<Blocking.Pool, Scope.Closeable>()
 
 const backend = (isolation: "thread" | "process"): Backend => ({

@@ -1,11 +1,11 @@
-/** Short words for what the tests of `BlockingTest` do again and again. */
+/** Helpers for the tests of `BlockingTest`. */
 import { assert } from "@effect/vitest"
 import { Cause, Effect, Exit } from "effect"
 import { Blocking, JoinError } from "effect-blocking"
 
 export class Cpu extends Blocking.Pool<Cpu>()("app/Cpu") {}
 
-/** The reason of a `JoinError`, of that kind. */
+/** The reason of a `JoinError`, which must have the given tag. */
 export const reasonOf = <A, E, R, Tag extends JoinError.JoinErrorReason["_tag"]>(
   effect: Effect.Effect<A, E, R>,
   tag: Tag
@@ -18,7 +18,7 @@ export const reasonOf = <A, E, R, Tag extends JoinError.JoinErrorReason["_tag"]>
 
 export const fork = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChild(effect, { startImmediately: true })
 
-/** The messages of the defects with which it dies. */
+/** The messages of the defects with which an effect dies. */
 export const dies = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.map(Effect.exit(effect), (exit) => {
     if (Exit.isSuccess(exit)) return assert.fail("succeeded")

@@ -1,7 +1,6 @@
 /**
- * What the program does for the bodies that call it: each call is a fiber, with the context of
- * the fiber that runs the task, and over when the task is (H1). Notifications are handled one
- * after the other (H5).
+ * The program's side of callbacks. Each call runs in its own fiber, with the context of the fiber that runs
+ * the task, and ends with the task (H1). Notifications are handled one at a time (H5).
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -22,10 +21,10 @@ import { encodeFailure, encodeThrown } from "../wire/thrown.ts"
 import type { Feed } from "./feed.ts"
 import type { TaskSpan } from "./tracing.ts"
 
-// Here is the program: callbacks are keys of its services.
+// This module is loaded only in the program, where callbacks are service keys.
 callbackKeys.becomeLike(Context.Service("effect-blocking/callback"))
 
-/** A run whose body waits for what the fiber does. */
+/** A run whose body waits for the fiber. */
 interface Frame {
   readonly scheduler: Scheduler
   readonly run: Run
@@ -35,7 +34,7 @@ const Frames = Context.Reference<ReadonlyArray<Frame>>("effect-blocking/Callback
 
 /** The runs of a pool whose bodies wait for the current fiber. */
 const waitingRuns = (scheduler: Scheduler): ReadonlyArray<Run> => {
-  // Most pools never hear of a callback, and this is asked for each task.
+  // A fast path: this is called for each task, and most pools never use a callback.
   if (scheduler.calls.made === 0) return noRuns
   const frames = Fiber.getCurrent()?.getRef(Frames) ?? []
   return frames.flatMap((frame) => frame.scheduler === scheduler && frame.run.state !== Done ? [frame.run] : [])
@@ -45,11 +44,14 @@ const CallbackTypeId = "~effect-blocking/Callback"
 
 const noRuns: ReadonlyArray<Run> = []
 
-/** Whether the current fiber is inside of a callback for which that thread waits: it runs nothing meanwhile. */
+/**
+ * Whether the current fiber is inside a callback that the thread waits for, so that the thread runs nothing
+ * meanwhile.
+ */
 export const isWaitedForBy = (scheduler: Scheduler, thread: PoolThread): boolean =>
   waitingRuns(scheduler).some((run) => run.thread === thread && run.state !== Suspended)
 
-/** What a run has besides its outcome; `undefined` if that is nothing. */
+/** The details that a run needs for its span and callbacks; `undefined` if it needs none of them. */
 export const detailsOf = (
   scheduler: Scheduler,
   task: ResolvedTask,
@@ -66,7 +68,7 @@ export const detailsOf = (
 
 const noCallbacks: ReadonlyMap<string, AnyCallback> = new Map()
 
-/** Does for a body what it waits for: what is submitted meanwhile must not wait for that body. */
+/** Runs an effect that the body of `run` waits for. Tasks submitted by the effect must not wait for that body. */
 export const waitedForBy = <A, E, R>(
   scheduler: Scheduler,
   run: Run,
@@ -76,7 +78,7 @@ export const waitedForBy = <A, E, R>(
 
 export const callbacksOf = (run: Run): Callbacks | undefined => run.details?.calls as Callbacks | undefined
 
-/** Tells of the end of a run when what its calls have begun is over. */
+/** Delays `onEnd` until the callback fibers of the run have ended. */
 export const afterCallbacks = (
   details: RunDetails | undefined,
   onEnd: (exit: RunExit, run: Run) => void
@@ -89,10 +91,10 @@ type Handler = (...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, unkno
 
 class Callbacks implements CallTaker {
   private readonly fibers = new Set<Fiber.Fiber<unknown, unknown>>()
-  private readonly watchers: Array<() => void> = []
-  /** Notifications that are not handled, and who waits for that; the first is being handled. */
+  private readonly endListeners: Array<() => void> = []
+  /** Notifications not yet handled, and barriers that wait for them. The first entry is being handled. */
   private readonly notifications: Array<Call> = []
-  /** What the first handler of a notification has died with. */
+  /** The first defect of a notification handler. */
   private defect: unknown
   private stopped = false
   private readonly context: Context.Context<never>
@@ -130,7 +132,7 @@ class Callbacks implements CallTaker {
     if (this.notifications.length === 1) this.handleNext(run)
   }
 
-  /** Handles notifications until one takes its time. */
+  /** Handles notifications until one does not complete synchronously. */
   private handleNext(run: Run): void {
     while (true) {
       const call = this.notifications[0]
@@ -142,14 +144,14 @@ class Callbacks implements CallTaker {
         continue
       }
       let ended = false
-      let inTurn = true
+      let isSync = true
       this.start(call, run, (exit) => {
         ended = true
         if (Exit.isFailure(exit) && !this.stopped) this.defect ??= answerOf(exit)[1]
         this.notifications.shift()
-        if (!inTurn) this.handleNext(run)
+        if (!isSync) this.handleNext(run)
       })
-      inTurn = false
+      isSync = false
       if (!ended) return
     }
   }
@@ -169,7 +171,7 @@ class Callbacks implements CallTaker {
     fiber.addObserver((exit) => {
       this.fibers.delete(fiber)
       onExit(exit)
-      if (this.fibers.size === 0) { for (const watcher of this.watchers.splice(0)) watcher() }
+      if (this.fibers.size === 0) { for (const listener of this.endListeners.splice(0)) listener() }
     })
   }
 
@@ -179,9 +181,9 @@ class Callbacks implements CallTaker {
     for (const fiber of Array.from(this.fibers)) fiber.interruptUnsafe()
   }
 
-  whenEnded(watcher: () => void): void {
-    if (this.fibers.size === 0) watcher()
-    else this.watchers.push(watcher)
+  whenEnded(listener: () => void): void {
+    if (this.fibers.size === 0) listener()
+    else this.endListeners.push(listener)
   }
 
   readonly ended: Effect.Effect<void> = Effect.callback((resume) => this.whenEnded(() => resume(Effect.void)))
@@ -200,6 +202,6 @@ const answerOf = (exit: RunExit): readonly [status: number, value: unknown] => {
     : [protocol.NotCloneable, { side: "failure", ...encoded } satisfies protocol.NotCloneableValue]
 }
 
-const interrupted = "The callback was interrupted, and its task was not"
+const interrupted = "The callback was interrupted, but its task was not"
 
-const notProvided = "is provided by nobody: provide it where the task is run, with Effect.provideService or a layer"
+const notProvided = "is not provided: provide it where the task is run, with Effect.provideService or a layer"

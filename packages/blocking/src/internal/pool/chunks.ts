@@ -1,21 +1,21 @@
-/** Items that travel with their runs: in chunks, as long as the time that they take allows. */
+/** Items sent with their runs, in chunks sized by the time that the items take. */
 import type { ChunkArguments, LoopTimes, LoopValue } from "../wire/loops.ts"
 import { mayHoldStandIns } from "../wire/moved.ts"
 import type { Part, Work } from "./loops.ts"
 
 /**
- * How long a chunk is meant to take: long enough that a message is a hundredth of it, and short enough that
- * other tasks of the pool have their turn. Measured.
+ * The intended time of a chunk. Measured: long enough that a message costs a hundredth of it, and short
+ * enough that other tasks of the pool can run in between.
  */
 const chunkMillis = 4
 
-/** A chunk that takes so long gives back what is left of it. Arbitrary: items are of different lengths. */
+/** A chunk that takes longer gives back its remaining items. Arbitrary: it allows for items of different lengths. */
 const longMillis = 4 * chunkMillis
 
-/** Items of a chunk at most: the program writes, and reads, so many objects in about a millisecond. */
+/** The maximum number of items in a chunk: the program writes or reads this many objects in about a millisecond. */
 const maxItems = 1024
 
-/** Each chunk may be so many times as long as what is known. */
+/** A chunk may have this many times the items of the largest finished chunk. */
 const growth = 16
 
 interface Chunk extends Part {
@@ -23,11 +23,11 @@ interface Chunk extends Part {
   readonly end: number
 }
 
-/** How much to take at once. */
+/** Decides how many items to take at once. */
 export class Pace {
-  /** Milliseconds of an item; `undefined` while none was done. */
+  /** The mean time of an item in milliseconds; `undefined` before the first result. */
   private mean: number | undefined
-  /** The most items that were done at once. */
+  /** The most items finished in one chunk. */
   private known = 0
   private readonly lanes: number
   private readonly fixed: number | undefined
@@ -45,26 +45,26 @@ export class Pace {
 
   learn(millis: number, done: number): void {
     const mean = millis / Math.max(1, done)
-    // A chunk of many more items says more than all before.
+    // A chunk with many more items than before is a better sample than the mean so far.
     this.mean = this.mean === undefined || done >= 4 * this.known ? mean : (this.mean + mean) / 2
     this.known = Math.max(this.known, done)
   }
 
-  /** A chunk that is always as long gives nothing back: the same parts are always computed together. */
+  /** Chunks of a fixed size give nothing back, so the same items are always computed together. */
   times(timed: boolean): LoopTimes {
     return { limitMillis: this.fixed === undefined ? longMillis : Infinity, timed }
   }
 }
 
-/** Where it is kept what a part of the items gave: of a filter a flag for each, of others the values, or what was found. */
+/** Receives the results of a chunk: flags for a filter, the index found for a find, otherwise values. */
 export interface Collector {
-  /** Answers the index of the item that was found. */
+  /** Returns the index of the item found, if any. */
   readonly onChunk: (first: number, value: unknown, indices: ReadonlyArray<number> | undefined) => number | undefined
 }
 
 export class Chunks implements Work<Chunk> {
   private next = 0
-  /** What was begun, or taken, and is left: the first first. */
+  /** Ranges that were taken but not finished, in order. */
   private readonly left: Array<readonly [start: number, end: number]> = []
   private bound: number
   private readonly pace: Pace
@@ -73,7 +73,7 @@ export class Chunks implements Work<Chunk> {
   private readonly extra: ReadonlyArray<unknown>
   private readonly collector: Collector
 
-  /** `items`: of a range only how many there are. */
+  /** `items`: for a range, only its length. */
   constructor(
     items: ReadonlyArray<unknown> | number,
     extra: ReadonlyArray<unknown>,
@@ -102,7 +102,7 @@ export class Chunks implements Work<Chunk> {
     if (given === undefined) this.next = end
     else if (end < limit) this.left.unshift([end, limit])
     const items = typeof this.items === "number" ? end - start : this.items.slice(start, end)
-    // What is moved to a thread cannot be given back.
+    // Moved items cannot be given back.
     return {
       args: [
         start,

@@ -1,4 +1,4 @@
-/** `Blocking.events` and `Blocking.pools`: what whoever looks at pools from outside is given. */
+/** `Blocking.events` and `Blocking.pools`: the interface for tools that monitor pools. */
 import * as Arr from "effect/Array"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -6,7 +6,10 @@ import * as Stream from "effect/Stream"
 import type { Pool, TaskEvent } from "../../Blocking.ts"
 import type { TaskEventBuffer, TaskEvents } from "../scheduler/taskEvents.ts"
 
-/** A stream of what becomes of the tasks of a pool. Each run of it listens for itself, and nothing is kept before. */
+/**
+ * A stream of the events of a pool's tasks. Each run of the stream has its own buffer, and earlier events are
+ * not kept.
+ */
 export const eventsOf = (events: TaskEvents): Stream.Stream<TaskEvent> =>
   Stream.scoped(Stream.fromPull(
     Effect.map(
@@ -30,7 +33,7 @@ const taken = (buffer: TaskEventBuffer): Effect.Effect<Arr.NonEmptyReadonlyArray
     return Arr.isReadonlyArrayNonEmpty(events) ? Effect.succeed(events) : Effect.never
   })
 
-/** The pools that are open. A reference, so that a test can have its own; otherwise there is one set for the process. */
+/** The open pools of the process. A reference, so that a test can have its own set. */
 export const OpenPools: Context.Reference<Set<Pool>> = Context.Reference("effect-blocking/OpenPools", {
   defaultValue: () => new Set<Pool>()
 })

@@ -1,4 +1,4 @@
-/** What a body iterates: the chunks of a stream, one pulled ahead of what it has asked for (G8). */
+/** The input of a body: the chunks of a stream, pulled one ahead of the body's requests (G8). */
 import * as Effect from "effect/Effect"
 import * as Pull from "effect/Pull"
 import type { Call } from "../scheduler/calls.ts"
@@ -6,27 +6,30 @@ import type { Run } from "../scheduler/run.ts"
 import { findUncloneable, NotCloneableError, refuseLost } from "../wire/cloneable.ts"
 import * as protocol from "../wire/protocol.ts"
 
-/** Elements that are sent at once: a chunk of the program can have any number. As those of the other direction. */
+/**
+ * The maximum number of elements sent at once, as in the other direction. A chunk of the program can have any
+ * number.
+ */
 const maxElements = 1024
 
 export class Feed {
-  /** Whose input it is; `undefined` before that is submitted. */
+  /** The run that consumes the input; `undefined` before it is submitted. */
   run: Run | undefined
-  /** The body waits. */
+  /** The request of a waiting body. */
   private call: Call | undefined
   private onAsked: (() => void) | undefined
   private hasEnded = false
-  /** All there is, if the body gets it whole, and how much of it that has. */
+  /** The whole input, if it was collected before the body started, and the number of elements already sent. */
   private readonly whole: ReadonlyArray<unknown> | undefined
   private given = 0
-  /** How many elements were sent before. */
+  /** The number of elements sent, for paths in errors. */
   private sent = 0
 
   constructor(whole: ReadonlyArray<unknown> | undefined) {
     this.whole = whole
   }
 
-  /** The body wants more. */
+  /** Called when the body asks for more elements. */
   ask(call: Call): void {
     if (this.hasEnded) return call.answer(protocol.Succeeded, undefined)
     this.call = call
@@ -36,7 +39,7 @@ export class Feed {
     this.answer(this.hasEnded ? undefined : elements)
   }
 
-  /** The body wants something. */
+  /** Waits until the body asks for elements. */
   readonly asked: Effect.Effect<void> = Effect.callback((resume) => {
     if (this.call !== undefined) return resume(Effect.void)
     this.onAsked = () => {
@@ -48,7 +51,7 @@ export class Feed {
     })
   })
 
-  /** Gives the body what is pulled. */
+  /** Sends the pulled elements to the body. */
   from<In, E, R>(pull: Pull.Pull<ReadonlyArray<In>, E, void, R>): Effect.Effect<void, E, R> {
     const chunks = Effect.forever(Effect.flatMap(pull, (elements) => this.give(elements)), { disableYield: true })
     return Pull.catchDone(chunks as Pull.Pull<never, E, void, R>, () =>
@@ -83,7 +86,7 @@ export class Feed {
   }
 }
 
-/** What keeps the first of the elements that cannot cross. */
+/** The path and problem of the first element that cannot cross. */
 const whyNot = (
   elements: ReadonlyArray<unknown>,
   sent: number,
@@ -104,7 +107,7 @@ const whyNot = (
   return undefined
 }
 
-/** All that is pulled. */
+/** Collects all elements of a pull. */
 export const collect = <In, E, R>(pull: Pull.Pull<ReadonlyArray<In>, E, void, R>): Effect.Effect<Array<In>, E, R> =>
   Effect.suspend(() => {
     const all: Array<In> = []

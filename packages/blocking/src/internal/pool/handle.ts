@@ -1,4 +1,4 @@
-/** The handle of a spawned task, and whether anyone reads what it ends with. */
+/** The handle of a spawned task. It tracks whether its exit is read. */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -16,11 +16,11 @@ export class JoinHandleImpl<A, E> implements JoinHandle<A, E> {
   readonly abort: Effect.Effect<void>
   readonly abortFork: Effect.Effect<void>
   readonly status: Effect.Effect<JoinStatus>
-  /** `await`, for those who do not count as readers. */
+  /** Like `await`, but does not count as reading the exit. */
   readonly exit: Effect.Effect<Exit.Exit<A, E | JoinError>>
-  /** Fibers that wait for the exit: one that is interrupted before reads nothing. */
+  /** Fibers that wait for the exit. A fiber interrupted while waiting does not count as a reader. */
   private readers = 0
-  /** Whether someone else says whether the exit is read. */
+  /** Whether the adopter, such as a `JoinSet`, reports an unread exit instead. */
   adopted = false
   private wasRead = false
   private readonly scheduler: Scheduler
@@ -49,28 +49,28 @@ export class JoinHandleImpl<A, E> implements JoinHandle<A, E> {
     this.status = Effect.sync(() => statusOf(scheduler, run))
   }
 
-  /** The task has ended. */
+  /** Called when the task has ended. */
   end(exit: RunExit): void {
     this.wasRead = this.readers > 0
     Deferred.doneUnsafe(this.deferred, exit as Exit.Exit<A, E | JoinError>)
-    if (!this.adopted) this.tellUnread(exit)
+    if (!this.adopted) this.reportUnread(exit)
   }
 
-  /** A panic that nobody has read is logged. */
-  tellUnread(exit: RunExit): void {
+  /** Logs a panic that was not read. */
+  reportUnread(exit: RunExit): void {
     if (!this.wasRead) this.scheduler.outcomes.tellUnreadPanic(exit)
   }
 }
 
-/** Waits for the end of a task without reading its exit. */
+/** Waits for the end of a task without counting as a reader of its exit. */
 export const exitOf = <A, E>(handle: JoinHandle<A, E>): Effect.Effect<Exit.Exit<A, E | JoinError>> =>
   handle instanceof JoinHandleImpl ? handle.exit : handle.await
 
-/** From here on the caller sees to it that an exit that nobody reads is told, by the answer. */
+/** Makes the caller responsible for an unread exit: it calls the returned function to report one. */
 export const adopt = <A, E>(handle: JoinHandle<A, E>): (exit: Exit.Exit<A, E | JoinError>) => void => {
   if (!(handle instanceof JoinHandleImpl)) return () => {}
   handle.adopted = true
-  return (exit) => handle.tellUnread(exit)
+  return (exit) => handle.reportUnread(exit)
 }
 
 const statusOf = (scheduler: Scheduler, run: Run): JoinStatus => {

@@ -1,4 +1,4 @@
-/** `Blocking.inPlace`: work on the calling thread, with the time that it took. */
+/** `Blocking.inPlace`: runs work on the calling thread and measures its time. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { LazyArg } from "effect/Function"
@@ -8,20 +8,21 @@ import { inPoolThread } from "../../Task.ts"
 
 declare const performance: { readonly now: () => number }
 
-/** Arbitrary: a tenth of what people call an immediate response. */
+/** Arbitrary: a tenth of the delay that users still perceive as immediate. */
 const defaultBudgetMillis = 10
 
 const heldMillis = Metric.histogram("effect_blocking_in_place_millis", {
-  description: "How long Blocking.inPlace held the event loop, in milliseconds",
+  description: "How long Blocking.inPlace blocked the event loop, in milliseconds",
   boundaries: [0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000]
 })
 
-export const holdEventLoop = <A>(thunk: LazyArg<A>, options?: InPlaceOptions): Effect.Effect<A> => {
+export const runInPlace = <A>(thunk: LazyArg<A>, options?: InPlaceOptions): Effect.Effect<A> => {
   if (inPoolThread()) return Effect.sync(thunk)
   const budget = options?.budget === undefined ? defaultBudgetMillis : Duration.toMillis(options.budget)
   const site = new Error()
   return Effect.suspend(() => {
-    // The machine's clock, not the fiber's: a test clock does not hold an event loop.
+    // The machine's clock, not the fiber's: the event loop is blocked in real time, also under a test
+    // clock.
     const start = performance.now()
     return Effect.onExit(Effect.sync(thunk), () => {
       const held = performance.now() - start
@@ -30,7 +31,7 @@ export const holdEventLoop = <A>(thunk: LazyArg<A>, options?: InPlaceOptions): E
       return Effect.andThen(
         record,
         Effect.logWarning(
-          `Blocking.inPlace held the event loop for ${held.toFixed(1)} ms (budget ${budget} ms) at ${
+          `Blocking.inPlace blocked the event loop for ${held.toFixed(1)} ms (budget ${budget} ms) at ${
             callSite(site)
           }: ` +
             "run it on a pool thread with Blocking.run"

@@ -1,4 +1,4 @@
-/** One thread held for several calls. */
+/** Leases: one thread held for several calls. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Lease } from "../../Blocking.ts"
@@ -15,19 +15,18 @@ import { beginSpan, traced } from "./tracing.ts"
 
 const request = pseudoTask("lease")
 
-/** Said to the calls that come after the one in which it happened. */
+/** The cause for calls made after the thread was lost. */
 const lostThread = (): Error =>
-  new Error("A lease ends with its thread: one of its calls was stopped by force, or ended the thread")
+  new Error("The thread of the lease is gone: one of its calls had to be terminated, or ended the thread")
 
-const leaseEnded =
-  "its lease had ended, and the thread serves others: call it inside of Blocking.lease, and wait for it there"
+const leaseEnded = "its lease had ended: call it inside Blocking.lease, and wait for it there"
 
 class LeaseState implements Lease {
-  /** Calls that came while the thread was busy with another one. */
+  /** Calls that wait because the thread is busy with another one. */
   private readonly calls = new RunList()
   private thread: PoolThread | undefined
   private holder: Run | undefined
-  /** Why no more calls are taken: the lease has ended, or its thread. */
+  /** The reason for which calls are refused, once the lease or its thread has ended. */
   private ended: (() => JoinErrorReason) | undefined
   private readonly key: string
   private readonly scheduler: Scheduler
@@ -141,14 +140,14 @@ export const lease =
   <A, E, R>(use: (lease: Lease) => Effect.Effect<A, E, R>): Effect.Effect<A, E | JoinError, R> =>
     Effect.uninterruptibleMask((restore) => {
       const state = new LeaseState(key, scheduler)
-      // The release is in place before the thread is asked for: an interruption can
-      // come after the thread was granted and before this fiber knows.
+      // The release is registered before the thread is requested: an interruption can arrive after the
+      // thread was granted and before this fiber resumes.
       return restore(Effect.flatMap(state.acquire, () => use(state))).pipe(
         Effect.onExit(() => state.release)
       )
     })
 
-/** The same, until the scope closes. */
+/** Like `lease`, until the scope closes. */
 export const leaseScoped = (key: string, scheduler: Scheduler): Effect.Effect<Lease, JoinError, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) => {
     const state = new LeaseState(key, scheduler)

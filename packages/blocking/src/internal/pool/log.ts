@@ -1,4 +1,4 @@
-/** What a pool writes to the log. */
+/** The log messages of a pool. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type { ThreadHost } from "../../ThreadHost.ts"
@@ -11,26 +11,26 @@ export const logEvent = (event: SchedulerEvent, host: ThreadHost): Effect.Effect
   switch (event._tag) {
     case "UncaughtError":
       return Effect.logError(
-        `Nobody caught an error on pool thread ${event.threadId}; the task that last ran there is ` +
-          (event.task === undefined ? "none" : `"${event.task}"`),
+        `Uncaught error on pool thread ${event.threadId}` +
+          (event.task === undefined ? ", which has run no task" : `; the last task there was "${event.task}"`),
         event.error
       )
     case "UncaughtErrors":
       return Effect.logError(
-        `Nobody caught ${event.more} more errors on pool thread ${event.threadId}: only the first of each second are logged`
+        `${event.more} more uncaught errors on pool thread ${event.threadId}: only the first of each second are logged`
       )
     case "UnreadPanic":
-      return Effect.logWarning("A task panicked, and nobody has read it yet", Cause.fail(event.error))
+      return Effect.logWarning("A task panicked, and its result has not been read yet", Cause.fail(event.error))
     case "ListenerFailed":
       return Effect.logError(
-        `Someone who was told of the end of task "${event.task}" threw: a tracer, or an observer of a fiber`,
+        `Task "${event.task}" ended, and one of its listeners threw: a tracer or a fiber observer`,
         event.error
       )
     case "PreloadFailed":
       return Effect.logWarning(`Could not preload ${event.module} in a pool thread`, event.cause)
     case "StartFailed":
       return Effect.logWarning(
-        `Could not start a pool thread, and will try again (attempt ${event.attempt}): ${describe(event.cause)}`
+        `Could not start a pool thread and will retry (attempt ${event.attempt}): ${describe(event.cause)}`
       )
     case "NoThreads":
       return Effect.logError(
@@ -39,8 +39,8 @@ export const logEvent = (event: SchedulerEvent, host: ThreadHost): Effect.Effect
       )
     case "ReleaseCut":
       return Effect.logWarning(
-        `Pool thread ${event.threadId} is terminated before its Task.threadLocal values are released: the shutdown of the pool ` +
-          "is over, or so many threads are in long releases that tasks wait"
+        `Pool thread ${event.threadId} was terminated before it released its Task.threadLocal values: the time for the ` +
+          "shutdown is over, or tasks wait for threads that are in long releases"
       )
     case "ThreadLost":
       return Effect.logWarning(
@@ -49,8 +49,8 @@ export const logEvent = (event: SchedulerEvent, host: ThreadHost): Effect.Effect
       )
     case "ThreadWedged":
       return Effect.logWarning(
-        `Pool thread ${event.threadId} did not answer for ${event.millis} ms and is terminated: ` +
-          "a module that does not finish loading, or a task that left synchronous work behind"
+        `Pool thread ${event.threadId} did not answer for ${event.millis} ms and was terminated: ` +
+          "a module did not finish loading, or a task left synchronous work behind"
       )
     case "ThreadAbandoned": {
       const more = host.aboutAbandoned?.()
@@ -63,24 +63,24 @@ export const logEvent = (event: SchedulerEvent, host: ThreadHost): Effect.Effect
     case "Stop":
       return Effect.logDebug(
         event.step === "Requested"
-          ? `Task "${event.task}" on pool thread ${event.threadId} is asked to stop (${event.by})`
-          : `Pool thread ${event.threadId} is terminated: task "${event.task}" was asked to stop and did not (${event.by})`
+          ? `Task "${event.task}" on pool thread ${event.threadId} was asked to stop (${event.by})`
+          : `Task "${event.task}" was asked to stop and did not: pool thread ${event.threadId} is terminated (${event.by})`
       )
     case "HeldUp":
       return Effect.logWarning(
-        `Task "${event.task}" waits, although the pool's threads (${event.threads}) are idle: each of them keeps a stream ` +
-          "open that nobody pulls, and what can wait for callbacks or input needs a thread without one. If the consumer of " +
-          "those streams waits for this task, neither ever goes on: raise maxThreads, or end a stream before"
+        `Task "${event.task}" waits although the pool's threads (${event.threads}) are idle: each has an open stream that ` +
+          "is not pulled, and a task that can wait for callbacks or input needs a thread without one. If the consumer of " +
+          "those streams waits for this task, both hang: raise maxThreads, or end a stream first"
       )
     case "StuckLimit":
       return Effect.logError(
-        `${event.stuck} threads of the pool are stuck in native code: it goes on with at most ${event.places} ` +
-          "until one of them has ended"
+        `${event.stuck} threads of the pool are stuck in native code: the pool continues with at most ${event.places} ` +
+          "threads until one of them ends"
       )
   }
 }
 
-/** Says what a shutdown had to cut short; nothing, if that is nothing. */
+/** Logs the tasks that a shutdown had to cancel, terminate or abandon, if any. */
 export const logShutdown = ({ abandoned, cancelled, terminated }: ShutdownReport): Effect.Effect<void> =>
   cancelled === 0 && terminated.length === 0 && abandoned.length === 0
     ? Effect.void

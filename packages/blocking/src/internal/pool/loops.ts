@@ -1,7 +1,7 @@
 /**
- * Drives loops: so many runs at once, each over a part of the items, until all of them are done or one has
- * settled it. The first by index does, as in a plain loop: what lies before it is still done, what lies
- * behind it is stopped.
+ * Drives a loop: a fixed number of concurrent runs, each over a part of the items, until all parts are done
+ * or one ends the loop. As in a plain loop, the lowest index that ends it counts: items before it are still
+ * processed, items after it are stopped.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -16,36 +16,36 @@ import { joinError } from "../scheduler/outcome.ts"
 import { FailedItem, type LoopTask } from "../task/loops.ts"
 import type { LoopValue } from "../wire/loops.ts"
 
-/** Some of the items, for one run. */
+/** The items of one run. */
 export interface Part {
   readonly args: Array<unknown>
   readonly first: number
-  /** Which of its items it is in may be known by the error alone. */
+  /** The last item. A failure without an index of its own lies between `first` and `last`. */
   readonly last: number
-  /** Whether it is behind that item, and will not come back to it. */
+  /** Whether the run is past that item and will not process it. */
   readonly isBeyond: (index: number) => boolean
 }
 
-/** What is to be done. */
+/** The source of parts, and the receiver of their results. */
 export interface Work<P extends Part> {
-  /** The next part; `undefined`: there is none for now. */
+  /** Takes the next part; `undefined` if no part is available now. */
   readonly take: () => P | undefined
-  /** It was refused, and is to be taken again. */
+  /** Called when the part was refused and must be taken again. */
   readonly putBack: (part: P) => void
-  /** It has failed, or was stopped. */
+  /** Called when the part failed or was stopped. */
   readonly onLost: (part: P) => void
-  /** A part has given that. Answers from which item on nothing counts any more, if that is so. */
+  /** Called with the result of a part. Returns the index that ends the loop, if any. */
   readonly onDone: (part: P, value: LoopValue) => number | undefined
-  /** Nothing from that item on counts any more. */
+  /** Ends the loop at that index: later items are not needed. */
   readonly endAt: (index: number) => void
 }
 
-/** What has been done. */
+/** The work done, for the warning about slow calls. */
 export interface Report {
-  /** How long the items took, all together. */
+  /** The total time of the items. */
   itemMillis: number
   runs: number
-  /** When the first item was begun, on the fiber's clock; `undefined` if none was. */
+  /** When the first item began, on the fiber's clock; `undefined` before that. */
   beganAt: number | undefined
 }
 
@@ -54,7 +54,8 @@ export const makeReport = (): Report => ({ itemMillis: 0, runs: 0, beganAt: unde
 export const nowOf = (clock: Clock.Clock): number => Number(clock.currentTimeNanosUnsafe()) / 1e6
 
 /**
- * Gives the index of the item that was found: the first, or `any`; fails as the first that failed.
+ * Returns the index of the item found (the lowest, or any one with `any`). Fails with the failure of the
+ * lowest index.
  */
 export const drive = <P extends Part, E, R>(
   pool: Pool,
@@ -75,7 +76,7 @@ export const drive = <P extends Part, E, R>(
 class Driver<P extends Part, E, R> {
   private readonly running = new Map<P, Fiber.Fiber<LoopValue, E | JoinError>>()
   private readonly stopped = new Set<P>()
-  /** What ends it, and at which item. */
+  /** The exit that ends the loop, and its index. */
   private end: { readonly index: number; readonly exit: Exit.Exit<number, E | JoinError> } | undefined
   private filling = false
   private isOver = false
@@ -110,7 +111,7 @@ class Driver<P extends Part, E, R> {
     this.clock = Context.get(context, Clock.Clock)
   }
 
-  /** Starts what can be started. A run that is refused comes back at once, from within. */
+  /** Starts as many runs as the lanes allow. A refused run ends synchronously inside this call. */
   fill(): void {
     if (this.filling || this.isOver) return
     this.filling = true
@@ -131,7 +132,7 @@ class Driver<P extends Part, E, R> {
     this.report.runs++
     fiber.addObserver((exit) => {
       this.running.delete(part)
-      // Interrupted from outside: whoever did it waits for all of them.
+      // Interrupted from outside: `stop` waits for all runs.
       if (this.isOver) return
       if (this.stopped.delete(part)) this.work.onLost(part)
       else this.onExit(part, exit)
@@ -150,7 +151,7 @@ class Driver<P extends Part, E, R> {
     }
     const error = Option.getOrUndefined(Exit.findErrorOption(exit))
     if (this.running.size > 0 && isJoinError(error) && error.reason._tag === "QueueFull") {
-      // What has a place goes on alone.
+      // Continue with the runs that were accepted.
       this.lanes = this.running.size
       report.runs--
       return work.putBack(part)
@@ -178,7 +179,7 @@ class Driver<P extends Part, E, R> {
   })
 }
 
-/** The index of the item that has failed. */
+/** The index of the failed item. */
 export const indexOf = <E>(cause: Cause.Cause<E>): number | undefined => {
   const item = Context.getOrUndefined(Cause.annotations(cause), FailedItem)
   if (item !== undefined) return item.index
@@ -186,7 +187,7 @@ export const indexOf = <E>(cause: Cause.Cause<E>): number | undefined => {
   return isJoinError(error) && error.lastItem === undefined ? error.item : undefined
 }
 
-/** The cause with what is known of the item: for some errors only its part is. */
+/** Adds the index of the failed item to the cause, or its range if only the part is known. */
 export const named = <E>(
   cause: Cause.Cause<E | JoinError>,
   part: Pick<Part, "first" | "last">
@@ -206,10 +207,13 @@ export const named = <E>(
   return Cause.fail(new JoinError({ task, module, id, reason, ...range }))
 }
 
-/** What happens to a run in the middle of an item. */
+/** The reasons that end a run in the middle of an item. */
 const lostWithItems = new Set<string>(["WorkerExited", "OutOfMemory", "TimedOut", "Panicked"])
 
-/** A place in the arguments, or in the value, of a chunk in terms of what its caller gave. */
+/**
+ * Translates a path in the arguments or the value of a chunk to a path in the caller's items, results or
+ * shared arguments.
+ */
 const placeOf = (
   path: string,
   first: number

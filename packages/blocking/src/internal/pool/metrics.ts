@@ -1,6 +1,6 @@
 /**
- * The metrics of pools, tagged with their keys. They are read from the schedulers when
- * someone takes a snapshot, so that nothing is done for them per task but to count.
+ * The metrics of pools, tagged with the pool's key. They are read from the schedulers when a snapshot is
+ * taken, so a task costs only its counters.
  */
 import * as Context from "effect/Context"
 import { constVoid } from "effect/Function"
@@ -9,14 +9,14 @@ import { durationBoundaries, type HistogramState } from "../scheduler/histogram.
 import type { OutcomeKind } from "../scheduler/outcome.ts"
 import type { Scheduler } from "../scheduler/scheduler.ts"
 
-/** Registers the metrics of a pool, until the answer is called. */
+/** Registers the metrics of a pool. The returned function unregisters them. */
 export const register = (context: Context.Context<never>, pool: string, scheduler: Scheduler): () => void => {
   const series = seriesOf(context, pool)
   series.add(context, scheduler)
   return () => series.remove(scheduler)
 }
 
-/** By registry and key of the pool. */
+/** Series by registry, then by key and attributes of the pool. */
 const registries = new WeakMap<object, Map<string, Series>>()
 
 const seriesOf = (context: Context.Context<never>, pool: string): Series => {
@@ -30,7 +30,7 @@ const seriesOf = (context: Context.Context<never>, pool: string): Series => {
   return series
 }
 
-/** What of a scheduler is counted, and of those that have closed. */
+/** The counters of a scheduler, or the totals of closed schedulers. */
 interface Counted {
   readonly threads: { readonly started: number }
   readonly results: { readonly uncaughtErrors: number }
@@ -42,7 +42,7 @@ interface Counted {
   }
 }
 
-/** As if all had been counted in one. */
+/** The sum of several counters. */
 const total = (counted: ReadonlyArray<Counted>): Counted => ({
   threads: { started: sum(counted, ({ threads }) => threads.started) },
   results: { uncaughtErrors: sum(counted, ({ results }) => results.uncaughtErrors) },
@@ -54,16 +54,16 @@ const total = (counted: ReadonlyArray<Counted>): Counted => ({
   }
 })
 
-/** Nobody but the scheduler changes them. */
+/** Only the scheduler changes these metrics. */
 const readOnly = { update: constVoid, modify: constVoid }
 
 /**
- * The metrics of all pools of one key: there can be several at once, and a series has room
- * for one number. What those that have closed have counted stays in as long as one is open.
+ * The metrics of all pools with one key. Several can be open at once, and a series holds only one number, so
+ * their values are summed. Counts of closed pools remain included while a pool with this key is open.
  */
 class Series {
   private readonly open = new Set<Scheduler>()
-  /** The sum of those that have closed; at most one. */
+  /** The sum of the closed schedulers; at most one entry. */
   private closed: ReadonlyArray<Counted> = []
   private registrations: ReadonlyArray<Metric.Registration> = []
   private readonly pool: string
@@ -132,45 +132,45 @@ class Series {
       )
 
     return [
-      gauge("threads", "Threads of the pool, the stuck not counted", ({ threads }) => threads.all.size),
+      gauge("threads", "Threads of the pool, without stuck threads", ({ threads }) => threads.all.size),
       gauge("threads_idle", "Threads that wait for a task", ({ threads }) => threads.idleCount),
       gauge("threads_stuck", "Threads that could not be terminated", ({ threads }) => threads.stuck.size),
       gauge(
         "threads_waiting",
-        "Threads whose task waits for an answer of the program",
+        "Threads whose task waits for an answer from the program",
         ({ threads }) => threads.waits.threads.size
       ),
-      gauge("tasks_running", "Tasks that a thread has begun with", ({ threads }) => threads.busyCount),
-      gauge("streams_open", "Streams whose body was left and has not ended", ({ coroutines }) => coroutines.open),
+      gauge("tasks_running", "Tasks that have started on a thread", ({ threads }) => threads.busyCount),
+      gauge("streams_open", "Streams whose body is suspended and has not ended", ({ coroutines }) => coroutines.open),
       gauge("queue_depth", "Tasks that wait for a thread", (scheduler) => scheduler.queueDepth),
       gauge("submitters_suspended", "Submitters that wait for room in the queue", (scheduler) => scheduler.suspended),
-      counter("threads_started_total", "Threads that were started", ({ threads }) => threads.started),
+      counter("threads_started_total", "Threads started", ({ threads }) => threads.started),
       counter(
-        "stray_errors_total",
-        "Errors that a task left behind and nobody caught",
+        "uncaught_errors_total",
+        "Uncaught errors on pool threads",
         ({ results }) => results.uncaughtErrors
       ),
       ...Object.keys(ladder.stops).map((step) =>
         counter(
           "stops_total",
-          "Running tasks that were asked to stop, whose threads were terminated, that were abandoned",
+          "Steps of stopping running tasks: requested, thread terminated, thread abandoned",
           ({ ladder }) => ladder.stops[step as keyof typeof ladder.stops],
           { step }
         )
       ),
       ...(Object.keys(outcomes.counts) as Array<OutcomeKind>).map((outcome) =>
-        counter("tasks_total", "Tasks that have ended, by outcome", ({ outcomes }) => outcomes.counts[outcome], {
+        counter("tasks_total", "Ended tasks, by outcome", ({ outcomes }) => outcomes.counts[outcome], {
           outcome
         })
       ),
       histogram(
         "queue_wait_millis",
-        "From the submission of a task to the start of its body",
+        "Time from the submission of a task to the start of its body, in milliseconds",
         ({ outcomes }) => outcomes.queueWait.state
       ),
       histogram(
         "run_time_millis",
-        "From the start of a body to its end",
+        "Time from the start of a body to its end, in milliseconds",
         ({ outcomes }) => outcomes.runTime.state
       )
     ]

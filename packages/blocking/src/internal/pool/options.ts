@@ -1,6 +1,6 @@
 /**
- * The options of a pool, whatever its threads are: their names, kinds and ranges, and what
- * the scheduler needs of them. Defaults that differ are the platform's.
+ * The options of a pool on any platform: their names, types and ranges, and their form for the scheduler. The
+ * platform supplies the defaults that differ.
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -8,7 +8,7 @@ import type { SchedulerOptions } from "../scheduler/options.ts"
 import { described, group, integer, list, millis, oneOf, type OptionsProblem, validator } from "../task/options.ts"
 import { describe } from "../wire/cloneable.ts"
 
-/** Options that were validated: those of the scheduler, and those of the host as they were given. */
+/** Validated options: those of the scheduler, and those of the host unchanged. */
 export interface ResolvedOptions {
   readonly scheduler: SchedulerOptions
   readonly isolation: "thread" | "process"
@@ -17,22 +17,22 @@ export interface ResolvedOptions {
   readonly execArgv: ReadonlyArray<string> | undefined
 }
 
-/** In what platforms differ. */
+/** The properties in which platforms differ. */
 export interface OptionsPlatform {
   readonly maxThreads: number
   readonly queueCapacity: number
-  /** Throws for what cannot be given to a thread, or a process. */
+  /** Throws for a value that cannot be sent to a thread or a process. */
   readonly clone: (value: unknown, isolation: "thread" | "process") => unknown
 }
 
-/** Measured: Node 24 aborts with 1 and 2 MB; from 3 on, a thread that cannot start fails by itself. */
+/** Measured: Node 24 aborts with 1 and 2 MB. From 3 MB on, only the thread fails to start. */
 const leastHeapMb = 4
 
-/** Arbitrary: below that a pool would do little else. */
+/** Arbitrary: with a shorter age, a pool would mostly replace threads. */
 const shortestAgeMillis = 1000
 
 const bounded = millis(
-  "a finite duration, such as \"2 seconds\": the shutdown of the pool is bounded by it",
+  "a finite duration (it bounds the shutdown of the pool), such as \"2 seconds\"",
   Number.isFinite
 )
 
@@ -40,7 +40,7 @@ const megabytes = described(Schema.Finite.check(Schema.isGreaterThan(0)), "a num
 
 const isText = (value: unknown): value is string => typeof value === "string"
 
-/** A number that says "never" if it is infinite. */
+/** A number in a range, or `Infinity` for "never". */
 const limit = (isRight: (value: number) => boolean, expected: string) =>
   Schema.declare(
     (value): value is number => typeof value === "number" && (value === Infinity || isRight(value)),
@@ -69,7 +69,7 @@ const validate = validator({
   resourceLimits: Schema.optional(group("{ maxOldGenerationSizeMb: 512 }", {
     maxOldGenerationSizeMb: Schema.optional(described(
       Schema.Finite.check(Schema.isGreaterThanOrEqualTo(leastHeapMb)),
-      `a number of MB, at least ${leastHeapMb}: with less, Node ends the whole program when it starts a thread`
+      `a number of MB, at least ${leastHeapMb} (with less, Node aborts the whole program when it starts a thread)`
     )),
     maxYoungGenerationSizeMb: Schema.optional(megabytes),
     codeRangeSizeMb: Schema.optional(megabytes),

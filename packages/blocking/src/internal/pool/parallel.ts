@@ -1,4 +1,4 @@
-/** One computation over many items: which way it goes, and what is made of what the parts gave. */
+/** One computation over many items: chooses how items are sent, and assembles the results of the parts. */
 import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -13,32 +13,32 @@ import { Chunks, type Collector, Pace } from "./chunks.ts"
 import { drive, makeReport, nowOf, type Report } from "./loops.ts"
 import { Slices } from "./slices.ts"
 
-/** What is asked for. */
+/** The operation to perform. */
 export interface Job<Args extends ReadonlyArray<unknown>, A, E, R, Self> {
-  /** As the program called it. */
+  /** The name of the function that the program called. */
   readonly called: string
   readonly kind: wire.LoopKind
   readonly task: Task<Args, A, E, R>
-  /** Of a range only how many there are. */
+  /** For a range, only its length. */
   readonly items: ReadonlyArray<unknown> | number
   readonly extra: ReadonlyArray<unknown>
   readonly options: Options<Self> | undefined
-  /** Whether any item that is found will do. */
+  /** Whether any match is accepted, not only the first by index. */
   readonly any?: boolean
-  /** Where it was called. */
+  /** The call site. */
   readonly site: Error
 }
 
-/** Results that are taken in at once. Measured: about a millisecond. */
-const takenAtOnce = 2 ** 16
+/** Results copied before yielding to the event loop. Measured: about a millisecond. */
+const copiedAtOnce = 2 ** 16
 
-/** What the items gave, each in its place. */
+/** The results of the items, each at its index. */
 export class Gathered implements Collector {
-  /** Of a map. */
+  /** For a map. */
   readonly results: Array<unknown>
-  /** Of a filter: 1 for what is kept. */
+  /** For a filter: 1 for each item kept. */
   readonly kept: Uint8Array
-  /** Of a fold and of a range: where each part begins, and what it gave. */
+  /** For a fold or a range: the start and the value of each part. */
   readonly parts: Array<readonly [start: number, value: unknown]> = []
   found: number | undefined
   private readonly kind: wire.LoopKind
@@ -65,15 +65,15 @@ export class Gathered implements Collector {
     return undefined
   }
 
-  /** What lies in shared memory, and what came along. The event loop has its turn in between. */
+  /** Copies the results in shared memory and those sent with the slices. Yields to the event loop in between. */
   readonly take = Effect.fnUntraced(
     { self: this },
     function*(this: Gathered, { indices, kinds, results: numbers, values }: Slices) {
       const { kept, kind, parts, results } = this
       const length = Math.max(kept.length, results.length)
-      for (let start = 0; start < length; start += takenAtOnce) {
+      for (let start = 0; start < length; start += copiedAtOnce) {
         if (start > 0) yield* Effect.yieldNow
-        const end = Math.min(start + takenAtOnce, length)
+        const end = Math.min(start + copiedAtOnce, length)
         for (let i = start; i < end; i++) {
           const found = kinds![i]!
           if (kind === "filter") kept[i] = found === wire.TrueKind ? 1 : 0
@@ -93,10 +93,10 @@ export class Gathered implements Collector {
   }
 }
 
-/** The most that an Int32 can count to. */
+/** Keeps indices within an Int32, with a margin. */
 const maxLength = 2 ** 30
 
-/** Does the job on its pool. */
+/** Performs the job on its pool. */
 export const gather = <Args extends ReadonlyArray<unknown>, A, E, R, Self = Blocking>(
   job: Job<Args, A, E, R, Self>
 ): Effect.Effect<Gathered, E | JoinError, R | Self> =>
@@ -105,7 +105,8 @@ export const gather = <Args extends ReadonlyArray<unknown>, A, E, R, Self = Bloc
       const lanes = lanesOf(job.called, job.options, stats)
       const chunkSize = chunkSizeOf(job.called, job.options)
       const report = makeReport()
-      // On a machine that has no core for it, a plain loop waits as well. Of other processes nothing is known.
+      // CPU time, because on a busy machine a plain loop would wait as well. It is not known for pool
+      // processes.
       const cpu = stats.sharesMemory ? cpuMillis() : -Infinity
       return Effect.tap(
         gatherOn(pool, stats, job, lanes, chunkSize, report),
@@ -137,7 +138,7 @@ const gatherOn = <Args extends ReadonlyArray<unknown>, A, E, R, Self>(
     }
     const pace = new Pace(lanes, chunkSize)
     const chunks = new Chunks(items, extra, pace, timed, gathered)
-    // What is next is written while the threads are busy, if all threads of the pool are at it.
+    // With all threads of the pool in use, the next chunks are encoded while the threads are busy.
     const ahead = lanes === stats.maxThreads ? 2 * lanes : lanes
     return Effect.map(drive(pool, loop, chunks, ahead, any, report), (found) => {
       gathered.found = found
@@ -145,10 +146,10 @@ const gatherOn = <Args extends ReadonlyArray<unknown>, A, E, R, Self>(
     })
   })
 
-/** Partial values are put together so many at a time: always the same ones, whatever the time allows. */
-const combined = 32
+/** The number of partial values combined in one run. It is fixed, so the same values are always combined together. */
+const combinedAtOnce = 32
 
-/** Puts the values of a fold together, in order, on the pool: until one is left. */
+/** Combines the values of a fold on the pool, in order, until one is left. */
 export const combine = <Args extends ReadonlyArray<unknown>, A, E, R, Self = Blocking>(
   job: Omit<Job<Args, A, E, R, Self>, "extra" | "items" | "kind">,
   values: ReadonlyArray<unknown>
@@ -158,13 +159,13 @@ export const combine = <Args extends ReadonlyArray<unknown>, A, E, R, Self = Blo
     Effect.flatMap(pool.stats, (stats) => {
       const folding = { ...job, kind: "fold" as const, items: values, extra: [] }
       const lanes = lanesOf(job.called, job.options, stats)
-      return gatherOn(pool, { ...stats, sharesMemory: false }, folding, lanes, combined, makeReport())
+      return gatherOn(pool, { ...stats, sharesMemory: false }, folding, lanes, combinedAtOnce, makeReport())
     }))
-  return Effect.flatMap(Effect.mapError(round, ofNoItem), ({ inOrder }) => combine(job, inOrder))
+  return Effect.flatMap(Effect.mapError(round, withoutItem), ({ inOrder }) => combine(job, inOrder))
 }
 
-/** What is put together are no items of the program. */
-const ofNoItem = <E>(error: E | JoinError): E | JoinError => {
+/** Removes the index from an error of `combine`, whose inputs are not items of the program. */
+const withoutItem = <E>(error: E | JoinError): E | JoinError => {
   if (!isJoinError(error)) return error
   const { id, module, reason, task } = error
   return new JoinError({ task, module, id, reason })
@@ -175,7 +176,7 @@ const ofNoItem = <E>(error: E | JoinError): E | JoinError => {
 // -----------------------------------------------------------------------------
 
 export const poolOf = <Self>(options: Options<Self> | undefined): Context.Key<Self, Pool> =>
-  // Without a pool `Self` is inferred as that of the default pool.
+  // Without a pool, `Self` is inferred as the default pool.
   options?.pool ?? Blocking as Context.Key<unknown, Pool> as Context.Key<Self, Pool>
 
 declare const navigator: { readonly hardwareConcurrency?: number } | undefined
@@ -196,10 +197,10 @@ export const chunkSizeOf = <Self>(called: string, options: Options<Self> | undef
 
 const integer = (called: string, option: string, value: unknown): number | undefined => {
   if (value === undefined || (Number.isSafeInteger(value) && (value as number) >= 1)) return value as number | undefined
-  throw new RangeError(`${called} has ${option} ${describe(value)}: it must be an integer of at least 1`)
+  throw new RangeError(`${called}: ${option} must be an integer of at least 1, not ${describe(value)}`)
 }
 
-/** The items, if all of them are numbers, in memory that can be shared. */
+/** The items in shared memory, if all of them are numbers. */
 const numbersOf = (items: ReadonlyArray<unknown>): Float64Array | undefined => {
   const { length } = items
   for (let i = 0; i < length; i++) if (typeof items[i] !== "number") return undefined
@@ -212,22 +213,26 @@ const numbersOf = (items: ReadonlyArray<unknown>): Float64Array | undefined => {
 // Whether it paid
 // -----------------------------------------------------------------------------
 
-/** What it may take, times the time of its items and some milliseconds, before that is told. One thread gains nothing, and is told only of what is out of all proportion. */
-const mostTimes = (lanes: number): number => lanes === 1 ? 2 : 1.1
-const costMillis = 5
+/**
+ * The ratio of the total time to the time of the items above which a warning is logged. One thread gains
+ * nothing, so only a large ratio counts.
+ */
+const maxRatio = (lanes: number): number => lanes === 1 ? 2 : 1.1
+/** The overhead allowed in addition, in milliseconds. */
+const overheadMillis = 5
 
 declare const process: { readonly cpuUsage?: () => { readonly user: number; readonly system: number } } | undefined
 
-/** CPU time of this process and its threads, as far as the platform tells. */
+/** CPU time of this process and its threads, if the platform reports it. */
 const cpuMillis = (): number => {
-  const { system, user } = (typeof process === "undefined" ? undefined : process.cpuUsage?.()) ?? allOfIt
+  const { system, user } = (typeof process === "undefined" ? undefined : process.cpuUsage?.()) ?? unknownUsage
   return (system + user) / 1000
 }
 
-const allOfIt = { system: Infinity, user: 0 }
+const unknownUsage = { system: Infinity, user: 0 }
 
-/** Where it was told already, of each pool. */
-const told = new WeakMap<Pool, Set<string>>()
+/** The call sites that were warned about, by pool. */
+const warnedAt = new WeakMap<Pool, Set<string>>()
 
 const warnIfSlower = <Args extends ReadonlyArray<unknown>, A, E, R, Self>(
   { called, site, task }: Job<Args, A, E, R, Self>,
@@ -240,26 +245,26 @@ const warnIfSlower = <Args extends ReadonlyArray<unknown>, A, E, R, Self>(
   if (beganAt === undefined) return Effect.void
   return Effect.flatMap(Clock.clockWith((clock) => Effect.sync(() => nowOf(clock) - beganAt)), (millis) => {
     const used = Math.min(millis, cpuMillis() - cpuBefore)
-    // Without a figure it is not known, and the time counts.
-    if ((Number.isNaN(used) ? millis : used) <= mostTimes(lanes) * itemMillis + costMillis) return Effect.void
+    // Without CPU times, the elapsed time counts.
+    if ((Number.isNaN(used) ? millis : used) <= maxRatio(lanes) * itemMillis + overheadMillis) return Effect.void
     return Effect.flatMap(pool.stats, ({ submitted, threadsStarted }) => {
       const place = callSite(site)
-      // Who shares the pool with others waits for them, and the first for its threads.
+      // Not comparable if other tasks used the pool, or if threads had to start.
       if (submitted - before.submitted > runs || threadsStarted > before.threadsStarted) return Effect.void
-      const places = told.get(pool) ?? new Set()
+      const places = warnedAt.get(pool) ?? new Set()
       if (places.has(place)) return Effect.void
-      told.set(pool, places.add(place))
+      warnedAt.set(pool, places.add(place))
       return Effect.logWarning(
         `${called} of task "${task.name}" took ${millis.toFixed(1)} ms, and its items ${itemMillis.toFixed(1)} ms ` +
-          `at ${place}: they are too short, or too large, to be sent to a thread each. ` +
-          "Use a plain loop, one task for all of them with Blocking.run, or Parallel.range"
+          `at ${place}: the items are too short, or too large, to be sent to threads. ` +
+          "Use a plain loop, one task for all items with Blocking.run, or Parallel.range"
       )
     })
   })
 }
 
-/** The first frame below this module and that which the program calls. */
+/** The first stack frame outside of this library. */
 const callSite = (site: Error): string => site.stack?.split("\n")[2]?.trim().replace(/^at /, "") ?? "an unknown place"
 
-/** The index of the item that has failed. */
+/** The index of the failed item. */
 export { indexOf } from "./loops.ts"

@@ -1,4 +1,4 @@
-/** A task for each element of a stream, on all threads: pulled in batches, given on in order. */
+/** Runs a task for each element of a stream on all threads: pulls batches and emits the results in order. */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -19,16 +19,16 @@ import { chunkSizeOf, lanesOf, poolOf } from "./parallel.ts"
 
 const called = "Parallel.stream"
 
-/** Elements of a batch at most. */
+/** The maximum number of elements in a batch. */
 const maxBatch = 1024
 
-/** Elements for one run, and how many came before them. */
+/** The elements of one run, and the index of the first. */
 interface Batch<I> {
   readonly first: number
   readonly items: ReadonlyArray<I>
 }
 
-/** What came of a batch: what its elements gave, and what the first that failed has failed with. */
+/** The outcome of a batch: the results before the first failure, and that failure. */
 interface Done<A, E> {
   readonly values: Array<A>
   readonly failure: Cause.Cause<E | JoinError> | undefined
@@ -54,8 +54,8 @@ export const parallelStream = <I, A, E, R, E0, R0, Self>(
     })))
 
 /**
- * The elements in batches: what is there when a thread is free, as many as the time allows. Pulled ahead
- * by what the threads are about to need.
+ * Splits the stream into batches: the elements available when a thread is free, up to the size that the pace
+ * allows. Pulls ahead one batch per lane.
  */
 const batches = <I, E0, R0>(
   self: Stream.Stream<I, E0, R0>,
@@ -106,7 +106,7 @@ const batches = <I, E0, R0>(
     })
   })
 
-/** Runs the task for the elements of a batch. It never fails: what came before a failure comes before it. */
+/** Runs the task for the elements of a batch. Never fails, so that results before a failure can be emitted first. */
 const run = <I, A, E, R>(
   pool: Pool,
   task: Task<[item: I], A, E, R>,
@@ -116,7 +116,7 @@ const run = <I, A, E, R>(
   Effect.gen(function*() {
     const values: Array<A> = []
     const times = pace.times(task.options.timeLimit !== undefined)
-    // What is moved to a thread cannot be given back.
+    // Moved elements cannot be given back.
     const limited = mayHoldStandIns(items) ? { ...times, limitMillis: Infinity } : times
     while (values.length < items.length) {
       const start = first + values.length

@@ -1,4 +1,4 @@
-/** A pool's operations as effects, over its scheduler. */
+/** The operations of a pool, as effects on its scheduler. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
@@ -37,7 +37,7 @@ export const make = Effect.fnUntraced(function*(
   const log = (effect: Effect.Effect<void>): void => {
     detached(() => void Effect.runForkWith(context)(Effect.annotateLogs(effect, { pool: key })))
   }
-  // One step: with `minThreads` it has threads as soon as it is there.
+  // In one uninterruptible step: with `minThreads`, the scheduler starts threads at once.
   const open = Context.get(context, OpenPools)
   const [pool] = yield* Effect.acquireRelease(
     Effect.sync(() => {
@@ -46,14 +46,14 @@ export const make = Effect.fnUntraced(function*(
       open.add(pool)
       return [pool, scheduler, metrics.register(context, key, scheduler)] as const
     }),
-    ([pool, scheduler, forget]) =>
+    ([pool, scheduler, unregister]) =>
       shutdown(scheduler).pipe(
         Effect.flatMap(logShutdown),
         Effect.annotateLogs({ pool: key }),
-        // What the shutdown ends is counted as well.
+        // Unregistered last, so that tasks ended by the shutdown are counted.
         Effect.ensuring(Effect.sync(() => {
           open.delete(pool)
-          forget()
+          unregister()
         }))
       )
   )
@@ -63,7 +63,7 @@ export const make = Effect.fnUntraced(function*(
 const prewarm = pseudoTask("prewarm")
 
 class PoolImpl implements Pool {
-  /** What was spawned in each scope and has not ended. */
+  /** The unfinished spawned runs, by scope. */
   private readonly scopes = new WeakMap<Scope.Scope, SpawnGroup>()
   private readonly key: string
   private readonly scheduler: Scheduler
@@ -134,7 +134,7 @@ class PoolImpl implements Pool {
     return Effect.callback((resume) => {
       let handle: JoinHandleImpl<A, E> | undefined
       const onEnd = (exit: RunExit): void => {
-        // Refused: what keeps a task from being accepted is never its own error.
+        // Refused: only a `JoinError` can keep a task from being accepted, never its own error.
         if (handle === undefined) resume(exit as Exit.Exit<never, JoinError>)
         else handle.end(exit)
       }
@@ -157,7 +157,7 @@ class PoolImpl implements Pool {
   }
 
   private groupOf(scope: Scope.Scope): Effect.Effect<SpawnGroup> {
-    // Uninterruptible: a group that the scope does not know would never be closed.
+    // Uninterruptible: a group without its finalizer would never be closed.
     return Effect.uninterruptible(Effect.suspend(() => {
       const known = this.scopes.get(scope)
       if (known !== undefined) return Effect.succeed(known)
@@ -204,7 +204,7 @@ class PoolImpl implements Pool {
 
   readonly prewarm = (count = this.scheduler.options.maxThreads): Effect.Effect<void, JoinError> =>
     Effect.callback((resume) => {
-      if (!(count >= 0)) throw new RangeError(`prewarm takes a number of threads, not ${count}`)
+      if (!(count >= 0)) throw new RangeError(`Blocking.prewarm: count must be a number of at least 0, not ${count}`)
       const cancel = this.scheduler.prewarm(count, (failed) =>
         resume(
           failed === undefined
@@ -216,15 +216,15 @@ class PoolImpl implements Pool {
 
   readonly awaitIdle: Effect.Effect<void> = Effect.callback((resume) => {
     if (this.scheduler.outcomes.isIdle) return resume(Effect.void)
-    const forget = this.scheduler.outcomes.onIdle(() => {
-      forget()
+    const unregister = this.scheduler.outcomes.onIdle(() => {
+      unregister()
       resume(Effect.void)
     })
-    return Effect.sync(forget)
+    return Effect.sync(unregister)
   })
 }
 
-/** What happens to a run when the fiber that waits for it is interrupted. One is made for each call: it is small. */
+/** Stops a run when the fiber that waits for it is interrupted. A class, because one is allocated for each call. */
 class Interruption extends Effectable.Class<void> {
   private readonly scheduler: Scheduler
   private readonly run: Run
@@ -240,7 +240,7 @@ class Interruption extends Effectable.Class<void> {
   }
 }
 
-/** What is spawned in a scope that has closed never runs. */
+/** Fails a spawn in a closed scope; the body never runs. */
 const closed = (task: { readonly name: string; readonly module: string }): Effect.Effect<never, JoinError> =>
   Effect.suspend(() =>
     Effect.fail(
@@ -259,7 +259,7 @@ const reasonOf = (failed: PrewarmFailure): JoinErrorReason => {
   }
 }
 
-/** What was spawned in one scope: its close stops all of it at once, so that it takes one ladder and not many. */
+/** The runs spawned in one scope. Its close stops all of them together, so their escalation ladders run in parallel. */
 class SpawnGroup {
   private readonly runs = new Set<Run>()
   isClosed = false

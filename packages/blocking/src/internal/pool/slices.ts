@@ -1,19 +1,20 @@
-/** Items in memory that all threads share: each takes its next ones by itself, for a slice of time. */
+/** Items in shared memory: each thread takes its next items from a cursor, for a slice of time. */
 import * as wire from "../wire/loops.ts"
 import type { Part, Work } from "./loops.ts"
 
 /**
- * How long a thread goes on before other tasks of the pool have their turn: for some items at least, within bounds.
- * Measured: the way to the program and back costs some 0.3 ms of processor time, which is 1.5 % of the shortest slice.
+ * How long a thread works before other tasks of the pool can run: at least the time of a few items, within
+ * bounds. Measured: the round trip to the program costs about 0.3 ms of CPU time, 1.5 % of the shortest
+ * slice.
  */
 const minSliceMillis = 20
 const maxSliceMillis = 100
 const itemsOfSlice = 8
 
-/** How long what is taken at once is meant to take. Arbitrary: taking costs nothing to speak of. */
+/** The intended time of the items taken at once. Arbitrary: taking items costs almost nothing. */
 const chunkMillis = 0.5
 
-/** … if each gives a value that has to be put together with the others. */
+/** The same for a fold or a range, where each chunk returns a value to be combined. */
 const foldMillis = 4
 
 const { load, store } = Atomics
@@ -24,10 +25,10 @@ interface SlicePart extends Part {
   readonly source: Source
 }
 
-/** All items, or some that were taken and left. */
+/** All items, or a rest that a run gave back. */
 interface Source {
   readonly cursor: Int32Array
-  /** How many runs take from it. */
+  /** The number of runs that take from it. */
   takers: number
 }
 
@@ -42,7 +43,10 @@ export interface SliceOptions {
 }
 
 export class Slices implements Work<SlicePart> {
-  /** What the items gave that is no number: `indices` says which, or where what was put together begins. */
+  /**
+   * The results that are not numbers. `indices` has the item of each, or for a fold or range, the start of
+   * its part.
+   */
   readonly values: Array<unknown> = []
   readonly indices: Array<number> = []
   readonly results: Float64Array | undefined
@@ -67,7 +71,7 @@ export class Slices implements Work<SlicePart> {
   take(): SlicePart | undefined {
     const { chunkSize, extra, kind, lanes, numbers, timed } = this.options
     const bound = load(this.state, wire.Bound)
-    // What was left is behind what nobody has taken, and lies before it.
+    // Rests are pushed after the main source, and have lower indices: they come first.
     const source = this.sources.findLast(({ cursor, takers }) =>
       Math.min(load(cursor, wire.End), bound) - load(cursor, wire.Next) > takers
     )

@@ -1,12 +1,12 @@
-/** Stopping runs from Effect: as the task's `onInterrupt` says, and with a bound. */
+/** Stops runs from Effect, according to the task's `onInterrupt`, within a bounded time. */
 import * as Effect from "effect/Effect"
 import { Done, type Run, type StopBy } from "../scheduler/run.ts"
 import type { Scheduler } from "../scheduler/scheduler.ts"
 import { callbacksOf } from "./callbacks.ts"
 
 /**
- * Stops all of them at once, and returns when each has ended or was abandoned; those
- * whose policy is to abandon are not waited for.
+ * Stops all runs together, and returns when each has ended or was abandoned. Does not wait for runs whose
+ * `onInterrupt` is `"abandon"`.
  */
 export const stopAndWait = (scheduler: Scheduler, runs: ReadonlyArray<Run>, by: StopBy): Effect.Effect<void> =>
   Effect.suspend(() => {
@@ -15,7 +15,10 @@ export const stopAndWait = (scheduler: Scheduler, runs: ReadonlyArray<Run>, by: 
     return Effect.andThen(left.length === 0 ? Effect.void : ended(scheduler, left), callbacksEnded(runs))
   })
 
-/** The same for one run, at once, and allocating nothing if it has not started: many can be stopped together. */
+/**
+ * Like `stopAndWait` for one run, but stops it immediately. Allocates nothing if the run has not started,
+ * because many may be stopped together.
+ */
 export const stopUnsafe = (scheduler: Scheduler, run: Run, by: StopBy): Effect.Effect<void> => {
   const callbacks = callbacksOf(run)
   scheduler.stop(run, by)
@@ -23,7 +26,7 @@ export const stopUnsafe = (scheduler: Scheduler, run: Run, by: StopBy): Effect.E
   return callbacks === undefined ? end : Effect.andThen(end, callbacks.ended)
 }
 
-/** What the callbacks of the runs have begun is over, too: they are stopped with them. */
+/** Waits for the callback fibers of the runs, which are stopped with them. */
 const callbacksEnded = (runs: ReadonlyArray<Run>): Effect.Effect<void> =>
   Effect.forEach(runs, (run) => callbacksOf(run)?.ended ?? Effect.void, { discard: true })
 

@@ -1,4 +1,4 @@
-/** Runs as Effect's streams and sinks: pulled chunk by chunk, and one chunk ahead, in both directions. */
+/** Runs as Effect streams and sinks, pulled chunk by chunk and one chunk ahead in both directions. */
 import type * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -23,22 +23,22 @@ import { beginSpan, traced } from "./tracing.ts"
 type Elements<A> = Arr.NonEmptyReadonlyArray<A>
 type Chunk<A, E> = Effect.Effect<Elements<A>, E | JoinError | Cause.Done>
 
-/** Where runs are submitted: a pool, or one of its leases. */
+/** Where runs are submitted: a pool or one of its leases. */
 export interface Target {
   readonly key: string
   readonly scheduler: Scheduler
-  /** `undefined`: it has ended. */
+  /** Submits a run; `undefined` if it ended at once. */
   readonly submit: (
     task: ResolvedTask,
     args: Array<unknown>,
     onEnd: (exit: RunExit, run: Run) => void,
     details: RunDetails
   ) => Run | undefined
-  /** One thread for a run that is not to share it; `undefined`: there is no other. */
+  /** A thread for an exclusive run; `undefined` if the target is already a lease. */
   readonly leaseScoped: Effect.Effect<Lease, JoinError, Scope.Scope> | undefined
 }
 
-/** Runs a task as a stream of what it yields: submitted when the stream is run, and closed with it. */
+/** Runs a task as a stream of its yielded elements. It is submitted when the stream is run, and closed with it. */
 export const streamOn = (target: Target): Lease["stream"] => (task, ...args) =>
   Stream.suspend(() =>
     resolveStream(task).exclusive && target.leaseScoped !== undefined
@@ -58,7 +58,7 @@ const sourceOf = <Args extends ReadonlyArray<unknown>, A, E, R>(
     })
   )))
 
-/** Runs a task as a sink: the stream is pulled in a fiber of its own, which ends with the run, and the run with it. */
+/** Runs a task as a sink. The stream is pulled in a fiber of its own; that fiber and the run end together. */
 export const sinkOn = (target: Target): Lease["sink"] =>
 <Args extends ReadonlyArray<unknown>, In, A, E, R>(
   task: SinkTask<Args, In, A, E, R>,
@@ -85,7 +85,7 @@ export const sinkOn = (target: Target): Lease["sink"] =>
     })
   )
 
-/** Runs a task as a pipe: a source whose input is the other stream. */
+/** Runs a task as a pipe: a source with another stream as its input. */
 export const pipeOn = (target: Target): Lease["pipe"] => (task, ...args) => (self) =>
   Stream.suspend(() =>
     resolvePipe(task).exclusive && target.leaseScoped !== undefined
@@ -126,14 +126,14 @@ const feedFrom = <In, E, R>(
   Effect.andThen(feed.asked, Effect.suspend(() => waitedForBy(scheduler, feed.run!, feed.from(upstream))))
 
 class Source<A, E> {
-  /** What has come and was not pulled: the chunk ahead, in one part or, if its body has waited, in two. */
+  /** The chunk that arrived ahead of a pull: one part, or two if its body has waited. */
   private readonly ahead: Array<Elements<A>> = []
   private exit: Chunk<A, E> | undefined
   private waiting: ((chunk: Chunk<A, E>) => void) | undefined
   private hasYielded = false
-  /** What pulls its input. */
+  /** The fiber that pulls the input. */
   feeding: Fiber.Fiber<void, E> | undefined
-  /** How its input has failed, of which the body is told by a stop. */
+  /** The failure of the input. The body is stopped, and the stream ends with this failure. */
   private upstreamFailure: Exit.Exit<never, E> | undefined
   private readonly scheduler: Scheduler
   private readonly run: Run | undefined
@@ -157,7 +157,7 @@ class Source<A, E> {
   readonly pull: Chunk<A, E> = Effect.suspend(() => {
     const ahead = this.ahead.shift()
     if (ahead !== undefined) {
-      if (this.ahead.length === 0) this.goOn()
+      if (this.ahead.length === 0) this.resumeBody()
       return Effect.succeed(ahead)
     }
     return this.exit ?? this.next
@@ -165,16 +165,17 @@ class Source<A, E> {
 
   private readonly next: Chunk<A, E> = Effect.callback((resume) => {
     this.waiting = resume
-    this.goOn()
-    // What is waited for is being made, and one chunk may be made ahead. Not behind the first element: it may be all that is wanted.
+    this.resumeBody()
+    // The body makes the awaited chunk and may make one more ahead, but not after the first element: the
+    // consumer may want only that one.
     if (this.hasYielded && this.run !== undefined) this.scheduler.coroutines.letGoOn(this.run)
     return Effect.sync(() => {
       this.waiting = undefined
     })
   })
 
-  /** The body runs on, if it was left. */
-  private goOn(): void {
+  /** Resumes the body if it is suspended. */
+  private resumeBody(): void {
     if (this.run !== undefined) this.scheduler.coroutines.resume(this.run)
   }
 
@@ -186,10 +187,11 @@ class Source<A, E> {
     }
     this.waiting = undefined
     this.hasYielded = true
-    // Who wants a single element has it before the body goes on; later the body runs while its elements are worked on.
-    if (hasYielded) this.goOn()
+    // The first element is delivered before the body resumes, for a consumer that wants only one. Later,
+    // the body runs while the consumer works.
+    if (hasYielded) this.resumeBody()
     waiting(Effect.succeed(elements))
-    if (!hasYielded && this.ahead.length === 0) this.goOn()
+    if (!hasYielded && this.ahead.length === 0) this.resumeBody()
   }
 
   private onEnd(exit: Exit.Exit<void, E | JoinError>): void {
@@ -197,12 +199,12 @@ class Source<A, E> {
     this.waiting = undefined
     const end = this.upstreamFailure ?? exit
     this.exit = Exit.isSuccess(end) ? Cause.done() : Exit.failCause(end.cause)
-    // A body that wants no more ends what it was fed from.
+    // The body needs no more input: stop pulling it.
     this.feeding?.interruptUnsafe()
     waiting?.(this.exit)
   }
 
-  /** Its input has ended. */
+  /** Called when the input has ended. */
   onFed(exit: Exit.Exit<void, E>): void {
     const { run, scheduler } = this
     if (Exit.isSuccess(exit) || run === undefined || run.state === Done) return
@@ -211,7 +213,7 @@ class Source<A, E> {
     if (!isWaitedFor(run)) this.onEnd(exit)
   }
 
-  /** Ends the body if it has not ended, and waits for that. */
+  /** Ends the body, if it has not ended, and waits until it has. */
   readonly close = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
     const { run, scheduler } = this
     if (run === undefined || run.state === Done) return Effect.void

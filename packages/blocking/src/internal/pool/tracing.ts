@@ -1,4 +1,4 @@
-/** A span for each task of a fiber that is traced; nothing at all for the others. */
+/** Spans for the tasks of traced fibers. Untraced fibers cost nothing. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -6,10 +6,10 @@ import type * as Tracer from "effect/Tracer"
 import type { TaskOptions } from "../../Task.ts"
 import type { Run, RunExit } from "../scheduler/run.ts"
 
-/** A span that has begun with the submission of its task. */
+/** A span that starts with the submission of its task. */
 export interface TaskSpan {
   readonly span: Tracer.Span
-  /** Ends it with what the run came to. */
+  /** Ends the span with the exit of the run. */
   readonly end: (run: Run, exit: RunExit) => void
 }
 
@@ -19,12 +19,12 @@ interface TracedTask {
   readonly options: TaskOptions
 }
 
-/** Begins a span under the current fiber's, `undefined` if that has none. */
+/** Begins a child of the current fiber's span; `undefined` if the fiber has no span. */
 export const beginSpan = (pool: string, task: TracedTask): TaskSpan | undefined => {
   const fiber = Fiber.getCurrent()
   if (fiber === undefined || fiber.cache.span === undefined) return undefined
   const { attributes } = task.options
-  // Through `makeSpan`, which knows of sampling, links and a tracer that is off.
+  // `makeSpan` handles sampling, links and a disabled tracer.
   const span: Tracer.Span = Effect.runSyncWith(fiber.context)(Effect.makeSpan(`task ${task.name}`, {
     kind: "internal",
     attributes: {
@@ -50,13 +50,13 @@ export const beginSpan = (pool: string, task: TracedTask): TaskSpan | undefined 
   }
 }
 
-/** Ends the task's span, if it has one, before its outcome is told. */
+/** Ends the task's span, if any, before its outcome is delivered. */
 export const traced = (span: TaskSpan | undefined, onEnd: (exit: RunExit) => void): (exit: RunExit, run: Run) => void =>
   span === undefined ? onEnd : (exit, run) => {
     try {
       span.end(run, exit)
     } finally {
-      // A tracer that throws must not leave the fiber waiting.
+      // The fiber must resume even if the tracer throws.
       onEnd(exit)
     }
   }

@@ -1,7 +1,7 @@
 /**
- * The arguments of a run. They belong to it from the call on: what its caller could still
- * change is copied at once. What is to be moved stays with the caller until the run is
- * accepted, so that a refusal leaves it whole.
+ * The arguments of a run, which owns them from the call on. Values that the caller could still
+ * change are copied at once. Values to be moved stay with the caller until the run is
+ * accepted, so that a refusal leaves them intact.
  */
 import { NotCloneable } from "../../JoinError.ts"
 import type { ThreadHost } from "../../ThreadHost.ts"
@@ -33,18 +33,18 @@ import type { Run } from "./run.ts"
 
 declare const structuredClone: <A>(value: A, options?: { readonly transfer: ReadonlyArray<object> }) => A
 
-/** What of a run's arguments is to be moved, and still its caller's. */
+/** Values of a run's arguments that will be moved, and still belong to the caller. */
 export interface Moves {
   readonly values: ReadonlyArray<object>
-  /** The run's arguments with these in the places of the values. */
+  /** The run's arguments, with the given values in place of the originals. */
   readonly fill: (values: ReadonlyArray<unknown>) => Array<unknown>
   readonly pathOf: (value: object) => string
 }
 
-/** Copies that take longer are a measure of how long the thread takes to read them. Arbitrary. */
+/** The time of a longer copy estimates how long the thread takes to read it. Arbitrary. */
 const longCopyMillis = 0.5
 
-/** Makes the arguments the run's own; answers what the run comes to if they cannot cross. The caller's array is left as it is. */
+/** Gives the run its own arguments; returns its outcome if they cannot cross. Leaves the caller's array unchanged. */
 export const ownArguments = (run: Run, host: ThreadHost, payloads: Payloads | undefined): Outcome | undefined => {
   const { codec, loop } = run.task
   const given = run.args as Array<unknown>
@@ -71,7 +71,7 @@ export const ownArguments = (run: Run, host: ThreadHost, payloads: Payloads | un
   }
 }
 
-/** How long a thread takes to read a payload, for each of its bytes. Measured, of tiny objects. */
+/** How long a thread takes to read a payload, per byte. Measured, for tiny objects. */
 const readMillis = 1e-5
 
 const keepPayload = (run: Run, address: PayloadAddress, payloads: Payloads): void => {
@@ -81,7 +81,7 @@ const keepPayload = (run: Run, address: PayloadAddress, payloads: Payloads): voi
   if (millis > longCopyMillis) run.detailed().copyMillis = millis
 }
 
-/** The run needs its arguments no longer: its thread has read them, or none ever will. */
+/** Frees the run's arguments: its thread has read them, or none ever will. */
 export const releaseArguments = (run: Run, payloads: Payloads | undefined): void => {
   if (typeof run.args === "number") payloads!.release(run.args)
   run.args = noArguments
@@ -99,7 +99,7 @@ const own = (run: Run, args: Array<unknown>, host: ThreadHost): void => {
     }
     return
   }
-  // The usual case: what is moved are arguments themselves.
+  // The usual case: whole arguments are moved.
   const moved = args.map(movedValue)
   const values = Array.from(new Set(moved.filter((value) => value !== undefined)))
   const rest = args.map((value, i) => moved[i] === undefined ? value : undefined)
@@ -114,17 +114,17 @@ const own = (run: Run, args: Array<unknown>, host: ThreadHost): void => {
   })
 }
 
-/** If there are values that are moved from within others. */
+/** Handles moved values inside of other values, if there are any. */
 const ownMovedFromWithin = (run: Run, args: Array<unknown>, host: ThreadHost): boolean => {
   const values = Array.from(findStandIns(args))
   if (values.length > 0) ownAround(run, args, values, host)
   return values.length > 0
 }
 
-/** For values that are moved from within others: the copy has slots, which are found again and filled. */
+/** Handles moved values inside of other values: the copy has slots, which are found and filled later. */
 const ownAround = (run: Run, args: Array<unknown>, values: ReadonlyArray<object>, host: ThreadHost): void => {
   if (host.pack !== undefined) {
-    // No memory is shared: what is moved is copied with the rest, and its owner left without it.
+    // No memory is shared: moved values are copied with the rest, and then taken from their owner.
     keepMoves(run, copy(substitute(args, movedValue) as Array<unknown>, host), { values, pathOf, fill: () => [] })
     return
   }
@@ -144,7 +144,7 @@ const ownAround = (run: Run, args: Array<unknown>, values: ReadonlyArray<object>
 
 const isStandIn = (value: unknown): boolean => movedValue(value) !== undefined
 
-/** Of a value that is moved from within others, or packed. */
+/** The path of a value that is moved from inside of another, or packed. */
 const pathOf = (): string => "arguments"
 
 const keepMoves = (run: Run, args: Run["args"], moves: Moves): void => {
@@ -158,16 +158,16 @@ const movedBefore = "It was moved before, and is empty: make it anew for each ru
 
 const isFreeOfStandIns = (args: Array<unknown>): boolean => !args.some(isMutable) || findStandIns(args).size === 0
 
-/** A copy that later changes do not reach; throws what the clone throws. */
+/** A copy that later changes do not reach; throws the clone's error. */
 const copy = (args: Array<unknown>, host: ThreadHost): Run["args"] => {
   if (!args.some(isMutable)) return args
   const compacted = args.map(compact)
   if (host.pack !== undefined) return host.pack(compacted)
-  // Compacting has copied already what it has changed.
+  // Compacting has already copied the values that it changed.
   return compacted.every((value, i) => value !== args[i] || !isMutable(value)) ? compacted : structuredClone(compacted)
 }
 
-/** For a message that goes at once: it takes what is to be moved from its owner. */
+/** Prepares the run for a message that is posted at once, and takes the moved values from their owner. */
 export const lendMoves = (run: Run): void => {
   const details = run.details!
   const { fill, values } = details.moves!
@@ -176,15 +176,15 @@ export const lendMoves = (run: Run): void => {
 }
 
 /**
- * Takes what is to be moved from its owner. Answers what the run comes to if that cannot be
- * had: it is there no longer, or can be neither moved nor copied.
+ * Takes the values to be moved from their owner. Returns the run's outcome if one of them
+ * is already empty, or can be neither moved nor copied.
  */
 export const takeOver = (run: Run): Outcome | undefined => {
   const { details } = run
   if (details?.moves === undefined) return undefined
   const { fill, values } = details.moves
   details.moves = undefined
-  // Packed arguments have a copy of it.
+  // Packed arguments contain a copy.
   if (!Array.isArray(run.args)) {
     detach(values)
     forget(values)
@@ -205,12 +205,12 @@ const take = (values: ReadonlyArray<object>): ReadonlyArray<object> => {
   try {
     return structuredClone(values, { transfer: transferables(values) })
   } catch {
-    // Not all of it can be transferred: the rest is copied.
+    // Not every value can be transferred: the rest is copied.
     return structuredClone(values, { transfer: transferring(values) })
   }
 }
 
-/** What a run comes to whose arguments could not be copied or sent. */
+/** The outcome of a run whose arguments could not be copied or sent. */
 export const notCloneable = (run: Run, args: unknown, error: unknown, host: ThreadHost): Outcome => {
   const { detail, path, side } = error instanceof NotCloneableError
     ? { side: error.side, path: error.path, detail: error.message }

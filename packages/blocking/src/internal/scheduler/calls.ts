@@ -1,6 +1,6 @@
 /**
- * Calls from bodies to the program: which thread waits for an answer, and which answers still
- * have somebody who waits for them. What a call does is the pool's business (`pool/callbacks`).
+ * Calls from bodies to the program: which threads wait for an answer, and which answers are
+ * still needed. `pool/callbacks` runs the calls.
  */
 import type { ThreadHost } from "../../ThreadHost.ts"
 import { explain, findUncloneable } from "../wire/cloneable.ts"
@@ -14,33 +14,33 @@ import { Done, type Run } from "./run.ts"
 
 /** One call of a body. */
 export interface Call {
-  /** The key of the callback; `undefined`: only to be answered when all notifications before are handled. */
+  /** The key of the callback; `undefined`: no call, to be answered when all earlier notifications are handled. */
   readonly callback: string | undefined
   readonly args: ReadonlyArray<unknown>
-  /** Answers it. Does nothing when nobody waits any more. `describe` says why a value cannot be cloned; without it the value is looked through. */
+  /** Answers the call. Does nothing if the answer is no longer needed. `describe` says why a value cannot be cloned; without it, the value is searched. */
   readonly answer: (status: number, value: unknown, describe?: Describe) => void
 }
 
 export type Describe = () => protocol.NotCloneableValue | undefined
 
-/** Who takes the calls of a run. */
+/** Takes the calls of a run. */
 export interface CallTaker {
   readonly onCall: (call: Call, run: Run) => void
-  /** The run is asked to stop: what its calls have begun is of no use any more. Can come more than once. */
+  /** The run is asked to stop: the work of its calls is no longer needed. May be called more than once. */
   readonly onStop: () => void
 }
 
 export interface CallsListener {
-  /** The thread waits, and will until the program answers. */
+  /** The thread waits until the program answers. */
   readonly onWaiting: (thread: PoolThread) => void
-  /** It does no more. */
+  /** The thread no longer waits. */
   readonly onAnswered: (thread: PoolThread) => void
-  /** What the run was left for is answered: it can go on. */
+  /** The call for which the body was left is answered: it can be resumed. */
   readonly onQuestionAnswered: (run: Run) => void
 }
 
 export class Calls {
-  /** Calls that were ever made, the notifications too. */
+  /** How many calls were ever made, notifications included. */
   made = 0
   private readonly host: ThreadHost
   private readonly outcomes: Outcomes
@@ -56,14 +56,14 @@ export class Calls {
     const run = thread.assigned.find((run) => run.sequence === sequence)
     if (run === undefined) return
     if (callback === protocol.outputKey) {
-      // Also of a thread that is about to be ended: what its body came to is told behind it.
+      // Also from a thread that is being terminated: the outcome of its body follows.
       if (run.state !== Done) run.details?.coroutine?.onElements(args as Array<unknown>)
       return
     }
     if (thread.state !== "Ready") return
     this.made++
     if (number < 0 && callback !== undefined) {
-      // Behind it comes what the body has yielded before, which is told first.
+      // The elements yielded before follow, and are reported before the call.
       if (run.details?.coroutine !== undefined) run.details.coroutine.question = { call: number, callback, args }
       return
     }
@@ -71,7 +71,7 @@ export class Calls {
       thread.call = number
       thread.calling = run
     }
-    // Behind a stop, or when its caller has gone on without it, nobody is called for it.
+    // After a stop, or when the caller has gone on, the program is not called.
     if (run.stop !== undefined || run.state === Done) return this.answer(thread, number, protocol.Stopped, undefined)
     const taker = run.details?.calls
     if (taker === undefined) return this.answer(thread, number, protocol.Refused, notNamed(run))
@@ -96,7 +96,7 @@ export class Calls {
     this.outcomes.call(run.task.name, calls.onCall, { callback, args, answer }, run)
   }
 
-  /** The run is asked to stop: a body that waits leaves. */
+  /** The run is asked to stop: a waiting body leaves. */
   stop(run: Run): void {
     const { details, thread } = run
     const taker = details?.calls
@@ -106,7 +106,7 @@ export class Calls {
   }
 
   private answer(thread: PoolThread, call: number, status: number, value: unknown, describe?: Describe): void {
-    // One that comes late is nobody's: the body was left, or its thread is gone.
+    // A late answer is dropped: the body has left, or its thread is gone.
     if (call === 0 || thread.call !== call || thread.state !== "Ready") return
     thread.call = 0
     thread.calling = undefined
@@ -139,6 +139,6 @@ export class Calls {
   }
 }
 
-/** What is told a body that calls what its task does not name. */
+/** Message for a body that calls a callback which its task does not name. */
 export const notNamed = (run: Run): string =>
   `is not among the callbacks of task "${run.task.name}": name it there, Task.make(…, { callbacks: [ … ] })`

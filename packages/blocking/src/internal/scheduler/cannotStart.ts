@@ -1,4 +1,4 @@
-/** Why a thread cannot be started, however often that is tried: a missing file, flags that Node refuses. */
+/** A start that fails on every attempt: a missing file, flags that Node refuses. */
 export class CannotStart extends Error {
   readonly _tag = "CannotStart"
 
@@ -9,7 +9,7 @@ export class CannotStart extends Error {
   }
 }
 
-/** Whether a further attempt could only fail the same way. By its tag: the host may be of another copy of this package. */
+/** Whether every further attempt would fail, too. Checked by tag: the host may come from another copy of this package. */
 export const isFinal = (cause: unknown): boolean =>
   typeof cause === "object" && cause !== null && "_tag" in cause && cause._tag === "CannotStart"
 

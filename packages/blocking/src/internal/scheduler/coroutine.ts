@@ -1,7 +1,7 @@
-/** A run whose body can be left at a `yield`: what the scheduler knows of it beyond other runs. */
+/** State that the scheduler keeps for a run whose body can be left at a `yield`. */
 import type { Outcome } from "./outcome.ts"
 
-/** A call of a body that waits for the answer outside of its thread. */
+/** A call for which the body is left: its thread does not wait for the answer. */
 export interface Question {
   readonly call: number
   readonly callback: string
@@ -9,24 +9,24 @@ export interface Question {
 }
 
 export class Coroutine {
-  /** The thread's number for it, 0 before its body was left for the first time. */
+  /** The thread's number for the body, 0 until it is first left. */
   id = 0
-  /** It is resumed only to be ended, by its `return()`. */
+  /** The body is resumed only to be ended, by its `return()`. */
   closing = false
-  /** What it comes to instead of what it is told when it was closed. */
+  /** The outcome that replaces the one reported after the close. */
   failure: Outcome | undefined
-  /** How long its body has run before it was last entered. */
+  /** How long the body had run before its last entry. */
   bodyMillis = 0
   cancelIdleLimit: (() => void) | undefined
-  /** The call of its body that it was left for, or is about to be left for: it does not go on before that is answered. */
+  /** The call for which the body was left, or is about to be left: it is not resumed before the answer. */
   question: Question | undefined
-  /** Since when it waits for the answer, and what ends it when that takes too long. */
+  /** When the wait for the answer began; `cancelLimit` cancels its time limit. */
   askedAt: number | undefined
   cancelLimit: (() => void) | undefined
-  /** Told when who has closed it need not wait any longer, although its body has not been ended. */
+  /** Ends the wait for the close, although the body has not ended. */
   onReleased: (() => void) | undefined
   cancelRelease: (() => void) | undefined
-  /** Takes what the body has yielded, at least one element. */
+  /** Takes the yielded elements, at least one. */
   readonly onElements: (elements: Array<unknown>) => void
 
   constructor(onElements: (elements: Array<unknown>) => void) {

@@ -1,4 +1,4 @@
-/** Which run goes to which thread, and back: batches, and what a thread has not claimed. */
+/** Sends runs to threads in batches, and takes back the ones that a thread has not claimed. */
 import type { ThreadHost } from "../../ThreadHost.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
 import { forget } from "../wire/moved.ts"
@@ -12,37 +12,37 @@ import { Assigned, Done, Run, Suspended } from "./run.ts"
 import type { Threads } from "./threads.ts"
 
 /**
- * How long a batch is meant to keep its thread busy, by the mean time of its tasks.
- * Measured: ten times what the message costs; longer batches gain little and make
- * what is behind them wait.
+ * How long a batch should keep its thread busy, by the mean time of its tasks.
+ * Measured: ten times the cost of the message; longer batches gain little and delay
+ * the tasks behind them.
  */
 const batchMillis = 0.5
 
-/** What is dispatched to one thread. */
+/** The runs that are dispatched to one thread. */
 interface Batch {
   readonly thread: PoolThread
   readonly message: protocol.RunMessage
   transfer: Array<object> | undefined
-  /** The lease that it goes to instead of tasks. */
+  /** The lease that gets the thread, instead of tasks. */
   lease: Run | undefined
   millis: number
   full: boolean
 }
 
-/** What is left to be told when all is dispatched: who is told can call back in. */
+/** Outcomes and grants to report after the dispatch, because callbacks may call back in. */
 export interface Dispatched {
   readonly refused: Array<readonly [Run, Outcome]>
   readonly leases: Array<readonly [Run, PoolThread]>
-  /** Whether any thread could have any of what waits. */
+  /** Whether any thread got anything. */
   any: boolean
 }
 
 export interface DispatcherListener {
   /** The thread has just been sent something. */
   readonly onSent: (thread: PoolThread) => void
-  /** The run is in a queue no longer. */
+  /** The run was taken from its queue. */
   readonly onTaken: (run: Run) => void
-  /** The thread was meant to get something, and did not. */
+  /** The thread was reserved, and got nothing. */
   readonly onUnused: (thread: PoolThread) => void
 }
 
@@ -50,7 +50,7 @@ export class Dispatcher {
   private readonly host: ThreadHost
   private readonly queue: Queue
   private readonly threads: Threads
-  /** The most that a thread is sent at once. */
+  /** How many tasks a thread is sent at once, at most. */
   private readonly maxTasks: number
   private readonly payloads: Payloads | undefined
   private readonly listener: DispatcherListener
@@ -70,9 +70,9 @@ export class Dispatcher {
     this.listener = listener
   }
 
-  /** Sends one run to a thread. If its arguments cannot cross, answers what it comes to; the thread is spared. */
+  /** Sends one run to a thread. If its arguments cannot cross, returns its outcome, and the thread gets nothing. */
   assign(thread: PoolThread, run: Run): Outcome | undefined {
-    // Moved without a stop on the way, if all of it can be.
+    // Moved directly, if every value can be transferred.
     if (run.details?.moves !== undefined && Array.isArray(run.args)) {
       const { args } = run
       lendMoves(run)
@@ -101,9 +101,9 @@ export class Dispatcher {
   }
 
   /**
-   * Deals the queue out to idle threads, in turn, so that tasks start in the order in
-   * which they came. A thread gets as many as keep it busy for a moment; a task that is
-   * long, or not known yet, travels alone.
+   * Dispatches the queue to idle threads, one after the other, so that tasks start in the order in
+   * which they came. A thread gets as many as keep it busy for `batchMillis`; a task that is
+   * long, or has never run, is sent alone.
    */
   dispatch(): Dispatched {
     const { queue, threads } = this
@@ -124,7 +124,7 @@ export class Dispatcher {
         open--
         continue
       }
-      // The thread reads all arguments of a batch before it begins with the first.
+      // The thread reads all arguments of a batch before it begins the first task.
       const cost = travelsAlone(run) ? Infinity : run.definition.meanMillis + run.copyMillis
       if (batch.thread.assigned.length > 0 && batch.millis + cost > batchMillis) {
         batch.full = true
@@ -161,7 +161,7 @@ export class Dispatcher {
       thread.thread.post(message, transfer)
       this.listener.onSent(thread)
     } catch {
-      // What was queued could be cloned before; all of it together may be too much. One by one the culprit is found.
+      // Each task could be cloned before; together they may be too much. Sending them one by one finds the cause.
       for (const run of thread.assigned.splice(0)) {
         const outcome = this.assign(thread, run)
         if (outcome !== undefined) dispatched.refused.push([run, outcome])
@@ -170,7 +170,7 @@ export class Dispatcher {
     }
   }
 
-  /** Sends a thread what is to go on there, first come, first served. It must have nothing else. */
+  /** Resumes open bodies of a thread, first come, first served. The thread must have nothing else. */
   resume(thread: PoolThread): void {
     const { resumptions } = thread
     const message = emptyMessage()
@@ -229,22 +229,22 @@ export class Dispatcher {
     message[2]++
   }
 
-  /** Takes back a resumption that the thread has not claimed: it stays with that thread. */
+  /** Takes back a resumption that the thread has not claimed: the body stays open on that thread. */
   withdraw(thread: PoolThread, run: Run): void {
     thread.assigned[thread.assigned.indexOf(run)] = passedOver(run)
     run.state = Suspended
   }
 
   /**
-   * Takes back what the thread has not claimed, the last first. If that is all it has,
-   * it is still busy until it has passed the last.
+   * Takes back the runs that the thread has not claimed, the last first. If nothing else is left,
+   * the thread stays busy until it has skipped the last of them.
    */
   takeBack(thread: PoolThread): Array<Run> {
     const taken: Array<Run> = []
     for (let i = thread.assigned.length - 1; i >= 0; i--) {
       const run = thread.assigned[i]!
       if (run.state !== Assigned) continue
-      // Moved buffers, open bodies, and what a lease is held for, are in that thread as long as it lives.
+      // Moved buffers, open bodies and leased state stay in that thread as long as it lives.
       if (thread.state === "Ready" && (run.transfer !== undefined || run.isOpen || thread.lease !== undefined)) continue
       if (!thread.revoke(run)) continue
       if (thread.assigned.length === 1 && thread.state === "Ready") thread.assigned[0] = passedOver(run)
@@ -256,8 +256,8 @@ export class Dispatcher {
 }
 
 /**
- * Moved buffers cannot be taken back, so nothing may hold up the task that they are
- * for; and who was with a thread that died may have been what killed it.
+ * Moved buffers cannot be taken back, so no other task may delay the task that they are
+ * for. And a task that was on a thread that died may have been the cause.
  */
 const travelsAlone = ({ details, task }: Run): boolean =>
   task.mayWait || details !== undefined &&
@@ -265,7 +265,7 @@ const travelsAlone = ({ details, task }: Run): boolean =>
 
 const emptyMessage = (): protocol.RunMessage => [protocol.Run, 0, 0]
 
-/** Stands for a run that was taken back, until its thread has passed it. */
+/** Stands for a run that was taken back, until its thread has skipped it. */
 const passedOver = (run: Run): Run => {
   const passed = new Run(run.id, run.task, run.definition, [], run.submittedAt, () => {}, undefined)
   passed.state = Done

@@ -1,4 +1,4 @@
-/** What happens in a scheduler and deserves a line of the log. */
+/** Events of a scheduler that are logged. */
 import type { JoinError } from "../../JoinError.ts"
 import type { ThreadExit } from "../../ThreadHost.ts"
 import type { StopStep } from "./ladder.ts"

@@ -1,11 +1,11 @@
 /**
- * Counts of values by size, for a histogram that is recorded on the hot path and read
- * seldom: recording is a few comparisons and allocates nothing.
+ * Counts of values by size, for a histogram that is recorded on the hot path and
+ * seldom read: recording takes a few comparisons and allocates nothing.
  */
 
-/** What Effect's histogram metrics have for a state. */
+/** The state of Effect's histogram metrics. */
 export interface HistogramState {
-  /** Upper bound, and how many values are not above it. */
+  /** Upper bound, and the number of values that are not above it. */
   readonly buckets: ReadonlyArray<[boundary: number, count: number]>
   readonly count: number
   readonly min: number
@@ -13,7 +13,7 @@ export interface HistogramState {
   readonly sum: number
 }
 
-/** Upper bounds of the buckets in which waits and run times are counted, in milliseconds. */
+/** Upper bounds of the buckets for waits and run times, in milliseconds. */
 export const durationBoundaries: ReadonlyArray<number> = [
   0.01,
   0.03,
@@ -46,7 +46,7 @@ export class Histogram {
   record(value: number): void {
     const { boundaries } = this
     let i = 0
-    // Most values are small, and so are their buckets' indices.
+    // Most values are small, and found in the first buckets.
     while (i < boundaries.length && value > boundaries[i]!) i++
     this.counts[i]!++
     this.count++

@@ -1,7 +1,7 @@
 /**
- * How a body that runs is stopped: it is asked; past its grace period its thread is
- * terminated; a thread that does not end is abandoned (C2). The first step is here, the
- * others are what `threads` does with any thread that has to end.
+ * The escalation ladder, by which a running body is stopped. First the body is asked to stop,
+ * by a flag. After its grace period, its thread is terminated. A thread that does not end is
+ * abandoned (C2). The first step is here; `threads` takes the others.
  */
 import type { ThreadHost } from "../../ThreadHost.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
@@ -14,20 +14,20 @@ import { Assigned, Done, type Run, type StopBy } from "./run.ts"
 import type { Threads } from "./threads.ts"
 import { afterEvents } from "./timers.ts"
 
-/** The first two steps of the ladder; a thread that reaches the third is `ThreadAbandoned`. */
+/** The first two steps of the ladder; the third is the event `ThreadAbandoned`. */
 export type StopStep = "Requested" | "Terminated"
 
-/** Pause between two looks at a thread that loads. Arbitrary: a look costs microseconds. */
+/** Pause between two checks of a thread that loads a module. Arbitrary: a check costs microseconds. */
 const loadingLookMillis = 10
 
 export interface LadderListener {
-  /** Whether tasks wait for that thread, and no other can be had for them. */
+  /** Whether tasks wait that no other thread can take. */
   readonly isNeeded: (thread: PoolThread) => boolean
-  /** The thread may be ended now: what it has not claimed is taken back first. */
+  /** The thread may be terminated now: takes its unclaimed runs back first. */
   readonly takeBack: (thread: PoolThread) => void
-  /** It was not ended, and what was taken back is in the queue. */
+  /** The thread was not terminated; the runs taken back are in the queue. */
   readonly onTakenBack: () => void
-  /** The body may be in the middle of a call, and is to leave it. */
+  /** The body may be in the middle of a call, which it has to leave. */
   readonly onStop: (run: Run) => void
   readonly onEvent: (event: SchedulerEvent) => void
 }
@@ -59,34 +59,34 @@ export class Ladder {
     this.listener = listener
   }
 
-  /** Raises the flag of a run that its thread has claimed. That decides when it is free again, nobody else. */
+  /** Raises the stop flag of a claimed run. Only its thread decides when it is free again. */
   climb(run: Run, by: StopBy): void {
     const thread = run.thread!
     if (run.stop === undefined && by !== "Close") this.count("Requested", run, thread, by)
     run.stop ??= by
     thread.requestStop(run)
-    // A body that was left is entered at once, and ended there.
+    // An open body is entered at once, and ended there.
     if (!controlBlock.isEntered(thread.control, run.sequence) && !run.isOpen) {
-      // Still claimed, it loads its module, and looks at the flag when it enters the body: it
-      // will never run. Otherwise it has just ended, and its result is on the way.
+      // Still claimed, it loads its module, and checks the flag when it enters the body: the body
+      // will never run. Otherwise the run has just ended, and its result is on the way.
       if (!controlBlock.isClaimed(thread.control, run.sequence)) return
       this.outcomes.settleWith(run, cancelledInQueue(run))
       this.watchLoading(run, thread)
       return
     }
     this.listener.onStop(run)
-    // Who is interrupted by that can have ended the run.
+    // The interrupted callback may have ended the run.
     if (run.state === Done) return
     const climbs = by === "TimeLimit" || by === "IdleLimit" || by === "Shutdown" || run.task.onInterrupt === "stop"
     if (!climbs || thread.state !== "Ready" || thread.ladderFor === run) return
     this.afterGrace(run, thread, () => this.onGraceOver(run, thread))
   }
 
-  /** The run has run for as long as its task allows. */
+  /** The run has reached its time limit. */
   onTimeLimit(run: Run): void {
     const thread = run.thread!
     if (thread.thread.link === undefined) return this.climb(run, "TimeLimit")
-    // Only a message tells that it has ended, and a late timer comes before those that have arrived.
+    // Only a message says that it has ended, and a late timer fires before messages that have arrived.
     this.host.nextTurn(() => {
       this.results.flush()
       if (run.state === Assigned && run.thread === thread) this.climb(run, "TimeLimit")
@@ -100,7 +100,7 @@ export class Ladder {
     this.listener.onEvent({ _tag: "Stop", step, by, threadId: thread.thread.threadId, task: run.task.name })
   }
 
-  /** Looks again after a grace period whether the thread still loads the module of a run that was stopped. */
+  /** Checks after a grace period whether the thread still loads the module of a stopped run. */
   private watchLoading(run: Run, thread: PoolThread): void {
     if (thread.state === "Ready" && thread.ladderFor !== run) {
       this.afterGrace(run, thread, () => this.onStillLoading(run, thread), loadingLookMillis)
@@ -110,7 +110,7 @@ export class Ladder {
   private afterGrace(run: Run, thread: PoolThread, callback: () => void, leastMillis = 0): void {
     const cancel = afterEvents(this.host, Math.max(run.task.graceMillis ?? this.graceMillis, leastMillis), () => {
       thread.clearLadder()
-      // It may have ended just now, without a message yet.
+      // The run may have ended just now, and its message not arrived.
       this.results.collect(thread)
       callback()
     })
@@ -118,8 +118,8 @@ export class Ladder {
   }
 
   /**
-   * The thread is ended if it is needed: to end it for nothing would load a slow module
-   * anew for each caller that is impatient.
+   * Terminates the thread only if it is needed: otherwise, a slow module would be loaded
+   * again for each impatient caller.
    */
   private onStillLoading(run: Run, thread: PoolThread): void {
     if (!controlBlock.isClaimed(thread.control, run.sequence)) return
@@ -128,7 +128,7 @@ export class Ladder {
   }
 
   private onGraceOver(run: Run, thread: PoolThread): void {
-    // Before its thread can be terminated, which must not be in another task by then.
+    // Before the thread can be terminated: it must not be in another task by then.
     this.listener.takeBack(thread)
     if (controlBlock.isClaimed(thread.control, run.sequence)) this.threads.terminate(thread)
     else this.listener.onTakenBack()

@@ -1,6 +1,6 @@
 /**
- * What becomes of runs whose thread is about to be ended, was left behind, or is gone: what it
- * has not claimed runs elsewhere, what it was in ends with it.
+ * Runs whose thread is being terminated, was abandoned, or is gone: tasks that it had not
+ * claimed run elsewhere; the task that it was in ends with it.
  */
 import { type JoinErrorReason, SpawnFailed, WorkerExited } from "../../JoinError.ts"
 import type { ThreadExit } from "../../ThreadHost.ts"
@@ -32,7 +32,7 @@ import { Done, Queued, type Run, type RunList } from "./run.ts"
 import type { Shutdown } from "./shutdown.ts"
 import type { Threads } from "./threads.ts"
 
-/** A task that has lost so many threads before they claimed it is failed: it may be what ends them. */
+/** A task fails when this number of threads died before they claimed it: it may be the cause. */
 const maxLosses = 2
 
 /** The parts of the scheduler that a loss touches. */
@@ -51,19 +51,19 @@ export interface LossesParts {
 }
 
 export interface LossesListener {
-  /** The shutdown that is under way. */
+  /** The current shutdown, if any. */
   readonly shutdown: () => Shutdown | undefined
-  /** What was taken back can run elsewhere. */
+  /** Runs were taken back, and can run elsewhere. */
   readonly onTakenBack: () => void
   /** The thread will do nothing more. */
   readonly onGone: (thread: PoolThread) => void
-  /** All that it had has its outcome. */
+  /** Every run that the thread had has an outcome. */
   readonly onSettled: () => void
   readonly onEvent: (event: SchedulerEvent) => void
 }
 
 export class Losses {
-  /** Why no thread could be started, until one was. */
+  /** Why no thread could be started; cleared when one is. */
   private lastNoThreads: string | undefined
   private readonly parts: LossesParts
   private readonly listener: LossesListener
@@ -73,14 +73,14 @@ export class Losses {
     this.listener = listener
   }
 
-  /** There is a thread. */
+  /** A thread is ready. */
   onThread(): void {
     this.lastNoThreads = undefined
   }
 
-  /** No thread can be started: what waits for one fails. */
+  /** No thread can be started: runs that wait for one fail. */
   onNoThreads(attempts: number, cause: unknown): void {
-    // Each task that comes now fails the same way: it is enough to say so once.
+    // Each new task fails the same way: one log line is enough.
     if (String(cause) !== this.lastNoThreads) this.listener.onEvent({ _tag: "NoThreads", attempts, cause })
     this.lastNoThreads = String(cause)
     const { queue, threads, waiting } = this.parts
@@ -88,7 +88,7 @@ export class Losses {
     this.failAll([...queue.toArray(), ...waiting.toArray()], () => new SpawnFailed({ attempts, cause }))
   }
 
-  /** Ends what waits. Who is told can stop one of the others. */
+  /** Fails runs that wait. A callback may stop one of the others. */
   failAll(runs: ReadonlyArray<Run>, makeReason: () => JoinErrorReason): void {
     for (const run of runs) {
       if (run.list === undefined) continue
@@ -97,7 +97,7 @@ export class Losses {
     }
   }
 
-  /** It does nothing with what it has, or loads the module of a task for ever: it is ended. */
+  /** The thread claims nothing, or loads a task's module without end: it is terminated. */
   onWedged(thread: PoolThread, millis: number, loading: Run | undefined): void {
     this.listener.onEvent({ _tag: "ThreadWedged", threadId: thread.thread.threadId, millis })
     if (loading !== undefined && loading.state !== Done) {
@@ -107,7 +107,7 @@ export class Losses {
     this.parts.threads.terminate(thread)
   }
 
-  /** Puts what the thread has not claimed back to the head of the queue, in its order. */
+  /** Returns unclaimed runs to the head of the queue, in their order. */
   takeBack(thread: PoolThread, died?: ThreadExit): void {
     const outcomes: Array<readonly [Run, Outcome]> = []
     const shutdown = this.listener.shutdown()
@@ -116,7 +116,7 @@ export class Losses {
       if (lost !== undefined && ++run.detailed().losses >= maxLosses) {
         outcomes.push([run, lostWith(run, this.parts.options.resourceLimits, lost)])
       } else if (thread.lease !== undefined || run.transfer !== undefined || run.isOpen) {
-        // The state it was for, the buffers it was sent with, or its body, are gone with the thread.
+        // The leased state, the moved buffers, or the open body are gone with the thread.
         const wasStopped = run.isOpen && run.stop !== undefined
         outcomes.push([
           run,
@@ -132,17 +132,17 @@ export class Losses {
         this.parts.queueTimeLimits.watch(run)
       }
     }
-    // When all others are back in the queue: who is told can stop one of them.
+    // Once all others are back in the queue: a callback may stop one of them.
     for (const [run, outcome] of outcomes) this.parts.outcomes.settleWith(run, outcome)
   }
 
-  /** Second step: the end of the thread. What it has not claimed runs elsewhere (C4). */
+  /** Second step of the ladder: the thread is terminated. Unclaimed tasks run elsewhere (C4). */
   onTerminating(thread: PoolThread, previous: ThreadState): void {
     const { running } = thread
     if (previous === "Retiring" && !thread.released) {
       this.listener.onEvent({ _tag: "ReleaseCut", threadId: thread.thread.threadId })
     }
-    // One that is over already was interrupted, or given up, while its module loaded: nobody stops it now.
+    // A run that is done was interrupted, or given up, while its module loaded: it is not counted as stopped.
     if (running !== undefined && running.state !== Done) {
       this.listener.shutdown()?.report.terminated.push(running.task.name)
       this.parts.ladder.count("Terminated", running, thread, running.stop ?? "Shutdown")
@@ -151,7 +151,7 @@ export class Losses {
     this.listener.onTakenBack()
   }
 
-  /** Third step: the thread sits in native code, and its caller goes on without it. */
+  /** Third step of the ladder: the thread is stuck in native code, and the caller goes on without it. */
   onAbandoned(thread: PoolThread): void {
     this.parts.ladder.stops.Abandoned++
     this.parts.results.flush()
@@ -175,7 +175,7 @@ export class Losses {
   onEnded(thread: PoolThread, exit: ThreadExit, previous: ThreadState): void {
     this.parts.results.flush()
     this.parts.results.collect(thread)
-    // Before what it was in: once that is settled, its thread is forgotten.
+    // Before the running task is settled: its thread is forgotten then.
     this.takeBack(thread, previous === "Terminating" ? undefined : exit)
     this.releaseAssigned(thread)
     const outcomes = thread.endAssigned((run, startedAt) => {
@@ -197,10 +197,10 @@ export class Losses {
     this.afterLoss(thread, exit.exitCode, [...outcomes, ...open])
   }
 
-  /** The thread reads nothing any more. */
+  /** The thread reads no more arguments. */
   private releaseAssigned(thread: PoolThread): void {
     for (const run of thread.assigned) releaseArguments(run, this.parts.payloads)
-    // What is kept for the next long argument is not kept by a pool without threads.
+    // A pool without threads keeps no memory for the next long argument.
     if (this.parts.threads.all.size === 0) this.parts.payloads?.trim()
   }
 
@@ -212,7 +212,7 @@ export class Losses {
     this.listener.onGone(thread)
     const { lease } = thread
     thread.lease = undefined
-    // First of all: a fiber that is told now must not send the thread another call.
+    // Before any outcome: a fiber that resumes now must not send the thread another call.
     lease?.onLost(exitCode)
     this.listener.onTakenBack()
     for (const [run, outcome] of outcomes) this.parts.outcomes.settleWith(run, outcome)

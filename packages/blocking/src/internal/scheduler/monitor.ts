@@ -1,14 +1,14 @@
 /**
- * Looks after threads that have something to do: results that lie in the block, tasks
- * over their time limit, batches that do not go on, threads that do not answer. One
+ * Monitors busy threads: results that lie in the control block, tasks
+ * over their time limit, batches that make no progress, threads that claim nothing. One
  * timer for the pool, whatever the number of tasks.
  *
  * | word         | what was seen                                               | what is done                              |
  * | ------------ | ----------------------------------------------------------- | ----------------------------------------- |
- * | stalled      | the first task of a batch runs for longer than `stallMillis` | what is behind it runs elsewhere          |
- * | unresponsive | the first task is not claimed after `unresponsiveMillis`    | all of it runs elsewhere, if that is free |
- * | wedged       | … after `wedgedMillis`, or its module loads for 30 s; how late the monitor is does not count | the thread is terminated |
- * | stuck        | it was terminated, and has not ended in `terminateTimeout`  | it is abandoned (`threads`)               |
+ * | stalled      | the first task of a batch runs for longer than `stallMillis` | the tasks behind it run elsewhere, if a thread is free |
+ * | unresponsive | the first task is not claimed within `unresponsiveMillis`   | the whole batch runs elsewhere, if a thread is free |
+ * | wedged       | … within `wedgedMillis`, or its module loads for 30 s; the monitor's own lateness does not count | the thread is terminated |
+ * | stuck        | it was terminated, and has not ended within `terminateTimeout` | it is abandoned (`threads`)            |
  */
 import type { ThreadHost } from "../../ThreadHost.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
@@ -17,36 +17,36 @@ import type { PoolThread } from "./poolThread.ts"
 import { Assigned, Done, type Run } from "./run.ts"
 import { startTimeoutMillis, type Threads } from "./threads.ts"
 
-/** A task that runs longer has stalled what was sent behind it. Arbitrary: above the batch, about a timer's tick. */
+/** A thread whose task runs longer is stalled. Arbitrary: above the time of a batch, about a timer's tick. */
 const stallMillis = 1
 
-/** A thread that has not claimed the first of its tasks by then is busy with something else. Arbitrary. */
+/** A thread that has not claimed its first task by then is unresponsive: busy with something else. Arbitrary. */
 const unresponsiveMillis = 20
 
-/** A thread that claims nothing for so long is given up. Arbitrary: longer than any pause of the machine. */
+/** A thread that claims nothing for this long is wedged. Arbitrary: longer than any pause of the machine. */
 const wedgedMillis = 5000
 
-/** How many times longer than the copy of its arguments a thread may take to read them. Arbitrary: reading was seen to take up to three times as long. */
+/** A thread may take this many times longer to read arguments than their copy took. Arbitrary: reading was seen to take up to three times as long. */
 const readFactor = 20
 
 export interface MonitorListener {
-  /** What has ended in the block need not wait for the message about it. */
+  /** Results in the control block need not wait for their message. */
   readonly onTick: (thread: PoolThread) => void
   /** The thread is in the body of the run. */
   readonly onRunning: (run: Run, thread: PoolThread, startedAt: number) => void
   readonly onTimeLimit: (run: Run) => void
   /** How long a body that can be left may still run, counted from when it was last entered. */
   readonly limitOf: (run: Run, coroutine: Coroutine) => number | undefined
-  /** What is behind the thread's first task could run elsewhere. */
+  /** The thread is stalled or unresponsive, and its unclaimed tasks could run elsewhere. */
   readonly onStalled: (thread: PoolThread) => void
-  /** The thread has done nothing with its first task for so many milliseconds, or has been loading the module of one. */
+  /** The thread is wedged: for `millis` it has not claimed its first task, or has been loading the module of one. */
   readonly onWedged: (thread: PoolThread, millis: number, loading: Run | undefined) => void
 }
 
 export class Monitor {
   private cancelTimer: (() => void) | undefined
   private timerAt = Infinity
-  /** How late its timers have been, in all: a machine that keeps this thread waiting keeps the others, too. */
+  /** The total lateness of its timers: a machine that delays this thread delays the others, too. */
   private lateMillis = 0
   private readonly host: ThreadHost
   private readonly threads: Threads
@@ -58,7 +58,7 @@ export class Monitor {
     this.listener = listener
   }
 
-  /** The thread has just been sent something: looks after it as soon as that can matter. */
+  /** The thread has just been sent something: schedules its next inspection. */
   sent(thread: PoolThread): void {
     const now = this.host.now()
     thread.sentAt = now
@@ -93,10 +93,10 @@ export class Monitor {
     this.wakeIn(next, this.host.now())
   }
 
-  /** Acts on what is due; says in how many milliseconds to look again. */
+  /** Acts on what is due; returns the milliseconds until the next inspection. */
   private inspect(thread: PoolThread, now: number): number {
     const { assigned } = thread
-    // All that it had may just have been found in the block.
+    // All its results may just have been collected from the control block.
     if (thread.state !== "Ready" || assigned.length === 0) return Infinity
     const behind = assigned.length > 1
     let next = Infinity
@@ -104,18 +104,18 @@ export class Monitor {
       const coroutine = run.details?.coroutine
       const limit = coroutine === undefined ? run.task.timeLimitMillis : this.listener.limitOf(run, coroutine)
       if (limit === undefined || run.state === Done || run.stop === "TimeLimit") continue
-      // The thread tells in its block when it entered the body: no wait counts.
+      // Counted from the entry of the body, by the control block: no wait counts.
       const startedAt = thread.startedAt(run)
       const left = startedAt === undefined ? limit : startedAt + limit - now
       if (left <= 0) this.listener.onTimeLimit(run)
       else next = Math.min(next, left)
     }
-    // The first of its tasks keeps what is behind it waiting: by running, or loading its
-    // module, or because the thread is in something that a task has left behind.
+    // The first task delays those behind it: because it runs or loads its module, or because
+    // the thread is in work that an earlier task has left behind.
     const { running } = thread
     const first = assigned[0]!
     if (running === undefined && thread.expected !== first && controlBlock.hasEnded(thread.control, first.sequence)) {
-      // Its result has perhaps arrived and not been read: timers come first. From here on it is waited for.
+      // Its message may have arrived and not been read, as timers come first. The wait for it begins here.
       thread.expected = first
       thread.sentAt = now
       thread.lateAtSent = this.lateMillis
@@ -123,7 +123,7 @@ export class Monitor {
     const since = running === undefined ? undefined : thread.startedAt(running)
     if (since !== undefined) this.listener.onRunning(running!, thread, since)
     const waited = now - (since ?? thread.sentAt)
-    // It reads a large message before it can claim anything, and large arguments before it enters the body.
+    // A thread reads a large message before it can claim anything, and large arguments before it enters the body.
     const reading = readFactor * (running ?? first).copyMillis
     if (since === undefined) {
       const late = this.lateMillis - thread.lateAtSent
@@ -135,7 +135,7 @@ export class Monitor {
       next = Math.min(next, Math.max(limit - waited, stallMillis))
     }
     if (running !== undefined && !behind) return next
-    // A batch is looked after at every tick: its first task can be entered at any time.
+    // A batch is inspected at every tick: its first task can be entered at any time.
     next = Math.min(next, behind ? stallMillis : unresponsiveMillis)
     const stalled = waited > (running === undefined ? unresponsiveMillis + reading : stallMillis)
     const elsewhere = this.threads.idleCount > 0 || this.threads.startable > 0

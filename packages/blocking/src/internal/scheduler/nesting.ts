@@ -1,9 +1,9 @@
 /**
- * Bodies that wait for the program, which may run tasks on the same pool for the answer: a thread
- * that waits lends its place, and what could not begin before it goes on fails at once (G10, H4).
+ * Bodies that wait for the program, which may run tasks on the same pool to answer. A thread
+ * that waits lends its place; a task that could not begin before the thread resumes fails at once (G10, H4).
  *
- * Whether a consumer that does not pull its stream is slow, or waits itself for what waits in the
- * queue, nobody can know: the pool tells when that goes on for long.
+ * A consumer that does not pull its stream may be slow, or may itself wait for a task in the
+ * queue. The pool cannot tell these apart: it logs a warning when that lasts long.
  */
 import { WouldDeadlock } from "../../JoinError.ts"
 import type { ThreadHost } from "../../ThreadHost.ts"
@@ -17,10 +17,10 @@ import type { Queue } from "./queue.ts"
 import type { Run, RunList } from "./run.ts"
 import type { Threads, Work } from "./threads.ts"
 
-/** What fits here, fits anywhere. */
+/** The strictest requirement: a thread that fits it fits any work. */
 const pickiest: Work = { fits: ({ open }) => open.size === 0 }
 
-/** How long a task may wait for threads that are idle, before that is told. Arbitrary: long for a consumer, short for who wonders. */
+/** How long a task may wait behind idle threads before the warning. Arbitrary: long for a consumer, short for a person who wonders. */
 const heldUpMillis = 5000
 
 export interface NestingListener {
@@ -39,7 +39,7 @@ export class Nesting {
   private readonly waiting: RunList
   private readonly maxThreads: number
   private readonly listener: NestingListener
-  /** While something waits for a thread without open bodies. */
+  /** Set while a run waits for a thread without open bodies. */
   private cancelHeldUp: (() => void) | undefined
 
   constructor(
@@ -66,16 +66,16 @@ export class Nesting {
     this.listener = listener
   }
 
-  /** Looks at what waits in the queue, after any change. */
+  /** Checks the queued runs, after any change. */
   check(): void {
     this.failUnreachable()
     this.watchHeldUp()
   }
 
-  /** What only a thread could run that waits for its outcome ends now: it would never begin. */
+  /** Fails runs that only a thread waiting for them could take: they would never begin. */
   private failUnreachable(): void {
     if (this.queue.size + this.waiting.size === 0) return
-    // Nothing is waited for.
+    // No thread waits.
     if (this.threads.waits.threads.size + this.coroutines.asking === 0 || !this.threads.isExhausted(pickiest)) return
     const { maxThreads } = this
     const threads = this.threads.all.size
@@ -93,21 +93,21 @@ export class Nesting {
     } else if (this.cancelHeldUp === undefined && this.heldUp !== undefined) {
       this.cancelHeldUp = this.host.schedule(heldUpMillis, () => {
         const { heldUp } = this
-        // Told once, until nothing waits any more.
+        // Reported once, until nothing waits any more.
         if (heldUp === undefined) this.cancelHeldUp = undefined
         else this.listener.onEvent({ _tag: "HeldUp", task: heldUp.task.name, threads: this.threads.all.size })
       })
     }
   }
 
-  /** What waits although all threads are idle: each has a body open that it must not hold up. */
+  /** A run that waits although all threads are idle: each has an open body that the run must not hold up. */
   private get heldUp(): Run | undefined {
     const { queue, threads } = this
     for (const { assigned, open } of threads.all) if (assigned.length > 0 || open.size === 0) return undefined
     return queue.toArray().find((run) => threads.isExhausted(run))
   }
 
-  /** A body was left for a call. A thread that is held for it, and nobody else, lends its place like one that waits. */
+  /** A body was left for a call. Its thread, if leased, lends its place like one that waits. */
   onQuestion(run: Run, question: Question): void {
     const thread = run.thread!
     if (thread.lease !== undefined) this.threads.beginWait(thread)
@@ -115,7 +115,7 @@ export class Nesting {
     if (this.threads.waits.threads.has(thread)) this.listener.onPlace()
   }
 
-  /** Nobody waits for the answer to the call any more. */
+  /** The answer to the call is no longer needed. */
   onUnasked(run: Run): void {
     this.calls.stop(run)
     this.takePlaceBack(run)

@@ -1,4 +1,4 @@
-/** The options of a pool in the scheduler's own terms: validated, times in milliseconds. */
+/** The options of a pool as the scheduler uses them: validated, times in milliseconds. */
 import type { RecycleOptions } from "./recycling.ts"
 
 export interface ThreadsOptions {
@@ -10,7 +10,7 @@ export interface ThreadsOptions {
   readonly threadData: unknown
   /** Urls of task modules. */
   readonly preload: ReadonlyArray<string>
-  /** When threads are replaced; `undefined`: they never are. */
+  /** When threads are replaced; `undefined`: never. */
   readonly recycle: RecycleOptions | undefined
 }
 

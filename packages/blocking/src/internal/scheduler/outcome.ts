@@ -1,4 +1,4 @@
-/** From what a thread reports to the exit that the caller gets. */
+/** Turns a thread's report into the exit that the caller gets. */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
@@ -24,7 +24,7 @@ import * as protocol from "../wire/protocol.ts"
 import { decode } from "../wire/restored.ts"
 import type { Run, RunExit } from "./run.ts"
 
-/** A run's exit, and the name under which it is counted. */
+/** A run's exit, and the kind under which it is counted. */
 export interface Outcome {
   readonly kind: OutcomeKind
   readonly exit: RunExit
@@ -34,7 +34,7 @@ export type OutcomeKind = "Succeeded" | "Failed" | JoinErrorReason["_tag"]
 
 const V8Error = Error as ErrorConstructor & { stackTraceLimit: number }
 
-/** A stack would show this library and no line of the program: neither error takes one. */
+/** Captures no stack: it would show this library and no line of the program. */
 export const joinError = (
   task: { readonly name: string; readonly module: string },
   id: number,
@@ -56,14 +56,14 @@ export const failure = (run: Run, makeReason: () => JoinErrorReason, item = item
   return { kind: error.reason._tag, exit: Exit.fail(error) }
 }
 
-/** The item that a loop is in, where its thread shares memory. */
+/** The current item of a loop, if its thread shares memory. */
 const itemOf = (run: Run): number | undefined => {
   if (run.task.loop === undefined || run.thread === undefined) return undefined
   const { control } = run.thread
   return controlBlock.isEntered(control, run.sequence) ? controlBlock.item(control) : undefined
 }
 
-/** An item has ended a loop with that outcome: tells which, and what came before. */
+/** Adds to the outcome of a loop the item that ended it, and the results before. */
 const withItem = ({ exit, kind }: Outcome, [index, , before]: ItemEnd): Outcome => ({
   kind,
   exit: Exit.isSuccess(exit)
@@ -71,10 +71,10 @@ const withItem = ({ exit, kind }: Outcome, [index, , before]: ItemEnd): Outcome 
     : Exit.failCause(Cause.annotate(exit.cause, Context.make(FailedItem, { index, before })))
 })
 
-/** Nobody reads the exit of a run whose caller was interrupted: one serves for all. */
+/** The exit of a run whose caller was interrupted is not read: one serves for all. */
 const interrupted: Outcome = { kind: "Cancelled", exit: Exit.interrupt() }
 
-/** The consumer of a stream has what it wanted. */
+/** The consumer of a stream has closed it. */
 const closed: Outcome = { kind: "Succeeded", exit: Exit.void }
 
 /** The run was taken back before a thread had claimed it. */
@@ -102,12 +102,12 @@ export const stopped = (run: Run, how: Stopped): Outcome => {
   }
 }
 
-/** What a thread reported of a run that it had claimed. */
+/** The outcome of a claimed run, as its thread reports it. */
 export const reported = (run: Run, status: number, value: unknown): Outcome => {
   try {
     return read(run, status, value)
   } catch (error) {
-    // A transformation of the task's own schema threw: that is its outcome, and nobody else's.
+    // A transformation of the task's own schema threw: it fails this task alone.
     return failure(run, () => new NotCloneable({ side: "success", path: "result", detail: describe(error) }))
   }
 }
@@ -123,7 +123,7 @@ const read = (run: Run, status: number, value: unknown): Outcome => {
   }
   switch (status) {
     case protocol.Succeeded: {
-      // The caller asked for a limit and has it, even if the body ended in its grace period.
+      // The time limit counts even if the body ended in its grace period.
       if (run.stop === "TimeLimit") return stopped(run, "Checkpoint")
       return codec === undefined
         ? { kind: "Succeeded", exit: Exit.succeed(value) }
@@ -194,11 +194,11 @@ export const lostWith = (
   )
 }
 
-/** The thread went on behind the run, which it had neither run nor given back: nothing of the kind should happen. */
+/** The thread skipped a run that was not taken back: this should not happen. */
 export const passedOver = (run: Run): Outcome =>
-  failure(run, () => new WorkerExited({ cause: new Error("The thread passed the task over and did not run it") }))
+  failure(run, () => new WorkerExited({ cause: new Error("The thread skipped the task") }))
 
-/** The run's result lies in memory in which it cannot be read: nothing of the kind should happen. */
+/** The run's result lies in shared memory and cannot be read: this should not happen. */
 export const unreadable = (run: Run, error: unknown): Outcome =>
   failure(run, () => new NotCloneable({ side: "success", path: "result", detail: describe(error) }))
 
@@ -213,7 +213,7 @@ export const diedLoading = (run: Run, exit: ThreadExit): Outcome =>
     )
   )
 
-/** The run's module is still not loaded after so many milliseconds. */
+/** The run's module is not loaded after `millis` milliseconds. */
 export const loadsForever = (run: Run, millis: number): Outcome =>
   failedToLoad(
     run,
@@ -229,14 +229,14 @@ const failedToLoad = (run: Run, cause: Error): Outcome =>
 export const describeExit = ({ exitCode, signal }: ThreadExit): string =>
   signal === undefined ? `exit code ${exitCode}` : `signal ${signal}`
 
-/** How a thread ends that took nothing of what it was sent, as so many before it. */
+/** The exit of a thread that claimed nothing, like others that were sent the same task. */
 export const neverTaken = (threads: number): ThreadExit => ({
   ...terminated,
   cause: new Error(
-    `Threads that were sent the task, ${threads} of them, did not take it, and were terminated: ` +
+    `${threads} threads that were sent the task did not begin it, and were terminated: ` +
       "its arguments take long to read, or other tasks leave synchronous work behind"
   )
 })
 
-/** How a thread ends that is being terminated. */
+/** The exit of a thread that is being terminated. */
 export const terminated: ThreadExit = { exitCode: undefined, signal: undefined, outOfMemory: false, cause: undefined }

@@ -1,6 +1,6 @@
 /**
- * How runs end: each is settled once, counted, and told. From here, and from nowhere
- * else, everyone's callbacks are called, so that a throw of one never takes another along.
+ * How runs end: each is settled once, counted, and reported. Only this module calls
+ * the program's callbacks, so that one that throws does not affect the others.
  */
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -16,9 +16,9 @@ import { Done, type Run, type RunExit } from "./run.ts"
 import { TaskEvents } from "./taskEvents.ts"
 
 export interface OutcomesListener {
-  /** The run has ended; nobody has been told yet. */
+  /** The run has ended; its callbacks come next. */
   readonly onSettled: (run: Run) => void
-  /** No run is without an outcome. */
+  /** Every run has an outcome. */
   readonly onIdle: () => void
   readonly onEvent: (event: SchedulerEvent) => void
 }
@@ -48,7 +48,7 @@ export class Outcomes {
   private readonly idleWatchers = new Set<() => void>()
   private readonly host: ThreadHost
   private readonly payloads: Payloads | undefined
-  /** What becomes of runs, for whoever listens. */
+  /** Events of runs, for listeners. */
   readonly taskEvents: TaskEvents
   private readonly listener: OutcomesListener
 
@@ -63,7 +63,7 @@ export class Outcomes {
     return this.unsettled === 0
   }
 
-  /** A run was submitted: it will be settled. */
+  /** Counts a submitted run, which will be settled. */
   expect(run: Run): Run {
     this.submitted++
     this.unsettled++
@@ -71,18 +71,18 @@ export class Outcomes {
     return run
   }
 
-  /** Settles a run, whose state says that it has ended before anyone hears of it. Does nothing if it has been settled. */
+  /** Settles a run: its state is `Done` before any callback runs. Does nothing if it is settled already. */
   settle(run: Run, kind: OutcomeKind, exit: RunExit): void {
     if (run.state === Done) return
     run.state = Done
-    // A handle keeps the run: it need not keep the arguments. A thread that has claimed the task may still read them.
+    // A handle keeps the run, which need not keep the arguments. But a thread that has claimed the task may still read them.
     if (typeof run.args !== "number" || run.thread === undefined || !isClaimed(run.thread.control, run.sequence)) {
       releaseArguments(run, this.payloads)
     }
     this.unsettled--
     this.counts[kind]++
     const { details, onEnd } = run
-    // Who keeps a handle keeps the run, but not what its callbacks refer to.
+    // A handle keeps the run, but not the objects that its callbacks refer to.
     run.onEnd = ignore
     let observers: ReadonlyArray<() => void> | undefined
     if (details !== undefined) {
@@ -100,7 +100,7 @@ export class Outcomes {
     } catch (error) {
       this.onThrow(run.task.name, error)
     }
-    // The fiber that waited for it was interrupted, or has closed it, and reads nothing.
+    // The waiting fiber was interrupted, or has closed the stream, and does not read the exit.
     if (kind === "Panicked" && (run.stop === "Interrupt" || run.stop === "Close")) this.tellUnreadPanic(exit)
     if (observers !== undefined) { for (const observer of observers) this.call(run.task.name, observer) }
     run.thread = undefined
@@ -120,7 +120,7 @@ export class Outcomes {
     if (onAccepted !== undefined) this.call(run.task.name, onAccepted, run)
   }
 
-  /** Of a panic that perhaps nobody ever reads: a bug in a body must not end unseen. */
+  /** Logs a panic whose exit may never be read: a bug in a body must not go unseen. */
   tellUnreadPanic(exit: RunExit): void {
     const error = Option.getOrUndefined(Exit.findErrorOption(exit))
     if (isJoinError(error) && error.reason._tag === "Panicked") this.listener.onEvent({ _tag: "UnreadPanic", error })
@@ -131,13 +131,13 @@ export class Outcomes {
     ;(run.detailed().observers ??= []).push(observer)
   }
 
-  /** Calls back each time that no run is without an outcome. */
+  /** Calls back each time that the last run without an outcome has ended. */
   onIdle(watcher: () => void): () => void {
     this.idleWatchers.add(watcher)
     return () => this.idleWatchers.delete(watcher)
   }
 
-  /** Calls back into the program. A callback may throw (a tracer, a fiber's observer); what follows happens all the same. */
+  /** Calls back into the program. A callback may throw (a tracer, a fiber observer); the remaining callbacks still run. */
   call<Args extends ReadonlyArray<unknown>>(about: string, callback: (...args: Args) => void, ...args: Args): void {
     try {
       callback(...args)

@@ -1,30 +1,30 @@
 /**
- * The memory in which arguments wait and travel: chunks that the pool shares with all its
- * threads. They are written once, at the call, and read by whichever thread claims the task:
+ * The memory for arguments: chunks that the pool shares with all its
+ * threads. Arguments are written once, at the call, and read by the thread that claims the task:
  * nothing is copied or sent when a task goes to a thread, is taken back, or goes to another.
  *
- * A chunk is filled from its beginning, and used again when nothing in it is needed any more:
- * what lies in it ends about as soon as what lies beside it. What is long gets a chunk of its own.
+ * A chunk is filled from its beginning, and reused when none of its payloads is needed any more:
+ * neighbours in a chunk end at about the same time. A long payload gets a chunk of its own.
  */
 import { PayloadMemory, type PayloadPlatform } from "../wire/payload.ts"
 import { PayloadWriter } from "../wire/payloadWriter.ts"
 
-/** Bytes of a chunk of short payloads. Arbitrary: of tiny objects, more than are out on all threads. */
+/** Bytes of a chunk of short payloads. Arbitrary: holds more tiny objects than are on all threads at once. */
 const chunkLength = 2 ** 18
 
 /**
- * Bytes from so many on are not written to a chunk: their copy is moved to the thread. Measured: fresh memory costs
- * ten times what a copy to warm memory does, and this way it is taken once each way.
+ * Buffers of this size and more are not written to a chunk: their copy is moved to the thread. Measured: fresh memory
+ * costs ten times as much as a copy to warm memory; this way it is allocated once in each direction.
  */
 const partLength = 2 ** 17
 
-/** Longer payloads have no place here; they are sent by message. */
+/** Longer payloads are sent by message. */
 const maxLength = 2 ** 30
 
-/** Bytes that are kept in chunks without use, so that the next long payload finds memory that is warm. Arbitrary. */
+/** Bytes of unused chunks to keep, so that the next long payload finds warm memory. Arbitrary. */
 const maxKept = 2 ** 24
 
-/** Where in the chunks a payload lies: a chunk's number, and the place in it. */
+/** Address of a payload: the number of its chunk, and the offset in that chunk. */
 export type PayloadAddress = number
 
 export const chunkIndex = (address: PayloadAddress): number => Math.floor(address / maxLength)
@@ -35,28 +35,28 @@ interface Chunk {
   readonly index: number
   readonly memory: PayloadMemory
   readonly length: number
-  /** Where the next payload has its place. */
+  /** Where the next payload begins. */
   used: number
-  /** How many payloads in it are needed. */
+  /** How many of its payloads are needed. */
   live: number
 }
 
 export class Payloads {
-  /** By their number; a number is used again when its chunk was given up. */
+  /** By number; the number of a chunk that was given up is reused. */
   private readonly chunks: Array<Chunk | undefined> = []
-  /** Without use, and kept. */
+  /** Unused chunks that are kept. */
   private readonly free: Array<Chunk> = []
   private kept = 0
-  /** Where short payloads are written. */
+  /** The chunk for short payloads. */
   private current: Chunk | undefined
-  /** Where the payload is being written. */
+  /** The chunk of the payload that is being written. */
   private target: Chunk | undefined
   private readonly writer: PayloadWriter
   private readonly platform: PayloadPlatform
-  /** Told of a chunk that is there no longer. */
+  /** A chunk was given up. */
   private readonly onGivenUp: (index: number) => void
 
-  /** `moves`: what is long is moved to the thread, and not written to a chunk. */
+  /** `moves`: long buffers are moved to the thread, and not written to a chunk. */
   constructor(platform: PayloadPlatform, moves: boolean, onGivenUp: (index: number) => void) {
     this.platform = platform
     this.onGivenUp = onGivenUp
@@ -71,7 +71,7 @@ export class Payloads {
     return this.chunks.reduce((sum, chunk) => sum + (chunk?.live ?? 0), 0)
   }
 
-  /** Bytes of a payload. */
+  /** Length of a payload in bytes. */
   lengthOf(address: PayloadAddress): number {
     return this.chunks[chunkIndex(address)]!.memory.lengthOf(placeOf(address))
   }
@@ -80,9 +80,9 @@ export class Payloads {
     return this.chunks[index]!.memory.memory as SharedArrayBuffer
   }
 
-  /** Writes a value and answers where it lies; `undefined` if it is none that a payload can be. */
+  /** Writes a value and returns its address; `undefined` if a payload cannot represent it. */
   write(value: unknown): PayloadAddress | undefined {
-    // A getter of a value that is being written has come back to here.
+    // A getter of the value that is being written has called back into here.
     if (this.writer.isWriting) return undefined
     const current = this.current ??= this.take(chunkLength)
     this.target = current
@@ -102,24 +102,24 @@ export class Payloads {
     return target.index * maxLength + this.writer.start
   }
 
-  /** What of the value that was written last is moved beside the payload. */
+  /** Buffers of the last written value that are moved beside the payload. */
   get parts(): Array<ArrayBuffer> {
     return this.writer.parts
   }
 
-  /** The payload is needed no longer. */
+  /** The payload is no longer needed. */
   release(address: PayloadAddress): void {
     const chunk = this.chunks[chunkIndex(address)]!
     if (--chunk.live === 0) this.recycle(chunk)
   }
 
-  /** Gives up what is kept without use. */
+  /** Gives up the unused chunks. */
   trim(): void {
     for (const chunk of this.free.splice(0)) this.giveUp(chunk)
     this.kept = 0
   }
 
-  /** Goes on with what is being written in a chunk that has room for it. */
+  /** Continues the payload that is being written in a chunk with enough room. */
   private grow(needed: number): boolean {
     const { target, writer } = this
     const length = writer.at - writer.start + needed

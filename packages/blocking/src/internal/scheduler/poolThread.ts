@@ -1,5 +1,5 @@
 /**
- * One thread of a pool, as its scheduler sees it. Its states, and who moves it:
+ * One thread of a pool, as its scheduler sees it. Its states and transitions:
  *
  * ```text
  *                 Ready message               retire: idle for long, or replaced
@@ -16,7 +16,7 @@
  *   from each of them, by the host's exit event: Ended
  * ```
  *
- * It holds a place in the pool in all of them but `Stuck` and `Ended`, and `Retiring` when that takes long.
+ * It holds a place in the pool in every state except `Stuck`, `Ended`, and `Retiring` when that takes long.
  */
 import type { Thread } from "../../ThreadHost.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
@@ -25,69 +25,69 @@ import { Done, type Run, RunList } from "./run.ts"
 
 /**
  * - `Starting`: not yet ready.
- * - `Ready`: idle, or busy with what is assigned to it.
+ * - `Ready`: idle, or busy with its assigned runs.
  * - `Retiring`: releases its values and ends by itself.
- * - `Terminating`: being ended from outside.
- * - `Stuck`: could not be ended; no longer counted among the pool's threads.
+ * - `Terminating`: terminated by the scheduler, and has not ended yet.
+ * - `Stuck`: terminated without effect, and abandoned; no longer counted among the pool's threads.
  * - `Ended`.
  */
 export type ThreadState = "Starting" | "Ready" | "Retiring" | "Terminating" | "Stuck" | "Ended"
 
 export class PoolThread {
   state: ThreadState = "Starting"
-  /** Set as soon as the host has started it. */
+  /** Set as soon as the host has started the thread. */
   thread!: Thread
   readonly control = controlBlock.make()
   /**
-   * What was sent to it and has not come back, in the order sent. It can hold runs
-   * that are `Done` (revoked, or abandoned by their caller): the thread is busy until
-   * it has passed them.
+   * Runs that were sent to the thread and have not come back, in the order sent. Some can be
+   * `Done` already (revoked, or abandoned by their caller): the thread is busy until
+   * it is past them.
    */
   readonly assigned: Array<Run> = []
-  /** Where it leaves results, if it shares memory for them. */
+  /** Reads the results that the thread leaves in shared memory, if it shares any. */
   results: ResultReader | undefined
-  /** Which task definitions it has. */
+  /** Indices of the task definitions that the thread has. */
   readonly defined: Array<true> = []
-  /** Which chunks of arguments it has. */
+  /** Indices of the chunks of arguments that the thread has. */
   readonly chunks: Array<true | undefined> = []
-  /** Runs whose bodies were left in it. While there are any, it neither retires nor is replaced. */
+  /** Runs whose bodies are open on the thread. While there are any, it neither retires nor is replaced. */
   readonly open = new Set<Run>()
-  /** Those of them that are to go on. */
+  /** Those of them that wait to be resumed. */
   readonly resumptions = new RunList()
-  /** Whether what it was sent last was resumptions: then tasks of the queue come first. */
+  /** Whether it was last sent resumptions: then queued tasks come first. */
   resumedLast = false
   /** The holder of the thread, if it is leased. */
   lease: ThreadLease | undefined
-  /** The run that a stuck thread is still in, although its caller has gone on. */
+  /** The run that a stuck thread is still in, although the caller has gone on. */
   stuckOn: Run | undefined
   idleSince = 0
   readyAt = 0
-  /** How many tasks it has ended. */
+  /** How many tasks the thread has ended. */
   ended = 0
-  /** Retiring, it has released its values. */
+  /** It is retiring, and has released its values. */
   released = false
-  /** What it has not taken although it was sent long ago: the reason why it is ended. */
+  /** The run that the wedged thread did not claim: the reason for its termination. */
   wedgedOn: Run | undefined
   /** Its replacement is ready: it retires as soon as it has nothing to do. */
   leaving = false
   cancelAge: (() => void) | undefined
   /** The next step of the ladder. */
   private cancelLadder: (() => void) | undefined
-  /** The run for which the ladder is climbed; `undefined` when it is the thread's own. */
+  /** The run for which the ladder is climbed; `undefined` if the step is for the thread itself. */
   ladderFor: Run | undefined
-  /** Whether it has ended a task: until then its death counts as a failed start. */
+  /** Whether it has ended a task: until then, its death counts as a failed start. */
   proven = false
   sequence = 0
-  /** The call that it waits for an answer to, 0 for none, and the run whose body has made it. */
+  /** The call whose answer the thread waits for, 0 for none, and the run that made the call. */
   call = 0
   calling: Run | undefined
-  /** Whether that is not answered at once: its place is lent (`waits`). */
+  /** Whether that call was not answered at once, so the thread's place is lent (`waits`). */
   waits = false
-  /** When it was last sent something, or was seen to have ended its first task. */
+  /** When the thread was last sent something, or was first seen to have ended its first task. */
   sentAt = 0
-  /** How late the monitor's timers had been by then, in all. */
+  /** The total lateness of the monitor's timers at that moment. */
   lateAtSent = 0
-  /** The run that it was seen to have ended, although its result had not arrived. */
+  /** A run that the thread has ended, and whose result has not arrived. */
   expected: Run | undefined
   readonly ordinal: number
 
@@ -99,37 +99,37 @@ export class PoolThread {
     return this.sequence = controlBlock.nextSequence(this.sequence)
   }
 
-  /** The run whose body it is in, or whose module it is loading. */
+  /** The run whose body the thread is in, or whose module it is loading. */
   get running(): Run | undefined {
     this.thread.link?.refresh()
     return this.stuckOn ?? this.assigned.find((run) => controlBlock.isClaimed(this.control, run.sequence))
   }
 
-  /** The run it is busy with: not one that was interrupted while its module loads, whose body it will never enter. */
+  /** The run that keeps the thread busy. Excludes a run that was interrupted while its module loads: its body is never entered. */
   get busyWith(): Run | undefined {
     const { running, stuckOn } = this
     return running?.state === Done && running !== stuckOn ? undefined : running
   }
 
-  /** Whether a body was left in it that can wait there. It is the only one. */
+  /** Whether an open body on it can block it. Such a body is the only open one. */
   get isHeldUp(): boolean {
     if (this.open.size !== 1) return false
     const [run] = this.open
     return run!.task.mayWait
   }
 
-  /** Whether it may be in someone's code, and not in its event loop. */
+  /** Whether it may be running user code, outside of its event loop. */
   get mayBlock(): boolean {
     return this.state !== "Ended" && (this.state !== "Ready" || this.assigned.length > 0)
   }
 
-  /** When it entered the body of the run; `undefined` if it is not in there. */
+  /** When the thread entered the body of the run; `undefined` if it is not in that body. */
   startedAt(run: Run): number | undefined {
     this.thread.link?.refresh()
     return controlBlock.startedAt(this.control, run.sequence)
   }
 
-  /** How many of its tasks it is done with; not beyond one whose result is still on its way, unless that is `posted`. */
+  /** How many of its first tasks have ended; stops at one whose result is still on its way, unless that is `posted`. */
   countEnded(posted: number | undefined): number {
     const { assigned, control } = this
     const passed = controlBlock.passed(control)
@@ -146,7 +146,7 @@ export class PoolThread {
     return count
   }
 
-  /** Ends the runs that are lost with it; `startedAt` of the one whose body it was in. */
+  /** Ends the runs that are lost with the thread; `startedAt` is set for the one whose body it was in. */
   endAssigned<A>(end: (run: Run, startedAt: number | undefined) => A): Array<readonly [Run, A]> {
     const ends: Array<readonly [Run, A]> = []
     for (const run of this.assigned) {
@@ -158,13 +158,13 @@ export class PoolThread {
     return ends
   }
 
-  /** `true`: it has not started the run and never will. */
+  /** `true`: the thread has not started the run and never will. */
   revoke(run: Run): boolean {
     const { link } = this.thread
     return link === undefined ? controlBlock.revoke(this.control, run.sequence) : link.revoke(run.sequence)
   }
 
-  /** Raises the stop flag; from then on the block tells whether the body was entered before. */
+  /** Raises the stop flag; afterwards the control block says whether the body had been entered. */
   requestStop(run: Run): void {
     controlBlock.requestStop(this.control, run.sequence)
     this.thread.link?.requestStop(run.sequence)
@@ -183,16 +183,16 @@ export class PoolThread {
   }
 }
 
-/** What a thread tells the holder of its lease. */
+/** Events of a thread, for the holder of its lease. */
 export interface ThreadLease {
-  /** Whether a body of this pool waits for what holds it. */
+  /** Whether a body of this pool waits for the holder. */
   readonly nested: boolean
-  /** It has finished what it was given. */
+  /** The thread has finished its calls. */
   readonly onFree: () => void
-  /** Whether calls wait for what the thread is busy with. */
+  /** Whether calls wait for the thread. */
   readonly hasWaiting: () => boolean
-  /** The pool shuts down: calls that wait are cancelled, by the given function. */
+  /** The pool shuts down: pass the waiting calls to `cancel`. */
   readonly onClosing: (cancel: (run: Run) => void) => void
-  /** It is gone, and with it the state that the lease was for. */
+  /** The thread is gone, and with it the state that the lease protects. */
   readonly onLost: (exitCode: number | undefined) => void
 }

@@ -1,4 +1,4 @@
-/** Who waits for threads to be ready. */
+/** Requests that wait for threads to be ready. */
 import type { PreloadFailure } from "../wire/protocol.ts"
 import type { Threads } from "./threads.ts"
 
@@ -10,7 +10,7 @@ export type PrewarmFailure =
 export class Prewarm {
   private preloadFailures: ReadonlyArray<PreloadFailure> = []
   private readonly watchers = new Set<(failed?: PrewarmFailure) => void>()
-  /** The most that any of them wants. */
+  /** The highest number of threads that any request wants. */
   private most = 0
   private readonly threads: Threads
 
@@ -22,11 +22,11 @@ export class Prewarm {
     return this.watchers.size > 0
   }
 
-  /** Wants so many threads ready, and calls back, once, with what came of it; the answer cancels it. */
+  /** Requests `count` ready threads, and calls back, once, with the outcome; returns a function that cancels it. */
   request(count: number, onEnd: (failed: PrewarmFailure | undefined) => void): () => void {
     const forget = (): void => {
       this.watchers.delete(watcher)
-      // As long as someone waits for them, no thread retires.
+      // While a request waits for them, no thread retires.
       if (!this.isWaiting) this.threads.want(this.most = 0)
     }
     const watcher = (failed?: PrewarmFailure): void => {
@@ -42,13 +42,13 @@ export class Prewarm {
     return forget
   }
 
-  /** A thread is ready, and this is what it could not load. */
+  /** A thread is ready; `preloadFailures` are the modules that it could not load. */
   onReady(preloadFailures: ReadonlyArray<PreloadFailure>): void {
     this.preloadFailures = preloadFailures
     this.check()
   }
 
-  /** Tells those who wait if there is something to tell. */
+  /** Ends the requests that are fulfilled, or all of them with the failure. */
   check(failed?: PrewarmFailure): void {
     for (const watcher of Array.from(this.watchers)) watcher(failed)
   }

@@ -1,7 +1,7 @@
 /**
- * What is accepted and not on a thread. Not every thread can have every run (see `Run.needs`),
- * and one that has to wait for another thread holds up nobody: each kind has its own list, first
- * come, first served, and a thread gets the oldest of what it can have.
+ * Accepted runs that are not on a thread. Not every thread can take every run (see `Run.needs`).
+ * A run that has to wait for a particular thread delays no other: each kind has its own list, first
+ * come, first served, and a thread gets the oldest run that it can take.
  */
 import type { PoolThread } from "./poolThread.ts"
 import { AnyThread, NoOpenBody, NoWaitingBody, type Run, RunList } from "./run.ts"
@@ -15,7 +15,7 @@ export class Queue {
     return this.any.size + this.picky
   }
 
-  /** Those that not every thread can have. */
+  /** Runs that not every thread can take. */
   get picky(): number {
     return this.streams.size + this.waiting.size
   }
@@ -29,7 +29,7 @@ export class Queue {
     this.listOf(run).unshift(run)
   }
 
-  /** The oldest that the thread can have. */
+  /** The oldest run that the thread can take. */
   peek(thread: PoolThread): Run | undefined {
     const { any, streams, waiting } = this
     let next = any.peek()
@@ -38,12 +38,12 @@ export class Queue {
     return next
   }
 
-  /** Whether the thread can have any of it. */
+  /** Whether the thread can take any of the runs. */
   fits(thread: PoolThread): boolean {
     return this.peek(thread) !== undefined
   }
 
-  /** As they are now, the oldest first; the queue may be changed while they are visited. */
+  /** A copy, the oldest first; the queue may change during the iteration. */
   toArray(): Array<Run> {
     const runs = this.any.toArray()
     if (this.picky === 0) return runs

@@ -1,8 +1,8 @@
 /**
- * Who waits with a `queueTimeLimit`, and one timer for all of them.
+ * Runs that wait with a `queueTimeLimit`, and one timer for all of them.
  *
  * Runs with the same limit expire in the order in which they were submitted, so each
- * limit has a line, and only the first of each line is looked at.
+ * limit has a line, and only the first of each line is checked.
  */
 import type { ThreadHost } from "../../ThreadHost.ts"
 import type { Run } from "./run.ts"
@@ -38,7 +38,7 @@ export class QueueTimeLimits {
     this.onExpired = onExpired
   }
 
-  /** Watches a run that waits; nothing happens if its task has no limit, or if it is watched already. */
+  /** Watches a run that waits; does nothing if its task has no limit, or if it is watched already. */
   watch(run: Run): void {
     const limitMillis = run.task.queueTimeLimitMillis
     if (limitMillis === undefined || limitMillis === Infinity || run.details?.queueDeadline !== undefined) return
@@ -46,7 +46,7 @@ export class QueueTimeLimits {
     if (line === undefined) this.lines.set(limitMillis, line = { limitMillis, first: undefined, last: undefined })
     const deadline = new QueueDeadline(line, run)
     run.detailed().queueDeadline = deadline
-    // What is taken back from a thread was here before the others.
+    // A run that was taken back from a thread came before the others.
     let previous = line.last
     while (previous !== undefined && previous.run.submittedAt > run.submittedAt) previous = previous.previous
     deadline.previous = previous
@@ -58,7 +58,7 @@ export class QueueTimeLimits {
     this.wakeAt(run.submittedAt + limitMillis)
   }
 
-  /** The run waits no longer. */
+  /** The run no longer waits. */
   forget(run: Run): void {
     const deadline = run.details?.queueDeadline
     if (deadline === undefined) return
@@ -88,7 +88,7 @@ export class QueueTimeLimits {
     this.timerAt = Infinity
     const now = this.host.now()
     for (const line of Array.from(this.lines.values())) {
-      // The line can change while a run is told: each time its first is looked at anew.
+      // A callback may change the line: its first is read again each time.
       while (line.first !== undefined && line.first.run.submittedAt + line.limitMillis <= now) {
         const { run } = line.first
         this.forget(run)

@@ -1,6 +1,6 @@
 /**
- * Replaces threads that have run many tasks, grown old, or keep much memory. The
- * replacement is ready first, so no task waits for it; one thread of a pool at a time.
+ * Replaces threads that have run many tasks, grown old, or hold much memory. The
+ * replacement is ready first, so no task waits for it. A pool replaces one thread at a time.
  */
 import type { ThreadHost } from "../../ThreadHost.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
@@ -9,16 +9,16 @@ import type { Threads } from "./threads.ts"
 
 /** When a thread is replaced; each can be `Infinity`. */
 export interface RecycleOptions {
-  /** After so many tasks. */
+  /** After this number of tasks. */
   readonly tasks: number
-  /** When its heap holds more than so many bytes at the end of a task. */
+  /** When its heap holds more than this number of bytes at the end of a task. */
   readonly heapBytes: number
-  /** So many milliseconds after it became ready. */
+  /** This number of milliseconds after it became ready. */
   readonly ageMillis: number
 }
 
 export class Recycling {
-  /** The thread to be replaced, until it is gone, and the one that will replace it, until it is ready. */
+  /** The thread to be replaced, until it is gone, and its replacement, until that is ready. */
   private due: PoolThread | undefined
   private replacement: PoolThread | undefined
   private readonly host: ThreadHost
@@ -31,17 +31,17 @@ export class Recycling {
     this.options = options
   }
 
-  /** A thread is ready: perhaps the one that another waits for. */
+  /** A thread is ready: perhaps the replacement. */
   onReady(thread: PoolThread): void {
     this.watchAge(thread)
     if (thread !== this.replacement) return
     this.replacement = undefined
     if (this.due?.state === "Ready") this.threads.leave(this.due)
-    // It has ended for other reasons, and may have had no place to leave.
+    // The replaced thread has ended for another reason, and may have left no place.
     else this.threads.claimPlace()
   }
 
-  /** An idle thread grows old as well. */
+  /** Watches the age of a thread, which may be idle. */
   private watchAge(thread: PoolThread): void {
     if (this.options.ageMillis === Infinity) return
     thread.cancelAge = this.host.schedule(this.options.ageMillis, () => {
@@ -50,18 +50,18 @@ export class Recycling {
     })
   }
 
-  /** A thread has ended what it had. */
+  /** A thread has ended all its tasks. */
   onFree(thread: PoolThread): void {
     this.inspect(thread)
   }
 
-  /** A thread is gone, or left behind. */
+  /** A thread has ended, or was abandoned. */
   onGone(thread: PoolThread): void {
     thread.cancelAge?.()
     if (thread === this.replacement) this.replacement = this.due = undefined
     if (thread !== this.due) return
     this.due = undefined
-    // Others may have waited for their turn.
+    // Others may be due, too.
     if (this.replacement === undefined) { for (const other of Array.from(this.threads.all)) this.inspect(other) }
   }
 
@@ -70,7 +70,7 @@ export class Recycling {
     // Open bodies would be lost with it: it waits for them.
     if (thread.state !== "Ready" || thread.open.size > 0 || !this.isDue(thread)) return
     this.replacement = this.threads.startReplacement()
-    // Without one it goes on as it is, and is looked at again when it has ended its next task.
+    // Without a replacement the thread stays, and is checked again after its next task.
     if (this.replacement !== undefined) this.due = thread
   }
 

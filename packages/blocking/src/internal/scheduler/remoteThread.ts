@@ -1,4 +1,4 @@
-/** The scheduler's half of a thread that shares no memory: what stands in for the control block. */
+/** The scheduler's half of a thread that shares no memory: it stands in for the control block. */
 import type { RemoteThread, SchedulerChannel } from "../../RemoteThread.ts"
 import type { ThreadEvents, ThreadLink } from "../../ThreadHost.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
@@ -8,11 +8,11 @@ import * as remote from "../wire/remote.ts"
 
 class RemoteThreadImpl implements RemoteThread, ThreadLink {
   readonly link: ThreadLink = this
-  /** The tasks that are out: those behind the first of these two, up to the second; and when the last batch was sent. */
+  /** Tasks after `reported`, up to `last`, are out; and when the last batch was sent. */
   private told = 0
   private last = 0
   private sentAt = 0
-  /** The memory in which arguments wait. */
+  /** The memory for arguments. */
   private readonly chunks: Array<PayloadMemory | undefined> = []
   private readonly control: controlBlock.ControlBlock
   private readonly flags: remote.SharedFlagsView
@@ -65,7 +65,7 @@ class RemoteThreadImpl implements RemoteThread, ThreadLink {
       } else if (posted[cursor] === i) {
         const args = posted[cursor + 1]
         cursor += 2
-        // Packed by the scheduler, unless nobody can change them.
+        // Packed by the scheduler, unless the arguments are immutable.
         if (args instanceof Uint8Array) writer.encoded(args)
         else writer.value(args)
       } else {
@@ -77,7 +77,7 @@ class RemoteThreadImpl implements RemoteThread, ThreadLink {
     channel.send(writer.end())
   }
 
-  /** Whether the thread has the task, and has not told of its end. */
+  /** Whether the thread has the task, and has not reported its end. */
   private isOut(sequence: number): boolean {
     return controlBlock.isUpTo(sequence, this.last) && !controlBlock.isUpTo(sequence, this.told)
   }
@@ -89,7 +89,7 @@ class RemoteThreadImpl implements RemoteThread, ThreadLink {
     flags.read()
     const { claimed } = flags
     if (!this.isOut(claimed)) return
-    // It claims them in their order, and what is before the last has ended there, or was taken back.
+    // The thread claims tasks in their order: those before the last have ended there, or were taken back.
     for (let sequence = controlBlock.nextSequence(told); sequence !== claimed;) {
       this.claim(sequence)
       if (controlBlock.isClaimed(control, sequence)) this.end(sequence, 0, 0)
@@ -98,12 +98,12 @@ class RemoteThreadImpl implements RemoteThread, ThreadLink {
     this.claim(claimed)
     if (flags.entered !== claimed || !controlBlock.isClaimed(control, claimed)) return
     if (controlBlock.isEntered(control, claimed)) return
-    // The time may have been read just before it was written: the former task's.
+    // The time may have been read just before the thread wrote it, and belong to the task before.
     flags.read()
     if (flags.entered === claimed) controlBlock.enter(control, claimed, Math.max(flags.startedAt, this.sentAt))
   }
 
-  /** Refused if the scheduler has taken the task back: the thread passes it over. */
+  /** Refused if the scheduler has taken the task back: the thread skips it. */
   private claim(sequence: number): void {
     controlBlock.claim(this.control, sequence)
   }
@@ -119,9 +119,9 @@ class RemoteThreadImpl implements RemoteThread, ThreadLink {
     this.refresh()
   }
 
-  // There is no compare-exchange between the two. The thread claims the task and then
-  // looks whether it is wanted back; this side says that it wants it back and then looks
-  // whether it was claimed. If both have, the thread waits for the word of this side,
+  // There is no compare-exchange between the two sides. The thread claims the task and then
+  // checks whether it is wanted back; this side says that it wants it back and then checks
+  // whether it was claimed. If both hold, the thread waits for the decision of this side,
   // which follows at once.
   readonly revoke = (sequence: number): boolean => {
     const { control, flags } = this
@@ -145,7 +145,7 @@ class RemoteThreadImpl implements RemoteThread, ThreadLink {
           const startTime = reader.float64()
           const endTime = reader.float64()
           const heap = reader.float64()
-          // A task ends once: what else is told of it is for nobody, least of all for the next.
+          // A task ends once: further reports about it are dropped, and must not be taken for the next task's.
           if (!this.isOut(sequence)) return
           this.told = sequence
           controlBlock.setHeap(control, heap)

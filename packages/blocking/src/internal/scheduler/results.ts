@@ -1,4 +1,4 @@
-/** Takes in what the threads are done with: from their messages, and from their control blocks. */
+/** Collects results of the threads, from their messages and their control blocks. */
 import * as Exit from "effect/Exit"
 import type { ThreadHost } from "../../ThreadHost.ts"
 import { describe } from "../wire/cloneable.ts"
@@ -16,19 +16,19 @@ import type { PoolThread } from "./poolThread.ts"
 import { Done, type Run, Suspended } from "./run.ts"
 import { Yielding } from "./yielding.ts"
 
-/** How many outcomes are told between two looks at the clock. Arbitrary: some microseconds, and a tenth of the cost. */
+/** How many outcomes are reported between two reads of the clock. Arbitrary: some microseconds, and a tenth of the cost. */
 const tellsPerLook = 16
 
 export interface ResultsListener {
-  /** The thread has ended something, and may have nothing more to do: its next tasks come before the outcomes are told. */
+  /** The thread has ended runs, and may be free: it gets its next tasks before the outcomes are reported. */
   readonly onEnded: (thread: PoolThread) => void
   readonly onEvent: (event: SchedulerEvent) => void
 }
 
 export class Results {
-  /** Errors that nobody caught in a thread. */
+  /** Uncaught errors in threads. */
   uncaughtErrors = 0
-  /** The time while outcomes are told, 0 otherwise: who is told often submits the next task, and the clock is slow. */
+  /** The current time while outcomes are reported, 0 otherwise: callbacks often submit the next task, and the clock is slow. */
   time = 0
   private readonly yielding: Yielding
   private readonly host: ThreadHost
@@ -67,9 +67,9 @@ export class Results {
     }
   }
 
-  /** A result was posted that this thread cannot read (a structure too deep for its stack): its task ends with that. */
+  /** A posted result cannot be read here (a structure too deep for the stack): its task fails. */
   onMessageError(thread: PoolThread, error: unknown): void {
-    // A result that only waits for its turn is not the one that was lost.
+    // A result that is only deferred is not the lost one.
     this.flush()
     const { control } = thread
     const lost = thread.assigned.find(({ sequence }) =>
@@ -92,13 +92,13 @@ export class Results {
     )
   }
 
-  /** Handles the messages that were put off to the next turn of the event loop. */
+  /** Handles the messages that were deferred to the next turn of the event loop. */
   flush(): void {
     this.yielding.flush()
   }
 
   /**
-   * Takes in what the thread is done with, has it given its next tasks, and only then tells
+   * Collects ended runs, lets the thread get its next tasks, and only then reports
    * the outcomes: the fibers that they resume can take long.
    */
   collect(thread: PoolThread, message?: protocol.ProgressMessage): void {
@@ -111,7 +111,7 @@ export class Results {
     for (const run of runs) {
       const { sequence } = run
       releaseArguments(run, this.payloads)
-      // Read before the thread gets other tasks, which use the same cells.
+      // Read before the thread gets its next tasks, which use the same cells.
       if (!controlBlock.hasEnded(control, sequence)) {
         values.push(notRun)
         continue
@@ -126,7 +126,7 @@ export class Results {
       this.measure(run, controlBlock.startTime(control, sequence), controlBlock.endTime(control, sequence))
     }
     const posted = message !== undefined && message.length > 1 ? runs[count - 1] : undefined
-    // A stop was for a run that has ended: its ladder goes no further.
+    // The run of the ladder has ended: no further step.
     if (thread.ladderFor !== undefined && runs.includes(thread.ladderFor)) thread.clearLadder()
     this.listener.onEnded(thread)
     for (let i = 0; i < count; i++) {
@@ -138,11 +138,11 @@ export class Results {
   }
 
   private measure(run: Run, startedAt: number, endedAt: number): void {
-    // Someone may have begun to listen since it was submitted.
+    // A listener may have been added since the run was submitted.
     if (this.outcomes.taskEvents.isOn) run.detailed()
     const { details } = run
     const coroutine = details?.coroutine
-    // Of a body that is left and resumed, the first entry is its start, and all of its times its run time.
+    // For a body that is left and resumed, the first entry is the start, and the sum of its times the run time.
     const isFirst = coroutine === undefined || details!.startedAt === 0
     if (details !== undefined) {
       if (isFirst) details.startedAt = startedAt
@@ -158,7 +158,7 @@ export class Results {
     if (run.state !== Suspended) this.outcomes.runTime.record(coroutine?.bodyMillis ?? endedAt - startedAt)
   }
 
-  /** What a body gave that has ended: from the block, the ring, or the ring and a message. */
+  /** The result of a body that has ended: from the control block, the ring, or the ring and a message. */
   private value(thread: PoolThread, run: Run, message: protocol.ProgressMessage | undefined): unknown {
     const { control, results } = thread
     const { sequence } = run
@@ -205,7 +205,7 @@ export class Results {
   }
 }
 
-/** In the place of a value that could not be read. */
+/** Stands for a value that could not be read. */
 class Unreadable {
   readonly error: unknown
   constructor(error: unknown) {
@@ -213,5 +213,5 @@ class Unreadable {
   }
 }
 
-/** In the place of a value: the thread has passed the task over, which neither ended nor was revoked. */
+/** Stands for a value: the thread has skipped the task, which was neither run nor revoked. */
 const notRun = Symbol("not run")

@@ -1,8 +1,8 @@
 /**
- * One submission of a task: what the scheduler knows of it from the call to its
- * end, and the queue in which it waits.
+ * One submission of a task: the scheduler's state of it, from the call to its
+ * end, and the list in which it waits.
  *
- * A million of them can wait at once. What only some have is in `RunDetails`.
+ * A million of them can wait at once. Fields that only some need are in `RunDetails`.
  */
 import type * as Exit from "effect/Exit"
 import type { ResolvedTask } from "../task/resolved.ts"
@@ -20,19 +20,19 @@ export const Waiting = 0
 export const Queued = 1
 /** Sent to a thread, which may or may not have claimed it. */
 export const Assigned = 2
-/** Ended, whatever its thread may still be doing. */
+/** Ended, although its thread may still be running it. */
 export const Done = 3
-/** Its body was left at a `yield`: it is open on its thread, and not in it. */
+/** Its body was left at a `yield`: it is open on its thread, but does not run. */
 export const Suspended = 4
 
-/** Who asked for the stop. Nobody reads the exit of an interrupted run, nor of a stream whose consumer has closed it. */
+/** The cause of a stop. The exit of a run is not read after `Interrupt`, nor after `Close` by a stream's consumer. */
 export type StopBy = "Abort" | "Interrupt" | "TimeLimit" | "IdleLimit" | "Shutdown" | "Close"
 
-/** What a run asks of its thread (G10): nothing … */
+/** What a run requires of its thread (G10): nothing … */
 export const AnyThread = 0
-/** … that no body was left in it that can hold it up … */
+/** … that no open body on it can block it … */
 export const NoWaitingBody = 1
-/** … that none was left in it at all. */
+/** … that it has no open body at all. */
 export const NoOpenBody = 2
 
 export type RunExit = Exit.Exit<unknown, unknown>
@@ -40,7 +40,7 @@ export type RunExit = Exit.Exit<unknown, unknown>
 export class Run {
   state: typeof Waiting | typeof Queued | typeof Assigned | typeof Done | typeof Suspended = Waiting
   /**
-   * The arguments, what `ThreadHost.pack` made of them, or where they lie in the pool's memory; kept until the end,
+   * The arguments, their packed form (`ThreadHost.pack`), or their address in the pool's memory; kept until the end,
    * because a thread can die before it claims the task.
    */
   args: Array<unknown> | Uint8Array | PayloadAddress
@@ -77,75 +77,75 @@ export class Run {
     this.details = details
   }
 
-  /** What of the arguments is moved. */
+  /** Parts of the arguments that are moved. */
   get transfer(): Array<object> | undefined {
     return this.details?.transfer
   }
 
-  /** Whether it is the request of a lease, which takes a thread and runs nothing on it. */
+  /** Whether it requests a lease: it takes a thread, and runs nothing on it. */
   get isLease(): boolean {
     return this.details?.onGranted !== undefined
   }
 
   /**
-   * A body that can wait in its thread, for the program or for its input, would hold up those that were left there:
-   * what it waits for could wait for them. A lease is for whatever comes.
+   * A body that can block its thread, to wait for the program or its input, would hold up the open bodies there,
+   * and may wait for something that waits for them. A lease may run any body.
    */
   get needs(): typeof AnyThread | typeof NoWaitingBody | typeof NoOpenBody {
     if (this.task.mayWait || this.isLease) return NoOpenBody
     return this.details?.coroutine === undefined ? AnyThread : NoWaitingBody
   }
 
-  /** Whether what was left in the thread allows it. */
+  /** Whether the thread's open bodies allow the run. */
   fits(thread: PoolThread): boolean {
     const { needs } = this
     return needs === AnyThread || thread.open.size === 0 || (needs === NoWaitingBody && !thread.isHeldUp)
   }
 
-  /** Whether its body was left and has not ended: it is bound to its thread. */
+  /** Whether its body is open, and so bound to its thread. */
   get isOpen(): boolean {
     const coroutine = this.details?.coroutine
     return coroutine !== undefined && coroutine.id !== 0
   }
 
-  /** How long it took to copy its arguments, if that was long. */
+  /** How long the copy of its arguments took, if that was long. */
   get copyMillis(): number {
     return this.details === undefined ? 0 : this.details.copyMillis
   }
 
-  /** How many threads have died before they claimed it. */
+  /** How many threads died before they claimed it. */
   get losses(): number {
     return this.details === undefined ? 0 : this.details.losses
   }
 
-  /** Its details, made if it has none. */
+  /** Its details, created on demand. */
   detailed(): RunDetails {
     return this.details ??= new RunDetails()
   }
 }
 
-/** What not every run has: made for those of which someone keeps a handle or a span, or when there is need. */
+/** Fields that not every run needs: created for a handle, for a span, or on demand. */
 export class RunDetails {
-  /** What of the arguments is to be moved, while it is still its caller's. */
+  /** Values to be moved, while they still belong to the caller. */
   moves: Moves | undefined
-  /** How long it took to copy the arguments, if that was long. */
+  /** How long the copy of the arguments took, if that was long. */
   copyMillis = 0
-  /** What a message has to transfer. */
+  /** Values that the message has to transfer. */
   transfer: Array<object> | undefined
   losses = 0
-  /** When its body was entered, 0 if it has not been or never was. */
+  /** When its body was entered, 0 if it was not. */
   startedAt = 0
   endedAt = 0
-  /** While it waits, if its task has a `queueTimeLimit`. */
+  /** Set while it waits, if its task has a `queueTimeLimit`. */
   queueDeadline: QueueDeadline | undefined
-  /** Told when it is in the queue or on a thread: it was not refused. */
+  /** Called when it is in the queue or on a thread: it was not refused. */
   onAccepted: ((run: Run) => void) | undefined
   onGranted: ((thread: PoolThread) => void) | undefined
-  /** If its body can be left. */
+  /** Set if its body can be left at a `yield`. */
   coroutine: Coroutine | undefined
-  /** Who takes the calls of its body, if it may make any. */
+  /** Takes the calls of its body, if it may make any. */
   calls: CallTaker | undefined
-  /** Whether a body of this pool waits for what has submitted it. */
+  /** Whether it was submitted from inside of a callback, for which a body of this pool waits. */
   nested = false
   observers: Array<() => void> | undefined
 }
@@ -165,7 +165,7 @@ export class RunList {
     this.size++
   }
 
-  /** Puts a run back before all others: it was here first. */
+  /** Returns a run to the head: it was here first. */
   unshift(run: Run): void {
     run.list = this
     run.next = this.head
@@ -194,7 +194,7 @@ export class RunList {
     this.size--
   }
 
-  /** The runs as they are now; the list may be changed while they are visited. */
+  /** A copy; the list may change during the iteration. */
   toArray(): Array<Run> {
     const runs: Array<Run> = []
     for (let run = this.head; run !== undefined; run = run.next) runs.push(run)

@@ -1,10 +1,10 @@
 /**
- * The scheduler of one pool: what becomes of a run, from its submission to its outcome.
+ * The scheduler of one pool: takes a run from its submission to its outcome.
  *
  * It knows no platform and no fiber. It is plain synchronous code over a
  * `ThreadHost`, called from two sides: the pool's operations (`submit`, `stop`,
  * `close` …) and the host's events. Each call leaves the scheduler consistent before
- * it tells anyone an outcome, because the fiber that is resumed runs at once and may
+ * it reports an outcome, because the resumed fiber runs at once and may
  * call back in.
  *
  * The states of a run, and who moves it:
@@ -14,7 +14,7 @@
  *   (refused) <----- Waiting ----------------> Queued --------------------> Assigned
  *       |               |                        ^  |   (an idle thread: at once)  |
  *       |               |                        |  |                              |
- *       |               |     taken back from a thread that stalls,                |
+ *       |               |     taken back from a stalled thread, or one that        |
  *       |               |     is terminated or has died (takeBack)                 |
  *       |               |                        '---------------------------------|
  *       v               v                           v                              v
@@ -22,13 +22,13 @@
  *            stop, queueTimeLimit, shutdown (outcomes)    results, stop, loss of the thread
  * ```
  *
- * - `Waiting`: its submitter is suspended, because the queue is full. What it is to move is still its caller's.
- * - `Queued`: accepted. Its arguments, moved ones included, are its own.
- * - `Assigned`: sent to a thread. Whether that has claimed it is in the thread's control block, nowhere else.
- * - `Done`: settled, once, by `Outcomes`. Its thread may still be in it; what comes from there is nobody's.
+ * - `Waiting`: its submitter is suspended, because the queue is full. Values to be moved still belong to the caller.
+ * - `Queued`: accepted. The run owns its arguments, moved ones included.
+ * - `Assigned`: sent to a thread. Only the thread's control block says whether it was claimed.
+ * - `Done`: settled, once, by `Outcomes`. Its thread may still run it; later results are dropped.
  *
- * Its parts are modules of their own: `threads` (which there are), `dispatcher` (who gets
- * what), `results` (what comes back), `outcomes` (how runs end), `monitor` (time), `ladder`
+ * Its parts are modules of their own: `threads` (their lifecycle), `dispatcher` (runs to
+ * threads), `results` (from threads), `outcomes` (how runs end), `monitor` (time), `ladder`
  * (stops), `losses` (of threads), `calls` and `nesting` (bodies that call the program),
  * `queueTimeLimits`, `prewarm`, `recycling` and `shutdown`.
  */
@@ -76,14 +76,14 @@ import { TaskDefinitions } from "./taskDefinitions.ts"
 import { Threads } from "./threads.ts"
 
 export class Scheduler {
-  /** Accepted, and not on a thread. */
+  /** Accepted runs that are not on a thread. */
   readonly queue = new Queue()
-  /** Their submitters are suspended, because the queue is full. */
+  /** Runs whose submitters are suspended, because the queue is full. */
   readonly waiting = new RunList()
   readonly threads: Threads
   readonly outcomes: Outcomes
   readonly results: Results
-  /** Arguments that wait or travel; `undefined` if the host's threads share no memory for them. */
+  /** Memory for arguments; `undefined` if the host's threads share none. */
   readonly payloads: Payloads | undefined
   readonly coroutines: Coroutines
   private readonly definitions = new TaskDefinitions()
@@ -232,7 +232,7 @@ export class Scheduler {
   // Submission
   // ---------------------------------------------------------------------------
 
-  /** `details` for a run of which more than its outcome will be asked. */
+  /** Pass `details` if more than the outcome of the run is needed. */
   submit(
     task: ResolvedTask,
     args: Array<unknown>,
@@ -244,7 +244,7 @@ export class Scheduler {
     return run
   }
 
-  /** Asks for a thread to hold; it comes to `onGranted`, unless `onEnd` comes first. */
+  /** Requests a thread to hold: calls `onGranted` with it, unless `onEnd` comes first. */
   requestLease(
     task: ResolvedTask,
     onGranted: (thread: PoolThread) => void,
@@ -266,7 +266,7 @@ export class Scheduler {
     return this.outcomes.expect(new Run(++this.lastId, task, this.definitions.of(task), args, now, onEnd, details))
   }
 
-  /** Makes the run ready to be sent, or ends it. */
+  /** Prepares the run for sending, or ends it. */
   private prepare(run: Run): boolean {
     const refused = this.shutdown === undefined
       ? ownArguments(run, this.host, this.payloads)
@@ -302,7 +302,7 @@ export class Scheduler {
       if (run.isLease) return this.grant(thread, run)
       const refused = this.dispatcher.assign(thread, run)
       if (refused === undefined) return this.outcomes.tellAccepted(run)
-      // The thread is idle again before anyone hears of it.
+      // The thread is idle again before the outcome is reported.
       this.threads.putBack(thread)
       this.outcomes.settleWith(run, refused)
       return this.pump()
@@ -314,7 +314,7 @@ export class Scheduler {
     }
   }
 
-  /** Lets a run wait, accepted; ends it if what it is to move cannot be had. */
+  /** Queues a run as accepted; ends it if a value cannot be moved. */
   private enqueue(run: Run, list: Queue | RunList): void {
     const refused = takeOver(run)
     if (refused !== undefined) return this.outcomes.settleWith(run, refused)
@@ -327,9 +327,9 @@ export class Scheduler {
   // Dispatch
   // ---------------------------------------------------------------------------
 
-  /** Restores the balance after any change: work for idle threads, room for the suspended, threads for the queue. */
+  /** Rebalances after any change: runs for idle threads, room for suspended submitters, threads for the queue. */
   private pump(): void {
-    // Again, if a thread got nothing: what was for it was refused, or stopped by who was told before.
+    // Again, while a thread got nothing: its runs were refused, or a callback stopped them.
     while (this.queue.size > 0 && this.threads.idleCount > 0) {
       const { any, leases, refused } = this.dispatcher.dispatch()
       for (const [run, outcome] of refused) this.outcomes.settleWith(run, outcome)
@@ -347,7 +347,7 @@ export class Scheduler {
     this.nesting.check()
   }
 
-  /** The first of the suspended for which there is room. One that not every thread can have holds up none that any can. */
+  /** The first suspended run for which there is room. A run that needs a particular kind of thread does not delay runs that any can take. */
   private nextWaiting(): Run | undefined {
     const first = this.waiting.peek()
     if (first === undefined || this.hasRoom(first)) return first
@@ -355,10 +355,10 @@ export class Scheduler {
     return this.waiting.toArray().find((run) => this.hasRoom(run))
   }
 
-  /** Starts threads for what waits; ends it, if none can be had. */
+  /** Starts threads for runs that wait. */
   private start(): void {
     this.threads.start(this.queue.size + this.waiting.size)
-    // All places are taken, but not all threads can have what waits.
+    // All places are taken, but not every thread can take the runs that wait.
     while (this.threads.startingCount < this.queue.picky && this.threads.park()) this.threads.start(this.queue.size)
   }
 
@@ -371,20 +371,20 @@ export class Scheduler {
     if (lease !== undefined) return lease.onFree()
     const isLeaving = thread.leaving || (this.shutdown !== undefined && this.queue.size === 0)
     if (isLeaving && open.size === 0) return this.threads.retire(thread)
-    // It serves its open bodies, and nobody else.
+    // It serves only its open bodies.
     if (thread.leaving) return
     this.threads.rest(thread)
     this.recycling?.onFree(thread)
   }
 
-  /** Lets bodies that were left in a thread go on, if it has nothing to do. */
+  /** Resumes the open bodies of a thread, if it has nothing to do. */
   private goOn(thread: PoolThread): void {
     if (thread.state !== "Ready" || thread.assigned.length > 0 || thread.resumptions.size === 0) return
     this.threads.take(thread)
     this.dispatcher.resume(thread)
   }
 
-  /** Whether tasks wait for that thread, and no other can be had for them. */
+  /** Whether tasks wait that no other thread can take. */
   private isNeeded({ lease }: PoolThread): boolean {
     if (lease !== undefined) return lease.hasWaiting()
     return this.queue.size + this.waiting.size > 0 && this.threads.idleCount + this.threads.startable === 0
@@ -395,7 +395,7 @@ export class Scheduler {
   // ---------------------------------------------------------------------------
 
   private grant(thread: PoolThread, run: Run): void {
-    // Stopped by who was told in between.
+    // A callback has stopped it meanwhile.
     if (run.state === Done) return this.free(thread)
     this.queueTimeLimits.forget(run)
     run.state = Assigned
@@ -403,7 +403,7 @@ export class Scheduler {
     this.outcomes.call(run.task.name, run.details!.onGranted!, thread)
   }
 
-  /** Ends a lease; its thread, if it is still there, takes other tasks again. */
+  /** Ends a lease; its thread, if it still exists, takes other tasks again. */
   release(run: Run): void {
     const thread = run.thread!
     this.outcomes.settle(run, "Succeeded", Exit.void)
@@ -424,7 +424,7 @@ export class Scheduler {
     return this.prepare(run) ? run : undefined
   }
 
-  /** Sends a run to a leased thread if that is free, and otherwise lets it wait in the lease's own queue. */
+  /** Sends a run to a leased thread if the thread is free; otherwise queues it in the lease. */
   submitTo(thread: PoolThread, run: Run, calls: RunList): void {
     if (thread.assigned.length > 0) return this.enqueue(run, calls)
     if (!run.fits(thread)) {
@@ -439,7 +439,7 @@ export class Scheduler {
     this.updateKeepAlive()
   }
 
-  /** Ends a run that no thread will take. */
+  /** Fails a run that no thread will take. */
   fail(run: Run, makeReason: () => JoinErrorReason): void {
     this.outcomes.settleWith(run, failure(run, makeReason))
   }
@@ -448,7 +448,7 @@ export class Scheduler {
   // Stopping
   // ---------------------------------------------------------------------------
 
-  /** Takes a run back if it has not started, and climbs the ladder if it has. */
+  /** Takes a run back if it has not started; otherwise climbs the ladder. */
   stop(run: Run, by: StopBy): void {
     switch (run.state) {
       case Done:
@@ -458,7 +458,7 @@ export class Scheduler {
         run.list?.remove(run)
         run.stop = by
         this.outcomes.settleWith(run, cancelledInQueue(run))
-        // There is room for one of the suspended.
+        // There is room for a suspended submitter.
         if (this.waiting.size > 0) this.pump()
         this.shutdown?.check()
         return
@@ -467,7 +467,7 @@ export class Scheduler {
         return this.coroutines.close(run, by)
       case Assigned: {
         if (run.isLease) return
-        // What is to be ended is not taken back, but can be stopped while it ends.
+        // A body that is being closed is not taken back, but can be stopped meanwhile.
         const isClosing = run.details?.coroutine?.closing === true
         if (!isClosing && run.thread!.revoke(run)) {
           if (run.isOpen) {
@@ -479,7 +479,7 @@ export class Scheduler {
         } else if (controlBlock.isClaimed(run.thread!.control, run.sequence)) {
           this.ladder.climb(run, by)
         } else if (run.details?.coroutine !== undefined) {
-          // It has yielded, or ended, and its message is on the way.
+          // It has yielded or ended, and its message is on the way.
           run.stop ??= by
         }
       }
@@ -506,7 +506,7 @@ export class Scheduler {
   // The pool
   // ---------------------------------------------------------------------------
 
-  /** Asks for `count` ready threads and calls back, once, with what came of it. */
+  /** Asks for `count` ready threads and calls back, once, with the outcome. */
   prewarm(count: number, onReady: (failed: PrewarmFailure | undefined) => void): () => void {
     if (this.shutdown !== undefined) {
       onReady({ _tag: "ShutDown" })
@@ -525,7 +525,7 @@ export class Scheduler {
     }
   }
 
-  /** Refuses new tasks, ends the old ones, and calls back when every thread is gone or was given up (D4). */
+  /** Refuses new tasks, ends the old ones, and calls back when every thread has ended or was abandoned (D4). */
   close(onClosed: (report: ShutdownReport) => void): void {
     this.onClosed = onClosed
     if (this.shutdown === undefined) this.beginShutdown()
@@ -533,8 +533,8 @@ export class Scheduler {
   }
 
   /**
-   * Ends the pool without `shutdownMillis`, although its scope may not be closing yet: the
-   * program that has been told twice to end must not wait for a task in an uninterruptible
+   * Ends the pool without `shutdownMillis`, although its scope may not be closing yet: a
+   * program that got a second signal to end must not wait for a task in an uninterruptible
    * region. `close` still comes, and finds the shutdown under way or done.
    */
   private forceShutdown(): void {

@@ -1,16 +1,16 @@
-/** How a pool ends: what is queued is cancelled, what runs gets time, then the ladder, and every step has a bound (D2 to D4). */
+/** How a pool ends: queued tasks are cancelled, running ones get time, then the ladder. Every step has a bound (D2 to D4). */
 import type { ThreadHost } from "../../ThreadHost.ts"
 import type { Queue } from "./queue.ts"
 import type { Run } from "./run.ts"
 import type { Threads } from "./threads.ts"
 
-/** What a shutdown had to do, for the log. */
+/** The steps that a shutdown took, for the log. */
 export interface ShutdownReport {
   /** Queued tasks that never ran. */
   cancelled: number
   /** Names of the tasks whose threads were terminated. */
   readonly terminated: Array<string>
-  /** Names of the tasks whose threads could not be, and still run. */
+  /** Names of the tasks whose threads could not be terminated, and still run. */
   readonly abandoned: Array<string>
 }
 
@@ -29,9 +29,9 @@ export interface ShutdownListener {
 
 export class Shutdown {
   done = false
-  /** `shutdownMillis` are over, or were cut short. */
+  /** `shutdownMillis` have passed, or were cut short. */
   private stopping = false
-  /** Nothing starts any more, mandatory tasks included: what a thread had not claimed would start another thread (D4). */
+  /** No task starts any more, mandatory ones included: one taken back from a thread would start another thread (D4). */
   over = false
   readonly report: ShutdownReport = { cancelled: 0, terminated: [], abandoned: [] }
   private timers: ReadonlyArray<() => void> = []
@@ -46,11 +46,11 @@ export class Shutdown {
   }
 
   begin(host: ThreadHost, { graceMillis, shutdownMillis }: ShutdownOptions): void {
-    // There was nothing to end, and a submitter that was told of it has looked.
+    // There was nothing to end, and a submitter's callback has called `check` already.
     if (this.done) return
     this.threads.close()
-    // Whatever the own grace period of a task, all threads are being terminated from the
-    // second timer on, and what terminates is gone or abandoned `terminateMillis` later.
+    // Whatever a task's own grace period, all threads are being terminated from the
+    // second timer on, and have ended or are abandoned `terminateMillis` later.
     this.timers = [
       host.schedule(shutdownMillis, () => this.stopAll()),
       host.schedule(shutdownMillis + graceMillis, () => this.terminateAll())
@@ -62,7 +62,7 @@ export class Shutdown {
     if (this.queue.size === 0) this.threads.endUnused()
   }
 
-  /** Leaves out what is left of `shutdownMillis`. Never later than without: once the ladder is climbed, it changes nothing. */
+  /** Skips the rest of `shutdownMillis`. Never prolongs a shutdown: once the ladder is climbed, it changes nothing. */
   forceShutdown(host: ThreadHost, { graceMillis }: ShutdownOptions): void {
     if (this.stopping || this.done) return
     for (const cancel of this.timers) cancel()
@@ -70,7 +70,7 @@ export class Shutdown {
     this.stopAll()
   }
 
-  /** A task whose thread was told to end, and has not: it is in the report once. */
+  /** The thread of a task was terminated without effect: the report names the task once. */
   markAbandoned(task: string): void {
     const { abandoned, terminated } = this.report
     const index = terminated.indexOf(task)
@@ -86,7 +86,7 @@ export class Shutdown {
     this.listener.onCancel(run)
   }
 
-  /** A run that was on a thread, and will have no other, ends like those in the queue. */
+  /** A run that was taken back, and gets no other thread, ends like those in the queue. */
   markCancelled(run: Run): void {
     run.stop = "Shutdown"
     this.report.cancelled++
@@ -109,7 +109,7 @@ export class Shutdown {
     this.check()
   }
 
-  /** Ends if there is nothing left. A mandatory task can still be waiting for a thread when there is none. */
+  /** Ends if nothing is left. A mandatory task can still wait for a thread when there is none. */
   check(): void {
     if (this.done || this.threads.all.size > 0 || this.queue.size > 0) return
     this.done = true

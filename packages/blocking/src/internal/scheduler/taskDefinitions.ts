@@ -1,4 +1,4 @@
-/** The tasks that a pool has met: each has a number, under which its threads know it, and a mean run time. */
+/** The tasks that a pool has seen: each has a number, by which its threads know it, and a mean run time. */
 import type { ResolvedTask } from "../task/resolved.ts"
 import type { LoopKind } from "../wire/loops.ts"
 
@@ -6,12 +6,12 @@ import type { LoopKind } from "../wire/loops.ts"
 const meanWeight = 0.2
 
 export class TaskDefinition {
-  /** How long its body runs, in milliseconds; infinite until it has once: nobody should wait behind it. */
+  /** How long its body runs, in milliseconds; infinite before its first run: no task should wait behind it. */
   meanMillis = Infinity
   readonly index: number
   readonly module: string
   readonly name: string
-  /** What it is run as, over many items: then its times are those of the loop. */
+  /** The kind of loop that it is run as, over many items: then its times are those of the loop. */
   readonly loop: LoopKind | undefined
 
   constructor(index: number, module: string, name: string, loop?: LoopKind) {

@@ -1,5 +1,5 @@
 /**
- * What becomes of runs, for whoever listens. While nobody does, a run costs a look at `isOn` at
+ * Events of runs, for listeners. Without a listener, a run costs one read of `isOn` at
  * each of its steps, and nothing is kept.
  */
 import * as Exit from "effect/Exit"
@@ -12,15 +12,15 @@ import type { PoolThread } from "./poolThread.ts"
 import { Done, type Run, type RunExit, type StopBy } from "./run.ts"
 
 /**
- * How many events wait for a listener before the oldest is dropped. Arbitrary: some hundred milliseconds of tiny
+ * How many events wait for a listener before the oldest is dropped. Arbitrary: a few hundred milliseconds of tiny
  * tasks, and about a megabyte.
  */
 export const eventCapacity = 8192
 
-/** Someone who listens: what has happened since it was last asked, up to `eventCapacity` events. */
+/** A listener's buffer: the events since its last `take`, at most `eventCapacity`. */
 export class TaskEventBuffer {
   private events: Array<TaskEvent> = []
-  /** Where the oldest is, once the buffer has been full: it is written in a ring. */
+  /** Where the oldest event is, once the buffer has been full: it is a ring. */
   private oldest = 0
   private dropped = 0
   private wake: (() => void) | undefined
@@ -41,7 +41,7 @@ export class TaskEventBuffer {
     }
     if (this.wake !== undefined && !this.waking) {
       this.waking = true
-      // Not at once: the scheduler is in the middle of something, and more may follow.
+      // Not at once: the scheduler is in the middle of a change, and more events may follow.
       this.host.nextTurn(() => this.onTurn())
     }
   }
@@ -53,7 +53,7 @@ export class TaskEventBuffer {
     wake?.()
   }
 
-  /** Calls back when there is something to take; the answer forgets the callback. */
+  /** Calls back when there is something to take; returns a function that removes the callback. */
   onAny(wake: () => void): () => void {
     if (this.events.length > 0) {
       wake()
@@ -63,7 +63,7 @@ export class TaskEventBuffer {
     }
   }
 
-  /** All that has happened, in its order; first of all how much of it was dropped. */
+  /** All events in order; the first says how many were dropped. */
   take(): ReadonlyArray<TaskEvent> {
     const { dropped, events, oldest } = this
     this.events = []
@@ -75,10 +75,10 @@ export class TaskEventBuffer {
 }
 
 export class TaskEvents {
-  /** Whether anyone listens. */
+  /** Whether there is a listener. */
   isOn = false
   private readonly listeners = new Set<TaskEventBuffer>()
-  /** The runs whose start was told, and whose end was not. */
+  /** Runs whose start was reported, and whose end was not. */
   private readonly started = new Set<Run>()
   private readonly host: ThreadHost
 
@@ -100,14 +100,14 @@ export class TaskEvents {
   }
 
   onSubmitted(run: Run): void {
-    // Where the times of its body are kept.
+    // The details keep the times of its body.
     run.detailed()
     this.tell({ _tag: "Queued", ...about(run), at: run.submittedAt })
   }
 
-  /** The body was entered, as the thread has told in its block or by its result. Told once, also of a body that is left and resumed. */
+  /** The body was entered, by the control block or the result. Reported once, also for a body that is left and resumed. */
   onRunning(run: Run, thread: PoolThread, startedAt: number): void {
-    // A thread can be in a body that has ended for everyone else.
+    // A thread can still be in a body whose run has ended.
     if (this.isOn && run.state !== Done && !this.started.has(run)) this.tellStarted(run, thread, startedAt)
   }
 
@@ -130,7 +130,7 @@ export class TaskEvents {
     this.tell({ _tag, ...about(run), at: this.host.now(), threadId: thread.thread.threadId, by: by ?? "Shutdown" })
   }
 
-  /** Before anyone else is told: `startedAt` is 0 if its body was never entered. */
+  /** Called before all other callbacks: `startedAt` is 0 if the body was never entered. */
   onEnded(run: Run, outcome: OutcomeKind, exit: RunExit): void {
     const { endedAt, startedAt } = run.detailed()
     const { thread } = run

@@ -1,6 +1,6 @@
 /**
  * The threads of one pool: when one starts, retires or is ended, and which are idle.
- * What runs on them is the scheduler's business.
+ * Their tasks are the scheduler's business.
  */
 import type { Thread, ThreadEvents, ThreadExit, ThreadHost, ThreadOptions } from "../../ThreadHost.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
@@ -14,24 +14,24 @@ import { PoolThread, type ThreadState } from "./poolThread.ts"
 import { afterEvents } from "./timers.ts"
 import { Waits } from "./waits.ts"
 
-/** What the scheduler hears of its threads. */
+/** Events of the threads, for the scheduler. */
 export interface ThreadsListener {
   readonly onReady: (thread: PoolThread, preloadFailures: ReadonlyArray<protocol.PreloadFailure>) => void
-  /** What a thread sent that is not about its life. */
+  /** The thread sent a message about something other than its own state. */
   readonly onMessage: (thread: PoolThread, message: protocol.FromThread) => void
-  /** It sent something that could not be read. */
+  /** The thread sent something that could not be read. */
   readonly onMessageError: (thread: PoolThread, error: unknown) => void
-  /** It is about to be ended: the last moment to take back what it has not claimed. */
+  /** The thread is about to be terminated: the last moment to take back unclaimed tasks. */
   readonly onTerminating: (thread: PoolThread, previous: ThreadState) => void
-  /** It could not be ended, and was left behind. */
+  /** The thread is stuck, and was abandoned. */
   readonly onAbandoned: (thread: PoolThread) => void
-  /** So many threads are stuck that those who get stuck now are not replaced. */
+  /** Too many threads are stuck: further stuck threads are not replaced. */
   readonly onStuckLimit: (stuck: number, places: number) => void
-  /** It has ended; `previous` is the state in which it was. */
+  /** The thread has ended; `previous` is its former state. */
   readonly onEnded: (thread: PoolThread, exit: ThreadExit, previous: ThreadState) => void
-  /** A start failed; another is tried after a pause. Not told of the last: that is `onNoThreads`. */
+  /** A start failed, and is retried after a pause. The last failure calls `onNoThreads` instead. */
   readonly onStartFailed: (attempt: number, cause: unknown) => void
-  /** So many starts failed in a row, or one in such a way, that waiting for a thread is pointless; none is on its way. */
+  /** Starts failed too often in a row, or for a reason that no retry changes; none is starting. */
   readonly onNoThreads: (attempts: number, cause: unknown) => void
   /** The pause after a failed start is over, or a stuck thread has ended: a start can succeed now. */
   readonly onRetry: () => void
@@ -46,40 +46,40 @@ const maxStartAttempts = 5
 /** Pause after the first failed start; doubled each time. Arbitrary. */
 const firstBackoffMillis = 50
 
-/** How long a retired thread may take to end, its output included, when its values are released. Arbitrary. */
+/** How long a retired thread may take to end, its output included, after it has released its values. Arbitrary. */
 const exitMillis = 5000
 
 /** Pause after the last failed start, if no new task comes. Arbitrary. */
 const restMillis = 30_000
 
-/** A run, or some of which a thread is to have one. */
+/** A run, or a queue of runs, that needs a thread. */
 export interface Work {
   readonly fits: (thread: PoolThread) => boolean
 }
 
 export class Threads {
-  /** The threads that hold a place in the pool, the dying included, the stuck not. */
+  /** The threads that hold a place in the pool: terminating threads included, stuck ones not. */
   readonly all = new Set<PoolThread>()
   readonly stuck = new Set<PoolThread>()
   readonly waits = new Waits()
-  /** The last became idle last, and is taken first (P4). */
+  /** The last is the one that became idle last; it is taken first (P4). */
   private readonly idle: Array<PoolThread> = []
-  /** How many were ever started. */
+  /** How many threads were ever started. */
   started = 0
   /** Threads that are `Starting`. */
   private starting = 0
   /** Threads that are `Starting` or `Ready`. */
   private live = 0
-  /** Threads to be there beyond what the queue asks for: the minimum, and what was prewarmed. */
+  /** How many threads should exist whatever the queue holds: the minimum, or more while a prewarm waits. */
   private wanted: number
-  /** Someone waits for the wanted ones. */
+  /** A prewarm waits for the wanted threads. */
   private awaited = false
   private failedStarts = 0
-  /** The last of the attempts has failed, and no task has come since. */
+  /** The last attempt has failed, and no task has come since. */
   private resting = false
-  /** That no thread can be had, while it is not told: as long as one starts, nothing is lost. */
+  /** The failure to report by `onNoThreads`, held back while a thread is still starting. */
   private untold: { readonly attempts: number; readonly cause: unknown } | undefined
-  /** Threads that take long to retire. They hold no place, so that no task waits for a release. */
+  /** Threads that retire slowly. They hold no place, so that no task waits for a release. */
   private readonly slow = new Set<PoolThread>()
   private cancelBackoff: (() => void) | undefined
   private cancelKeepAlive: (() => void) | undefined
@@ -96,18 +96,18 @@ export class Threads {
     this.wanted = options.minThreads
   }
 
-  /** How many can be taken. */
+  /** How many threads can be taken. */
   get idleCount(): number {
     return this.idle.length + this.recallable
   }
 
-  /** How many of the spare threads can have a place. Those that are stuck take none from them: that is for threads that would be started. */
+  /** How many of the spare threads can have a place. Stuck threads limit only new starts, not these. */
   private get recallable(): number {
     const spare = this.waits.spare.length
     return spare === 0 ? 0 : Math.min(spare, Math.max(0, this.options.maxThreads - this.placesTaken))
   }
 
-  /** Those that have begun with a task. */
+  /** Threads that have begun a task. */
   get busyCount(): number {
     let count = 0
     for (const thread of this.all) if (thread.busyWith !== undefined) count++
@@ -118,46 +118,46 @@ export class Threads {
     return this.live - this.starting
   }
 
-  /** Threads that are on their way or could be. */
+  /** Threads that are starting or could be started. */
   get startable(): number {
     return this.starting + (this.isExpandable ? Math.max(0, this.places - this.placesTaken) : 0)
   }
 
-  /** Threads that are on their way. */
+  /** Threads that are starting. */
   get startingCount(): number {
     return this.starting
   }
 
   /**
-   * How many threads there can be, besides those that hold no place: the stuck, and those
-   * that take long to retire. As many of them as the pool may have threads are replaced; each
-   * further one takes a place, until none is left. So a pool never has more than twice
-   * `maxThreads`, but for a replacement that gets stuck, too.
+   * How many threads there can be, in addition to those that hold no place: stuck threads, and those
+   * that retire slowly. Up to `maxThreads` of them are replaced; each
+   * further one takes a place, until no place is left. So a pool never has more than twice
+   * `maxThreads`, unless a replacement gets stuck, too.
    */
   get places(): number {
     const { maxThreads } = this.options
     return Math.max(0, Math.min(maxThreads, 2 * maxThreads - this.stuck.size - this.slow.size))
   }
 
-  /** How many there are of those that hold one. */
+  /** How many threads hold a place. */
   get placesTaken(): number {
     return this.claimants - this.overshoot
   }
 
-  /** Those that hold a place, and those that began to run on the place of one that goes on. */
+  /** Threads that hold a place, and those that run on a borrowed place whose owner has resumed. */
   private get claimants(): number {
     return this.all.size - this.slow.size - this.waits.unplaced
   }
 
-  /** How many threads are busy beyond the places, since those whose places they took go on. */
+  /** How many busy threads there are beyond the places, because the owners of borrowed places have resumed. */
   private get overshoot(): number {
     const { surplus } = this.waits
     return surplus === 0 ? 0 : Math.min(surplus, Math.max(0, this.claimants - this.places))
   }
 
   /**
-   * Whether no thread can be had for it: all of them wait for the program, are held by who one of them waits for, or have
-   * bodies that it must not hold up.
+   * Whether no thread can take the work: each waits for the program, is leased by something that one of them waits for, or has
+   * open bodies that the work must not delay.
    */
   isExhausted(work: Work): boolean {
     if (this.startable > 0 || this.hasIdle(work)) return false
@@ -172,12 +172,12 @@ export class Threads {
   // Idle threads
   // ---------------------------------------------------------------------------
 
-  /** One for what is to run: the last that became idle, of those with the fewest open bodies, which it holds up. */
+  /** Takes an idle thread for the work: of those with the fewest open bodies, the one that became idle last. */
   takeIdle(work: Work): PoolThread | undefined {
     return takeFrom(this.idle, work) ?? (this.recallable > 0 ? takeFrom(this.waits.spare, work) : this.exchange(work))
   }
 
-  /** A spare thread for the place of an idle one, whose open bodies keep it from what is to run. */
+  /** Takes a spare thread in exchange for an idle one whose open bodies exclude the work. */
   private exchange(work: Work): PoolThread | undefined {
     const { idle, waits } = this
     if (idle.length === 0) return undefined
@@ -186,20 +186,20 @@ export class Threads {
     return taken
   }
 
-  /** Whether there is one. */
+  /** Whether there is an idle thread for the work. */
   hasIdle(work: Work): boolean {
     for (const thread of this.idle) if (work.fits(thread)) return true
     return (this.recallable > 0 || this.idle.length > 0) && this.waits.spare.some((thread) => work.fits(thread))
   }
 
-  /** Takes that thread, if it is idle. */
+  /** Takes this thread, if it is idle. */
   take(thread: PoolThread): void {
-    // Without a place it goes on all the same: what was left in it can go on nowhere else.
+    // It resumes even without a place: its open bodies can run nowhere else.
     if (this.waits.recall(thread)) this.waits.surplus++
     else this.takeFromIdle(thread)
   }
 
-  /** An idle thread lends its place, because of what was left in it; `false` if none can. */
+  /** Lets an idle thread with open bodies lend its place; `false` if none can. */
   park(): boolean {
     const parked = this.idle.findIndex(({ open }) => open.size > 0)
     if (parked < 0 || !this.isExpandable) return false
@@ -207,13 +207,13 @@ export class Threads {
     return true
   }
 
-  /** Whether a pool that has all its places taken can have one more thread: with those that hold none, and the stuck, it has no more than twice `maxThreads`. */
+  /** Whether the pool can have one more thread: those without a place and the stuck included, it has at most twice `maxThreads`. */
   private get isExpandable(): boolean {
     const { maxThreads } = this.options
     return this.all.size - this.slow.size < maxThreads + Math.max(0, maxThreads - this.stuck.size)
   }
 
-  /** Those that are idle and have bodies to go on with. */
+  /** Idle threads with bodies to resume. */
   get resumable(): ReadonlyArray<PoolThread> {
     return [...this.idle, ...this.waits.spare].filter(({ resumptions }) => resumptions.size > 0)
   }
@@ -223,7 +223,7 @@ export class Threads {
     this.idle.push(thread)
   }
 
-  /** The thread has nothing to do. */
+  /** The thread becomes idle. */
   rest(thread: PoolThread): void {
     thread.idleSince = this.host.now()
     const surplus = this.overshoot
@@ -235,17 +235,17 @@ export class Threads {
   /** The thread waits for the program, and lends its place. */
   beginWait(thread: PoolThread): void {
     this.waits.threads.add(thread)
-    // Who was too many may have its place.
+    // A surplus thread may have its place.
     this.waits.surplus = this.overshoot
   }
 
-  /** It goes on, whether or not its place was taken. */
+  /** The thread resumes, whether or not its place was taken. */
   endWait(thread: PoolThread): void {
     this.waits.threads.delete(thread)
     this.claimPlace()
   }
 
-  /** There is one thread more that needs a place: if there is none, an idle one goes without. */
+  /** One more thread needs a place: if none is free, an idle thread gives up its own. */
   claimPlace(): void {
     if (this.placesTaken <= this.places) return
     const unused = this.idle.shift()
@@ -253,7 +253,7 @@ export class Threads {
     else this.waits.spare.push(unused)
   }
 
-  /** The one that retires next: it has been idle for the longest. */
+  /** The thread that retires next: the one that has been idle for the longest. */
   private get oldest(): PoolThread | undefined {
     return this.waits.spare.find(canRetire) ?? this.idle.find(canRetire)
   }
@@ -288,10 +288,10 @@ export class Threads {
   // Starting
   // ---------------------------------------------------------------------------
 
-  /** Starts threads for so many tasks that wait, and up to the number wanted. */
+  /** Starts threads for this number of waiting tasks, and up to the wanted number. */
   start(waiting: number): void {
     if (this.cancelBackoff !== undefined) {
-      // After the last attempt the pause is long, but a new task that has no thread need not wait for its end.
+      // The pause after the last attempt is long: a new task without a thread cuts it short.
       if (!this.resting || waiting === 0 || this.live > 0) return
       this.cancelBackoff()
       this.cancelBackoff = undefined
@@ -303,31 +303,31 @@ export class Threads {
       this.startOne() !== undefined
     );
     if ((waiting === 0 && !this.awaited) || this.places > 0) return
-    // Only with as many in their releases as the pool may have: the longest of them is cut, so that no task waits for ever.
+    // Only when `maxThreads` threads are still releasing: the longest release is cut short, so that no task waits for ever.
     const [longest] = this.slow
     if (longest !== undefined) this.terminate(longest)
     else this.startFailed(new CannotStart(stuckEverywhere(this.stuck.size)))
   }
 
-  /** Asks for so many threads to be there, tasks or not; no fewer than the minimum. */
+  /** Asks for this number of threads, tasks or not; never fewer than the minimum. */
   want(count: number): void {
     this.awaited = count > 0
     this.wanted = Math.max(this.options.minThreads, count)
-    // Fewer than before: those beyond may retire.
+    // Surplus threads may retire now.
     this.watchKeepAlive()
   }
 
-  /** Starts a thread that will take the place of another, beyond the maximum until that one has retired. */
+  /** Starts a thread to replace another, beyond the maximum until that one has retired. */
   startReplacement(): PoolThread | undefined {
     return this.closing || this.cancelBackoff !== undefined ? undefined : this.startOne()
   }
 
-  /** A chunk of arguments is given up: who has it need not keep it. */
+  /** A chunk of arguments is given up: the threads that have it forget it. */
   forgetChunk(index: number): void {
     for (const thread of this.all) {
       if (thread.chunks[index] === undefined) continue
       thread.chunks[index] = undefined
-      // One that is on its way out is sent nothing more.
+      // A thread that is ending is sent nothing more.
       if (thread.state === "Ready") thread.thread.post([protocol.Chunk, index, undefined], undefined)
     }
   }
@@ -336,7 +336,7 @@ export class Threads {
     const thread = new PoolThread(this.started + 1)
     const { preload, recycle, threadData } = this.options
     const { pack, payloads } = this.host
-    // Who packs shares no memory.
+    // A host that packs arguments shares no memory.
     const results = pack === undefined && payloads ? new SharedArrayBuffer(ringLength) : undefined
     if (results !== undefined) {
       thread.results = new ResultReader(results, controlBlock.ringRead(thread.control), payloads!)
@@ -372,14 +372,14 @@ export class Threads {
     return thread
   }
 
-  /** Threads of no request: what they report carries nothing of the one for which they were started. */
+  /** Starts the thread outside of the current request's context: its events must not carry that context. */
   private spawn(options: ThreadOptions, events: ThreadEvents): Thread {
     const { host } = this
     return host.detached === undefined ? host.spawn(options, events) : host.detached(() => host.spawn(options, events))
   }
 
   private startFailed(cause: unknown): void {
-    // Threads that were started together and fail together are one attempt.
+    // Threads that start together and fail together count as one attempt.
     if (this.cancelBackoff === undefined) {
       const attempts = ++this.failedStarts
       const last = attempts >= maxStartAttempts || isFinal(cause)
@@ -407,14 +407,14 @@ export class Threads {
     this.listener.onNoThreads(untold.attempts, untold.cause)
   }
 
-  /** The thread has ended a task: it was not its start that failed. */
+  /** The thread has ended a task: its start has succeeded. */
   prove(thread: PoolThread): void {
     thread.proven = true
     this.failedStarts = 0
   }
 
   private onMessage(thread: PoolThread, message: protocol.FromThread): void {
-    // A body can post on the thread's port, too: what is not ours is nobody's.
+    // A body can post on the thread's port, too: other messages are ignored.
     if (thread.state === "Stuck" || thread.state === "Ended" || !Array.isArray(message)) return
     if (message[0] === protocol.Released) return this.onReleased(thread)
     if (message[0] !== protocol.Ready) return this.listener.onMessage(thread, message)
@@ -435,15 +435,15 @@ export class Threads {
   leave(thread: PoolThread): void {
     thread.leaving = true
     const isSpare = this.waits.spare.includes(thread)
-    // It leaves no place to its replacement, which is one too many.
+    // It has no place to leave to its replacement, which needs one.
     if (isSpare || this.waits.threads.has(thread)) this.claimPlace()
     if (!isSpare && !this.idle.includes(thread)) return
-    // It is idle for nobody any more.
+    // It takes no more tasks.
     if (canRetire(thread)) this.retire(thread)
     else this.takeFromIdle(thread)
   }
 
-  /** Lets an idle thread release its values and end. It has all the time that it needs, until the pool shuts down. */
+  /** Lets an idle thread release its values and end. It may take any time, until the pool shuts down. */
   retire(thread: PoolThread): void {
     this.takeFromIdle(thread)
     this.live--
@@ -456,14 +456,14 @@ export class Threads {
     thread.thread.post([protocol.Retire], undefined)
   }
 
-  /** It has nothing more to do, and ends by itself unless a task has left something open. */
+  /** The thread has nothing more to do, and ends by itself unless a task has left something open. */
   private onReleased(thread: PoolThread): void {
     if (thread.state !== "Retiring") return
     thread.released = true
     thread.setLadder(afterEvents(this.host, exitMillis, () => this.terminate(thread)))
   }
 
-  /** Ends a thread wherever it is, and abandons it if that has no effect in time. */
+  /** Terminates a thread, and abandons it if that has no effect in time. */
   terminate(thread: PoolThread): void {
     if (thread.state === "Terminating" || thread.state === "Stuck" || thread.state === "Ended") return
     const previous = thread.state
@@ -474,7 +474,7 @@ export class Threads {
     this.listener.onTerminating(thread, previous)
   }
 
-  /** Gives up a thread that sits in native code: it holds no place in the pool any more. */
+  /** Gives up a thread that is stuck in native code: it no longer holds a place in the pool. */
   abandon(thread: PoolThread): void {
     if (thread.state === "Stuck" || thread.state === "Ended") return
     thread.clearLadder()
@@ -502,7 +502,7 @@ export class Threads {
     thread.state = "Ended"
     this.all.delete(thread)
     this.waits.forget(thread)
-    // One that dies before it has done anything would be started again at once, and so on.
+    // Without back-off, a thread that dies before it has done anything would be restarted in a loop.
     if (previous === "Starting" || (previous === "Ready" && !thread.proven && thread.running === undefined)) {
       this.startFailed(
         exit.cause ?? new Error(`The thread ended with ${describeExit(exit)} before it had done anything`)
@@ -519,7 +519,7 @@ export class Threads {
     this.takeFromIdle(thread)
   }
 
-  /** From here on threads start only for tasks that wait; called again when none do. */
+  /** From here on, threads start only for tasks that wait; called again when none do. */
   close(): void {
     this.closing = true
     this.cancelKeepAlive?.()
@@ -527,7 +527,7 @@ export class Threads {
     this.cancelBackoff = undefined
   }
 
-  /** Ends what nobody needs: idle threads, and those not yet ready. */
+  /** Ends unneeded threads: idle ones, and those not yet ready. */
   endUnused(): void {
     for (const thread of [...this.idle, ...this.waits.spare].filter(canRetire)) this.retire(thread)
     for (const thread of Array.from(this.all)) {
@@ -538,7 +538,7 @@ export class Threads {
 
 const takeFrom = (threads: Array<PoolThread>, work: Work): PoolThread | undefined => {
   const last = threads.length - 1
-  // Any work fits one without open bodies.
+  // Any work fits a thread without open bodies.
   if (last < 0 || threads[last]!.open.size === 0) return threads.pop()
   let taken = -1
   for (let i = last; i >= 0; i--) {

@@ -1,9 +1,9 @@
 /**
- * Lets the event loop turn while messages keep coming.
+ * Yields to the event loop while messages keep coming.
  *
- * A platform may deliver what has arrived in one go, and go on as long as more arrives:
- * with quick threads that is as long as there are tasks, and no timer or socket gets its
- * turn meanwhile. So after a moment of this the rest waits for the next turn.
+ * A platform may deliver all messages that have arrived in one go, and go on as long as more arrive:
+ * with quick threads that is as long as there are tasks, and timers and sockets wait
+ * meanwhile. So after `turnMillis`, the rest waits for the next turn of the event loop.
  */
 import type { ThreadHost } from "../../ThreadHost.ts"
 import type { ProgressMessage } from "../wire/protocol.ts"
@@ -12,13 +12,13 @@ import type { PoolThread } from "./poolThread.ts"
 /** Arbitrary: about a tick of a timer. */
 const turnMillis = 1
 
-/** Messages before anything is done about it: a few are no flood. Arbitrary. */
+/** This number of messages in one turn is no flood. Arbitrary. */
 const fewMessages = 4
 
 export class Yielding {
   private readonly deferred: Array<readonly [PoolThread, ProgressMessage]> = []
   private messages = 0
-  /** When the flood began, `undefined` if there is none in this turn. */
+  /** When the flood of this turn began, if there is one. */
   private began: number | undefined
   private readonly host: ThreadHost
   private readonly handle: (thread: PoolThread, message: ProgressMessage) => void
@@ -31,7 +31,7 @@ export class Yielding {
   /** Handles a message, now or in the next turn. */
   onMessage(thread: PoolThread, message: ProgressMessage): void {
     if (!this.isOver()) return this.handle(thread, message)
-    // One without a result only says that there is something in the block: once is enough.
+    // A message without a result only says that the control block has news: once is enough.
     const last = this.deferred.findLast(([other]) => other === thread)?.[1]
     if (message.length === 1 && last?.length === 1) return
     this.deferred.push([thread, message])
@@ -49,7 +49,7 @@ export class Yielding {
     return false
   }
 
-  /** Handles what has been deferred: a thread is about to be forgotten of which there may be messages. */
+  /** Handles the deferred messages, before a thread is forgotten that may have sent some of them. */
   flush(): void {
     for (const [thread, message] of this.deferred.splice(0)) this.handle(thread, message)
   }

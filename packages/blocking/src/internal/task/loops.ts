@@ -1,4 +1,4 @@
-/** Tasks that are run over many items at once: what they are for the scheduler. */
+/** Tasks that run over many items at once, as the scheduler sees them. */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
@@ -7,13 +7,16 @@ import { NotCloneableError } from "../wire/cloneable.ts"
 import type { HostCodec } from "../wire/codec.ts"
 import type { ChunkArguments, LoopKind, LoopValue } from "../wire/loops.ts"
 
-/** In the cause of a failure: of which item it is, and what those before it gave, if that was wanted. */
+/**
+ * Annotation of the cause of a failure: the index of the failed item, and the results before it if they were
+ * requested.
+ */
 export class FailedItem extends Context.Service<FailedItem, {
   readonly index: number
   readonly before: ReadonlyArray<unknown> | undefined
 }>()("effect-blocking/internal/task/loops/FailedItem") {}
 
-/** A task as a loop: what it takes is of its kind, and what it gives. */
+/** A task as a loop. Its arguments and results depend on the kind of loop. */
 export type LoopTask<E, R> = Task<Array<unknown>, LoopValue, E, R>
 
 const LoopKey = Symbol("effect-blocking/loop")
@@ -26,7 +29,7 @@ export const loopOf = (task: object): LoopKind | undefined => (task as MaybeLoop
 
 const loops = new WeakMap<object, Map<LoopKind, object>>()
 
-/** The loop of a task: always the same, so that its options are read once. */
+/** The loop of a task. Always the same object, so that its options are resolved once. */
 export const loopTask = <Args extends ReadonlyArray<unknown>, A, E, R>(
   task: Task<Args, A, E, R>,
   kind: LoopKind
@@ -38,7 +41,7 @@ export const loopTask = <Args extends ReadonlyArray<unknown>, A, E, R>(
   return loop as LoopTask<E, R>
 }
 
-/** The codec of a loop: each of its items, and of what they give, passes through that of the task. */
+/** The codec of a loop: applies the task's codec to each item and to each result. */
 export const loopCodec = ({ decodeError, decodeSuccess, encodeArguments }: HostCodec): HostCodec => ({
   encodeArguments: (args) => {
     const [first, items, ...rest] = args as ChunkArguments
@@ -51,7 +54,7 @@ export const loopCodec = ({ decodeError, decodeSuccess, encodeArguments }: HostC
   },
   decodeSuccess: (value) => {
     const [millis, done, values, ...rest] = value as LoopValue
-    // Flags, and the index of what was found, are the loop's own.
+    // Flags and the index found belong to the loop and are not encoded.
     const given = values instanceof Float64Array ? Array.from(values) : values
     if (!Array.isArray(given)) return value
     return [
@@ -65,7 +68,7 @@ export const loopCodec = ({ decodeError, decodeSuccess, encodeArguments }: HostC
   decodeItem: decodeSuccess
 })
 
-/** Tells of what does not fit at which place it is. */
+/** Adds the place of the item to the path of an error. */
 const within = <A>(place: string, path: string, convert: () => A): A => {
   try {
     return convert()
@@ -75,14 +78,17 @@ const within = <A>(place: string, path: string, convert: () => A): A => {
   }
 }
 
-/** The calls of a body that one run stands for. */
+/** The body calls that one run consists of. */
 export interface Calls {
   readonly args: ReadonlyArray<ReadonlyArray<unknown>>
-  /** What became of each, `undefined` where that is not known; those that were not begun are left out. */
+  /** The exit of each call, `undefined` where it is not known; calls that were not begun are left out. */
   readonly exitsOf: (exit: Exit.Exit<unknown, unknown>) => ReadonlyArray<Exit.Exit<unknown, unknown> | undefined>
 }
 
-/** What of a loop a record shows: each item of a chunk, each range; nothing of a fold, whose values stay in the thread. */
+/**
+ * The calls recorded for a loop: one for each item of a chunk and for each range. None for a fold, whose
+ * values stay in the thread.
+ */
 export const callsOf = (task: object, given: ReadonlyArray<unknown>): Calls | undefined => {
   const kind = loopOf(task)
   if (kind === undefined) return undefined
@@ -102,7 +108,7 @@ export const callsOf = (task: object, given: ReadonlyArray<unknown>): Calls | un
         return items.slice(0, done).map((_, i) => Exit.succeed(resultOf(kind, value, first, i)))
       }
       const failed = Context.getOrUndefined(Cause.annotations(exit.cause), FailedItem)
-      // Nobody heard of what came before.
+      // The results before the failed item were not sent.
       return failed === undefined ? [exit] : [...items.slice(0, failed.index - first).map(() => undefined), exit]
     }
   }

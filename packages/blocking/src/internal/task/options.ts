@@ -1,6 +1,6 @@
 /**
- * How options are validated, of pools and of tasks: each is a schema with the words that
- * say what it must be. The program's side only: pool threads do not load `effect/Schema`.
+ * Validation of the options of pools and tasks. Each option is a schema with a description of its valid
+ * values. Only the program loads this module: pool threads do not load `effect/Schema`.
  */
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
@@ -10,17 +10,17 @@ import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import { describe } from "../wire/cloneable.ts"
 
-/** What is wrong with options: the first thing that is. */
+/** The first problem found in options. */
 export interface OptionsProblem {
-  /** The option, as in `recycle.tasks`; empty if it is the options as a whole. */
+  /** The option, such as `recycle.tasks`; empty if the options as a whole are invalid. */
   readonly option: string
-  /** What it must be, as in `an integer of at least 1`. */
+  /** The valid values, such as `an integer of at least 1`. */
   readonly expected: string
-  /** What it is. */
+  /** The value given. */
   readonly actual: unknown
   /**
-   * Given if it is not a value that is wrong: there is no such option, or the options are no
-   * object. As in `has no option "maxthreads"; did you mean "maxThreads"?`.
+   * The message if the problem is not a value, but an unknown option or options that are not an object. Such
+   * as `has no option "maxthreads"; did you mean "maxThreads"?`.
    */
   readonly message: string | undefined
 }
@@ -29,7 +29,7 @@ export interface OptionsProblem {
 // Schemas
 // -----------------------------------------------------------------------------
 
-/** What the schema takes, with one text for all of its checks. */
+/** The values of a schema, with one description for all of its checks. */
 export const described = <S extends Schema.ConstraintCodec<unknown, unknown>>(
   schema: S,
   expected: string
@@ -43,13 +43,13 @@ export const oneOf = <const Words extends readonly [string, string, ...Array<str
   return described(Schema.Literals(words), `${quoted.slice(0, -1).join(", ")} or ${quoted.at(-1)!}`)
 }
 
-/** An option that has options, which are named as in `recycle.tasks`. */
+/** An option with options of its own, named like `recycle.tasks`. */
 export const group = <const Fields extends Schema.Struct.Fields>(example: string, fields: Fields) =>
   Schema.declare(isObject, { expected: `an object, such as ${example}` }).pipe(
     Schema.decodeTo(Schema.Struct(fields), SchemaTransformation.passthrough({ strict: false }))
   )
 
-/** A list of which each element must be what is expected of the list. */
+/** A list. The description covers its elements too. */
 export const list = <A>(isElement: (value: unknown) => value is A, expected: string) =>
   Schema.declare((value): value is ReadonlyArray<unknown> => Array.isArray(value), { expected }).pipe(
     Schema.decodeTo(
@@ -76,9 +76,9 @@ export const millis = (expected = "a duration, such as \"2 seconds\"", isRight =
 const isObject = (value: unknown): value is object =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-/** `undefined` for what is no duration, or a negative one. */
+/** Converts a duration to milliseconds; `undefined` for an invalid or negative one. */
 const toMillis = (input: unknown): number | undefined => {
-  // Effect takes a NaN for zero, wherever it stands.
+  // Effect treats a NaN as zero, wherever it occurs.
   const numbers: ReadonlyArray<unknown> = isObject(input) || Array.isArray(input) ? Object.values(input) : [input]
   if (numbers.some(Number.isNaN)) return undefined
   const duration = Option.getOrUndefined(Duration.fromInput(input as Duration.Input))
@@ -90,8 +90,8 @@ const toMillis = (input: unknown): number | undefined => {
 // -----------------------------------------------------------------------------
 
 /**
- * Returns a function that validates options and decodes them. An option that is
- * `undefined` is not given; a name that is inherited is not looked at.
+ * Returns a function that validates and decodes options. An option with the value `undefined` counts as not
+ * given. Inherited properties are ignored.
  */
 export const validator = <const Fields extends Schema.Struct.Fields>(fields: Fields) => {
   type Decoded = Schema.Struct<Fields>["Type"]
@@ -106,12 +106,12 @@ export const validator = <const Fields extends Schema.Struct.Fields>(fields: Fie
     const decoded = decode(options, { errors: "all", onExcessProperty: "error" })
     if (Result.isSuccess(decoded)) return Result.succeed(decoded.success)
     const [first] = problemsOf(decoded.failure.issue, options)
-    // What is left are names with the value `undefined`.
+    // The only remaining issues are unknown names with the value `undefined`.
     return first === undefined ? Result.succeed(Result.getOrThrow(decode(options))) : Result.fail(first)
   }
 }
 
-/** Names come first: a misspelt option explains what else may be wrong. */
+/** Unknown names come first: a misspelt option may explain the other problems. */
 const problemsOf = (issue: SchemaIssue.Issue, options: object): ReadonlyArray<OptionsProblem> => {
   const misnamed: Array<OptionsProblem> = []
   const mistaken: Array<OptionsProblem> = []
@@ -124,7 +124,7 @@ const problemsOf = (issue: SchemaIssue.Issue, options: object): ReadonlyArray<Op
   for (const { message, path = [] } of SchemaIssue.makeFormatterStandardSchemaV1({ leafHook })(issue).issues) {
     const keys = path.map((part) => typeof part === "object" ? part.key : part)
     const actual = keys.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown>)[key], options)
-    // An element of a list is no option.
+    // An element of a list is not an option.
     const option = keys.filter((key) => typeof key === "string").join(".")
     if (!message.startsWith(unexpected)) {
       mistaken.push({ option, expected: message, actual, message: undefined })
@@ -135,7 +135,7 @@ const problemsOf = (issue: SchemaIssue.Issue, options: object): ReadonlyArray<Op
   return [...misnamed, ...mistaken]
 }
 
-/** Marks what the formatter says of a name that is not there: behind it are those that are. */
+/** Marks the formatter's message about an unknown name. The known names follow it. */
 const unexpected = "unexpected:"
 
 const expectedOf = (leaf: SchemaIssue.Leaf): string | undefined => {
@@ -158,5 +158,5 @@ const noSuchOption = (option: string, names: ReadonlyArray<string>, actual: unkn
 
 const listOf = (names: ReadonlyArray<string>, group: string): string => names.map((name) => group + name).join(", ")
 
-/** Without what is most often wrong: capitals, what separates words, a plural. */
+/** The letters of a name, without the usual differences: capitals, separators, a plural. */
 const letters = (name: string): string => name.toLowerCase().replace(/[^a-z]|s$/g, "")

@@ -1,6 +1,6 @@
 /**
- * A task with its options in the scheduler's own terms: milliseconds, defaults
- * filled in, schemas compiled. Resolved once for each `Task` value.
+ * A task with its options as the scheduler needs them: times in milliseconds, defaults filled in, schemas
+ * compiled. Resolved once for each `Task` value.
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -31,20 +31,20 @@ export interface ResolvedTask {
   readonly timeLimitMillis: number | undefined
   readonly queueTimeLimitMillis: number | undefined
   readonly onInterrupt: "stop" | "wait" | "abandon"
-  /** `undefined`: the pool's. */
+  /** The task's grace period; `undefined` to use the pool's. */
   readonly graceMillis: number | undefined
   readonly mandatory: boolean
   /** How long a stream may be open without a pull. */
   readonly idleLimitMillis: number | undefined
-  /** Whether a stream has its thread for itself. */
+  /** Whether a stream has its thread to itself. */
   readonly exclusive: boolean
   readonly errors: ReadonlyArray<ErrorClass>
   readonly codec: HostCodec | undefined
-  /** Whether its body can wait in its thread, for the program or for its input. */
+  /** Whether its body can block its thread to wait for the program or for its input. */
   readonly mayWait: boolean
-  /** The callbacks that its body may call, by their keys; `undefined`: none. */
+  /** The callbacks that its body may call, by key; `undefined` if it has no callbacks. */
   readonly callbacks: ReadonlyMap<string, AnyCallback> | undefined
-  /** What it is run as, over many items at once. */
+  /** The kind of loop, if it runs over many items at once. */
   readonly loop: LoopKind | undefined
 }
 
@@ -72,19 +72,19 @@ const validate = validator(
   } satisfies Record<keyof StreamOptions | keyof TaskOptions, unknown>
 )
 
-/** One kind of tasks, and those of it that are resolved. */
+/** A kind of task, with its resolved tasks. */
 interface Kind {
-  readonly isIt: (task: unknown) => boolean
-  /** As in "only …". */
+  readonly matches: (task: unknown) => boolean
+  /** Completes a message that begins with "Only". */
   readonly what: string
-  /** What one of it is, and how it is run. */
+  /** Names the kind and says how it is run, for a message. */
   readonly use: string
   readonly hasInput: boolean
   readonly resolved: WeakMap<object, ResolvedTask>
 }
 
-const kind = (isIt: Kind["isIt"], what: string, use: string, hasInput: boolean): Kind => ({
-  isIt,
+const kind = (matches: Kind["matches"], what: string, use: string, hasInput: boolean): Kind => ({
+  matches,
   what,
   use,
   hasInput,
@@ -96,7 +96,7 @@ const streams = kind(isStreamTask, "a task made by Task.stream can be streamed",
 const sinks = kind(isSinkTask, "a task made by Task.sink can be a sink", "a sink: use Blocking.sink", true)
 const pipes = kind(isPipeTask, "a task made by Task.pipe can be a pipe", "a pipe: use Blocking.pipe", true)
 
-/** Throws a `TaskDefinitionError` for options that the types would have refused. */
+/** Resolves a task. Throws a `TaskDefinitionError` for invalid options. */
 export const resolve = <Args extends ReadonlyArray<unknown>, A, E, R>(task: Task<Args, A, E, R>): ResolvedTask =>
   calls.resolved.get(task) ?? resolveAs(calls, task)
 
@@ -112,9 +112,9 @@ export const resolvePipe = <Args extends ReadonlyArray<unknown>, In, A, E, R>(
   task: PipeTask<Args, In, A, E, R>
 ): ResolvedTask => pipes.resolved.get(task) ?? resolveAs(pipes, task)
 
-const resolveAs = ({ hasInput, isIt, resolved, what }: Kind, task: AnyTask): ResolvedTask => {
-  if (!isIt(task)) {
-    const other = [calls, streams, sinks, pipes].find((kind) => kind.isIt(task))
+const resolveAs = ({ hasInput, matches, resolved, what }: Kind, task: AnyTask): ResolvedTask => {
+  if (!matches(task)) {
+    const other = [calls, streams, sinks, pipes].find((kind) => kind.matches(task))
     throw new TaskDefinitionError(`Only ${what}, not ${other?.use ?? describe(task)}`)
   }
   const made = make(task, hasInput)
@@ -122,7 +122,7 @@ const resolveAs = ({ hasInput, isIt, resolved, what }: Kind, task: AnyTask): Res
   return made
 }
 
-/** Of whatever kind of task, what is resolved. */
+/** The fields that are resolved for a task of any kind. */
 interface AnyTask extends Pick<Task<ReadonlyArray<never>, unknown, unknown>, "module" | "name" | "schemas"> {
   readonly options: StreamOptions
 }
@@ -150,7 +150,9 @@ const make = (task: AnyTask, hasInput: boolean): ResolvedTask => {
   } = validated.success
   refuseLookAlikes(errors, `Task "${name}"`, module)
   if (attempt > 1 && schemas === undefined) {
-    throw new TaskDefinitionError(`Task "${name}" has an attempt: only a task of Task.schema is told of it (${module})`)
+    throw new TaskDefinitionError(
+      `Task "${name}" has the option attempt: only a task of Task.schema can have it (${module})`
+    )
   }
   const byKey = new Map(callbacks.map((callback) => [callback.key, callback]))
   if (byKey.size < callbacks.length) {
@@ -178,13 +180,16 @@ const make = (task: AnyTask, hasInput: boolean): ResolvedTask => {
   }
 }
 
-/** Classes are found again by the names of their chain: two that have the same cannot be told apart. */
+/**
+ * Classes are matched by the names of their prototype chain, so two classes with the same names cannot be
+ * told apart.
+ */
 const refuseLookAlikes = (errors: ReadonlyArray<ErrorClass>, task: string, module: string): void => {
   const chains = errors.map((error) => chainOf(error.prototype))
   errors.forEach((error, i) => {
     if (error.name === "") {
       throw new TaskDefinitionError(
-        `${task} has a class without a name in errors, by which it could be found again (${module})`
+        `${task} has a class without a name in errors: give it one, because errors are matched by class name (${module})`
       )
     }
     if (errors.some((other, j) => j < i && other !== error && isSameChain(chains[i]!, chains[j]!))) {
@@ -195,7 +200,7 @@ const refuseLookAlikes = (errors: ReadonlyArray<ErrorClass>, task: string, modul
   })
 }
 
-/** Stands in for a task in what is asked of a pool itself: a lease, a prewarm. */
+/** A task for requests to the pool itself, such as a lease or a prewarm. */
 export const pseudoTask = (name: string): ResolvedTask => ({
   name,
   module: "effect-blocking",

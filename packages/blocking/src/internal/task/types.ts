@@ -1,7 +1,6 @@
 /**
- * What the compiler holds of a task: that its body is synchronous and that its
- * values can cross to another thread, with a message that says what to do.
- * Types only.
+ * The compile-time checks of a task: its body must be synchronous, and its values must be able to cross
+ * threads. A failed check prints a message that says what to do. Types only.
  */
 import type * as Effect from "effect/Effect"
 import type * as Result from "effect/Result"
@@ -9,7 +8,7 @@ import type { OwnMethods, WithMethodsOf, WithoutMethods } from "../../Task.ts"
 
 declare const invalid: unique symbol
 
-/** The type of an argument that was wrong; its parameter is the message that the compiler prints. */
+/** The type of a rejected argument; its parameter is the message that the compiler prints. */
 export interface Invalid<Message> {
   readonly [invalid]: Message
 }
@@ -18,10 +17,10 @@ type IsAny<A> = 0 extends 1 & A ? true : false
 
 type AnyFunction = (...args: never) => unknown
 
-/** Node's `Buffer`, known by a method: these types do not depend on `@types/node`. */
+/** Node's `Buffer`, recognized by a method, so that these types do not depend on `@types/node`. */
 type BufferLike = Uint8Array & { readonly readUInt8: unknown }
 
-/** Cloned as they are, whatever they are a class of. */
+/** Types that are cloned as they are. */
 type Atom =
   | string
   | number
@@ -37,7 +36,7 @@ type Atom =
   /* KeyObject */
   | { export: AnyFunction; equals: AnyFunction; type: string }
 
-/** `Float16Array` is in the library of few compilers: it is known by its name. */
+/** Typed arrays. `Float16Array` is recognized by its name, because few compilers declare it. */
 type TypedArray =
   | Int8Array
   | Uint8Array
@@ -52,7 +51,7 @@ type TypedArray =
   | BigUint64Array
   | { readonly BYTES_PER_ELEMENT: number; readonly [Symbol.toStringTag]: "Float16Array" }
 
-/** Built-in objects that are cloned with their methods, but for what a subclass adds. */
+/** Built-in objects that are cloned with their methods, but without the members of a subclass. */
 type BuiltIn = Date | RegExp | ArrayBuffer | SharedArrayBuffer | DataView | TypedArray
 
 type BuiltInKey =
@@ -74,10 +73,16 @@ type Lost =
   | WeakRef<WeakKey>
   | BufferLike
 
-/** What a subclass adds to a built-in class with these keys. Keys of Effect's brands stand for no value. */
+/**
+ * The keys that a subclass adds to a built-in class with the keys `Known`. Keys of Effect's brands do not
+ * count: they have no value.
+ */
 type Added<A, Known> = Exclude<keyof A, Known | `~${string}`>
 
-/** Of an array fields are cloned, those of the match of a regular expression for one, and methods are not. */
+/**
+ * The methods added to an array: they are not cloned. Added fields are, such as those of a regular expression
+ * match.
+ */
 type AddedMethods<A, K extends keyof A = Exclude<keyof A, keyof Array<unknown> | `${number}`>> = K extends unknown
   ? A[K] extends AnyFunction ? K : never
   : never
@@ -86,13 +91,13 @@ type AddedMethods<A, K extends keyof A = Exclude<keyof A, keyof Array<unknown> |
 type ErrorKey = keyof Error | "cause"
 
 /**
- * `A` again if all of it can cross, otherwise a type that `A` does not fit. Mapped
- * types are compared lazily, so recursive interfaces end.
+ * `A` itself if all of it can cross, otherwise a type to which `A` is not assignable. Mapped types are
+ * compared lazily, so recursive interfaces terminate.
  */
 type Cloneable<A> = IsAny<A> extends true ? A
   : unknown extends A ? A
   : A extends Atom ? A
-  // Before the weak collections, which a `Map` or `Set` of objects would fit.
+  // Before the weak collections, to which a `Map` or `Set` of objects is assignable.
   : A extends ReadonlyMap<infer K, infer V>
     ? [Added<A, keyof Map<K, V>>] extends [never] ? ReadonlyMap<Cloneable<K>, Cloneable<V>> : never
   : A extends ReadonlySet<infer V> ? [Added<A, keyof Set<V>>] extends [never] ? ReadonlySet<Cloneable<V>> : never
@@ -103,24 +108,24 @@ type Cloneable<A> = IsAny<A> extends true ? A
   : A extends object ? { [K in keyof A]: IsUniqueSymbol<K> extends true ? never : Cloneable<A[K]> }
   : A
 
-/** A key of one symbol; an index signature may be without any. */
+/** Whether a key is a unique symbol, and not an index signature for symbols. */
 type IsUniqueSymbol<K> = K extends symbol ? symbol extends K ? false : true : false
 
 /**
- * Written with brackets, the elements are looked at when they are compared: a type that
- * holds itself in an array, as JSON does, would have no end otherwise.
+ * Written with brackets, so that the elements are resolved only when compared. Otherwise a type that contains
+ * itself in an array, such as JSON, would not terminate.
  */
 type Elements<A extends ReadonlyArray<unknown>, V> = number extends A["length"]
   // oxlint-disable-next-line typescript/array-type
   ? readonly Cloneable<V>[]
   : { [K in keyof A]: Cloneable<A[K]> }
 
-/** Not the keys under which Effect keeps the variance of its types. */
+/** A field name; excludes the keys under which Effect keeps the variance of its types. */
 type Field<K> = K extends `~${string}` ? never : K & string
 
 /**
- * A domain error crosses field by field, errors in it too, so methods that its
- * class gives back (`pipe`, `[Symbol.iterator]`) do not count.
+ * A domain error crosses field by field, including errors inside it. Methods that its class restores (`pipe`,
+ * `[Symbol.iterator]`) do not count.
  */
 type CloneableFailure<E> = IsAny<E> extends true ? E
   : E extends Error ? { [K in keyof E as E[K] extends AnyFunction ? never : Field<K>]: CloneableFailure<E[K]> }
@@ -134,7 +139,7 @@ type FailureElements<E extends ReadonlyArray<unknown>, V> = number extends E["le
   ? readonly CloneableFailure<V>[]
   : { [K in keyof E]: CloneableFailure<E[K]> }
 
-/** Types of Effect that are told by their names: their members say nothing to a reader. */
+/** Types of Effect that a message names, because a path to one of their members would not help. */
 type EffectType =
   | "Option"
   | "Result"
@@ -163,8 +168,8 @@ type AboutBuffer<Path extends string> = Path extends `arguments${string}`
   : `${Path} is a Buffer, which arrives as a Uint8Array: write Uint8Array.from(buffer)`
 
 /**
- * Says where, for the message; looked for only when the check has failed, and only so deep.
- * `Side` is `"failure"` for domain errors, whose errors cross field by field.
+ * The message about the offending member. Computed only when the check has failed, and to a limited depth.
+ * `Side` is `"failure"` for domain errors, which cross field by field.
  */
 type Culprit<A, Path extends string, Side, Depth extends ReadonlyArray<1> = []> = IsAny<A> extends true ? never
   : unknown extends A ? never
@@ -222,7 +227,10 @@ type BuiltInName<A> = A extends Date ? "Date"
   : A extends DataView ? "DataView"
   : "ArrayBuffer"
 
-/** What the compiler prints. `Invalid` is applied where it is used: an alias of it would be printed in its place. */
+/**
+ * The message that the compiler prints. `Invalid` is applied at each use, because an alias of it would be
+ * printed instead of the message.
+ */
 type Message<A, Path extends string, Side = "value"> = [Culprit<A, Path, Side>] extends [never]
   ? `${Path} cannot be sent to another thread; give it a Task.schema`
   : Culprit<A, Path, Side>
@@ -233,7 +241,7 @@ type CheckSuccess<A> = [A] extends [Cloneable<A>] ? unknown : Invalid<Message<A,
 
 type CheckFailure<E> = [E] extends [CloneableFailure<E>] ? unknown : Invalid<Message<E, "error", "failure">>
 
-/** What is wrong with returning an `R` at all. */
+/** The message for a return type that no body may have; `never` if `R` is allowed. */
 type NotSynchronous<R> = IsAny<R> extends true ? never
   : R extends Result.Result<unknown, unknown> ? never
   : R extends PromiseLike<unknown> ?
@@ -257,7 +265,7 @@ type Failure<R> = IsAny<R> extends true ? never
   : R extends Result.Result<infer _A, infer E> ? E
   : never
 
-/** The domain error that arrives, if the task names classes of which `Named` are the instances. */
+/** The domain error as it arrives; `Named` is the union of the instances of the classes in `errors`. */
 export type FailureOf<R, Named = never> = ArrivedFailure<Failure<R>, Named>
 
 type ArrivedFailure<E, Named> = IsAny<E> extends true ? E
@@ -267,12 +275,12 @@ type ArrivedFailure<E, Named> = IsAny<E> extends true ? E
     : E
   : E
 
-/** Those of the named classes that `E` extends: the error is an instance of the nearest. */
+/** The named classes that `E` extends: the error arrives as an instance of the nearest. */
 type SupersOf<E, Named> = Named extends unknown ? E extends Named ? Named : never : never
 
 type SameAs<E, Named> = Named extends E ? E extends Named ? Named : never : never
 
-/** A `Buffer` that a body returns arrives as the `Uint8Array` that it is. */
+/** The type of a value on arrival: a `Buffer` arrives as a `Uint8Array`. */
 type Arrived<A> = A extends BufferLike ? Uint8Array<ArrayBuffer> : A
 
 /** The parameters of a body. */
@@ -280,16 +288,16 @@ export type ParametersOf<F> = IsAny<F> extends true ? ReadonlyArray<any>
   : F extends (...args: infer Args extends ReadonlyArray<unknown>) => unknown ? Args
   : never
 
-/** What a body returns. */
+/** The return type of a body. */
 export type ReturnOf<F> = IsAny<F> extends true ? F : F extends (...args: never) => infer R ? R : never
 
 /**
- * Intersected with the type of a body: `unknown` when it is right. A body without the types
- * of its parameters is looked at as a `Function` first, and must pass.
+ * Intersected with the type of a body: `unknown` if the body is valid. The compiler first checks a body with
+ * untyped parameters as a `Function`, which must pass.
  */
 export type CheckBody<F> = Function extends F ? unknown : Check<ParametersOf<F>, ReturnOf<F>>
 
-/** The same for the body of a stream, which is a generator. */
+/** Like `CheckBody`, for the body of a stream, which is a generator. */
 export type CheckStreamBody<F> = Function extends F ? unknown : CheckStream<ParametersOf<F>, ReturnOf<F>>
 
 type CheckStream<Args, R> = IsAny<R> extends true ? CheckArguments<Args>
@@ -303,11 +311,11 @@ type CheckStream<Args, R> = IsAny<R> extends true ? CheckArguments<Args>
     >
   : Invalid<"The body of a stream is a generator function: write function*, and yield its elements">
 
-/** The same for the body of a sink, whose first parameter is its input. */
+/** Like `CheckBody`, for the body of a sink, whose first parameter is its input. */
 export type CheckSinkBody<F> = Function extends F ? unknown
   : CheckInput<ParametersOf<F>> & Check<ParametersAfterInput<F>, ReturnOf<F>>
 
-/** The same for the body of a pipe. */
+/** Like `CheckBody`, for the body of a pipe. */
 export type CheckPipeBody<F> = Function extends F ? unknown
   : CheckInput<ParametersOf<F>> & CheckStream<ParametersAfterInput<F>, ReturnOf<F>>
 
@@ -324,7 +332,7 @@ type NoInput = "The first parameter of the body is its input: write (input: Iter
 /** The elements that a body takes. */
 export type InputOf<F> = ParametersOf<F> extends readonly [Iterable<infer In>, ...infer _Rest] ? In : never
 
-/** The parameters of a body behind its input. */
+/** The parameters of a body after its input. */
 export type ParametersAfterInput<F> = ParametersOf<F> extends
   readonly [infer _Input, ...infer Rest extends ReadonlyArray<unknown>] ? Rest : []
 
@@ -332,12 +340,14 @@ type CheckElements<A> = [Arrived<A>] extends [Cloneable<Arrived<A>>] ? unknown
   : Invalid<Message<Arrived<A>, "elements[number]">>
 
 type CheckEnd<End> = [End] extends [void | Result.Result<void, unknown>] ? unknown
-  : Invalid<"The body of a stream returns nothing, or Result.fail(error): what it returns else is no element, yield it">
+  : Invalid<
+    "The body of a stream returns nothing, or Result.fail(error): any other value it returns is not an element, so yield it"
+  >
 
-/** What arrives of the elements of a body that returns an `R`. */
+/** The elements, as they arrive, of a body that returns an `R`. */
 export type ElementOf<R> = IsAny<R> extends true ? R : R extends Generator<infer A, unknown, never> ? Arrived<A> : never
 
-/** What a body that returns an `R` returns in the end. */
+/** The final return value of a generator body that returns an `R`. */
 export type EndOf<R> = IsAny<R> extends true ? R : R extends Generator<unknown, infer End, never> ? End : never
 
 type Check<Args, R> = [NotSynchronous<R>] extends [never] ?
@@ -346,5 +356,5 @@ type Check<Args, R> = [NotSynchronous<R>] extends [never] ?
     & CheckFailure<Failure<R>>
   : Invalid<NotSynchronous<R>>
 
-/** Intersected with the type of a callback: `unknown` when what it takes and gives can cross. */
+/** Intersected with the type of a callback: `unknown` if its parameters, result and failure can cross. */
 export type CheckCallback<Args, A, E> = CheckArguments<Args> & CheckSuccess<A> & CheckFailure<E>

@@ -1,4 +1,4 @@
-/** The bodies of a pool thread: as they were registered, run at once, in the context of the whole JavaScript thread. */
+/** The usual strategy of a pool thread: runs bodies as they were registered, at once, in the context of the whole JavaScript thread. */
 import type { BodyStrategy } from "../../ThreadRunner.ts"
 import { threadContext } from "./context.ts"
 

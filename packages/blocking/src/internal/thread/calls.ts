@@ -1,13 +1,13 @@
 /**
- * How a body calls the program, from a thread that it blocks: it posts the call, and waits
- * for the answer with the thread's own hands, because the event loop cannot turn under it.
+ * How a body calls the program, from a thread that it blocks: it posts the call, and reads
+ * the answer from the port itself, because the event loop cannot turn meanwhile.
  *
  * A body that can be left at a `yield` calls without blocking anything: it is left there, and
  * resumed with the answer.
  *
- * Notifications wait for nothing, but at most so many of them are on their way: then the body
- * waits until all are handled. Those left at its end are waited for by the loop, so that each
- * is handled before the result is told.
+ * Notifications do not wait, but only a limited number can be on their way: beyond it, the body
+ * waits until all are handled. The loop waits for those left at the end of the body, so that each
+ * is handled before the result is reported.
  */
 import type { ThreadPlatform } from "../../ThreadRunner.ts"
 import { compact, explain, findUncloneable, NotCloneableError, refuseLost } from "../wire/cloneable.ts"
@@ -16,7 +16,7 @@ import { findMoved, transferables } from "../wire/moved.ts"
 import * as protocol from "../wire/protocol.ts"
 import { threadContext } from "./context.ts"
 
-/** Notifications that are not known to be handled, at most. Arbitrary: some milliseconds of quick handlers. */
+/** How many notifications may be unhandled. Arbitrary: a few milliseconds of quick handlers. */
 const defaultCapacity = 64
 
 /** A call of a body that is left until the program has answered. */
@@ -28,19 +28,19 @@ export interface Question {
 export class Caller {
   /** Notifications of the running body that are not known to be handled. */
   unhandled = 0
-  /** Whether the running body was told, in the place of an answer, that it is to stop. */
+  /** Whether the running body got a stop instead of an answer. */
   stopped = false
-  /** Called before the thread is blocked. Only a body that can be left has it. */
+  /** Called before the thread blocks. Set only for a body that can be left. */
   beforeWait: (() => void) | undefined
-  /** What the running body is about to yield, to be left there. */
+  /** The call that the running body is about to yield. */
   private question: Question | undefined
   private last = 0
-  /** Who takes the answers that come by the event loop. */
+  /** Callbacks for answers that come by the event loop. */
   private readonly takers = new Map<number, (answer: protocol.AnswerMessage) => void>()
   private readonly capacity: number
   private readonly platform: ThreadPlatform
   private readonly control: controlBlock.ControlBlock
-  /** Takes a message that came while the thread was blocked, and is no answer. */
+  /** Takes a message other than an answer that came while the thread was blocked. */
   private readonly onOther: (message: protocol.ToThread) => void
 
   constructor(
@@ -54,12 +54,12 @@ export class Caller {
     this.capacity = platform.notificationCapacity ?? defaultCapacity
   }
 
-  /** Calls the program from the running body, and blocks the thread until it has answered. */
+  /** Calls the program from the running body, and blocks the thread until the answer. */
   call(callback: string, args: ReadonlyArray<unknown>): protocol.AnswerMessage {
     return this.blocking(callback, args)
   }
 
-  /** Tells the program something. If too much of that is on its way, blocks the thread, and gives what came of it. */
+  /** Notifies the program. If too many notifications are on their way, blocks the thread, and returns the answer. */
   notify(callback: string, args: ReadonlyArray<unknown>): protocol.AnswerMessage | undefined {
     this.post(0, callback, args)
     this.unhandled++
@@ -68,7 +68,7 @@ export class Caller {
     return this.blocking(undefined, [])
   }
 
-  /** Behind the body: waits until all that it has told is handled. */
+  /** After the body: waits until all its notifications are handled. */
   flush(sequence: number): Promise<protocol.AnswerMessage> {
     this.unhandled = 0
     return new Promise((resolve) => {
@@ -78,20 +78,20 @@ export class Caller {
     })
   }
 
-  /** What the running body has to yield to call the program without blocking the thread. `undefined`: it cannot be left. */
+  /** The value that the running body has to yield to call the program without blocking the thread. `undefined`: the body cannot be left. */
   prepare(callback: string, args: ReadonlyArray<unknown>): Question | undefined {
     if (this.beforeWait === undefined) return undefined
     return this.question = { callback, args }
   }
 
-  /** Whether the body has yielded its question. There is none any more. */
+  /** Whether the body has yielded the prepared call, which this clears. */
   isQuestion(value: unknown): value is Question {
     const { question } = this
     this.question = undefined
     return question !== undefined && question === value
   }
 
-  /** Calls the program for the running body, which is to be left. Gives the number of the call. Throws for arguments that cannot cross. */
+  /** Calls the program for the running body, which is then left. Returns the number of the call. Throws for arguments that cannot cross. */
   ask({ args, callback }: Question, take: (answer: protocol.AnswerMessage) => void): number {
     const call = -++this.last
     this.post(call, callback, args)
@@ -99,7 +99,7 @@ export class Caller {
     return call
   }
 
-  /** Nobody waits for that answer any more. */
+  /** The answer is no longer needed. */
   forget(call: number): void {
     this.takers.delete(call)
   }
@@ -132,7 +132,7 @@ export class Caller {
     }
   }
 
-  /** Sends what a body has yielded, from within it. `false`: some of it cannot cross, which is told when the body is left. */
+  /** Sends yielded elements while the body runs. `false`: one of them cannot cross, which is reported when the body is left. */
   sendElements(elements: ReadonlyArray<unknown>): boolean {
     try {
       this.send(0, protocol.outputKey, elements)
@@ -160,7 +160,7 @@ export class Caller {
       [protocol.Call, current, call, callback, values] satisfies protocol.CallMessage,
       found && transferables(found)
     )
-    // What is gone must not be moved again with the result.
+    // Values that were moved must not be moved again with the result.
     if (found !== undefined) { for (const value of found) moved!.delete(value) }
   }
 }

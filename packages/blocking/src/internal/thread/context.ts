@@ -1,8 +1,8 @@
 /**
- * What one JavaScript thread knows of tasks: the bodies registered in it and,
- * in a pool thread, the run it is busy with.
+ * The task context of one JavaScript thread: the bodies registered in it and,
+ * in a pool thread, the current run.
  *
- * It hangs on `globalThis` under a registered symbol, because two copies of this
+ * It is stored on `globalThis` under a registered symbol, because two copies of this
  * package can meet in one thread (the program's and the platform package's).
  *
  * Pool threads load this file: it imports nothing at run time but the version.
@@ -19,27 +19,27 @@ export interface Registration {
   readonly kind: TaskKind
 }
 
-/** What a body does: gives one result, yields elements, takes elements, or both. */
+/** The kind of body: returns one result, yields elements, takes elements, or both. */
 export type TaskKind = "call" | "stream" | "sink" | "pipe"
 
 export interface ThreadContext extends BodyContext {
-  /** Of the copy that has made it. */
+  /** The version of the copy that has made it. */
   readonly version: Version.Version
   /** Whether a pool has started this thread: known before its loop runs. */
   readonly startedByPool: boolean
   /** module url, then task name */
   readonly modules: Map<string, Map<string, Registration>>
-  /** Throws for what cannot be sent from this thread. */
+  /** Throws for a value that cannot be sent from this thread. */
   clone: (value: unknown) => unknown
-  /** What the module now being evaluated has registered; emptied when its job ends. */
+  /** Names that the module now being evaluated has registered; emptied when its job ends. */
   readonly evaluating: Set<string>
   /** Sequence number of the running body, 0 for none. */
   current: number
-  /** How many bodies run where they were called, as `task.body`: what they move goes nowhere. */
+  /** How many bodies run in place, called as `task.body`: values that they mark are not moved. */
   inPlace: number
-  /** What the running body has marked by `Task.move`. */
+  /** Values that the running body has marked by `Task.move`. */
   moved: WeakSet<object> | undefined
-  /** Which attempt the running body is. */
+  /** The number of the attempt that the running body is. */
   attempt: number
 }
 
@@ -49,7 +49,7 @@ declare const queueMicrotask: (callback: () => void) => void
 /**
  * How a platform marks the threads and processes of a pool: a field of `workerData`, or the
  * first argument of the process. Modules that Node preloads run before the thread's entry, so
- * nothing that the entry does could tell them. Neither is inherited by what a task starts.
+ * the entry could not inform them. Threads and processes that a task starts do not inherit the mark.
  */
 export const poolThreadMark = "effect-blocking-pool-thread"
 
@@ -92,7 +92,7 @@ export const threadContext: ThreadContext = slot[key] ??= {
   releases: []
 }
 
-/** Why this copy cannot work in this thread: one of another version has come first. */
+/** Why this copy cannot work in this thread: a copy of another version was loaded first. */
 export const conflict: string | undefined = Version.conflict(Version.current, threadContext.version)
 
 type Swapped = Pick<
@@ -100,16 +100,16 @@ type Swapped = Pick<
   "caller" | "control" | "current" | "locals" | "moved" | "refresh" | "releases" | "threadData"
 >
 
-/** What belongs to one thread, if several share a JavaScript thread. */
+/** The fields that belong to one pool thread, if several share a JavaScript thread. */
 const swapped = (): Swapped => {
   const { caller, control, current, locals, moved, refresh, releases, threadData } = threadContext
   return { caller, control, current, locals, moved, refresh, releases, threadData }
 }
 
-/** Of the JavaScript thread itself, while a function is called `within` one of those that share it. */
+/** The fields of the JavaScript thread itself, during a call `within` a pool thread that shares it. */
 let outer: Swapped | undefined
 
-/** Calls a function in the context of one of several threads that share a JavaScript thread, in the run with that sequence number. */
+/** Calls a function in the context of one of several pool threads that share a JavaScript thread, in the run with that sequence number. */
 export const within = <A>(own: BodyContext, sequence: number, f: () => A): A => {
   const before = swapped()
   const outermost = outer === undefined
@@ -118,14 +118,14 @@ export const within = <A>(own: BodyContext, sequence: number, f: () => A): A => 
   try {
     return f()
   } finally {
-    // What a body has marked to be moved, its runner takes.
+    // The runner takes the values that a body has marked to be moved.
     const { moved } = threadContext
     Object.assign(threadContext, before, { moved })
     if (outermost) outer = undefined
   }
 }
 
-/** Calls a function in the context of the JavaScript thread itself, in the middle of one that is called `within` another. */
+/** Calls a function in the context of the JavaScript thread itself, during a call `within` a pool thread. */
 export const without = <A>(f: () => A): A => {
   if (outer === undefined) return f()
   const [before, within] = [swapped(), outer]
@@ -140,10 +140,10 @@ export const without = <A>(f: () => A): A => {
 }
 
 /**
- * Registers a body and answers whether the name was free.
+ * Registers a body and returns whether the name was free.
  *
- * A module that is loaded again, after a failure, has a mark in its url: its tasks are
- * those of the url that was asked for.
+ * A module that is loaded again after a failure has a mark in its url: its tasks are
+ * registered under the original url.
  *
  * A module is evaluated once in a pool thread, so there a second registration is
  * always a duplicate. Elsewhere a module can be evaluated again (hot reload, a
@@ -163,10 +163,10 @@ export const register = (url: string, name: string, registration: Registration):
   return true
 }
 
-/** What a platform puts at the end of a url, with a number, to load a module again that Node keeps as failed. */
+/** Suffix of a url, followed by a number, to load a module again that Node has cached as failed. */
 export const retryMark = "effect-blocking-retry="
 
-/** The url that a module was asked for by. */
+/** The url of a module without that suffix. */
 export const withoutRetry = (url: string): string => {
   const at = url.lastIndexOf(retryMark)
   return at < 0 ? url : url.slice(0, at - 1)

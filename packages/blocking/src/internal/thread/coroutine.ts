@@ -5,22 +5,22 @@ import type { Caller } from "./calls.ts"
 import { threadContext } from "./context.ts"
 import type { Input } from "./input.ts"
 
-/** A chunk is sent when it has so many elements: more gain nothing. Measured. */
+/** A chunk is sent when it has this number of elements: more gain nothing. Measured. */
 const maxElements = 1024
 
-/** Of a long chunk the first half is sent while the second is made. */
+/** The first half of a long chunk is sent while the second is made. */
 const halfElements = maxElements / 2
 
-/** The first element travels alone; each chunk that gets full lets the next be so many times as long. */
+/** The first element travels alone; each full chunk lets the next be this many times as long. */
 const growth = 16
 
-/** … or when its elements took so long to make. Arbitrary: many times what a message costs. */
+/** … or when its elements took this long to make. Arbitrary: many times the cost of a message. */
 const maxMillis = 1
 
-/** … or take about so many bytes. */
+/** … or when they take about this number of bytes. */
 const maxBytes = 65_536
 
-/** Chunks of one advance at most: then others have their turn, on both sides. Arbitrary: some milliseconds. */
+/** How many chunks one advance makes, at most: then other tasks run, on both sides. Arbitrary: a few milliseconds. */
 const maxChunks = 8
 
 /** How an advance of the body ended. */
@@ -29,7 +29,7 @@ export type Advanced =
   | { readonly _tag: "Yielded" }
   /** By its end; `value` is what it returned. */
   | { readonly _tag: "Returned"; readonly value: unknown }
-  /** It was closed, because that was asked for. */
+  /** By its close, on request. */
   | { readonly _tag: "Closed" }
 
 const yielded: Advanced = { _tag: "Yielded" }
@@ -41,32 +41,32 @@ const effectBlockingBody = (
   answer: protocol.AnswerMessage | undefined
 ): IteratorResult<unknown, unknown> => generator.next(answer)
 
-/** What a body is advanced with. */
+/** The environment of an advance. */
 export interface Advance {
   readonly now: () => number
   readonly isStopRequested: () => boolean
-  /** Whether a chunk more is wanted before the body is left. */
+  /** Whether one more chunk is wanted before the body is left. */
   readonly mayGoOn: () => boolean
   readonly caller: Caller
 }
 
 export class Coroutine {
-  /** The number by which it is resumed, 0 before it was left for the first time. */
+  /** The number by which it is resumed, 0 until it is first left. */
   id = 0
-  /** What it has yielded since it was entered. */
+  /** Elements that it has yielded since its last entry. */
   elements: Array<unknown> = []
-  /** Why its next element cannot be sent: it is to be closed. */
+  /** Why its next element cannot be sent: the body has to be closed. */
   uncloneable: protocol.NotCloneableValue | undefined
-  /** What it has marked by `Task.move`, in this advance or one before. */
+  /** Values that it has marked by `Task.move`, in this advance or an earlier one. */
   moved: WeakSet<object> | undefined
   /** How long the next chunk may be, and how many elements were sent before it. */
   private limit = 1
   private sent = 0
-  /** Notifications of it that are not known to be handled. */
+  /** How many of its notifications are not known to be handled. */
   unhandled = 0
-  /** Whether elements of this advance are on their way already. */
+  /** Whether elements of this advance have been sent already. */
   private hasFlushed = false
-  /** The call for whose answer it was left, 0 for none, and the answer when it is there. */
+  /** The call for whose answer it was left, 0 for none, and the answer once it has arrived. */
   asked = 0
   private answer: protocol.AnswerMessage | undefined
   private readonly generator: Iterator<unknown, unknown>
@@ -77,14 +77,14 @@ export class Coroutine {
     this.input = input
   }
 
-  /** Runs the body until it has a chunk, calls the program, or ends. Throws what it throws; `elements` is what came before. */
+  /** Runs the body until it has a chunk, calls the program, or ends. Throws the body's error; `elements` are those yielded before. */
   advance({ caller, isStopRequested, mayGoOn, now }: Advance): Advanced {
     const { generator } = this
     let { answer, limit } = this
     let chunks = 1
     let count = 0
     this.elements = []
-    // What it is resumed for by an answer is still what it was pulled for.
+    // Resumed by an answer, it still serves the same pull.
     this.hasFlushed &&= answer !== undefined
     this.asked = 0
     this.answer = undefined
@@ -111,11 +111,11 @@ export class Coroutine {
         break
       }
       const value = compact(next.value)
-      // Sent before the body waits, they are others now.
+      // `this.elements` is replaced when elements are sent before a wait.
       this.elements.push(value)
       count++
       if (typeof value === "object" && value !== null) {
-        // Elements are much alike: not each is measured.
+        // Elements are much alike: not every one is measured.
         if (count <= alwaysMeasured || count % measuredEvery === 0 || ArrayBuffer.isView(value)) {
           objectBytes = sizeOf(value, measuredDepth)
         }
@@ -138,7 +138,7 @@ export class Coroutine {
     return yielded
   }
 
-  /** Sends what there is from within the body. `false`: it has to be left, because some of that cannot cross. */
+  /** Sends the elements while the body runs. `false`: the body has to be left, because one of them cannot cross. */
   private sendElements(caller: Caller): boolean {
     this.look()
     if (this.uncloneable !== undefined || !caller.sendElements(this.elements)) return false
@@ -146,7 +146,7 @@ export class Coroutine {
     return true
   }
 
-  /** Ends the body where it was left: its `finally` blocks run. What they yield is ignored, what they ask is answered by a stop. */
+  /** Ends the body where it was left: its `finally` blocks run. Elements that they yield are ignored; their calls are answered by a stop. */
   close(caller: Caller): Advanced {
     const { generator } = this
     caller.forget(this.asked)
@@ -157,7 +157,7 @@ export class Coroutine {
     return closed
   }
 
-  /** The body is about to wait: gives what it has yielded before, once in an advance, so that nobody waits for that as well. */
+  /** The body is about to wait: returns the elements yielded so far, once in an advance, so that the consumer need not wait for them. */
   takeBeforeWait(): Array<unknown> | undefined {
     const { elements } = this
     if (elements.length === 0 || this.hasFlushed) return undefined
@@ -172,13 +172,13 @@ export class Coroutine {
     this.input?.close()
   }
 
-  /** The elements are on their way. */
+  /** The elements were sent. */
   onSent(): void {
     this.sent += this.elements.length
     this.elements = []
   }
 
-  /** Looks for what would arrive empty, and leaves it and what follows out. */
+  /** Finds the first element that would arrive empty, and drops it and those after it. */
   private look(): void {
     const { elements } = this
     try {
@@ -195,14 +195,14 @@ export class Coroutine {
     }
   }
 
-  /** The elements could not be posted: leaves out the first that is to blame, and what follows. */
+  /** The elements could not be posted: drops the first that cannot cross, and those after it. */
   onRefused(error: unknown): void {
     this.refuse((element, path) => {
       const found = findUncloneable(element, path, threadContext.clone)
       return found && new NotCloneableError("success", found.path, found.detail)
     })
     if (this.uncloneable !== undefined) return
-    // Each of them could be sent, and not all together.
+    // Each of them could be sent alone, but not all together.
     this.uncloneable = { side: "success", path: `elements[${this.sent}]`, detail: explain(error) }
     this.elements.length = 0
   }
@@ -219,25 +219,25 @@ export class Coroutine {
   }
 }
 
-/** What a body is told that calls the program while it is closed. */
+/** The answer to a call of a body that is being closed. */
 const stop: protocol.AnswerMessage = [protocol.Answer, 0, protocol.Stopped, undefined]
 
-/** What a body is told whose call cannot be made. */
+/** The answer to a call that cannot be made. */
 const refusal = (error: unknown): protocol.AnswerMessage => {
   if (!(error instanceof NotCloneableError)) throw error
   const { message: detail, path, side } = error
   return [protocol.Answer, 0, protocol.NotCloneable, { side, path, detail } satisfies protocol.NotCloneableValue]
 }
 
-/** Elements of a chunk that are measured in any case; of the others every so many. Arbitrary: a measurement costs about as much as a step. */
+/** The first elements of a chunk are measured; of the others, one in `measuredEvery`. Arbitrary: a measurement costs about as much as a step. */
 const alwaysMeasured = 4
 const measuredEvery = 16
 
-/** How far into an element is looked, and at how many parts of an array. Arbitrary. */
+/** How deep an element is measured, and how many items of an array. Arbitrary. */
 const measuredDepth = 2
 const measuredParts = 16
 
-/** About how many bytes a value takes in a message. */
+/** Estimates how many bytes a value takes in a message. */
 const sizeOf = (value: unknown, depth: number): number => {
   if (typeof value === "string") return value.length
   if (typeof value !== "object" || value === null) return 8
@@ -253,7 +253,7 @@ const sizeOf = (value: unknown, depth: number): number => {
     }
     for (const key in value) bytes += sizeOf((value as Record<string, unknown>)[key], depth - 1)
   } catch {
-    // A getter that throws: whoever clones the value says so.
+    // A getter that throws: the clone will report it.
   }
   return bytes
 }

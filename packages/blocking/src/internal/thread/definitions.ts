@@ -1,4 +1,4 @@
-/** The tasks that the scheduler has defined in this thread, and their bodies, which are in modules that are loaded when one is to run. */
+/** The tasks that the scheduler has defined in this thread. The module with a task's body is loaded on its first run. */
 import type { BodyStrategy, ThreadPlatform } from "../../ThreadRunner.ts"
 import { describe } from "../wire/cloneable.ts"
 import type { LoopKind } from "../wire/loops.ts"
@@ -13,7 +13,7 @@ import type { LoopEnvironment } from "./loops.ts"
 export interface Definition {
   readonly module: string
   readonly name: string
-  /** What it is run as, over many items. */
+  /** The kind of loop that it is run as, over many items. */
   readonly loop: LoopKind | undefined
   state: "unknown" | "ready" | "failed"
   run: (args: Array<unknown>) => unknown
@@ -41,7 +41,7 @@ export class Definitions {
     return this.definitions[index]!
   }
 
-  /** Finds the body of a task, loading its module if this thread has not. */
+  /** Finds the body of a task, and loads its module if necessary. */
   async resolve(definition: Definition): Promise<void> {
     const failure = await this.load(definition.module)
     const registered = threadContext.modules.get(definition.module)
@@ -63,7 +63,7 @@ export class Definitions {
     }
   }
 
-  /** Imports a module once. A failure is not kept: the next task may find the file mended. */
+  /** Imports a module once. A failure is not cached: the file may be mended before the next task. */
   load(module: string): Promise<protocol.LoadFailure | undefined> {
     let loading = this.modules.get(module)
     if (loading === undefined) {
@@ -88,7 +88,7 @@ const unloaded = (): never => {
   throw new Error("effect-blocking: a body was run before its module was loaded")
 }
 
-/** Stacks are cut at its name, in `wire/thrown.ts`: from here on they say nothing to the author of the body. */
+/** `wire/thrown.ts` cuts stacks at this function's name: the frames below mean nothing to the author of the body. */
 const effectBlockingBody = (body: (...args: Array<unknown>) => unknown, args: ReadonlyArray<unknown>): unknown =>
   body(...args)
 
@@ -115,11 +115,11 @@ const callable = async (
     }
   }
   if (schemas === undefined) return (args) => effectBlockingBody(call, args)
-  // The task's module has loaded `effect/Schema` already: no other thread pays for it.
+  // Imported here, so that only threads whose task module has loaded `effect/Schema` pay for it.
   const { threadCodec } = await import("../wire/codec.ts")
   const { attemptOf, decodeArguments, encodeResult } = threadCodec(schemas)
   return (args) => {
-    // A body that runs inside of another has an attempt of its own.
+    // A body that runs inside of another has its own attempt number.
     const before = threadContext.attempt
     threadContext.attempt = attemptOf(args)
     try {
@@ -130,7 +130,7 @@ const callable = async (
   }
 }
 
-/** Loaded by threads that run loops: no other thread pays for it. */
+/** Imported on demand, so that only threads that run loops pay for it. */
 const loop = async (
   kind: LoopKind,
   body: Registration["body"],

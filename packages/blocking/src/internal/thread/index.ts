@@ -1,10 +1,10 @@
 /**
- * What `import … from "effect-blocking"` means in a pool thread, by the condition
+ * The module that `import … from "effect-blocking"` loads in a pool thread, by the condition
  * `effect-blocking-thread` in the package's exports.
  *
- * A task module needs only `Task` and `Callback` of it, and must not pay for `effect`, which the
- * other modules import. A module that also holds the program names them too, so they
- * are there, and loaded on first use.
+ * A task module needs only `Task` and `Callback`, and must not pay for `effect`, which the
+ * other modules import. A module that also contains the program imports those, too: they
+ * are exported here, and loaded on first use.
  */
 import { lazyNamespace } from "./lazyNamespace.ts"
 

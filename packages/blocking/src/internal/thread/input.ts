@@ -1,12 +1,12 @@
-/** What a body iterates: the elements of a stream of the program, a chunk at a time. */
+/** The input of a body: an iterator over the elements of a stream of the program, fetched chunk by chunk. */
 import { NotCloneableError } from "../wire/cloneable.ts"
 import * as protocol from "../wire/protocol.ts"
 import { threadContext } from "./context.ts"
 import { checkpoint, StopRequested } from "./stops.ts"
 
 /**
- * Asks for a chunk when it has none left, which blocks the thread until one is there. It is one
- * iterator, however often it is asked for one: a body can leave a loop over it, and go on in the next.
+ * Requests a chunk when it has none left, and blocks the thread until the chunk arrives. It is one
+ * iterator, however often `Symbol.iterator` is called: a body can leave a loop over it, and continue in another.
  */
 export class Input implements IterableIterator<unknown> {
   private elements: ReadonlyArray<unknown> = []
@@ -30,7 +30,7 @@ export class Input implements IterableIterator<unknown> {
     return this
   }
 
-  /** Its body has ended: who has kept it gets nothing more. */
+  /** Its body has ended: the iterator gives nothing more. */
   close(): void {
     this.state = "closed"
     this.elements = []
@@ -38,10 +38,10 @@ export class Input implements IterableIterator<unknown> {
   }
 }
 
-/** The next chunk; `undefined`: there is none. */
+/** The next chunk; `undefined` at the end. */
 const ask = (): ReadonlyArray<unknown> | undefined => {
   const { caller, current } = threadContext
-  // A timer that a body has left behind has no run in which it could wait.
+  // A timer that a body has left behind belongs to no run, and cannot wait.
   if (caller === undefined || current === 0) throw new Error(usedAfter)
   const [, , status, value] = caller.call(protocol.inputKey, [])
   switch (status) {

@@ -1,4 +1,4 @@
-/** A module's namespace that is loaded, synchronously, when something of it is first read. */
+/** A module namespace that is loaded, synchronously, when one of its exports is first read. */
 
 declare const process: {
   readonly getBuiltinModule: (name: "node:module") => {

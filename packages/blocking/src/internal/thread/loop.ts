@@ -1,6 +1,6 @@
 /**
  * The loop of a pool thread: takes tasks from the port, runs their bodies, and sends
- * back what became of them.
+ * back their outcomes.
  */
 import type { BodyContext, BodyStrategy, ThreadPlatform, ThreadRunner } from "../../ThreadRunner.ts"
 import { compact, explain, refuseLost } from "../wire/cloneable.ts"
@@ -19,14 +19,14 @@ import { type Definition, Definitions } from "./definitions.ts"
 import { instead, located, type Outcome, whatReturned, whatThrew } from "./outcome.ts"
 import { UncaughtErrors } from "./uncaught.ts"
 
-/** How long a result may wait for the ones behind it before the scheduler is told. Arbitrary: well under a timer tick. */
+/** How long a result may wait for the next ones before it is reported. Arbitrary: well under a timer tick. */
 const progressMillis = 0.3
 
-/** Starts the loop in a new thread. Throws if the scheduler is another version, or tasks were defined by one. */
+/** Starts the loop in a new thread. Throws if the scheduler, or the copy that defined tasks, has another version. */
 export const start = (platform: ThreadPlatform): ThreadRunner => {
   const { control: memory, measureHeap, preload, results, threadData, version } = platform.start as protocol.ThreadStart
   const refusal = Version.conflict(Version.current, version) ?? conflict
-  // As `ThreadHost.CannotStart`, which loads what a thread does not need.
+  // The same tag as `ThreadHost.CannotStart`, whose module is not loaded in threads.
   if (refusal !== undefined) throw Object.assign(new Error(refusal), { _tag: "CannotStart" })
   const control = controlBlock.view(memory)
   const bodies = platform.bodies ?? wholeThread
@@ -38,19 +38,19 @@ export const start = (platform: ThreadPlatform): ThreadRunner => {
 
 class Runner implements ThreadRunner {
   private readonly definitions: Definitions
-  /** Bodies that were left at a `yield`, by their numbers. */
+  /** Bodies that were left at a `yield`, by number. */
   private readonly coroutines = new Map<number, Coroutine>()
   private lastCoroutine = 0
-  /** Batches not yet worked off. */
+  /** Batches that are not finished. */
   private readonly inbox: Array<protocol.RunMessage> = []
-  /** The next task of the first batch, and where its message has the next posted arguments. */
+  /** The next task of the first batch, and the position of the next posted arguments in its message. */
   private offset = 0
   private cursor = firstPosted
   private serving = false
   private retiring = false
-  /** When the oldest task ended that the scheduler has not been told of; 0 for none. */
+  /** When the oldest unreported task ended; 0 if all are reported. */
   private untoldSince = 0
-  /** When the last task ended, if nothing but the next one has come since; 0 otherwise. Spares it one look at the clock. */
+  /** When the last task ended, if the next one follows at once; 0 otherwise. Saves one read of the clock. */
   private endedAt = 0
   private lastTask: string | undefined
   private readonly platform: ThreadPlatform
@@ -59,7 +59,7 @@ class Runner implements ThreadRunner {
   private readonly bodies: BodyStrategy
   private readonly context: BodyContext
   private readonly uncaught: UncaughtErrors
-  /** The memory in which arguments lie. */
+  /** The memory for arguments. */
   private readonly chunks: Array<PayloadMemory | undefined> = []
   private readonly reader = new PayloadReader()
   private readonly results: ResultWriter | undefined
@@ -82,7 +82,7 @@ class Runner implements ThreadRunner {
       control,
       now: platform.now,
       isStopRequested: () => {
-        // Elsewhere the flag is looked at where it is: what `refresh` does besides is for bodies.
+        // With shared memory the flag is read directly: `refresh` also does work for bodies.
         if (platform.remote !== undefined) context.refresh?.()
         return controlBlock.isStopRequested(control.int32, threadContext.current)
       },
@@ -124,8 +124,8 @@ class Runner implements ThreadRunner {
   }
 
   /**
-   * Ends the thread after an error of its own: a body has broken what the loop needs, such as
-   * `Atomics`. The tasks that it has would otherwise wait for ever.
+   * Ends the thread after an error in the loop itself: a body has broken something that it needs, such as
+   * `Atomics`. Otherwise the thread's tasks would wait for ever.
    */
   readonly abort = (error: unknown): void => {
     if (this.platform.abort === undefined) throw error
@@ -160,8 +160,8 @@ class Runner implements ThreadRunner {
     }
   }
 
-  // Works off the inbox. Only a module that has to be loaded and a body that is not admitted
-  // yet interrupt it: then the loop goes on afterwards, and messages that arrive meanwhile wait.
+  // Runs the batches of the inbox. Only a module that has to be loaded, or a body that is not admitted
+  // yet, interrupts it: then it continues afterwards, and messages that arrive meanwhile wait.
   private serve(): void {
     this.serving = true
     while (true) {
@@ -182,7 +182,7 @@ class Runner implements ThreadRunner {
       }
       this.offset++
       this.platform.remote?.onClaim(sequence)
-      // CLAIM: from here on the task is this thread's, its loading included.
+      // CLAIM: from here on this thread owns the task, its loading included.
       if (!controlBlock.claim(this.control, sequence)) {
         controlBlock.skip(this.control, sequence)
         this.untoldSince ||= this.platform.now()
@@ -218,7 +218,7 @@ class Runner implements ThreadRunner {
     if (this.retiring) this.retire()
   }
 
-  /** `posted`: the arguments, or what was moved beside them. */
+  /** `posted`: the arguments, or buffers that were moved beside them. */
   private argumentsOf(sequence: number, posted: Array<unknown> | undefined): Array<unknown> {
     const { control } = this
     const { remote } = this.platform
@@ -234,10 +234,10 @@ class Runner implements ThreadRunner {
     else admitted.then(() => this.serve()).catch(this.abort)
   }
 
-  /** Runs a task. A promise: it has not ended before that resolves. */
+  /** Runs a task. If it returns a promise, the task ends when that resolves. */
   private execute(sequence: number, entry: Definition, args: Array<unknown>): Promise<void> | undefined {
     if (entry.state === "failed") {
-      // The next task of this module tries again: the failure may have been passing.
+      // The next task of this module tries again: the failure may have been temporary.
       entry.state = "unknown"
       this.post(sequence, protocol.NotLoaded, entry.failure, 0)
       return undefined
@@ -246,8 +246,8 @@ class Runner implements ThreadRunner {
     this.endedAt = 0
     controlBlock.enter(this.control, sequence, startedAt)
     this.platform.remote?.onEnter(sequence, startedAt)
-    // Looked at only now: whoever raises the flag and does not see the body entered can
-    // rely on it that it never will be.
+    // Checked only after the entry: if the scheduler raises the flag and does not see the body
+    // entered, the body will never run.
     if (controlBlock.isStopRequested(this.control.int32, sequence)) {
       this.post(sequence, protocol.Stopped, undefined, 0)
       return undefined
@@ -266,7 +266,7 @@ class Runner implements ThreadRunner {
     return this.call(sequence, run, args, startedAt)
   }
 
-  /** Runs a body. A promise: what it has told the program is not all handled, and it has not ended before that resolves. */
+  /** Runs a body. If it returns a promise, some of its notifications are not handled yet, and the task ends when that resolves. */
   private call(
     sequence: number,
     run: Definition["run"],
@@ -331,23 +331,23 @@ class Runner implements ThreadRunner {
     return this.caller.stopped || controlBlock.isStopRequested(this.control.int32, sequence)
   }
 
-  /** What a body has told the program is handled before its outcome is told. */
+  /** Ends a task when the program has handled its notifications. */
   private async endWhenHandled(sequence: number, status: number, value: unknown, startedAt: number): Promise<void> {
     this.post(sequence, ...await this.whenHandled(sequence, status, value), startedAt)
   }
 
-  /** What comes of a body when the program has handled what that has told it. */
+  /** The outcome of a body, once the program has handled its notifications. */
   private async whenHandled(sequence: number, status: number, value: unknown): Promise<Outcome> {
     const { moved } = threadContext
     this.tell()
     const [, , handled, about] = await this.caller.flush(sequence)
     threadContext.moved = moved
     if (handled === protocol.Stopped) return [handled, undefined]
-    // The body's own panic comes first.
+    // The body's own panic takes precedence.
     return handled === protocol.Succeeded || status === protocol.Panicked ? [status, value] : [handled, about]
   }
 
-  /** Goes on with a body that was left at a `yield`, or ends it there. */
+  /** Resumes a body that was left at a `yield`, or ends it there. */
   private resume(sequence: number, coroutine: Coroutine, close: boolean): Promise<void> | undefined {
     const startedAt = this.endedAt || this.platform.now()
     this.endedAt = 0
@@ -358,7 +358,7 @@ class Runner implements ThreadRunner {
     return this.advance(sequence, coroutine, startedAt, stop)
   }
 
-  /** Lets a body run until it has a chunk of elements or ends, or ends it, and posts what came of it. */
+  /** Runs a body until it has a chunk of elements or ends, or closes it, and posts the result. */
   private advance(
     sequence: number,
     coroutine: Coroutine,
@@ -392,7 +392,7 @@ class Runner implements ThreadRunner {
       ) as Advanced
       if (advanced._tag === "Closed") status = protocol.Stopped
       else if (advanced._tag === "Returned") [status, value] = whatReturned(advanced.value)
-      // The value that a body returns without a Result is nobody's.
+      // A value that a body returns without a Result is ignored.
       if (status === protocol.Succeeded) value = undefined
     } catch (thrown) {
       ;[status, value] = whatThrew(thrown, close || this.isToldToStop(sequence))
@@ -417,7 +417,7 @@ class Runner implements ThreadRunner {
     return undefined
   }
 
-  /** Posts what a body has yielded, with what it has come to if it has ended. */
+  /** Posts yielded elements, with the outcome if the body has ended. */
   private postElements(
     sequence: number,
     coroutine: Coroutine,
@@ -453,7 +453,7 @@ class Runner implements ThreadRunner {
     }
   }
 
-  /** … at once: what is not in the control block would die with the thread. Throws, and has posted nothing, for what cannot be cloned. */
+  /** … at once: a result outside of the control block would be lost with the thread. Throws, without posting, for a value that cannot be cloned. */
   private postOrThrow(sequence: number, status: number, value: unknown, startedAt: number): void {
     controlBlock.willPost(this.control, sequence)
     controlBlock.end(this.control, sequence, startedAt, this.platform.now())
@@ -465,7 +465,7 @@ class Runner implements ThreadRunner {
       if (moved !== undefined) values = findMoved(value, moved)
       this.platform.post(message, values && transferables(values))
     } catch (error) {
-      // Not all of it can be transferred: the rest is copied.
+      // Not every value can be transferred: the rest is copied.
       if (values === undefined || !this.tryPost(message, transferring(values))) throw error
     }
     threadContext.moved = undefined
@@ -480,7 +480,7 @@ class Runner implements ThreadRunner {
     }
   }
 
-  /** Tells the scheduler of tasks that have ended since it was last told. */
+  /** Reports the tasks that have ended since the last report. */
   private tell(): void {
     if (this.untoldSince === 0) return
     this.untoldSince = 0
@@ -506,7 +506,7 @@ class Runner implements ThreadRunner {
 
 const noArguments: Array<unknown> = []
 
-/** Where a message has the first posted arguments. */
+/** The position of the first posted arguments in a message. */
 const firstPosted = 3
 
 const progress: protocol.ProgressMessage = [protocol.Progress]

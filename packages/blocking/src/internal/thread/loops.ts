@@ -1,6 +1,6 @@
 /**
- * Loops: one run of a body over many items. A chunk of them came with the run, or the run takes them
- * from memory that all threads share, for a slice of time.
+ * Loops: one run of a body over many items. Either a chunk of items comes with the run, or the run takes them
+ * from shared memory, for a slice of time.
  *
  * Only threads that run loops load this file.
  */
@@ -17,9 +17,9 @@ const { add, load } = Atomics
 export interface LoopEnvironment {
   readonly now: () => number
   readonly control: controlBlock.ControlBlock
-  /** Whether the run is asked to stop: looked at before each item. */
+  /** Whether the run is asked to stop: checked before each item. */
   readonly isStopRequested: () => boolean
-  /** The time limit begins anew. */
+  /** The time limit restarts. */
   readonly onItem: (now: number) => void
 }
 
@@ -39,7 +39,7 @@ const ranging = (body: Body) => {
   return effectBlockingBody
 }
 
-/** Makes a loop of a body: what it takes are `ChunkArguments` or `SliceArguments`, and what it gives is a `LoopValue`. */
+/** Makes a loop of a body: it takes `ChunkArguments` or `SliceArguments`, and returns a `LoopValue`. */
 export const loopOf = (
   kind: wire.LoopKind,
   body: Body,
@@ -59,7 +59,7 @@ export const loopOf = (
   }
 }
 
-/** What a predicate gives is for the loop, and for nobody else. */
+/** Wraps a body with its codec. The result of a predicate stays in the loop, and is not encoded. */
 const withCodec = (kind: wire.LoopKind, body: Body, { decodeArguments, encodeResult }: ThreadCodec): Body => {
   const stays = kind === "each" || kind === "filter" || kind === "find"
   return (item) => {
@@ -77,26 +77,26 @@ const isFailure = (value: unknown): boolean => isResult(value) && value._tag ===
 
 const EffectTypeId = "~effect/Effect"
 
-/** The clock is looked at about so often. Arbitrary: the look costs a thousandth of that. */
+/** About how often the clock is read. Arbitrary: a read costs a thousandth of that. */
 const lookMillis = 0.04
 
-/** Items between two looks at most. Arbitrary. */
+/** How many items may pass between two reads of the clock. Arbitrary. */
 const maxUnlooked = 1024
 
-/** Values that a slice brings along at most: the program takes in some thousand at once. */
+/** How many values a slice may return: the program can take about a thousand at once. */
 const maxOthers = 1024
 
-/** The first part is one item; the next may be so many times as long as the last. */
+/** The first part is one item; each next part may be this many times as long as the last. */
 const growth = 16
 
 class Loop {
-  /** What was given for the items that are done, and for which: not of every kind of loop. */
+  /** The values of the items that are done, and their indices; not used by every kind of loop. */
   private readonly values: Array<unknown> = []
   private readonly indices: Array<number> = []
   private found = -1
   private folded: unknown
   private hasFolded = false
-  /** Items until the clock is looked at, and how many there are between two looks. */
+  /** Items until the next read of the clock, and items between two reads. */
   private unlooked = 1
   private every = 1
   private lookedAt = 0
@@ -167,7 +167,7 @@ class Loop {
     }
   }
 
-  /** The first item of what has one value. */
+  /** The first item that one value stands for. */
   private where(first: number): [] | [ReadonlyArray<number>] {
     return this.kind === "fold" ? [[first]] : this.kind === "range" ? [this.indices] : []
   }
@@ -189,7 +189,7 @@ class Loop {
     this.slicing = slice
     const startedAt = this.begin(slice)
     let { meanMillis } = slice
-    // What is known of the time of an item is of so many.
+    // The number of items from which the mean time is known.
     let known = meanMillis > 0 ? Infinity : 0
     let done = 0
     let millis = 0
@@ -214,7 +214,7 @@ class Loop {
       done += reached - start
       millis += now - from
       const mean = (now - from) / Math.max(1, reached - start)
-      // A part of many more items says more than all before.
+      // A part with many more items outweighs all before.
       meanMillis = meanMillis === 0 || reached - start >= 4 * known ? mean : (meanMillis + mean) / 2
       known = Math.max(reached - start, 1)
       if (this.found >= 0) break
@@ -227,7 +227,7 @@ class Loop {
     return wire.asLoopValue([millis, done, kind === "find" ? this.found : this.values, this.indices, rest], 0)
   }
 
-  /** Does the items of a part; answers how far it came. */
+  /** Runs the items of a part; returns where it ended. */
   private part(start: number, end: number, extra: ReadonlyArray<unknown>, until: number): number {
     const { kind, slicing } = this
     const { kinds, numbers, results, state } = slicing!
@@ -276,12 +276,12 @@ class Loop {
     return this.lookedAt = this.environment.now()
   }
 
-  /** Whoever looks at the thread finds it in that item. */
+  /** Records the current item for the scheduler. */
   private enter(index: number): void {
     if (this.environment.isStopRequested()) throw new StopRequested()
     controlBlock.setItem(this.environment.control, index)
     const { slicing } = this
-    // Not atomic, which would cost more than the rest: it is looked at when the thread has failed, or long after.
+    // Not atomic, which would cost more than the rest: it is read when the thread has failed, or long after.
     if (slicing !== undefined) slicing.state[wire.FirstLane + slicing.lane] = index
   }
 
@@ -290,7 +290,7 @@ class Loop {
     this.hasFolded = true
   }
 
-  /** Runs the body for an item; answers what it gave, without its `Result`. */
+  /** Runs the body for an item; returns its value, without its `Result`. */
   private give(index: number, item: unknown): unknown {
     let returned: unknown
     try {
@@ -324,24 +324,24 @@ class Loop {
     this.indices.push(start)
   }
 
-  /** Of an object that was returned, what it gave; ends the loop if that is a failure. */
+  /** The value of a returned object; ends the loop if that is a failure. */
   private taken(index: number, returned: object): unknown {
     let end: ItemEnded["end"] | undefined
     try {
       if (!isResult(returned)) {
-        // An Effect says itself that it cannot be sent.
+        // The check of an Effect reports that it cannot be sent.
         if (!(EffectTypeId in returned) || returned instanceof Error) return compact(returned)
       } else if (returned._tag !== "Failure") {
         return compact(returned.success)
       }
     } catch (thrown) {
-      // It cannot be looked at.
+      // The object cannot be read.
       end = { thrown }
     }
     throw this.ended(index, end ?? { returned })
   }
 
-  /** Ends the loop at an item: none behind it counts any more. */
+  /** Ends the loop at an item: later items no longer count. */
   private ended(index: number, end: ItemEnded["end"]): ItemEnded {
     if (this.slicing !== undefined && !("thrown" in end && this.environment.isStopRequested())) {
       wire.lowerBound(this.slicing.state, index)
@@ -353,7 +353,7 @@ class Loop {
     return --this.unlooked <= 0
   }
 
-  /** Looks at the clock, more or less often as items are short or long. */
+  /** Reads the clock; adapts the number of items between two reads to their length. */
   private look(): number {
     const now = this.environment.now()
     if (this.times!.timed) {
@@ -369,12 +369,12 @@ class Loop {
   }
 }
 
-/** A fold may change what it began with: each gets one of its own. */
+/** A fold may change its initial value: each fold gets its own copy. */
 const fresh = (value: unknown): unknown => typeof value === "object" && value !== null ? structuredClone(value) : value
 
 declare const structuredClone: (value: unknown) => unknown
 
-/** All of them in one array, if they are numbers. */
+/** The values in one array, if all are numbers. */
 const numbersOf = (values: ReadonlyArray<unknown>): Float64Array | undefined => {
   for (let i = 0; i < values.length; i++) if (typeof values[i] !== "number") return undefined
   return Float64Array.from(values as ReadonlyArray<number>)

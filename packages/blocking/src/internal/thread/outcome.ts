@@ -1,4 +1,4 @@
-/** What a body has come to, as it is posted: a status of the protocol, and the value that goes with it. */
+/** The outcome of a body, as it is posted: a status of the protocol, and its value. */
 import { explain, findUncloneable, NotCloneableError } from "../wire/cloneable.ts"
 import { type ItemEnd, placeInLoop } from "../wire/loops.ts"
 import * as protocol from "../wire/protocol.ts"
@@ -16,7 +16,7 @@ interface ResultLike {
   readonly failure: unknown
 }
 
-/** A body returned that. */
+/** The outcome of a body that returned `value`. */
 export const whatReturned = (value: unknown): Outcome => {
   if (typeof value !== "object" || value === null) return [protocol.Succeeded, value]
   if (ResultTypeId in value) {
@@ -27,7 +27,7 @@ export const whatReturned = (value: unknown): Outcome => {
     return [protocol.NotCloneable, { side: "failure", ...encoded } satisfies protocol.NotCloneableValue]
   }
   if (EffectTypeId in value && !(value instanceof Error)) {
-    // A clone of it would arrive, which is none.
+    // The clone that would arrive is no Effect.
     const uncloneable: protocol.NotCloneableValue = { side: "success", path: "result", detail: effectReturned }
     return [protocol.NotCloneable, uncloneable]
   }
@@ -36,12 +36,12 @@ export const whatReturned = (value: unknown): Outcome => {
 
 const effectReturned = "an Effect cannot be sent to another thread: run it with Effect, or return its value"
 
-/** What a loop throws when an item has ended it. */
+/** Thrown by a loop when an item has ended it. */
 export class ItemEnded {
   readonly index: number
-  /** What the body returned, or threw. */
+  /** The value that the body returned or threw. */
   readonly end: { readonly returned: unknown } | { readonly thrown: unknown }
-  /** What the items before it gave, if that is wanted. */
+  /** The values of the items before it, if wanted. */
   readonly before: ReadonlyArray<unknown> | undefined
 
   constructor(index: number, end: ItemEnded["end"], before: ReadonlyArray<unknown> | undefined) {
@@ -74,7 +74,7 @@ const outcomeOf = (end: ItemEnded["end"], stopRequested: boolean): Outcome => {
   }
 }
 
-/** A body threw that; `stopRequested`: it had been asked to stop. */
+/** The outcome of a body that threw `thrown`; `stopRequested`: it had been asked to stop. */
 export const whatThrew = (thrown: unknown, stopRequested: boolean): Outcome => {
   if (isItemEnded(thrown)) return thrown.outcome(stopRequested)
   if (isNotCloneable(thrown)) {
@@ -84,10 +84,10 @@ export const whatThrew = (thrown: unknown, stopRequested: boolean): Outcome => {
   return [protocol.Panicked, encodeThrown(thrown, threadContext.clone)]
 }
 
-/** What is told of an outcome that could not be posted. A panic stays one. */
+/** Replaces an outcome that could not be posted. A panic remains a panic. */
 export const instead = (status: number, value: unknown, error: unknown): Outcome => {
   if (status === protocol.Panicked) {
-    return [status, encodeThrown(new Error(`The body threw what cannot be sent: ${explain(error)}`))]
+    return [status, encodeThrown(new Error(`The body threw a value that cannot be sent: ${explain(error)}`))]
   }
   const side = status === protocol.Failed ? "failure" : "success"
   const path = status === protocol.Failed ? "error" : "result"
@@ -96,7 +96,7 @@ export const instead = (status: number, value: unknown, error: unknown): Outcome
   return [protocol.NotCloneable, { ...uncloneable, ...placeInLoop(value, uncloneable.path) }]
 }
 
-/** Says of what cannot be sent in the value of a loop of which item it is. */
+/** Adds to an error about an uncloneable value in a loop the item that it belongs to. */
 export const located = (thrown: unknown, value: unknown): unknown => {
   if (!isNotCloneable(thrown)) return thrown
   const place = placeInLoop(value, thrown.path)

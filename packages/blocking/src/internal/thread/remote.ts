@@ -1,4 +1,4 @@
-/** The thread's half of a thread that shares no memory with its scheduler: a control block of its own under the usual loop. */
+/** The thread's half of a thread that shares no memory with its scheduler: the usual loop, on a private control block. */
 import type { RemotePlatform, RemoteRunner } from "../../RemoteThread.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
 import { detach } from "../wire/moved.ts"
@@ -8,7 +8,7 @@ import * as remote from "../wire/remote.ts"
 import { threadContext } from "./context.ts"
 import * as loop from "./loop.ts"
 
-/** How long a body that asks again and again does with one look at the flags. Arbitrary: fifty times what that costs. */
+/** How long one read of the flags serves a body that checks repeatedly. Arbitrary: fifty times the cost of a read. */
 const lookMillis = 0.05
 
 /** Starts the loop in a thread that shares no memory. */
@@ -22,10 +22,10 @@ export const serve = (platform: RemotePlatform): RemoteRunner => {
   const flags = new remote.SharedFlagsView(platform.flags)
   const writer = new remote.MessageWriter(payloads, encode)
   const reader = new remote.MessageReader(payloads, decode)
-  /** Where the arguments lie of tasks that were offered, by their cells. */
+  /** Memory of the arguments of offered tasks, by cell. */
   const memories = new Array<PayloadMemory | undefined>(controlBlock.capacity).fill(undefined)
   const places = new Array<number>(controlBlock.capacity).fill(0)
-  /** How many have not been read. */
+  /** How many arguments have not been read. */
   let unread = 0
   let lookedAt = 0
 
@@ -35,7 +35,7 @@ export const serve = (platform: RemotePlatform): RemoteRunner => {
     controlBlock.requestStop(control, flags.stop)
   }
 
-  /** Returns when the message is on its way: what it tells outlives this thread. */
+  /** Returns when the message was handed to the channel: it survives the end of this thread. */
   const post = (message: unknown, transfer: Array<object> | undefined): void => {
     const posted = message as protocol.FromThread
     if (posted[0] !== protocol.Progress) {
@@ -55,13 +55,13 @@ export const serve = (platform: RemotePlatform): RemoteRunner => {
       writer.value(value)
     }
     send(writer.end())
-    // A move is a copy here; the sender is left without all the same.
+    // A move is a copy here; the sender loses the value nevertheless.
     if (transfer !== undefined) detach(transfer)
   }
 
   const onClaim = (sequence: number): void => {
     flags.writeClaimed(sequence)
-    // The scheduler may just be taking the task back, and says in a moment whether it has.
+    // The scheduler may be taking the task back, and decides in a moment.
     do look()
     while (flags.revoke(sequence) === sequence)
     if (flags.revoke(sequence) !== -sequence) return

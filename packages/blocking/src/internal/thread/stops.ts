@@ -13,7 +13,7 @@ export const stopRequested = (): boolean => {
   return isStopRequested(control, current)
 }
 
-/** What leaves a body: it passes through its `finally` blocks. */
+/** Thrown by `checkpoint`: leaves the body through its `finally` blocks. */
 export class StopRequested extends Error {
   readonly _tag = "StopRequested"
   override readonly name = "StopRequested"

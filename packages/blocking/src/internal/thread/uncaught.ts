@@ -1,7 +1,7 @@
 /**
- * Tells the scheduler of errors that nobody caught in a thread: a task can leave a timer
- * behind that throws for ever. The first ones of each second are told one by one, the
- * others as their number.
+ * Reports uncaught errors of a thread to the scheduler. A task can leave a timer
+ * behind that throws for ever: the first errors of each second are reported one by one, the
+ * others as a number.
  *
  * Pool threads load this file.
  */
@@ -9,12 +9,12 @@ import * as protocol from "../wire/protocol.ts"
 import { encodeThrown } from "../wire/thrown.ts"
 import { threadContext } from "./context.ts"
 
-/** How many are told one by one within `periodMillis`. Arbitrary: enough to see what they are. */
+/** How many are reported one by one within `periodMillis`. Arbitrary: enough to identify them. */
 const perPeriod = 10
 const periodMillis = 1000
 
 declare const setTimeout: (callback: () => void, millis: number) => { readonly unref?: () => void }
-// A body can replace it: timers of a test, for one.
+// A body can replace it, with fake timers for example.
 const later = setTimeout
 
 export class UncaughtErrors {
@@ -44,7 +44,7 @@ export class UncaughtErrors {
     }
   }
 
-  /** Tells of what has only been counted. */
+  /** Reports the errors that were only counted. */
   flush(): void {
     if (this.untold === 0) return
     const more = this.untold

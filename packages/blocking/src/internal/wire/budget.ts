@@ -1,25 +1,25 @@
 /**
- * Keeps what a thread reports of an error within bounds: it is for a log or a person to read,
- * and a message of a hundred megabytes would hold up both threads.
+ * Bounds the size of an error that a thread reports: a log or a person reads it,
+ * and a message of a hundred megabytes would block both threads.
  *
  * Pool threads load this file: it imports nothing.
  */
 
-/** Characters of one text. Arbitrary: no stack is as long. */
+/** Characters of one text, at most. Arbitrary: longer than any stack. */
 const maxText = 64 * 1024
 
-/** Of everything together: characters, bytes, and one for each other value. Arbitrary: room for a chain of 20 000 causes with their stacks. */
+/** The total, at most: characters, bytes, and one for each other value. Arbitrary: enough for a chain of 20 000 causes with their stacks. */
 const maxSize = 32 * 1024 * 1024
 
 export class Budget {
   private left = maxSize
 
-  /** Nothing more is told. */
+  /** Whether nothing more is reported. */
   get isSpent(): boolean {
     return this.left <= 0
   }
 
-  /** The value, if there is room for it (for an object without its parts), or what is told in its place. */
+  /** The value, if it fits (for an object, without its parts), or a text in its place. */
   spend(value: unknown): unknown {
     if (this.isSpent) return "[left out: too much]"
     this.left--

@@ -1,5 +1,5 @@
 /**
- * What can cross between threads, and finding the value that cannot.
+ * Checks whether a value can cross between threads, and finds the part that cannot.
  *
  * Pool threads load this file: it imports nothing heavy.
  */
@@ -9,7 +9,7 @@ export { isPlain }
 
 declare const structuredClone: <A>(value: A, options?: { readonly transfer: Array<object> }) => A
 
-/** Throws for what cannot be sent. */
+/** Clones a value; throws if it cannot be sent. */
 export type Clone = (value: unknown) => unknown
 
 export interface Uncloneable {
@@ -18,7 +18,7 @@ export interface Uncloneable {
   readonly detail: string
 }
 
-/** Thrown where a value turns out not to fit through: by the schema codecs. */
+/** Thrown for a value that cannot cross, by the schema codecs for example. */
 export class NotCloneableError extends Error {
   readonly side: "argument" | "success" | "failure"
   readonly path: string
@@ -29,7 +29,7 @@ export class NotCloneableError extends Error {
   }
 }
 
-/** One line about any value, whatever it is. */
+/** One line about any value. */
 export const describe = (value: unknown): string => {
   try {
     if (isError(value)) return `${value.name}: ${value.message}`
@@ -43,10 +43,10 @@ export const describe = (value: unknown): string => {
 
 const tooDeep = "it is nested too deeply to be sent to another thread"
 
-/** What a clone threw, in one line. */
+/** The error of a clone, in one line. */
 export const explain = (error: unknown): string => {
   if (error instanceof NotCloneableError) return error.message
-  // What a platform throws of its own begins as the texts here do.
+  // Gives errors of a platform the form of the texts here.
   const detail = describe(error).replace(/^TypeError: (?=an? )/, "")
   if (error instanceof RangeError && detail.includes("call stack")) return tooDeep
   return detail.includes("detached")
@@ -54,12 +54,12 @@ export const explain = (error: unknown): string => {
     : detail
 }
 
-/** Why the value cannot be cloned, `undefined` if it can. `clone` throws what is in its way. */
+/** Why the value cannot be cloned, `undefined` if it can. `clone` throws the reason. */
 const whyNotCloneable = (value: unknown, clone: Clone = structuredClone): string | undefined => {
   if (typeof value === "function") return `${describe(value)} cannot be sent to another thread`
   if (typeof value === "symbol") return `a symbol cannot be sent to another thread: ${String(value)}`
   if (typeof value !== "object" || value === null) return undefined
-  // All of it: a revoked proxy throws wherever it is touched.
+  // Around everything: a revoked proxy throws on every access.
   try {
     if (value instanceof Promise) {
       return "a Promise cannot be sent to another thread: a task body is synchronous and returns its value"
@@ -73,10 +73,10 @@ const whyNotCloneable = (value: unknown, clone: Clone = structuredClone): string
   }
 }
 
-/** What a clone says of an object that it does not take, whatever is in it. */
+/** Messages of a clone that refuses an object whatever its contents. */
 const refused = /unsupported type|needs transfer|(?<!detached and )could not be cloned/
 
-/** The class of an object that was refused. What looks like a plain one, and was, is a proxy. */
+/** The class of a refused object. One that looks plain is a proxy. */
 const classOf = (value: object): string => {
   const tag = Object.prototype.toString.call(value).slice(8, -1)
   const name = value.constructor?.name
@@ -99,10 +99,10 @@ const aboutRefused = (value: object, detail: string): string => {
   return `${withArticle(name)} cannot be sent to another thread${hint}`
 }
 
-/** A socket, a server, a Node stream: its listeners are in the way, and nobody put them there. */
+/** A socket, a server, a Node stream. It is not searched: the search would name internal listeners, which the user did not add. */
 const isEmitter = (value: object): boolean => !isPlain(value) && "_events" in value
 
-/** How far into a structure that is too deep its path is told. Arbitrary. */
+/** How many steps of the path into a too deep structure are shown. Arbitrary. */
 const stepsShown = 5
 
 /** Finds the first part of a value that keeps it from being cloned. */
@@ -128,14 +128,14 @@ export const findUncloneable = (
     }
     if (refused.test(detail)) return { path, detail: aboutRefused(value, detail) }
   } catch {
-    // It cannot even be looked into: it is the culprit itself.
+    // It cannot even be read: the value itself is the cause.
   }
   return { path, detail }
 }
 
 const identifier = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u
 
-/** The step of a path to a property, as it would be written. */
+/** The step of a path to a property, in JavaScript syntax. */
 export const stepOf = (value: object, key: string): string =>
   identifier.test(key)
     ? `.${key}`
@@ -143,7 +143,7 @@ export const stepOf = (value: object, key: string): string =>
 
 type Part = { readonly step: string } & ({ readonly value: unknown } | { readonly thrown: unknown })
 
-/** What a clone of an object looks at. */
+/** The parts of an object that a clone reads. */
 function* partsOf(value: object): Iterable<Part> {
   // Its elements are numbers.
   if (ArrayBuffer.isView(value)) return
@@ -173,18 +173,18 @@ const partOf = (value: object, key: string): Part => {
 }
 
 /**
- * How many parts of a value are looked at for an object that would arrive empty. Arbitrary: some ten microseconds.
+ * How many parts of a value are searched for an object that would arrive empty. Arbitrary: about ten microseconds.
  */
 const maxLookedAt = 1000
 
-/** Throws a `NotCloneableError` if among the first parts of a value there is one that would arrive empty, such as a `Redacted`. */
+/** Throws a `NotCloneableError` if one of the first parts of a value would arrive empty, such as a `Redacted`. */
 export const refuseLost = (value: unknown, side: NotCloneableError["side"], path: string): void => {
   if (typeof value !== "object" || value === null) return
   let found: Uncloneable | undefined
   try {
     found = findLost(value, { left: maxLookedAt })
   } catch {
-    // What cannot be looked into cannot be sent either, and that is told where it is sent.
+    // A value that cannot be read cannot be sent either: the send reports it.
   }
   if (found !== undefined) throw new NotCloneableError(side, path + found.path, found.detail)
 }
@@ -210,7 +210,7 @@ const findLost = (value: unknown, budget: { left: number }): Uncloneable | undef
   } else {
     for (const key in value) {
       if (budget.left-- <= 0) break
-      // A class of the platform can have getters that are listed, such as `signal` of a Request.
+      // Classes of the platform can have enumerable getters, such as `signal` of a Request.
       if (!Object.hasOwn(value, key)) continue
       const found = findLost((value as Record<string, unknown>)[key], budget)
       if (found !== undefined) return { ...found, path: stepOf(value, key) + found.path }
@@ -234,6 +234,6 @@ export const compact = (value: unknown): unknown => {
   return new View(bytes.buffer)
 }
 
-/** Whether a later change of the value by its owner could be seen by who gets it. */
+/** Whether the receiver could see a later change of the value by its owner. */
 export const isMutable = (value: unknown): boolean =>
   typeof value === "object" ? value !== null : typeof value === "function" || typeof value === "symbol"

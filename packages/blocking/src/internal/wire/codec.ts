@@ -16,7 +16,7 @@ export interface TaskSchemas {
   readonly error?: unknown
 }
 
-/** How the arguments of a later attempt say which one they are of: as one more, behind those of the body. */
+/** Key of the number of a later attempt, in one more argument after those of the body. */
 const attemptKey = "~effect-blocking/attempt"
 
 type Side = NotCloneableError["side"]
@@ -25,12 +25,12 @@ type Convert = (value: unknown) => unknown
 const ofAnotherCopy = "the schema is of another copy of effect than effect-blocking uses: " +
   "one copy must serve both (`npm ls effect` lists them)"
 
-/** What all nodes of this copy's schemas descend from. */
+/** The common prototype of all schema nodes of this copy. */
 const node = Object.getPrototypeOf(Object.getPrototypeOf(Schema.String.ast)) as object
 
 /**
- * Whether a node, or one in it, was made by another copy of `effect`. The copies tell their
- * nodes apart by classes and symbols of their own, so conversions would silently do nothing.
+ * Whether a node, or one in it, was made by another copy of `effect`. Each copy recognizes its
+ * own nodes by its own classes and symbols, so conversions would silently do nothing.
  */
 const isOfAnotherCopy = (part: unknown, seen = new Set<unknown>()): boolean => {
   if (typeof part !== "object" || part === null || seen.has(part)) return false
@@ -65,7 +65,7 @@ const converter = (
 
 const toIssues = SchemaIssue.makeFormatterStandardSchemaV1()
 
-/** The steps to what does not fit: as far as all issues agree, for each member of a union has its own. */
+/** The path to the part that does not fit, as far as all issues share it: each member of a union has its own issue. */
 const stepsTo = (issue: SchemaIssue.Issue): string => {
   const paths = toIssues(issue).issues.map(({ path = [] }) =>
     path.map((step) => {
@@ -87,9 +87,9 @@ const decoder = (schema: unknown, side: Side, path: string): Convert =>
 /** Throws a `NotCloneableError` for arguments that do not fit the payload's schema. */
 export interface ThreadCodec {
   readonly decodeArguments: (args: Array<unknown>) => Array<unknown>
-  /** Which attempt arguments are of, before they are decoded. */
+  /** The attempt that encoded arguments belong to. */
   readonly attemptOf: (args: ReadonlyArray<unknown>) => number
-  /** Of what the body returned: a plain value or a `Result`. */
+  /** Encodes the returned value, plain or a `Result`. */
   readonly encodeResult: (returned: unknown) => Result.Result<unknown, unknown>
 }
 
@@ -116,7 +116,7 @@ export interface HostCodec {
   readonly encodeArguments: (args: Array<unknown>) => Array<unknown>
   readonly decodeSuccess: Convert
   readonly decodeError: Convert
-  /** Of a loop: what one item gave. */
+  /** Decodes the value of one item of a loop. */
   readonly decodeItem?: Convert
 }
 

@@ -1,19 +1,19 @@
 /**
- * The memory that a thread shares with its scheduler: which task of a batch belongs
- * to whom, which one runs, whether it is asked to stop, and what the small ones gave.
+ * The memory that a thread shares with its scheduler: which side owns each task of a batch,
+ * which one runs, whether it is asked to stop, and small results.
  *
  * Every task sent to a thread has a sequence number, counted per thread. Its cell
- * holds `sequence << 2 | state`, and whoever wins the compare-exchange that leaves
- * `Offered` owns the task: the thread claims it and runs it, or the scheduler
+ * holds `sequence << 2 | state`. The side that wins the compare-exchange away from
+ * `Offered` owns the task: either the thread claims and runs it, or the scheduler
  * revokes it and it never runs there. Because the cell carries the whole sequence
  * number, a cell that has been given to a later task refuses a claim of the earlier
- * one: cells can be used again without waiting for the thread.
+ * one: cells can be reused without waiting for the thread.
  *
- * Numbers, booleans, `null` and `undefined` are left here as well: a result of that
- * kind, and up to four arguments if all are. Of other plain values it is told here where
- * they lie in memory that is shared as well. They need no message, which costs more
- * than a tiny task; and a thread that is terminated in the next task of its batch
- * cannot take a result along.
+ * Numbers, booleans, `null` and `undefined` are stored here as well: a result of that
+ * kind, and up to four arguments if all are. For other plain values, the block holds their
+ * address in shared memory. Such values need no message, which costs more
+ * than a tiny task. And a thread that is terminated in the next task of its batch
+ * loses no result.
  *
  * Pool threads load this file: it imports nothing.
  */
@@ -21,40 +21,40 @@
 // Taken before a body, which runs in the same thread, can replace them.
 const { add, compareExchange, load, notify, store, wait } = Atomics
 
-/** Cells of one thread, thus the most tasks that can be out on it at once. A power of two. Measured: more gain nothing. */
+/** Cells of one thread: the maximum number of tasks on it at once. A power of two. Measured: more gain nothing. */
 export const capacity = 128
 
-/** Arguments that are left here at most. Arbitrary: tasks with more of the small kinds are rare. */
+/** How many arguments are stored here, at most. Arbitrary: tasks with more small arguments are rare. */
 const maxArguments = 4
 
 /** Sequence number of the run that is asked to stop. */
 const Stop = 0
 /** Sequence number of the body that the thread is in, 0 for none. */
 const Current = 1
-/** Sequence number of the last task that the thread is done with: ended, or passed over. */
+/** Sequence number of the last task that the thread has ended or skipped. */
 const Passed = 2
 /** How far the scheduler has read the ring of results. */
 const RingRead = 3
-/** Counts the messages that a blocked thread was woken for. */
+/** Counts the wake-ups of the thread by a message. */
 const Wakes = 4
-/** Sequence number of the body that may make a chunk more than it was entered for. */
+/** Sequence number of the body that may make one more chunk before it is left. */
 const GoOn = 5
-/** One more than the index of the item that the body is for, 0 if it is for none. */
+/** One more than the index of the loop's current item, 0 for none. */
 const Item = 6
-/** The cells; beside them the kinds of the results, the tasks' indices, and the kinds of their arguments. Even, for the Float64 view. */
+/** The cells; then the kinds of the results, the tasks' indices, and the kinds of their arguments. Even, for the Float64 view. */
 const Cells = 8
 const Kinds = Cells + capacity
 const Tasks = Kinds + capacity
 const Shapes = Tasks + capacity
-/** Where payloads lie: of arguments in which chunk and where there, of a result where in the ring. */
+/** Addresses of payloads: for arguments the chunk and the offset in it, for a result the offset in the ring. */
 const Chunks = Shapes + capacity
 const ArgumentsAt = Chunks + capacity
 const ResultsAt = ArgumentsAt + capacity
 const int32Length = ResultsAt + capacity
 
-/** In the Float64 view, behind the integers: the start of the current body, then some numbers for each cell. */
+/** In the Float64 view, after the integers: the start of the current body, then some numbers for each cell. */
 const Started = int32Length / 2
-/** Bytes that the thread's heap held when it was last measured. */
+/** Bytes of the thread's heap at the last measurement. */
 const Heap = Started + 1
 const Values = Heap + 1
 const StartTimes = Values + capacity
@@ -70,20 +70,20 @@ const Revoked = 3
 /** 28 bits, so that `sequence << 2` stays a positive Int32. */
 const lastSequence = 0x0fffffff
 
-/** Kinds of values, three bits each. `Posted` is in a message. */
+/** Kinds of values, three bits each. `Posted`: the value is in a message. */
 export const Posted = 0
 const NumberKind = 1
 const TrueKind = 2
 const FalseKind = 3
 const NullKind = 4
 const UndefinedKind = 5
-/** In the ring of the thread. */
+/** The value is in the ring of the thread. */
 export const InRing = 6
 
 const kindBits = 3
 const kindMask = (1 << kindBits) - 1
 
-/** In the place of the arguments' kinds: they are a payload in a chunk. */
+/** Instead of the arguments' kinds: the arguments are a payload in a chunk. */
 const PayloadShape = -1
 
 export interface ControlBlock {
@@ -93,28 +93,28 @@ export interface ControlBlock {
 
 export const make = (): ControlBlock => view(new SharedArrayBuffer(float64Length * 8))
 
-/** The block in memory that the other side has made. */
+/** The control block in memory from the other side. */
 export const view = (memory: SharedArrayBuffer): ControlBlock => ({
   int32: new Int32Array(memory),
   float64: new Float64Array(memory)
 })
 
-/** The cell that tells how far the ring of results is read. */
+/** The cell that says how far the ring of results is read. */
 export const ringRead = ({ int32 }: ControlBlock): Int32Array => int32.subarray(RingRead, RingRead + 1)
 
 export const nextSequence = (sequence: number): number => plus(sequence, 1)
 
 /**
- * The sequence number of what was sent `count` tasks later. After the last comes the first
- * that is no smaller than `capacity`: it has the cell behind that of the last, so that those
- * which are out at once never share one, and it is not 0.
+ * The sequence number `count` tasks later. After the last number comes the first
+ * that is not below `capacity`: its cell follows that of the last, so that tasks
+ * that are out at once never share a cell; and it is not 0.
  */
 export const plus = (sequence: number, count: number): number => {
   const sum = sequence + count
   return sum > lastSequence ? sum - lastSequence - 1 + capacity : sum
 }
 
-/** Whether a task was sent no later than another, for any two that can be out at once. */
+/** Whether a task was sent no later than another, for two tasks that can be out at once. */
 export const isUpTo = (sequence: number, last: number): boolean =>
   ((last - sequence) & lastSequence) <= lastSequence >> 1
 
@@ -122,14 +122,14 @@ export const isUpTo = (sequence: number, last: number): boolean =>
 // The scheduler's side
 // -----------------------------------------------------------------------------
 
-/** Whether these arguments have a place in here. */
+/** Whether these arguments fit in the block. */
 export const fits = (args: ReadonlyArray<unknown>): boolean => {
   if (args.length > maxArguments) return false
   for (let i = 0; i < args.length; i++) if (kindOf(args[i]) === Posted) return false
   return true
 }
 
-/** Offers a task to the thread, whose arguments are a payload there. */
+/** Offers a task to the thread, with its arguments as a payload in a chunk. */
 export const offerPayload = (
   { int32 }: ControlBlock,
   sequence: number,
@@ -145,7 +145,7 @@ export const offerPayload = (
   store(int32, Cells + index, sequence << 2 | Offered)
 }
 
-/** Offers a task to the thread. `false`: its arguments do not fit in here and have to be posted. */
+/** Offers a task to the thread. `false`: its arguments do not fit here and have to be posted. */
 export const offer = (
   { float64, int32 }: ControlBlock,
   sequence: number,
@@ -156,7 +156,7 @@ export const offer = (
   const count = args.length
   let shape = Posted
   if (count <= maxArguments && Array.isArray(args)) {
-    // The count, plus one, in the lowest bits: no arguments are not the same as posted ones.
+    // The count, plus one, in the lowest bits: 0 means posted arguments.
     shape = count + 1
     for (let i = 0; i < count; i++) {
       const value = args[i]
@@ -181,44 +181,44 @@ export const revoke = ({ int32 }: ControlBlock, sequence: number): boolean => {
   return compareExchange(int32, Cells + sequence % capacity, offered, sequence << 2 | Revoked) === offered
 }
 
-/** The thread has not claimed the task, and may. */
+/** Whether the thread may still claim the task. */
 export const isOffered = ({ int32 }: ControlBlock, sequence: number): boolean =>
   load(int32, Cells + sequence % capacity) === (sequence << 2 | Offered)
 
-/** The thread has the task and is not done with it. */
+/** Whether the thread has claimed the task, which has not ended. */
 export const isClaimed = ({ int32 }: ControlBlock, sequence: number): boolean =>
   load(int32, Cells + sequence % capacity) === (sequence << 2 | Claimed)
 
-/** The task has ended in the thread, whether or not a message has told so. */
+/** Whether the task has ended in the thread, even if its message has not arrived. */
 export const hasEnded = ({ int32 }: ControlBlock, sequence: number): boolean =>
   load(int32, Cells + sequence % capacity) === (sequence << 2 | Ended)
 
-/** A stop names its run, so one that arrives late touches no other task. */
+/** Requests a stop. It names its run, so a late one affects no other task. */
 export const requestStop = ({ int32 }: ControlBlock, sequence: number): void => {
   store(int32, Stop, sequence)
 }
 
-/** Lets a body that is left chunk by chunk make one more. */
+/** Lets a body make one more chunk before it is left. */
 export const letGoOn = ({ int32 }: ControlBlock, sequence: number): void => {
   store(int32, GoOn, sequence)
 }
 
-/** There is a message for the thread, which may be blocked until one comes. */
+/** Wakes the thread for a message, if it is blocked until one comes. */
 export const wake = ({ int32 }: ControlBlock): void => {
   add(int32, Wakes, 1)
   notify(int32, Wakes)
 }
 
-/** When the body was entered, on the clock of the thread host; `undefined` while it has not been. */
+/** When the body was entered, by the clock of the thread host; `undefined` if it is not in the body. */
 export const startedAt = ({ float64, int32 }: ControlBlock, sequence: number): number | undefined => {
   if (load(int32, Current) !== sequence) return undefined
   const time = float64[Started]
-  // The time is not written atomically with the sequence number: it is this run's
+  // The time is not written atomically with the sequence number: it belongs to this run
   // only if the run is still the current one after the time was read.
   return load(int32, Current) === sequence ? time : undefined
 }
 
-/** Which item the body that the thread is in is for, `undefined` if it is for none. */
+/** The current item of the thread's loop, if any. */
 export const item = ({ int32 }: ControlBlock): number | undefined => {
   const cell = load(int32, Item)
   return cell === 0 ? undefined : cell - 1
@@ -229,7 +229,7 @@ export const isEntered = ({ int32 }: ControlBlock, sequence: number): boolean =>
 
 export const passed = ({ int32 }: ControlBlock): number => load(int32, Passed)
 
-/** Where the result of a task lies in the ring of its thread. */
+/** The offset of a task's result in the ring of its thread. */
 export const resultAt = ({ int32 }: ControlBlock, sequence: number): number => int32[ResultsAt + sequence % capacity]!
 
 export const resultKind = ({ int32 }: ControlBlock, sequence: number): number => int32[Kinds + sequence % capacity]!
@@ -240,10 +240,10 @@ export const result = ({ float64, int32 }: ControlBlock, sequence: number): unkn
   return valueOf(int32[Kinds + index]!, float64, Values + index)
 }
 
-/** Bytes that the thread's heap held when it was last measured, 0 if it never was. */
+/** Bytes of the thread's heap at the last measurement, 0 before the first. */
 export const heap = ({ float64 }: ControlBlock): number => float64[Heap]!
 
-/** When the body of a task that has ended was entered, 0 if it never was. */
+/** When the body of an ended task was entered, 0 if it was not. */
 export const startTime = ({ float64 }: ControlBlock, sequence: number): number =>
   float64[StartTimes + sequence % capacity]!
 
@@ -253,30 +253,30 @@ export const endTime = ({ float64 }: ControlBlock, sequence: number): number => 
 // The thread's side
 // -----------------------------------------------------------------------------
 
-/** Whether the body may make a chunk more: once each time that it was let. */
+/** Whether the body may make one more chunk: `true` once for each `letGoOn`. */
 export const takeGoOn = ({ int32 }: ControlBlock, sequence: number): boolean =>
   compareExchange(int32, GoOn, sequence, 0) === sequence
 
-/** `true`: the task is the thread's to run. */
+/** `true`: the thread owns the task, and runs it. */
 export const claim = ({ int32 }: ControlBlock, sequence: number): boolean => {
   const offered = sequence << 2 | Offered
   return compareExchange(int32, Cells + sequence % capacity, offered, sequence << 2 | Claimed) === offered
 }
 
-/** The index of a task that was offered. */
+/** The index of an offered task. */
 export const taskOf = ({ int32 }: ControlBlock, sequence: number): number => int32[Tasks + sequence % capacity]!
 
-/** The chunk in which the arguments of a task that was offered lie, -1 if they lie in none. */
+/** The chunk with the arguments of an offered task, -1 for none. */
 export const chunkOf = ({ int32 }: ControlBlock, sequence: number): number => {
   const index = sequence % capacity
   return int32[Shapes + index] === PayloadShape ? int32[Chunks + index]! : -1
 }
 
-/** Where they lie there. */
+/** Their offset in the chunk. */
 export const argumentsAt = ({ int32 }: ControlBlock, sequence: number): number =>
   int32[ArgumentsAt + sequence % capacity]!
 
-/** The arguments of a task that was offered; `undefined` if they were posted. */
+/** The arguments of an offered task; `undefined` if they were posted. */
 export const argumentsOf = ({ float64, int32 }: ControlBlock, sequence: number): Array<unknown> | undefined => {
   const index = sequence % capacity
   let shape = int32[Shapes + index]!
@@ -293,10 +293,10 @@ export const argumentsOf = ({ float64, int32 }: ControlBlock, sequence: number):
 /** How often the thread was woken. */
 export const wakes = ({ int32 }: ControlBlock): number => load(int32, Wakes)
 
-/** Looks at a thread before it sleeps: some 20 µs, in which most programs have answered. Measured: a third of the way there and back is the sleep. */
+/** How often a thread spins before it sleeps: about 20 µs, in which most programs answer. Measured: the sleep is a third of a round trip. */
 const looks = 10_000
 
-/** Blocks the thread, unless it was woken since that number was read. */
+/** Blocks the thread, unless it was woken since `seen` was read. */
 export const awaitWake = ({ int32 }: ControlBlock, seen: number): void => {
   for (let i = 0; i < looks; i++) if (load(int32, Wakes) !== seen) return
   wait(int32, Wakes, seen)
@@ -309,12 +309,12 @@ export const enter = ({ float64, int32 }: ControlBlock, sequence: number, now: n
   store(int32, Current, sequence)
 }
 
-/** From here on the body is for that item; `-1`: for none. */
+/** Records the current item of a loop; `-1` for none. */
 export const setItem = ({ int32 }: ControlBlock, index: number): void => {
   int32[Item] = index + 1
 }
 
-/** Leaves a result here if it fits; `false` if it has to be posted. */
+/** Stores a result here if it fits; `false` if it has to be posted. */
 export const keep = ({ float64, int32 }: ControlBlock, sequence: number, value: unknown): boolean => {
   const kind = kindOf(value)
   if (kind === Posted) return false
@@ -324,7 +324,7 @@ export const keep = ({ float64, int32 }: ControlBlock, sequence: number, value: 
   return true
 }
 
-/** Tells where in the ring a result was left; `kind`: `Posted` if some of it follows in a message. */
+/** Stores the offset of a result in the ring; `kind`: `Posted` if parts of it follow in a message. */
 export const keepAt = ({ int32 }: ControlBlock, sequence: number, kind: number, at: number): void => {
   const index = sequence % capacity
   int32[ResultsAt + index] = at
@@ -340,7 +340,7 @@ export const end = ({ float64, int32 }: ControlBlock, sequence: number, startTim
   const index = sequence % capacity
   float64[StartTimes + index] = startTime
   float64[EndTimes + index] = endTime
-  // In this order: who finds the body left finds the task ended.
+  // In this order: a reader that sees the body left also sees the task ended.
   store(int32, Cells + index, sequence << 2 | Ended)
   store(int32, Current, 0)
   store(int32, Passed, sequence)
@@ -350,7 +350,7 @@ export const setHeap = ({ float64 }: ControlBlock, bytes: number): void => {
   float64[Heap] = bytes
 }
 
-/** The task was revoked, and the thread goes on behind it. */
+/** The task was revoked, and the thread skips it. */
 export const skip = ({ int32 }: ControlBlock, sequence: number): void => {
   store(int32, Passed, sequence)
 }

@@ -1,5 +1,5 @@
 /**
- * How the class of an error is told and found again: by the names in its prototype chain.
+ * Describes the class of an error, and finds it again, by the names in its prototype chain.
  *
  * Pool threads load this file: it imports nothing.
  */
@@ -37,20 +37,20 @@ const globals = globalThis as unknown as Record<string, ErrorClass | undefined> 
   readonly WebAssembly?: Record<string, ErrorClass | undefined>
 }
 
-/** `undefined` if this platform has none of that name. */
+/** The platform's class of that name, if there is one. */
 const builtInClass = (name: string): ErrorClass | undefined => globals[name] ?? globals.WebAssembly?.[name]
 
-/** Its source is how a class of another realm's platform is known: those of a program have one. */
+/** Recognizes a platform class of another realm by its source text, which is native code. */
 const isNative = (constructor: Function): boolean =>
   Function.prototype.toString.call(constructor).endsWith("{ [native code] }")
 
 const isBuiltIn = (name: string, constructor: Function, prototype: object): boolean =>
   builtInNames.has(name) && (builtInClass(name)?.prototype === prototype || isNative(constructor))
 
-/** How many classes are looked at. Arbitrary: a proxy can answer with a prototype for ever. */
+/** How many classes of a chain are read. Arbitrary: a proxy can return prototypes without end. */
 const maxClasses = 64
 
-/** The chain that begins with a prototype. Never fails; a class without a name is left out. */
+/** The chain that begins with a prototype. Never fails; omits classes without a name. */
 export const chainOf = (prototype: object | null): ErrorChain => {
   const names: Array<string> = []
   try {
@@ -65,7 +65,7 @@ export const chainOf = (prototype: object | null): ErrorChain => {
       at = Object.getPrototypeOf(at)
     }
   } catch {
-    // A proxy: what is known by now.
+    // A proxy: the part of the chain known so far.
   }
   return { names, builtIn: "Error" }
 }
@@ -81,13 +81,13 @@ const nameOf = (constructor: Function): string => {
 /** The platform's own class of a chain. */
 export const builtInOf = (chain: ErrorChain): ErrorClass => builtInClass(chain.builtIn) ?? Error
 
-/** Whether two chains are of classes that cannot be told apart. */
+/** Whether two chains have the same names. */
 export const isSameChain = (one: ErrorChain, other: ErrorChain, from = 0): boolean =>
   one.builtIn === other.builtIn &&
   one.names.length === other.names.length - from &&
   one.names.every((name, i) => name === other.names[i + from])
 
-/** The nearest class of a chain among those; a class of the same name that extends something else is not it. */
+/** The nearest class of a chain among the given ones; a class of the same name that extends something else does not count. */
 export const nearest = (chain: ErrorChain, classes: ReadonlyArray<ErrorClass>): ErrorClass | undefined => {
   if (classes.length === 0) return undefined
   for (let i = 0; i < chain.names.length; i++) {

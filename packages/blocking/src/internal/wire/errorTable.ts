@@ -1,30 +1,30 @@
 /**
- * The form in which errors, and what they hold, cross between threads. A structured clone
- * keeps only the name, message, stack and cause of an error, and it recurses: a chain of
- * some thousand causes is too deep for it. So they cross as a table with a row for each
- * object, in which objects stand for each other by their index: flat, and with the
- * identity and the cycles that they had.
+ * The form in which errors, and the values in them, cross between threads. A structured clone
+ * keeps only the name, message, stack and cause of an error, and it recurses: a chain of a few
+ * thousand causes is too deep for it. So they cross as a table with a row for each
+ * object, in which objects refer to each other by index: flat, and with the
+ * original identities and cycles.
  *
  * Both sides import this file, and pool threads load it: it imports nothing at run time.
  */
 import type { ErrorChain } from "./errorClasses.ts"
 
-/** A value that is no object as it is; anything else as a `Table`, whose first row is the value. */
+/** A primitive as it is; anything else as a `Table`, whose first row is the value. */
 export type EncodedValue = unknown
 
 export type Table = ReadonlyArray<Row>
 
 /**
- * Which objects belong into a shell that came without them: `key, index` for each, flat.
- * In the shell the key is there already, so that the order of keys is kept.
+ * The objects that belong into a shell, which is sent without them: `key, index` for each, flat.
+ * The shell already has the key, so that the order of keys is kept.
  */
 export type Patches = Array<string | number>
 
-/** The shell is the value, once it is patched: an array, a plain object, or what a structured clone keeps as it is. */
+/** The shell is the value, once it is patched: an array, a plain object, or an object that a structured clone preserves. */
 export const Shell = 0
 /** The shell is an object with the elements of an array with holes: a clone would pay for each hole. */
 export const SparseRow = 1
-/** The shell is an array of keys and values, in turn. */
+/** The shell is an array of alternating keys and values. */
 export const MapRow = 2
 /** The shell is an array of members. */
 export const SetRow = 3
@@ -42,11 +42,11 @@ export type EncodedError = readonly [
   shell: Array<unknown>,
   patches: Patches,
   chain: ErrorChain,
-  /** Whether it is an Effect as well, as Effect's tagged errors are: it can be yielded. */
+  /** Whether it is also an Effect, as Effect's tagged errors are, and can be yielded. */
   yieldable: boolean,
-  /** The keys of the values: own ones in their order, then those that its classes give it. */
+  /** The keys of the values: own ones in their order, then those defined by its classes. */
   keys: Array<string>,
-  /** For each own key the sum of what holds. */
+  /** For each own key the sum of its flags. */
   flags: Array<number>
 ]
 

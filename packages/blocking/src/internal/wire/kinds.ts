@@ -1,6 +1,6 @@
 /**
- * What an object is, whichever realm it is from: errors, maps and plain objects made in a
- * `node:vm` context are none by `instanceof`.
+ * Recognizes objects of any realm: errors, maps and plain objects made in a
+ * `node:vm` context fail `instanceof`.
  *
  * Pool threads load this file: it imports nothing.
  */
@@ -9,7 +9,7 @@ const isNativeError = (Error as { readonly isError?: (value: unknown) => boolean
 
 const tagOf = (value: object): string => Object.prototype.toString.call(value)
 
-/** Of its own, or any, realm; so are those whose class was made without `class`. */
+/** Whether the value is an error, of any realm, even if its class was made without `class`. */
 export const isError = (value: unknown): value is Error => {
   if (typeof value !== "object" || value === null) return false
   try {
@@ -22,7 +22,7 @@ export const isError = (value: unknown): value is Error => {
   }
 }
 
-/** Whether a getter that only objects of its kind have can be called. */
+/** Recognizes a kind of object by a getter that throws for all others. */
 const hasSlot = (getter: () => unknown) => (value: object): boolean => {
   try {
     getter.call(value)
@@ -41,7 +41,7 @@ export const isMap: (value: object) => value is Map<unknown, unknown> = hasSlot(
 
 export const isSet: (value: object) => value is Set<unknown> = hasSlot(getterOf(Set.prototype, "size")) as never
 
-/** An object literal: its prototype is the `Object.prototype` of a realm, or none. */
+/** Whether it is an object literal: its prototype is the `Object.prototype` of a realm, or `null`. */
 export const isPlain = (value: object): boolean => {
   const prototype = Object.getPrototypeOf(value)
   return prototype === Object.prototype || prototype === null ||
@@ -50,12 +50,12 @@ export const isPlain = (value: object): boolean => {
 
 const RedactedTypeId = "~effect/Redacted"
 
-/** Classes of the platform that a clone takes for plain objects, although nothing of them is in their fields. */
+/** Classes of the platform that a clone treats as plain objects, although their fields hold nothing. */
 const hollow = new Set<unknown>(["AbortController", "AbortSignal"])
 
 /**
- * Why an object that can be cloned is refused all the same: nothing of it would arrive.
- * The value of Effect's `Redacted` hangs on its identity, which no copy has.
+ * Why an object that can be cloned is still refused: it would arrive empty.
+ * The value of Effect's `Redacted` is tied to its identity, which a copy does not have.
  */
 export const whyLost = (value: object): string | undefined => {
   if (RedactedTypeId in value) {

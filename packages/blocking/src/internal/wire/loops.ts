@@ -1,36 +1,36 @@
 /**
- * How a task is run over many items: one run of the pool is a loop over some of them, in the
- * thread. Its arguments and its result are these, and an item that ends it is told by its index.
+ * The wire form of loops, which run a task over many items: one run of the pool is a loop over some of them, in the
+ * thread. These are its arguments and its result; an item that ends the loop is named by its index.
  *
  * Pool threads load this file: it imports nothing.
  */
 
 /**
- * What a loop makes of what the body gives: all of it; nothing; which items it is `true` for; the first of
- * those; one value that goes from item to item; or, of a body that takes a range, what each call gives.
+ * What a loop keeps of the body's values: all; nothing; the items for which it is `true`; the first of
+ * those; one value that passes from item to item; or, for a body that takes a range, the value of each call.
  */
 export type LoopKind = "map" | "each" | "filter" | "find" | "fold" | "range"
 
-/** How a loop keeps its time. */
+/** The time limits of a loop. */
 export interface LoopTimes {
-  /** It ends between two items when it has taken so long, and says how far it has come. */
+  /** After this time it ends between two items, and reports its position. */
   readonly limitMillis: number
-  /** Whether the time limit of the task begins anew with each item. */
+  /** Whether the time limit of the task restarts with each item. */
   readonly timed: boolean
 }
 
-/** Items that travel with the run: all that a chunk needs. For a range only how many there are. */
+/** Items that travel with the run; for a range, only their number. */
 export type ChunkArguments = [
   first: number,
   items: ReadonlyArray<unknown> | number,
   times: LoopTimes,
-  /** What a fold begins with, in an array, or empty to begin with the first item; what a range shares. */
+  /** The initial value of a fold, in an array, or empty to begin with the first item; the shared values of a range. */
   extra: ReadonlyArray<unknown>,
-  /** Whether what the items before a failure gave is wanted. */
+  /** Whether the values of the items before a failure are wanted. */
   keeps: boolean
 ]
 
-/** Items in memory that all threads share, and a cursor from which each takes its next ones: a slice of time. */
+/** Items in shared memory, and a cursor from which each thread takes its next ones, for a slice of time. */
 export type SliceArguments = [cursor: Int32Array, slice: Slice, extra: ReadonlyArray<unknown>]
 
 export interface Slice extends LoopTimes {
@@ -41,35 +41,35 @@ export interface Slice extends LoopTimes {
   readonly lanes: number
   /** The items, if they are not their indices. */
   readonly numbers: Float64Array | undefined
-  /** Where a map leaves numbers … */
+  /** Where a map stores numbers … */
   readonly results: Float64Array | undefined
-  /** … and it, or a filter, what each item gave: a kind. */
+  /** … and where a map or a filter stores the kind of each item's value. */
   readonly kinds: Uint8Array | undefined
-  /** How long what is taken at once is meant to take. */
+  /** How long the items that are taken at once should take. */
   readonly chunkMillis: number
-  /** How many items are taken at once; 0 for what the time allows. */
+  /** How many items are taken at once; 0 to decide by time. */
   readonly chunkSize: number
-  /** How long an item has taken before, 0 if that is not known. */
+  /** The mean time of an item so far, 0 if unknown. */
   readonly meanMillis: number
 }
 
-/** Whether nothing of the arguments is the program's: they need no copy. */
+/** Whether the arguments are those of a slice, which belong to the library and need no copy. */
 export const isSlice = (args: ReadonlyArray<unknown>): boolean =>
   args[0] instanceof Int32Array && (args as SliceArguments)[2].length === 0
 
-/** In the cursor: the next item that nobody has taken, and where the items end. */
+/** In the cursor: the next item that is not taken, and the end of the items. */
 export const Next = 0
 export const End = 1
 
-/** In the state: no item from here on counts any more, … */
+/** In the state: items from here on no longer count, … */
 export const Bound = 0
-/** … and the item that each lane is in. */
+/** … and the current item of each lane. */
 export const FirstLane = 1
 
 // Taken before a body, which runs in the same thread, can replace them.
 const { compareExchange, load } = Atomics
 
-/** No item from that one on counts any more. */
+/** Items from `index` on no longer count. */
 export const lowerBound = (state: Int32Array, index: number): void => {
   let bound = load(state, Bound)
   while (index < bound) {
@@ -79,14 +79,14 @@ export const lowerBound = (state: Int32Array, index: number): void => {
   }
 }
 
-/** The kinds of what an item gave. */
+/** The kinds of values of items. */
 export const NotRun = 0
 export const NumberKind = 1
 export const TrueKind = 2
 export const FalseKind = 3
 export const NullKind = 4
 export const UndefinedKind = 5
-/** It comes with the result of the slice. */
+/** The value comes with the result of the slice. */
 export const OtherKind = 6
 
 export const kindOf = (value: unknown): number => {
@@ -97,7 +97,7 @@ export const kindOf = (value: unknown): number => {
   return value === null ? NullKind : OtherKind
 }
 
-/** The value of a kind that is neither a number nor another. */
+/** The value of a kind that has only one. */
 export const constantOf = (kind: number): boolean | null | undefined => {
   switch (kind) {
     case TrueKind:
@@ -112,9 +112,9 @@ export const constantOf = (kind: number): boolean | null | undefined => {
 }
 
 /**
- * What a loop gives. Of a chunk: how long the items took, how many were done, and what they gave. Of a
- * slice also to which items (or, of a fold and a range, to which beginnings) that belongs, and where the part
- * begins and ends that it has taken and left to others.
+ * The result of a loop. For a chunk: how long the items took, how many were done, and their values. For a
+ * slice also the indices of those items (for a fold or a range, the first index of each value), and the bounds
+ * of the part that it has taken and not done.
  */
 export type LoopValue = readonly [
   millis: number,
@@ -124,21 +124,21 @@ export type LoopValue = readonly [
   rest?: readonly [start: number, end: number] | undefined
 ]
 
-/** In the place of a failure or a panic of a loop: of which item it is, and what those before it gave if that is wanted. */
+/** A failure or a panic of a loop: the index of the item, its error, and the values of the items before it, if wanted. */
 export type ItemEnd = readonly [index: number, value: unknown, before: ReadonlyArray<unknown> | undefined]
 
-/** A failure of the loop itself, or one that a test has planned, is of no item: it is a table, which begins with a row, or no array. */
+/** A failure of the loop itself, or one injected by a test, belongs to no item: it is a table, which begins with a row, or no array. */
 export const isItemEnd = (value: unknown): value is ItemEnd => Array.isArray(value) && typeof value[0] === "number"
 
 const firsts = new WeakMap<object, number>()
 
-/** Remembers, in the thread, that a value is that of a loop. */
+/** Marks, in the thread, a value as that of a loop. */
 export const asLoopValue = (value: LoopValue, first: number): LoopValue => {
   firsts.set(value, first)
   return value
 }
 
-/** A place in the value of a loop, in terms of its items; `undefined` if the value is none, or the place in no item. */
+/** Translates a path in the value of a loop to a path in an item; `undefined` if it is not in an item of a loop. */
 export const placeInLoop = (
   value: unknown,
   path: string

@@ -1,7 +1,7 @@
 /**
- * Values that are moved instead of copied. `Task.move` gives a stand-in of the value, which
- * the call carries: nothing else knows of the mark, so it cannot be forgotten by a refusal,
- * nor be met by another call.
+ * Values that are moved instead of copied. `Task.move` returns a stand-in for the value, which
+ * the call carries. The mark exists only in the stand-in, so a refused call leaves no trace,
+ * and other calls are not affected.
  *
  * Pool threads load this file: it imports nothing heavy.
  */
@@ -10,19 +10,19 @@ import { isPlain } from "./cloneable.ts"
 declare const structuredClone: <A>(value: A, options?: { readonly transfer: ReadonlyArray<object> }) => A
 
 interface StandIns {
-  /** Of a view: another view of the same memory. It is used like any other, also by code that is no call of ours. */
+  /** Stand-ins for views: each is another view of the same memory, and works everywhere. */
   readonly views: WeakSet<object>
-  /** How many of them are out. While it is 0, no argument has to be searched for them. */
+  /** How many of them are in use. While it is 0, no argument has to be searched for them. */
   viewCount: number
-  /** How many proxies are out, or were and are not collected. */
+  /** How many proxies are in use, or not yet garbage-collected. */
   proxyCount: number
-  /** Of anything else: a proxy, by what is behind it. No clone takes it, so that where it is not at the top, a failed clone tells that it is there. */
+  /** Stand-ins for anything else: proxies, with their targets. A clone fails on them, and so reveals one that is not at the top. */
   readonly proxies: WeakMap<object, object>
 }
 
 const key = Symbol.for("effect-blocking/StandIns")
 
-/** Two copies of this package can meet in one thread: they know each other's stand-ins. */
+/** Two copies of this package can be loaded in one thread: they share their stand-ins. */
 const slot = globalThis as { [key]?: StandIns }
 
 const standIns = slot[key] ??= { views: new WeakSet(), viewCount: 0, proxyCount: 0, proxies: new WeakMap() }
@@ -32,7 +32,7 @@ declare const FinalizationRegistry: new(callback: (count: "viewCount" | "proxyCo
   readonly unregister: (token: object) => void
 }
 
-/** A stand-in that was dropped, because its call never ran, slows nobody for long. */
+/** Forgets a stand-in whose call never ran, when it is garbage-collected. */
 const dropped = new FinalizationRegistry((count) => {
   standIns[count]--
 })
@@ -47,9 +47,9 @@ const handler: ProxyHandler<object> = {
 }
 
 export const standIn = <A extends object>(value: A): A => {
-  // Marked twice is marked.
+  // Marking twice has no effect.
   if (movedValue(value) !== undefined) return value
-  // Of memory that is gone there is no other view: the call tells it.
+  // Detached memory has no other view: the call will report it.
   if (ArrayBuffer.isView(value) && !isDetached(value)) {
     const view = value instanceof DataView
       ? new DataView(value.buffer, value.byteOffset, value.byteLength)
@@ -66,20 +66,20 @@ export const standIn = <A extends object>(value: A): A => {
   return made
 }
 
-/** What is to be moved in the place of a value; `undefined` if that is no stand-in. */
+/** The value behind a stand-in; `undefined` if `value` is not a stand-in. */
 export const movedValue = (value: unknown): object | undefined => {
   if (typeof value !== "object" || value === null) return undefined
   return standIns.views.has(value) ? value : standIns.proxies.get(value)
 }
 
-/** Whether a search for stand-ins could find one that a clone does not. */
+/** Whether a search for stand-ins could find one that a clone would miss. */
 export const viewsAreOut = (): boolean => standIns.viewCount > 0
 
-/** Whether there may be stand-ins in a value: otherwise it need not be searched. */
+/** Whether a value may contain stand-ins: otherwise it need not be searched. */
 export const mayHoldStandIns = (value: unknown): boolean =>
   standIns.viewCount + standIns.proxyCount > 0 && findStandIns(value).size > 0
 
-/** They have been moved. */
+/** The values have been moved: forgets their stand-ins. */
 export const forget = (values: Iterable<object>): void => {
   for (const value of values) {
     if (!standIns.views.delete(value)) continue
@@ -96,7 +96,7 @@ export const isDetached = (value: object): boolean => {
   return buffer instanceof ArrayBuffer && buffer.detached
 }
 
-/** The stand-ins in a value, at any depth, by what they stand for. */
+/** The values behind the stand-ins in a value, at any depth. */
 export const findStandIns = (value: unknown, seen = new Set<object>(), found = new Set<object>()): Set<object> => {
   if (typeof value !== "object" || value === null || seen.has(value)) return found
   seen.add(value)
@@ -106,7 +106,7 @@ export const findStandIns = (value: unknown, seen = new Set<object>(), found = n
   return found
 }
 
-/** Those of the marked values that are in a value, at any depth. */
+/** The marked values that occur in a value, at any depth. */
 export const findMoved = (
   value: unknown,
   marked: Pick<WeakSet<object>, "has">,
@@ -123,7 +123,7 @@ export const findMoved = (
 const parts = (value: object): Iterable<unknown> =>
   value instanceof Map ? [...value.keys(), ...value.values()] : value instanceof Set ? value : Object.values(value)
 
-/** The value with some of its parts, at any depth, replaced; what holds them is copied, and the value itself left as it is. */
+/** Replaces parts of a value at any depth; copies the objects that hold them, and leaves the value itself unchanged. */
 export const substitute = (
   value: unknown,
   replacement: (part: object) => object | undefined,
@@ -154,7 +154,7 @@ export const substitute = (
     for (const part of value) copy.add(within(part))
     return copy
   }
-  // An instance of a class that holds something to be replaced arrives as a plain object, as in any clone.
+  // An instance of a class with a part to replace arrives as a plain object, as in any clone.
   if (!isPlain(value) && findStandIns(value).size === 0) return value
   const copy: object = {}
   copies.set(value, copy)
@@ -164,18 +164,18 @@ export const substitute = (
   return copy
 }
 
-/** What a message has to transfer for the values to be moved. */
+/** The objects that a message has to transfer to move the values. */
 export const transferables = (values: Iterable<object>): Array<object> =>
   Array.from(new Set(Array.from(values, transferable)))
 
 /**
- * Those that a message can really transfer. Memory of WebAssembly and of some native addons
- * cannot be: who moves what a codec returned does not know who allocated it, and it is
+ * Those of them that a message can transfer. Memory of WebAssembly and of some native addons
+ * cannot be: the allocator of a codec's result is not known, and such memory is
  * copied instead.
  */
 export const transferring = (values: Iterable<object>): Array<object> => transferables(values).filter(canTransfer)
 
-/** What no message can carry: a transfer that is refused because of it leaves everything where it was. */
+/** A value that no message can carry: a transfer that fails because of it moves nothing. */
 const unsendable = (): void => {}
 
 const canTransfer = (value: object): boolean => {
@@ -184,18 +184,18 @@ const canTransfer = (value: object): boolean => {
     structuredClone(unsendable, { transfer: [value] })
     return true
   } catch (error) {
-    // The list is looked at first: only when all of it can be transferred, the value is refused.
+    // The transfer list is checked first: the value is refused only when the whole list can be transferred.
     return String(error).includes("could not be cloned")
   }
 }
 
-/** Leaves their owner without values that were copied where they should have been moved. */
+/** Detaches values that were copied instead of moved: their owner loses them. */
 export const detach = (values: Iterable<object>): void => {
   for (const value of transferring(values)) {
     try {
       structuredClone(undefined, { transfer: [value] })
     } catch {
-      // It stays with its owner, who has a copy too many and nothing else.
+      // The owner keeps it: the one cost is an extra copy.
     }
   }
 }

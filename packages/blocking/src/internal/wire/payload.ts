@@ -1,8 +1,8 @@
 /**
- * How values lie in memory that both sides share: a compact form of what structured clone
- * carries, for plain values, bytes and the collections of the language. What arrives is what
- * structured clone would give (identity of parts that occur twice, key order, holes, -0, lone
- * surrogates …); a value that has anything else in it is not written at all, and posted.
+ * The form of values in shared memory: a compact form of the values that structured clone
+ * carries, for plain values, bytes and the collections of the language. The reader gets the same result as from
+ * structured clone (identity of parts that occur twice, key order, holes, -0, lone
+ * surrogates …). A value that contains anything else is posted instead.
  *
  * A payload is its length, and one value. A value is a tag and what follows it:
  *
@@ -17,8 +17,8 @@
  * | Record                   | count, then for each: key as a value, value                          |
  * | MapOf, SetOf             | count, then the keys and values, or the values                       |
  * | Bytes                    | kind of the view, length in bytes, the bytes                         |
- * | Part                     | kind of the view, its place among the parts that came by message     |
- * | Known                    | the number of an object that came before                             |
+ * | Part                     | kind of the view, its index among the parts that came by message     |
+ * | Known                    | the number of an earlier object                                      |
  *
  * Objects are numbered in the order in which they begin.
  *
@@ -46,41 +46,41 @@ export const Bytes = 17
 export const Part = 18
 export const Known = 19
 
-/** Bytes of the length that a payload begins with. */
+/** Bytes of the length field at the beginning of a payload. */
 export const headerLength = 4
 
-/** From so many bytes on, the platform's way to copy is the quicker one. Arbitrary. */
+/** From this number of bytes on, the platform's copy is quicker. Arbitrary. */
 const longLength = 2 ** 15
 
-/** What a platform adds. */
+/** Functions that the platform provides. */
 export interface PayloadPlatform {
-  /** Whether the value is a proxy, which looks like what is behind it and which no clone takes. */
+  /** Whether the value is a proxy, which looks like its target, and which no clone accepts. */
   readonly isProxy: (value: object) => boolean
   /**
-   * Whether an object is more than a plain one, although its prototype and its fields do not tell: a handle of
-   * native code, `arguments`, or a Map or an Error whose prototype was replaced. Asked only of
-   * those that have no fields, or elements.
+   * Whether an object is more than a plain one, although its prototype and fields do not show it: a handle of
+   * native code, `arguments`, or a Map or an Error whose prototype was replaced. Called only for objects
+   * without fields or elements.
    */
   readonly isOpaque: (value: object) => boolean
-  /** A part of a buffer as a buffer of its own, which is moved. */
+  /** Copies a part of a buffer to a new buffer, which is moved. */
   readonly copyOf: (buffer: ArrayBufferLike, start: number, length: number) => ArrayBuffer
-  /** Strings in the given memory. */
+  /** String access to the given memory. */
   readonly text: (memory: ArrayBufferLike) => TextMemory
 }
 
-/** Reads and writes strings in memory, faster than a loop can. */
+/** Reads and writes strings in memory, faster than a loop. */
 export interface TextMemory {
-  /** Whether each character of the string is one of ASCII. */
+  /** Whether the string is ASCII. */
   readonly isAscii: (text: string) => boolean
-  /** Writes the characters of a string, as a byte each. */
+  /** Writes the characters of a string, one byte each. */
   readonly write: (text: string, at: number) => void
-  /** Writes the characters of a string, as two bytes each, the lower first. */
+  /** Writes the characters of a string, two bytes each, the lower first. */
   readonly writeWide: (text: string, at: number) => void
   readonly read: (start: number, end: number) => string
   readonly readWide: (start: number, end: number) => string
 }
 
-/** Memory that payloads lie in, and the views of it. */
+/** Memory with payloads, and its views. */
 export class PayloadMemory {
   readonly memory: ArrayBufferLike
   readonly bytes: Uint8Array
@@ -97,7 +97,7 @@ export class PayloadMemory {
     this.text = platform.text(memory)
   }
 
-  /** Bytes that lie there, as a buffer of its own. */
+  /** Copies bytes to a new buffer. */
   copyOf(start: number, length: number): ArrayBuffer {
     if (length >= longLength) return this.platform.copyOf(this.memory, start, length)
     const buffer = new ArrayBuffer(length)
@@ -105,7 +105,7 @@ export class PayloadMemory {
     return buffer
   }
 
-  /** Bytes of the payload that begins there. */
+  /** Length in bytes of the payload that begins at `start`. */
   lengthOf(start: number): number {
     return this.view.getUint32(start, true)
   }
@@ -113,7 +113,7 @@ export class PayloadMemory {
 
 type View = new(buffer: ArrayBuffer) => ArrayBufferView
 
-/** The kinds of views by number, under the names that they have for the language. `ArrayBuffer` is none: it is sent as it is. */
+/** The kinds of views by number. `ArrayBuffer` is no view, and its number stands for a buffer without one. */
 const views: ReadonlyArray<View | undefined> = [
   undefined,
   DataView,
@@ -133,21 +133,24 @@ const views: ReadonlyArray<View | undefined> = [
 
 const kinds = new Map(views.flatMap((View, kind) => View === undefined ? [] : [[View.name, kind]]))
 
-/** Of a buffer that is sent without a view. */
+/** The kind of a buffer that is sent without a view. */
 export const BufferKind = 0
 const DataViewKind = 1
 
 type Getter<A> = (this: unknown) => A
 
-const getterOf = <A>(prototype: object, name: PropertyKey): Getter<A> =>
-  Object.getOwnPropertyDescriptor(prototype, name)!.get as Getter<A>
+const getterOf = <A>(prototype: object, name: PropertyKey): Getter<A> => {
+  const property = Object.getOwnPropertyDescriptor(prototype, name)
+  if (property !== undefined) return property.get as Getter<A>
+  throw new Error(`effect-blocking needs Node 22.19 or later: this engine has no "${String(name)}" on buffers`)
+}
 
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object
 const tagOf = getterOf<string | undefined>(typedArray, Symbol.toStringTag)
 
-/** The kind of a view, whatever class of a program it is an instance of; `undefined`: it is of a later edition of the language. */
+/** The kind of a view, whatever its subclass; `undefined` for one of a later edition of the language. */
 export const kindOfView = (view: ArrayBufferView): number | undefined => {
-  // Of a DataView it is no getter.
+  // A DataView does not have this getter.
   const name = tagOf.call(view)
   return name === undefined ? DataViewKind : kinds.get(name)
 }
@@ -160,7 +163,7 @@ const extentBy = (prototype: object) => ({
 const ofDataView = extentBy(DataView.prototype)
 const ofTypedArray = extentBy(typedArray)
 
-/** What a view of that kind really covers, whatever its class or its own fields say. */
+/** The real extent of a view of that kind, whatever its class or own fields say. */
 export const extentOf = (
   kind: number,
   view: ArrayBufferView
@@ -173,12 +176,12 @@ export const lengthOfBuffer = getterOf<number>(ArrayBuffer.prototype, "byteLengt
 const isResizable = getterOf<boolean>(ArrayBuffer.prototype, "resizable")
 const isDetached = getterOf<boolean>(ArrayBuffer.prototype, "detached")
 
-/** A buffer that is nothing but bytes: not shared, of a fixed length, still there, and of no class whose slices are another's. */
+/** Whether a buffer is nothing but bytes: not shared, of fixed length, not detached, and of no subclass. */
 export const isOrdinary = (buffer: object): buffer is ArrayBuffer =>
   buffer instanceof ArrayBuffer && !isResizable.call(buffer) && !isDetached.call(buffer) &&
   buffer.constructor === ArrayBuffer
 
-/** The view of that kind over all of a buffer, or the buffer. */
+/** A view of that kind over the whole buffer, or the buffer. */
 export const viewOf = (kind: number, buffer: ArrayBuffer): object => {
   if (kind === BufferKind) return buffer
   return new views[kind]!(buffer)

@@ -1,21 +1,21 @@
 /**
- * Reads values that lie in memory as payloads. See `payload.ts` for the form.
+ * Reads values from payloads in memory. See `payload.ts` for the form.
  *
  * Pool threads load this file: it imports nothing heavy.
  */
 import * as payload from "./payload.ts"
 
-/** Thrown for memory in which there is no payload: a fault of this library, or of what broke its memory. */
+/** Thrown for memory without a valid payload: a fault of this library, or of code that has overwritten its memory. */
 export class BrokenPayload extends Error {
   constructor(what: string) {
-    super(`effect-blocking: a value could not be read, ${what}`)
+    super(`effect-blocking: a value in shared memory could not be read: ${what}`)
   }
 }
 
-/** How many shapes are remembered. Arbitrary: a program has fewer; keys that are data have more. */
+/** How many shapes are cached. Arbitrary: more than a program has; only keys that are data have more. */
 const maxShapes = 1000
 
-/** The keys of an object, and one that has them all. */
+/** The keys of an object, and a template object with these keys. */
 interface Shape {
   readonly names: ReadonlyArray<string>
   readonly bytes: Uint8Array
@@ -27,7 +27,7 @@ export class PayloadReader {
   private at = 0
   private parts: ReadonlyArray<ArrayBuffer> = noParts
   private readonly objects: Array<object> = []
-  /** By the hash of their keys; `undefined` for one that was met once. */
+  /** By the hash of their keys; `undefined` for one that was seen once. */
   private readonly shapes = new Map<number, Shape | undefined>()
 
   /** The value of the payload that begins at `start`. */
@@ -41,7 +41,7 @@ export class PayloadReader {
     this.objects.length = 0
     this.parts = noParts
     if (this.at !== start + length) {
-      throw new BrokenPayload(`which should end at ${start + length} and ends at ${this.at}`)
+      throw new BrokenPayload(`it should end at ${start + length} and ends at ${this.at}`)
     }
     return value
   }
@@ -123,16 +123,16 @@ export class PayloadReader {
       case payload.Part: {
         const kind = bytes[this.at++]!
         const buffer = this.parts[this.takeCount()]
-        if (buffer === undefined) throw new BrokenPayload("a part of which has not arrived")
+        if (buffer === undefined) throw new BrokenPayload("a part of it has not arrived")
         return this.keep(kind, buffer)
       }
       case payload.Known: {
         const object = this.objects[this.takeCount()]
-        if (object === undefined) throw new BrokenPayload("which refers to what is not there")
+        if (object === undefined) throw new BrokenPayload("it refers to a missing object")
         return object
       }
       default:
-        throw new BrokenPayload(`there is no tag ${tag}`)
+        throw new BrokenPayload(`it has an unknown tag ${tag}`)
     }
   }
 
@@ -142,10 +142,10 @@ export class PayloadReader {
     return count
   }
 
-  /** The length in bytes of so many units. */
+  /** Reads a count, and returns the length in bytes. */
   private takeLength(unit: number): number {
     const length = this.takeCount() * unit
-    if (this.at + length > this.memory.bytes.length) throw new BrokenPayload("which goes on behind its memory")
+    if (this.at + length > this.memory.bytes.length) throw new BrokenPayload("it extends beyond its memory")
     return length
   }
 
@@ -161,7 +161,7 @@ export class PayloadReader {
     return length === 0 ? "" : this.memory.text.read(at, at + length)
   }
 
-  /** A view or a buffer, numbered as it was when it was written. */
+  /** Makes a view or a buffer, and numbers it as the writer did. */
   private keep(kind: number, buffer: ArrayBuffer): object {
     const object = payload.viewOf(kind, buffer)
     this.objects.push(object)
@@ -173,7 +173,7 @@ export class PayloadReader {
     for (let i = 0; i < count; i++) {
       const name = this.take() as string
       const value = this.take()
-      // Also `__proto__`, which an assignment would not add.
+      // Also works for `__proto__`, which an assignment would not add.
       field.value = value
       Object.defineProperty(object, name, field)
     }
@@ -206,11 +206,11 @@ export class PayloadReader {
     const names: Array<string> = []
     this.at = start
     for (let i = 0; i < count; i++) names.push(this.takeText(this.memory.bytes[this.at++]!))
-    if (this.at !== end) throw new BrokenPayload("whose keys are not as long as they should be")
-    // Not by assignment, which an object that all others inherit from could forbid.
+    if (this.at !== end) throw new BrokenPayload("its keys have another length")
+    // Not by assignment, which a modified `Object.prototype` could forbid.
     const object: Record<string, unknown> = Object.fromEntries(names.map((name) => [name, undefined]))
     if (this.shapes.size >= maxShapes) this.shapes.clear()
-    // Keys that are met only once are data: a shape of them would be made for nothing.
+    // Keys that are seen only once are data, and not worth a shape.
     const isKnown = this.shapes.has(hash)
     this.shapes.set(
       hash,
@@ -222,7 +222,7 @@ export class PayloadReader {
   }
 }
 
-/** Of a field as a clone has it. It inherits nothing, whatever a program has given all objects. */
+/** The descriptor of a field, as in a clone. It inherits nothing from a modified `Object.prototype`. */
 const field: PropertyDescriptor = Object.assign(Object.create(null) as object, {
   value: undefined,
   configurable: true,

@@ -6,13 +6,13 @@
 import type { PayloadPlatform } from "./payload.ts"
 import * as payload from "./payload.ts"
 
-/** Deeper values are left to structured clone: who reads this may have less stack. Arbitrary. */
+/** Deeper values are left to structured clone: the reader may have less stack. Arbitrary. */
 const maxDepth = 200
 
-/** Up to so many objects are looked through one by one for one that comes again. Measured: a map pays above. */
+/** Up to this number of objects, a linear search finds repeated ones. Measured: above, a map is faster. */
 const fewObjects = 16
 
-/** Longer numbers are left to structured clone: to find their digits takes far longer. Arbitrary. */
+/** Longer BigInts are left to structured clone: their digits take far longer to compute. Arbitrary. */
 const maxBits = 4096
 
 /** The keys of a `Shaped` object are counted in a byte. */
@@ -21,7 +21,7 @@ const maxKeys = 0xff
 /** Bytes before the keys of a `Shaped` object. */
 const shapedHeader = 4
 
-/** Shorter strings are written by a loop. Measured: a call costs as much as some ten characters. */
+/** Shorter strings are written by a loop. Measured: a call costs as much as about ten characters. */
 const shortText = 12
 
 const { getPrototypeOf, hasOwn, is, keys: keysOf, prototype: objectPrototype } = Object
@@ -32,11 +32,11 @@ const { forEach: forEachValue } = Set.prototype
 const { getTime } = Date.prototype
 const { asIntN } = BigInt
 
-/** Where payloads are written to. */
+/** The target of payloads. */
 export interface PayloadSink {
-  /** Called when the memory ends: gives the writer other memory, by `moveTo`, or answers `false`. */
+  /** Called when the memory is full: gives the writer other memory, by `moveTo`, or returns `false`. */
   readonly grow: (writer: PayloadWriter, needed: number) => boolean
-  /** Bytes of at least that length are not written but become parts, which are sent by message. */
+  /** Buffers of at least this length are not written, but become parts, which are sent by message. */
   readonly partLength: number
 }
 
@@ -45,7 +45,7 @@ export class PayloadWriter {
   start = 0
   /** Where it ends. */
   at = 0
-  /** Buffers with bytes of the payload, copied, that are to be sent beside it. */
+  /** Copied buffers of the payload that have to be sent beside it. */
   parts: Array<ArrayBuffer> = []
   private end = 0
   private memory!: payload.PayloadMemory
@@ -53,7 +53,7 @@ export class PayloadWriter {
   private depth = 0
   private readonly objects: Array<object> = []
   private numbers: Map<object, number> | undefined
-  /** Buffers of which only a part was written. */
+  /** Buffers that were written only in part. */
   private readonly torn: Array<object> = []
   private readonly sink: PayloadSink
   private readonly platform: PayloadPlatform
@@ -68,11 +68,11 @@ export class PayloadWriter {
   }
 
   /**
-   * Writes a value from `start` on. `false`: there is something in it that has no place here, or
-   * cannot be read; nothing has been written that counts.
+   * Writes a value from `start` on. `false`: a part of it is not supported, or
+   * cannot be read; the memory then holds no valid payload.
    */
   write(value: unknown, memory: payload.PayloadMemory, start: number, end: number): boolean {
-    // A getter of the value has come back to here.
+    // A getter of the value has called back into here.
     if (this.writing) return false
     this.writing = true
     if (this.parts.length > 0) this.parts = []
@@ -87,7 +87,7 @@ export class PayloadWriter {
       this.memory.view.setUint32(this.start, this.at - this.start, true)
       return true
     } catch {
-      // What a getter threw is told by who clones the value instead.
+      // The clone that follows will report a getter that throws.
       return false
     } finally {
       this.writing = false
@@ -98,7 +98,7 @@ export class PayloadWriter {
     }
   }
 
-  /** Goes on in other memory: what has been written is copied there. */
+  /** Continues in other memory, to which the payload so far is copied. */
   moveTo(memory: payload.PayloadMemory, start: number, end: number): void {
     memory.bytes.set(this.memory.bytes.subarray(this.start, this.at), start)
     this.at += start - this.start
@@ -142,7 +142,7 @@ export class PayloadWriter {
     return true
   }
 
-  /** A tag and a count, with room for as many bytes behind. */
+  /** Writes a tag and a count, and reserves `room` bytes after them. */
   private putCount(tag: number, count: number, room: number): boolean {
     if (!this.reserve(5 + room)) return false
     this.memory.bytes[this.at] = tag
@@ -219,7 +219,7 @@ export class PayloadWriter {
     return put
   }
 
-  /** The number of an object that was met before. */
+  /** The number of an object that occurred before. */
   private numberOf(value: object): number | undefined {
     const { numbers, objects } = this
     if (numbers !== undefined) return numbers.get(value)
@@ -240,7 +240,7 @@ export class PayloadWriter {
   private putArray(list: ReadonlyArray<unknown>): boolean {
     const { length } = list
     const names = keysOf(list)
-    // As many keys as elements: then each element is there, and nothing else, or some are not, and others are.
+    // With as many keys as elements, the last key shows whether these are exactly the elements.
     if (names.length !== length || (length > 0 && names[length - 1] !== String(length - 1))) {
       if (!this.putCount(payload.SparseList, length, 4)) return false
       this.memory.view.setUint32(this.at, names.length, true)
@@ -287,11 +287,11 @@ export class PayloadWriter {
 
   private putField(object: Record<string, unknown>, name: string): boolean {
     const value = object[name]
-    // A getter that was read before has deleted it: what a clone does then, it does itself.
+    // An earlier getter has deleted the key: left to structured clone.
     return (value !== undefined || hasOwn(object, name)) && this.put(value)
   }
 
-  /** Begins an object again: one of its keys has no place in a `Shaped`. */
+  /** Restarts an object as a `Record`: one of its keys does not fit into a `Shaped`. */
   private putRecordFrom(from: number, object: Record<string, unknown>, names: ReadonlyArray<string>): boolean {
     this.at = this.start + from
     return this.putRecord(object, names)
@@ -312,7 +312,7 @@ export class PayloadWriter {
     const { buffer, length, offset } = payload.extentOf(kind, view)
     if (!payload.isOrdinary(buffer) || this.numberOf(buffer) !== undefined) return false
     this.number(buffer)
-    // Only its own part of the buffer arrives: what else is in there may be its neighbours'.
+    // Only this part of the buffer is written: the rest may belong to its neighbours.
     if (length !== payload.lengthOfBuffer.call(buffer)) this.torn.push(buffer)
     return this.putBytes(kind, buffer, offset, length)
   }
@@ -370,6 +370,6 @@ export class PayloadWriter {
 
 const isPlain = (value: object): boolean => {
   const prototype: unknown = getPrototypeOf(value)
-  // A module has no prototype, too, and no clone takes it.
+  // A module namespace has no prototype either, and no clone accepts it.
   return prototype === objectPrototype || (prototype === null && !(Symbol.toStringTag in value))
 }

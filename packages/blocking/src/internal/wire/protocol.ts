@@ -5,9 +5,9 @@
  *
  * Scheduler to thread: `Define` and `Chunk` before the first `Run` that uses the index; `Run`
  * at any time after `Ready`, with up to `controlBlock.capacity` tasks out at once;
- * `Answer` for each `Call` that asks for one, if its run has not ended; `Retire` as the last message.
+ * `Answer` for each `Call` that wants one, if its run has not ended; `Retire` as the last message.
  * Thread to scheduler: `Ready` first, once; then `Progress` whenever tasks have ended,
- * at the latest when there is nothing left to do; `Call` while a body runs, and once behind it;
+ * at the latest when the thread becomes idle; `Call` while a body runs, and once after it;
  * `Uncaught` at any time; after `Retire`
  * it sends `Released` and exits.
  */
@@ -22,21 +22,21 @@ export const Chunk = 3
 export const Answer = 4
 
 /**
- * A batch: so many tasks, from that sequence number on. The control block has the rest, or tells
- * in which chunk it lies, but for the arguments that have no place there: `offset, arguments`
+ * A batch: `count` tasks, from sequence number `first` on. The control block holds their arguments, or the
+ * address of a payload; the message has those that fit in neither: `offset, arguments`
  * for each such task, flat.
  */
 export type RunMessage = [tag: typeof Run, first: number, count: number, ...posted: Array<unknown>]
 
-/** Memory in which arguments lie: sent before the first task of which they are, and without memory when it is given up. */
+/** Memory for arguments: sent before the first task that uses it, and without memory when it is given up. */
 export type ChunkMessage = readonly [tag: typeof Chunk, index: number, memory: SharedArrayBuffer | undefined]
 
-/** In the place of a task's index: go on with a body that was left at a `yield`. The one argument is its number. */
+/** Instead of a task's index: resume a body that was left at a `yield`. The one argument is its number. */
 export const Resume = -1
 /** … end it there, by `return()`. */
 export const Close = -2
 
-/** What has become of a call: a status as of a run, with what goes with it. */
+/** The answer to a call: a status, as for a run, with its value. */
 export type AnswerMessage = readonly [tag: typeof Answer, call: number, status: number, value: unknown]
 
 export type ToThread =
@@ -54,7 +54,7 @@ export const Released = 3
 export const Call = 4
 
 /**
- * Tasks have ended: the control block tells which. The last of them may have a result
+ * Tasks have ended: the control block says which. The last of them may have a result
  * that the block does not hold. It is posted at once, before the next task is claimed,
  * so that a thread that dies in that one has lost nothing.
  */
@@ -62,23 +62,23 @@ export type ProgressMessage =
   | readonly [tag: typeof Progress]
   | readonly [tag: typeof Progress, sequence: number, status: number, value: unknown]
 
-/** An error that nobody caught, and the task that ran last; or how many more there were, if they are not told one by one. */
+/** An uncaught error, and the task that ran last; or the number of further ones, if they are not reported one by one. */
 export type UncaughtMessage =
   | readonly [tag: typeof Uncaught, error: EncodedValue, task: string | undefined]
   | readonly [tag: typeof Uncaught, more: number]
 
-/** In the place of a callback's key: the body wants more of its input, a chunk or, when there is none, `undefined` … */
+/** Instead of a callback's key: the body wants its next chunk of input; the answer at the end is `undefined` … */
 export const inputKey = "effect-blocking/input"
-/** … or has yielded these elements, and is not left for that: it is about to wait, or makes more. */
+/** … or it has yielded these elements, and is not left: it is about to wait, or makes more. */
 export const outputKey = "effect-blocking/output"
 
 /**
- * The body with that sequence number calls the program. `call` counts the calls of the thread
- * that are answered: it is positive if the body waits, with its thread blocked; negative if the
- * thread goes on; 0 for a notification, to which there is no answer. Without a `callback` it only
- * asks to be answered when all notifications before it are handled, which the loop does behind a
- * body. With one, and negative, it is of a body that is about to be left at a `yield`: `Yielded`
- * comes next, the call is made then, and its answer comes before the body is resumed.
+ * The body with this sequence number calls the program. `call` counts the calls of the thread
+ * that want an answer: it is positive if the body waits, with its thread blocked; negative if the
+ * thread goes on; 0 for a notification, which gets no answer. A `Call` without a `callback`
+ * is answered when all notifications before it are handled: the loop sends it after a
+ * body. With a `callback`, and negative, it comes from a body that is about to be left at a `yield`: `Yielded`
+ * comes next, then the call is made, and the answer comes before the body is resumed.
  */
 export type CallMessage = readonly [
   tag: typeof Call,
@@ -95,11 +95,11 @@ export type FromThread =
   | CallMessage
   | readonly [tag: typeof Released]
 
-/** The `value` that follows is the body's result, as it arrives. */
+/** The `value` that follows is the body's result. */
 export const Succeeded = 0
-/** … the domain error, encoded; of a loop an `ItemEnd` with it. */
+/** … the domain error, encoded; for a loop, in an `ItemEnd`. */
 export const Failed = 1
-/** … what the body threw, encoded; of a loop an `ItemEnd` with it, if a body threw it. */
+/** … the thrown value, encoded; for a loop, in an `ItemEnd`, if a body threw it. */
 export const Panicked = 2
 /** The body was left by a checkpoint, or never entered, because a stop was requested. */
 export const Stopped = 3
@@ -107,19 +107,19 @@ export const Stopped = 3
 export const NotCloneable = 4
 /** … a `LoadFailure`. */
 export const NotLoaded = 5
-/** … a `JoinErrorReason`: a test wants the task to end with that. Only simulated threads send it. */
+/** … a `JoinErrorReason`, with which a test ends the task. Only simulated threads send it. */
 export const Injected = 6
-/** … the parts of the body's result, buffers, that are not in the ring, where the rest of it lies. */
+/** … buffers of the body's result that are not in the ring; the rest of the result is there. */
 export const SucceededInParts = 7
-/** … a text: the call cannot be made. Only an `Answer` has it. */
+/** … a text that says why the call cannot be made. Only in an `Answer`. */
 export const Refused = 8
 
-/** The body was left at a `yield`: a `YieldedValue`. It goes on when it is resumed. */
+/** … a `YieldedValue`: the body was left at a `yield`, to be resumed. */
 export const Yielded = 9
-/** What the body had yielded since it was resumed, and how it has ended: an `EndedValue`. */
+/** … an `EndedValue`: the elements since the body was resumed, and its outcome. */
 export const Ended = 10
 
-/** The number of the body that was left, what it has yielded, and why it has to end there: the next element cannot cross. */
+/** The number of the body, the yielded elements, and, if the next element cannot cross, the reason: then the body has to end. */
 export type YieldedValue = readonly [
   id: number,
   elements: Array<unknown>,
@@ -132,7 +132,7 @@ export interface NotCloneableValue {
   readonly side: "argument" | "success" | "failure"
   readonly path: string
   readonly detail: string
-  /** Of a loop: the index of the item. */
+  /** In a loop: the index of the item. */
   readonly item?: number | undefined
 }
 
@@ -147,16 +147,16 @@ export interface PreloadFailure extends LoadFailure {
   readonly module: string
 }
 
-/** What a thread is started with. */
+/** The start data of a thread. */
 export interface ThreadStart {
-  /** Of the scheduler. */
+  /** The scheduler's version. */
   readonly version: Version
   /** The memory of the control block. */
   readonly control: SharedArrayBuffer
-  /** The memory of the ring in which the thread leaves results; `undefined`: it posts them. */
+  /** The memory of the thread's ring of results; `undefined`: it posts them. */
   readonly results: SharedArrayBuffer | undefined
   readonly threadData: unknown
   readonly preload: ReadonlyArray<string>
-  /** Whether the thread measures its heap each time that it has nothing more to do. */
+  /** Whether the thread measures its heap each time that it becomes idle. */
   readonly measureHeap: boolean
 }

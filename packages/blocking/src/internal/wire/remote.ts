@@ -1,6 +1,6 @@
 /**
- * What goes between a scheduler and a thread that shares no memory with it: the messages,
- * and the flags that both sides can look at although the other is in the middle of something.
+ * The wire between a scheduler and a thread that shares no memory with it: the messages,
+ * and the flags that each side can read although the other is busy.
  *
  * Pool threads load this file.
  */
@@ -11,7 +11,7 @@ import { PayloadWriter } from "./payloadWriter.ts"
 
 /** A few bytes that both sides can read and write at any time; see `RemoteThread.SharedFlags`. */
 export interface SharedFlags {
-  /** Fills the bytes from that position on. */
+  /** Fills `bytes` from `position` on. */
   readonly read: (bytes: Uint8Array, position: number) => void
   readonly write: (bytes: Uint8Array, position: number) => void
 }
@@ -20,21 +20,21 @@ export interface SharedFlags {
 // Flags
 // -----------------------------------------------------------------------------
 
-/** Sequence numbers, as in the control block: of the run that is asked to stop … */
+/** Sequence numbers, as in the control block: the run that is asked to stop, … */
 const Stop = 0
-/** … that the thread has claimed last … */
+/** … the one that the thread has claimed last, … */
 const Claimed = 2
-/** … whose body it has entered. */
+/** … and the one whose body it has entered. */
 const Entered = 3
-/** When it has, as Float64. */
+/** When it has entered that, as Float64. */
 const Started = 2
-/** A cell for each task that can be out: its sequence number when the scheduler wants it back, negative when it has it. */
+/** A cell for each task that can be out: its sequence number when the scheduler wants it back, negative when it has it back. */
 const Revoke = 6
 
 /** The size of the shared flags, in bytes. */
 export const sharedFlagsBytes = (Revoke + capacity) * 4
 
-/** Where the thread's part of the shared flags is. */
+/** Offset of the thread's part of the shared flags. */
 const threadPart = Claimed * 4
 const threadPartEnd = Revoke * 4
 
@@ -48,7 +48,7 @@ export class SharedFlagsView {
     this.flags = flags
   }
 
-  /** Looks at what the other side has written. */
+  /** Reads the part that the other side has written. */
   read(): void {
     this.flags.read(this.bytes, 0)
   }
@@ -87,7 +87,7 @@ export class SharedFlagsView {
     this.flags.write(this.bytes.subarray(threadPart, threadPartEnd), threadPart)
   }
 
-  /** `word`: the sequence number, wanted back; its negative, taken back; or 0. */
+  /** `word`: the sequence number if wanted back, its negative if taken back, or 0. */
   writeRevoke(sequence: number, word: number): void {
     this.write(Revoke + sequence % capacity, word)
   }
@@ -110,10 +110,10 @@ export class SharedFlagsView {
  * | Protocol | a message of the protocol, encoded by the platform                                 |
  * | Batch    | first sequence number, count, then for each task: its index, its arguments         |
  * | Ended    | sequence number, status, when it was entered and left, bytes of the heap, a value  |
- * | Passed   | sequence number of the last task that the thread has passed over                   |
+ * | Passed   | sequence number of the last task that the thread has skipped                       |
  *
- * A value is a payload or, if it is none that a payload can be, its length and what the platform
- * has made of it. So the one that cannot be read is found, and fails its own task.
+ * A value is a payload or, if a payload cannot represent it, its length and the platform's
+ * encoding. So a value that cannot be read is found, and fails only its own task.
  */
 export const Protocol = 0
 export const Batch = 1
@@ -123,17 +123,17 @@ export const Passed = 3
 const AsPayload = 0
 const Encoded = 1
 
-/** Bytes that are kept for the next message. Arbitrary: some megabytes. */
+/** Bytes to keep for the next message. Arbitrary: a few megabytes. */
 const maxKept = 2 ** 22
 const leastLength = 2 ** 16
 
-/** Longer payloads are sent from where they are. Arbitrary: a copy takes longer than a part of its own. */
+/** Longer payloads are sent without a copy. Arbitrary: a copy takes longer than a separate part. */
 const leastPart = 2 ** 14
 
 /** Writes messages, one at a time. */
 export class MessageWriter {
   private memory: PayloadMemory
-  /** What comes before that in the message, and where the rest of it begins in the memory. */
+  /** The earlier parts of the message, and where the rest of it begins in the memory. */
   private parts: Array<Uint8Array> = []
   private from = 0
   private at = 0
@@ -151,7 +151,7 @@ export class MessageWriter {
     }, platform)
   }
 
-  /** Begins a message, and forgets the last. */
+  /** Begins a message, and discards the last. */
   begin(kind: number): void {
     this.at = this.from = 0
     if (this.parts.length > 0) this.parts = []
@@ -196,14 +196,14 @@ export class MessageWriter {
     }
   }
 
-  /** A value that the platform has encoded. */
+  /** Writes a value that the platform has encoded. */
   encoded(bytes: Uint8Array): void {
     this.byte(Encoded)
     this.float64(bytes.length)
     this.bytes(bytes)
   }
 
-  /** A value that is a payload elsewhere. */
+  /** Writes a value that is a payload in other memory. */
   payload(memory: PayloadMemory, start: number): void {
     this.byte(AsPayload)
     const bytes = memory.bytes.subarray(start, start + memory.lengthOf(start))
@@ -212,7 +212,7 @@ export class MessageWriter {
     this.parts.push(bytes)
   }
 
-  /** The message, one part behind the other, until the next one begins. */
+  /** The message as consecutive parts; valid until the next one begins. */
   end(): ReadonlyArray<Uint8Array> {
     this.endPart()
     return this.parts
@@ -227,7 +227,7 @@ export class MessageWriter {
     if (this.at + length > this.memory.bytes.length) this.grow(this.at, length)
   }
 
-  /** Goes on in other memory, with so many bytes of the message. */
+  /** Continues in other memory, with the first `kept` bytes of the message. */
   private grow(kept: number, needed: number): void {
     const grown = new PayloadMemory(new ArrayBuffer(2 ** Math.ceil(Math.log2(kept + needed))), this.platform)
     grown.bytes.set(this.memory.bytes.subarray(0, kept))
@@ -244,7 +244,7 @@ export class MessageWriter {
 
 /** Reads messages, one at a time. */
 export class MessageReader {
-  /** What has arrived together with the message that is being read, or before it. */
+  /** The memory of the current message, or of an earlier one. */
   memory: PayloadMemory
   at = 0
   private end = 0
@@ -259,16 +259,16 @@ export class MessageReader {
     this.memory = this.nothing = new PayloadMemory(new ArrayBuffer(0), platform)
   }
 
-  /** Begins with a message, and says of which kind it is. */
+  /** Begins a message, and returns its kind. */
   begin(message: Uint8Array): number {
-    // What arrives together lies in one buffer.
+    // Messages that arrive together share one buffer.
     if (this.memory.memory !== message.buffer) this.memory = new PayloadMemory(message.buffer, this.platform)
     this.at = message.byteOffset
     this.end = message.byteOffset + message.length
     return this.byte()
   }
 
-  /** Keeps nothing of the message that is large, and perhaps long in being replaced. */
+  /** Drops a large message, which the next one may not replace for long. */
   forget(): void {
     if (this.memory.bytes.length > leastLength) this.memory = this.nothing
   }
@@ -291,13 +291,13 @@ export class MessageReader {
     return this.memory.bytes.subarray(this.at, this.end)
   }
 
-  /** Passes a value over. */
+  /** Skips a value. */
   skipValue(): void {
     if (this.byte() === AsPayload) this.at += this.memory.lengthOf(this.at)
     else this.at += this.float64() + 8
   }
 
-  /** The value that begins there, in the memory of a message that can have been read long ago. */
+  /** The value at `at`, in the memory of this or an earlier message. */
   value(memory = this.memory, at = this.at): unknown {
     if (memory.bytes[at] === AsPayload) return this.reader.read(memory, at + 1)
     const start = at + 9

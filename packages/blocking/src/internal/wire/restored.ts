@@ -1,4 +1,4 @@
-/** How thrown values and domain errors are put together again from a table of `errorTable.ts`. */
+/** Restores thrown values and domain errors from a table of `errorTable.ts`. */
 import { describe } from "./cloneable.ts"
 import { builtInOf, type ErrorChain, type ErrorClass, nearest } from "./errorClasses.ts"
 import * as table from "./errorTable.ts"
@@ -6,31 +6,31 @@ import * as table from "./errorTable.ts"
 const V8Error = Error as ErrorConstructor & { stackTraceLimit: number }
 
 /**
- * Puts an encoded value together again. An error gets the nearest of the named classes, of
- * the platform's otherwise, and one that could be yielded the prototype `yieldable`. Never
- * fails: what a class does not allow becomes an error that says so.
+ * Restores an encoded value. An error gets the nearest of the named classes, or one of
+ * the platform's; one that could be yielded gets the prototype `yieldable`. Never
+ * fails: if a class does not allow it, the result is an error that says so.
  */
 export const decode = (
   encoded: table.EncodedValue,
   classes: ReadonlyArray<ErrorClass>,
   yieldable: Error = Error.prototype
 ): unknown => {
-  // No table: a value that is no object, or an error of this side.
+  // Not a table: a primitive, or an error of this side.
   if (!Array.isArray(encoded)) return encoded
   const limit = V8Error.stackTraceLimit
   try {
-    // The stack of an error is the thread's and not this one.
+    // The error gets the thread's stack, not this one.
     V8Error.stackTraceLimit = 0
     return restore(encoded as table.Table, classes, yieldable)
   } catch (error) {
-    return new Error(`An error of a task could not be put together again: ${describe(error)}`, { cause: error })
+    return new Error(`An error of a task could not be restored: ${describe(error)}`, { cause: error })
   } finally {
     V8Error.stackTraceLimit = limit
   }
 }
 
 const restore = (rows: table.Table, classes: ReadonlyArray<ErrorClass>, yieldable: Error): unknown => {
-  // First all objects, then what they hold: each can hold any other.
+  // First all objects, then their contents: each can refer to any other.
   const objects = rows.map((row) => {
     switch (row[0]) {
       case table.Shell:
@@ -65,7 +65,7 @@ const restore = (rows: table.Table, classes: ReadonlyArray<ErrorClass>, yieldabl
         defineOwn(objects[i] as Error, row as table.EncodedError)
     }
   }
-  // Last, for what a class gives can depend on all that there is.
+  // Last, because the getters of a class can depend on everything else.
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i]!
     if (row[0] === table.ErrorRow) defineInherited(objects[i] as Error, row)
@@ -79,14 +79,14 @@ const withLength = (length: number): Array<unknown> => {
   return array
 }
 
-/** A real error, so that Node prints it as one, and without any property of its own. */
+/** A real error, so that Node prints it as one, without own properties. */
 const emptyError = (
   [, shell, , chain, isYieldable, keys]: table.EncodedError,
   classes: ReadonlyArray<ErrorClass>,
   yieldable: Error
 ): Error => {
   const error = make(chain, (key) => shell[keys.indexOf(key)])
-  // Where it was the first, as usual, it keeps its place.
+  // If it was the first key, as usual, it keeps its place.
   for (const key of Object.getOwnPropertyNames(error)) if (keys[0] !== key) Reflect.deleteProperty(error, key)
   const builtIn = builtInOf(chain).prototype
   const prototype = nearest(chain, classes)?.prototype ??
@@ -117,7 +117,7 @@ const defineOwn = (error: Error, [, shell, , , , keys, flags]: table.EncodedErro
   }
 }
 
-/** What its class gives it stays there; otherwise the error has it as its own. */
+/** Values that the restored class provides stay there; others become own properties of the error. */
 const defineInherited = (error: Error, [, shell, , , , keys, flags]: table.EncodedError): void => {
   for (let i = flags.length; i < keys.length; i++) {
     const key = keys[i]!
@@ -135,7 +135,7 @@ const given = (error: Error, key: string): unknown => {
   try {
     return Reflect.get(error, key)
   } catch {
-    // A getter over a private field, which no copy has.
+    // A getter of a private field, which a copy does not have.
     return undefined
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Values of `Result`, as a body gets them. They are those of `effect/Result` for all of its
- * functions, and do not load it: a pool thread would pay for that at its start.
+ * Values of `Result`, for bodies. They work with all functions of `effect/Result`,
+ * and do not load it: a pool thread would pay for that at its start.
  *
  * Pool threads load this file: it imports nothing at run time.
  */

@@ -1,7 +1,7 @@
 /**
- * Results that a thread leaves in shared memory, one behind the other in a ring: the thread
+ * Results in shared memory, one after the other in a ring: the thread
  * writes them in the order in which it ends tasks, and the scheduler reads them in the same
- * order and says how far it has read. Like all in the control block, they outlive their thread.
+ * order and says how far it has read. Like values in the control block, they outlive their thread.
  *
  * Pool threads load this file: it imports nothing heavy.
  */
@@ -15,7 +15,7 @@ export const ringLength = 2 ** 18
 /** A longer result is posted. Arbitrary: an eighth of the ring. */
 const maxLength = 2 ** 15
 
-/** Bytes from so many on are copied once and moved, not copied into the ring and out of it. Measured: a message costs as much as the second copy. */
+/** Buffers of this size and more are copied once and moved, not copied into the ring and out of it. Measured: a message costs as much as the second copy. */
 const partLength = 2 ** 13
 
 const { load, store } = Atomics
@@ -33,21 +33,21 @@ export class ResultWriter {
     this.writer = new PayloadWriter({ grow: () => false, partLength }, platform)
   }
 
-  /** What of the last result has to be sent beside it. */
+  /** Parts of the last result that have to be sent by message. */
   get parts(): Array<ArrayBuffer> {
     return this.writer.parts
   }
 
-  /** Leaves a result in the ring and says where; -1 if it has no place there. */
+  /** Writes a result to the ring and returns its offset; -1 if it does not fit. */
   write(value: unknown): number {
     const read = load(this.read, 0)
     let start = this.head
     let end = ringLength
     if (read > start) {
-      // What is not read lies before the end and at the beginning. A byte between stays free: full is not empty.
+      // The unread results wrap around. One byte stays free, so that full differs from empty.
       end = read - 1
     } else if (read > maxLength && (end - start < maxLength || read === start)) {
-      // Back to the beginning: at the end there is too little room, or all is read, and what was used before is warm.
+      // Back to the beginning: the end has too little room, or everything is read and the beginning is warm memory.
       start = 0
       end = read - 1
     }
@@ -67,12 +67,12 @@ export class ResultReader {
     this.read = read
   }
 
-  /** The result that lies there. */
+  /** The result at `start`. */
   value(reader: PayloadReader, start: number, parts: ReadonlyArray<ArrayBuffer> | undefined): unknown {
     return reader.read(this.memory, start, parts)
   }
 
-  /** The result that lies there, and all before it, are read: their place is free. */
+  /** Frees the result at `start` and all before it, which have been read. */
   free(start: number): void {
     store(this.read, 0, start + this.memory.lengthOf(start))
   }

@@ -1,8 +1,8 @@
 /**
- * How thrown values and domain errors leave a thread: taken apart into a table of
- * `errorTable.ts`, at any depth, without recursion. `restored.ts` puts them together.
+ * Encodes thrown values and domain errors for the way out of a thread, as a table of
+ * `errorTable.ts`, at any depth, without recursion. `restored.ts` restores them.
  *
- * Pool threads load this file: it imports no more than it needs of this room.
+ * Pool threads load this file: it imports no more of this folder than it needs.
  */
 import { Budget } from "./budget.ts"
 import { type Clone, compact, describe, explain, findUncloneable, stepOf, type Uncloneable } from "./cloneable.ts"
@@ -15,28 +15,28 @@ const EffectTypeId = "~effect/Effect"
 declare const structuredClone: Clone
 
 /**
- * How many objects of a panic are told, and how many a domain error may have. Arbitrary:
- * getters and proxies can answer with something new for ever.
+ * How many objects of a panic are reported, and how many a domain error may have. Arbitrary:
+ * getters and proxies can return new objects without end.
  */
 const maxThrown = 100_000
 const maxFailure = 2_000_000
 
-/** What the platform's errors have from their class, and what a class of the program may define. */
+/** Keys that errors may inherit from a class of the platform or of the program. */
 const inheritable = ["name", "message", "stack", "cause", "errors", "code", "_tag"]
 
 class Encoder {
-  /** How much may be told; `undefined`: all of it. */
+  /** How much may be reported; `undefined`: everything. */
   private readonly budget: Budget | undefined
   private readonly clone: Clone
   private readonly max: number
-  /** Its answer takes the place of what cannot cross. */
+  /** Returns the text that replaces a value that cannot cross. */
   private readonly onUncloneable: (found: Uncloneable) => string
-  // For each row its object, where that was found, and whether a clone of all that is in it has succeeded.
+  // For each row: its object, the path to it, and whether a clone of all its contents has succeeded.
   private readonly objects: Array<object> = []
   private readonly paths: Array<string> = []
   private readonly cleared: Array<boolean> = []
   private readonly indices = new Map<object, number>()
-  /** Prototypes whose objects a clone takes for plain ones. */
+  /** Prototypes whose objects a clone treats as plain. */
   private readonly plainClasses = new Set<object>()
 
   constructor(clone: Clone, max: number, onUncloneable: (found: Uncloneable) => string, budget?: Budget) {
@@ -56,7 +56,7 @@ class Encoder {
     return rows
   }
 
-  /** Puts a part into a shell; an object by its index. */
+  /** Adds a part to a shell; an object by its index. */
   private put(
     shell: object,
     key: string | number,
@@ -67,7 +67,7 @@ class Encoder {
   ): void {
     let held = this.budget === undefined ? value : this.budget.spend(value)
     if (held !== value) {
-      // It is too much, and told in words.
+      // Beyond the budget: replaced by a text.
     } else if (typeof value === "object" && value !== null) {
       let index = this.indices.get(value)
       if (index === undefined && this.objects.length < this.max) {
@@ -98,12 +98,12 @@ class Encoder {
       if (isMap(value) || isSet(value)) return this.collectionRow(value, path, this.cleared[index]!)
       return this.otherRow(value, path, this.cleared[index]!)
     } catch (error) {
-      // A proxy that is revoked or throws.
+      // A proxy that is revoked, or throws.
       return [table.Shell, this.onUncloneable({ path, detail: `unreadable: ${explain(error)}` })]
     }
   }
 
-  /** Only the keys that there are, whatever an array's length: holes stay holes. */
+  /** Visits only existing keys, whatever an array's length: holes stay holes. */
   private shellRow(value: object, path: string, cleared: boolean): table.Row {
     const keys = Object.keys(value)
     const length = Array.isArray(value) ? value.length : 0
@@ -125,7 +125,7 @@ class Encoder {
   ): table.Row {
     const shell: Array<unknown> = []
     const patches: table.Patches = []
-    // Not the methods of a subclass, which may be anything.
+    // Not by methods of a subclass, which may do anything.
     if (isMap(value)) {
       Map.prototype.forEach.call(value, (part, key) => {
         if (this.budget?.isSpent) return
@@ -142,13 +142,13 @@ class Encoder {
     return [table.SetRow, shell, patches]
   }
 
-  /** An object of a class: what a clone takes for a plain one is looked into, for there may be errors in it. */
+  /** An object of a class. If a clone treats it as plain, its contents are visited, because they may include errors. */
   private otherRow(value: object, path: string, cleared: boolean): table.Row {
     if (whyLost(value) !== undefined) return this.refused(value, path)
     const prototype = Object.getPrototypeOf(value)
     if (cleared && this.plainClasses.has(prototype)) return this.shellRow(value, path, true)
     const compacted = compact(value)
-    // Copied once more than necessary, or not at all; a copy tells what a clone makes of it.
+    // The extra copy shows what a clone makes of it.
     if (!cleared && findUncloneable(compacted, path, this.clone) !== undefined) return this.refused(compacted, path)
     if (ArrayBuffer.isView(compacted) || !isPlain(structuredClone(value) as object)) return [table.Shell, compacted]
     this.plainClasses.add(prototype)
@@ -173,7 +173,7 @@ class Encoder {
       add(key, key === "stack" ? ownFrames(read(error, key)) : read(error, key))
     }
     const chain = chainOf(prototypeOf(error))
-    // What the platform's own classes give is there again with the class, but for those of a DOMException.
+    // The restored class of the platform provides its keys again, except for a DOMException.
     if (chain.names.length > 0 || chain.builtIn === "DOMException" || keys.length === 0) {
       for (const key of inheritable) {
         if (keys.includes(key)) continue
@@ -186,7 +186,7 @@ class Encoder {
   }
 }
 
-/** Reads what user code may have made unreadable (a getter or proxy that throws). */
+/** Reads a property; user code may have made it unreadable (a getter or proxy that throws). */
 const read = (value: object, name: string): unknown => {
   try {
     return Reflect.get(value, name)
@@ -195,7 +195,7 @@ const read = (value: object, name: string): unknown => {
   }
 }
 
-/** Symbols do not cross, as keys no more than as values. */
+/** The string keys: symbols do not cross, neither as keys nor as values. */
 const ownKeys = (value: object): ReadonlyArray<string> => {
   try {
     return Object.getOwnPropertyNames(value)
@@ -212,7 +212,7 @@ const prototypeOf = (value: object): object | null => {
   }
 }
 
-/** A getter arrives as its value, which can be assigned if there was a setter. */
+/** A getter arrives as its value, writable if there was a setter. */
 const flagsOf = (value: object, key: string): number => {
   try {
     const found = Object.getOwnPropertyDescriptor(value, key)!
@@ -227,14 +227,14 @@ const flagsOf = (value: object, key: string): number => {
 /** The function that calls a body, in `thread/definitions.ts`: with source maps its file has another name, or none. */
 const bodyCaller = "effectBlockingBody"
 
-/** The frames of the task: those from the call of its body on say nothing to its author. */
+/** The task's own frames: those below the call of its body mean nothing to its author. */
 const ownFrames = (stack: unknown): unknown => {
   if (typeof stack !== "string") return undefined
   const end = stack.indexOf(`    at ${bodyCaller} (`)
   return end < 0 ? stack : stack.slice(0, stack.lastIndexOf("\n", end))
 }
 
-/** Encodes what a body threw. Never fails: what cannot cross, be read, or is too much, is named in its place. */
+/** Encodes a thrown value. Never fails: a text replaces parts that cannot cross, cannot be read, or exceed the budget. */
 export const encodeThrown = (thrown: unknown, clone: Clone = structuredClone): table.EncodedValue => {
   try {
     return new Encoder(clone, maxThrown, ({ detail }) => `[${detail}]`, new Budget()).encode(thrown, "")
@@ -243,7 +243,7 @@ export const encodeThrown = (thrown: unknown, clone: Clone = structuredClone): t
   }
 }
 
-/** Encodes a domain error, or answers what in it cannot cross. */
+/** Encodes a domain error, or returns the part that cannot cross. */
 export const encodeFailure = (
   failure: unknown,
   clone: Clone = structuredClone

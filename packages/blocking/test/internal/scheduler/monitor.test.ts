@@ -136,7 +136,7 @@ describe("the monitor", () => {
     assert.strictEqual(host.threads.length, 2)
     const reason = reasonOf(run)
     assert.strictEqual(reason._tag, "WorkerExited")
-    assert.include(String((reason as JoinError.WorkerExited).cause), "did not take it")
+    assert.include(String((reason as JoinError.WorkerExited).cause), "did not begin it")
   })
 
   it("F5: a thread has time to read arguments that took long to copy, and meanwhile they are not sent to another", () => {

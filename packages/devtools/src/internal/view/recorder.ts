@@ -1,10 +1,10 @@
-/** What a pool has done since someone looks: counted from its events, within bounds. */
+/** Counts the events of one pool since recording began, within bounds. */
 import type { PoolStats, TaskEnded, TaskEvent } from "effect-blocking/Blocking"
 import { isJoinError } from "effect-blocking/JoinError"
 import * as Cause from "effect/Cause"
 import type { Bucket, FailureView, PoolView, Sample, SlowRun, StopView, TaskView } from "./snapshot.ts"
 
-/** Arbitrary, all of them: what fits on a page, and is soon sent. */
+/** All arbitrary: a page shows this many, and a snapshot stays small. */
 const maxSamples = 120
 const maxTasks = 100
 const maxSlowest = 15
@@ -13,10 +13,10 @@ const maxStops = 50
 const maxMessage = 500
 const maxDetail = 4000
 
-/** Upper bounds in milliseconds; each is about three times the one before. */
+/** Upper bounds in milliseconds, each about three times the previous one. */
 const boundaries = [0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000, 10_000]
 
-/** What of a failure is shown. */
+/** Whether failures are shown with their messages and stacks, or by name only. */
 export type Failures = "messages" | "names"
 
 interface TaskCount {
@@ -77,7 +77,7 @@ export class Recorder {
     count.ended++
     if (outcome !== "Succeeded" && outcome !== "Cancelled") {
       count.failed++
-      // What is said of it is put together when someone looks: there can be many.
+      // Formatted only when it is shown: there can be many.
       keep(this.failed, { event, at, view: undefined }, maxFailures)
     }
     if (runMillis === undefined) return
@@ -99,13 +99,13 @@ export class Recorder {
     const known = this.tasks.get(key)
     if (known !== undefined) return known
     const count = { module, ended: 0, failed: 0, runs: 0, totalMillis: 0, maxMillis: 0 }
-    // The one that was seen first is the first to be forgotten.
+    // The task that was seen first is discarded first.
     if (this.tasks.size >= maxTasks) this.tasks.delete(this.tasks.keys().next().value!)
     this.tasks.set(key, count)
     return count
   }
 
-  /** A second is over. */
+  /** Called once a second. */
   sample({ queueDepth, running }: PoolStats): void {
     this.samples.push({ queueDepth, running: running.length, ended: this.endedInSample })
     if (this.samples.length > maxSamples) this.samples.shift()
@@ -133,9 +133,11 @@ export class Recorder {
     const about = { at, task, id, outcome }
     if (this.failures === "names") return { ...about, message: nameOf(error), detail: "" }
     const message = isJoinError(error) ? error.reason.message : error instanceof Error ? error.message : nameOf(error)
+    // The outcome is shown beside it.
+    const prefix = `${outcome.toLowerCase()}: `
     return {
       ...about,
-      message: message.slice(0, maxMessage),
+      message: message.slice(message.startsWith(prefix) ? prefix.length : 0).slice(0, maxMessage),
       detail: Cause.pretty(Cause.fail(error)).slice(0, maxDetail)
     }
   }
@@ -157,7 +159,7 @@ const taskView = (key: string, { ended, failed, maxMillis, module, runs, totalMi
   maxMillis
 })
 
-/** The last first, within bounds. */
+/** Adds to the front, within bounds. */
 const keep = <A>(list: Array<A>, value: A, max: number): void => {
   list.unshift(value)
   if (list.length > max) list.pop()

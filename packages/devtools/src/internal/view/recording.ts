@@ -1,4 +1,4 @@
-/** Looks at all pools of the program, and at the stalls of its event loop, for as long as its scope is open. */
+/** Records all pools of the program, and the stalls of its event loop, until its scope closes. */
 import * as Blocking from "effect-blocking/Blocking"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -8,15 +8,15 @@ import * as Stream from "effect/Stream"
 import { basename } from "node:path"
 import { performance } from "node:perf_hooks"
 import { Stalls } from "../watchdog/hub.ts"
-import { place } from "../watchdog/words.ts"
+import { place } from "../watchdog/messages.ts"
 import { type Failures, Recorder } from "./recorder.ts"
 import type { Snapshot, StallView } from "./snapshot.ts"
 
-/** How often there is a look for new pools. Arbitrary: what a pool does before that is not seen. */
-const lookMillis = 250
+/** How often new pools are looked for. Arbitrary: events of a pool before it is found are not recorded. */
+const discoverMillis = 250
 
-/** How many looks make a sample: one a second. */
-const looksPerSample = 4
+/** One sample per second. */
+const discoveriesPerSample = 4
 
 const maxStalls = 30
 
@@ -26,18 +26,18 @@ interface Watched {
   readonly listening: Fiber.Fiber<void>
 }
 
-/** Begins to record; the answer takes a snapshot. */
+/** Starts recording. The result takes a snapshot. */
 export const record = Effect.fnUntraced(function*(
   failures: Failures
 ): Effect.fn.Return<Effect.Effect<Snapshot>, never, Scope.Scope> {
   const scope = yield* Effect.scope
   const clock = yield* Clock.Clock
   const hub = yield* Stalls
-  /** By their streams: a pool can be wrapped. */
+  /** By their event streams: two services can wrap one pool. */
   const watched = new Map<Blocking.Pool["events"], Watched>()
   const stalls: Array<StallView> = []
   let lastId = 0
-  let looks = 0
+  let discoveries = 0
   let loop = performance.eventLoopUtilization()
 
   yield* Effect.acquireRelease(
@@ -48,7 +48,7 @@ export const record = Effect.fnUntraced(function*(
         if (stalls.length > maxStalls) stalls.pop()
       })
     ),
-    (forget) => Effect.sync(forget)
+    (unlisten) => Effect.sync(unlisten)
   )
 
   const discover = Effect.gen(function*() {
@@ -74,15 +74,15 @@ export const record = Effect.fnUntraced(function*(
     }
   })
 
-  const look = Effect.gen(function*() {
+  const step = Effect.gen(function*() {
     yield* discover
-    looks++
-    if (looks % looksPerSample !== 0) return
+    discoveries++
+    if (discoveries % discoveriesPerSample !== 0) return
     for (const { pool, recorder } of watched.values()) recorder.sample(yield* pool.stats)
   })
 
   yield* discover
-  yield* Effect.forkIn(Effect.forever(Effect.andThen(Effect.sleep(lookMillis), look)), scope)
+  yield* Effect.forkIn(Effect.forever(Effect.andThen(Effect.sleep(discoverMillis), step)), scope)
 
   return Effect.gen(function*() {
     yield* discover

@@ -1,4 +1,4 @@
-/** The page of the live view over HTTP: a few fixed answers, and one that goes on for as long as the page is open. */
+/** Serves the live view over HTTP: a few fixed files, and a stream of snapshots for as long as a page is open. */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -15,15 +15,15 @@ import { html } from "./page/document.ts"
 import { css } from "./page/style.ts"
 import type { Snapshot } from "./snapshot.ts"
 
-/** How often the page gets a snapshot. Arbitrary: as fast as people read numbers that change. */
+/** How often a page gets a snapshot. Arbitrary: people cannot read numbers that change faster. */
 const snapshotMillis = 500
 
 /** How many pages can be open at once. Arbitrary. */
 const maxPages = 16
 
 /**
- * The page loads nothing from elsewhere, runs no script but ours, and is in nobody's frame: whatever a task is
- * called, and whatever its errors say.
+ * The page loads nothing from other origins, runs only our scripts, and cannot be framed, whatever the names of tasks and
+ * the messages of errors contain.
  */
 const headers = {
   "content-security-policy":
@@ -40,11 +40,11 @@ const headers = {
 export interface ServerOptions {
   readonly host: string
   readonly port: number
-  /** With their ports, as the browser sends them; besides those of the loopback interface. */
+  /** In addition to the names of the loopback interface. With ports, as browsers send them. */
   readonly allowedHosts: ReadonlyArray<string>
 }
 
-/** Serves until the scope closes; the answer is where. */
+/** Serves until the scope closes, and returns the address. */
 export const serve = Effect.fnUntraced(function*(
   snapshot: Effect.Effect<Snapshot>,
   { allowedHosts, host, port }: ServerOptions
@@ -59,7 +59,7 @@ export const serve = Effect.fnUntraced(function*(
   const closing = yield* Deferred.make<void>()
   let pages = 0
 
-  // One for all pages.
+  // All pages share one snapshot.
   const [json] = yield* Effect.cachedInvalidateWithTTL(
     Effect.map(snapshot, (view) => JSON.stringify(view)),
     snapshotMillis / 2
@@ -74,14 +74,14 @@ export const serve = Effect.fnUntraced(function*(
 
   const answer = Effect.gen(function*() {
     const { headers: sent, method, url } = yield* HttpServerRequest.HttpServerRequest
-    // A page of elsewhere whose name was made to lead here (DNS rebinding) has another host; one that posts here, another origin.
+    // A foreign page has another host name if its name resolves to this address (DNS rebinding), and another origin otherwise.
     if (!allowed.has(sent["host"] ?? "")) {
       return plain(403, "This host name is not allowed: see LiveView.Options.allowedHosts\n")
     }
     if (sent["origin"] !== undefined && sent["origin"] !== `http://${sent["host"]}`) {
-      return plain(403, "Another origin\n")
+      return plain(403, "Other origins are not allowed\n")
     }
-    if (method !== "GET" && method !== "HEAD") return plain(405, "There is nothing but to read\n")
+    if (method !== "GET" && method !== "HEAD") return plain(405, "Only GET and HEAD are allowed\n")
     switch (url) {
       case "/":
         return HttpServerResponse.text(html, { contentType: "text/html; charset=utf-8", headers })
@@ -95,7 +95,7 @@ export const serve = Effect.fnUntraced(function*(
     }
     const script = scripts.get(url)
     return script === undefined
-      ? plain(404, "There is nothing here\n")
+      ? plain(404, "Not found\n")
       : HttpServerResponse.text(yield* script, { contentType: "text/javascript; charset=utf-8", headers })
   })
 
@@ -109,7 +109,7 @@ export const serve = Effect.fnUntraced(function*(
 
 const plain = (status: number, text: string) => HttpServerResponse.text(text, { status, headers })
 
-/** The modules of the page, as they are imported there: the sources without their types, or what was compiled. */
+/** The modules of the page: sources with their types stripped, or compiled files. */
 const extension = import.meta.url.endsWith("ts") ? "ts" : "js"
 const urls = extension === "ts"
   ? [new URL("./page/app.ts", import.meta.url), new URL("./page/words.ts", import.meta.url)]
@@ -121,6 +121,6 @@ const scripts = new Map(urls.map((url) => {
     return extension === "ts" ? stripTypeScriptTypes(text) : text.replace(/\n\/\/# sourceMappingURL=.*/, "")
   })
   const name = url.pathname.slice(url.pathname.lastIndexOf("/"))
-  // The document asks for one name, whichever it is.
+  // The document always loads `/app.js`.
   return [name === `/app.${extension}` ? "/app.js" : name, load] as const
 }))

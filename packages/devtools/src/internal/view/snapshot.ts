@@ -1,4 +1,4 @@
-/** What the live view shows at one moment: from the program to the page, and to `top`. Both read this file: it imports nothing. */
+/** The data that the program sends to the page and to `top`. Both import this file; it imports nothing. */
 
 export interface Snapshot {
   /** Milliseconds since 1970. */
@@ -9,12 +9,12 @@ export interface Snapshot {
     readonly node: string
     readonly uptimeMillis: number
     readonly memoryBytes: number
-    /** Which part of the time since the last look the event loop had something to do, from 0 to 1. */
+    /** The share of the time since the previous snapshot in which the event loop was busy, from 0 to 1. */
     readonly eventLoop: number
   }
-  /** Whether a watchdog tells of stalls. */
+  /** Whether a watchdog reports stalls. */
   readonly watched: boolean
-  /** The last first. */
+  /** The latest first. */
   readonly stalls: ReadonlyArray<StallView>
   readonly pools: ReadonlyArray<PoolView>
 }
@@ -29,7 +29,7 @@ export interface StallView {
 }
 
 export interface PoolView {
-  /** Of the pool within the program. */
+  /** Identifies the pool within the program. */
   readonly id: number
   readonly key: string
   readonly threads: number
@@ -49,29 +49,29 @@ export interface PoolView {
     readonly runningMillis: number
   }>
   readonly outcomes: Readonly<Record<string, number>>
-  /** One for each second, the last one last. */
+  /** One per second, the latest last. */
   readonly history: ReadonlyArray<Sample>
   readonly queueWait: ReadonlyArray<Bucket>
   readonly runTime: ReadonlyArray<Bucket>
   readonly tasks: ReadonlyArray<TaskView>
   readonly slowest: ReadonlyArray<SlowRun>
-  /** The last first. */
+  /** The latest first. */
   readonly failures: ReadonlyArray<FailureView>
-  /** The last first. */
+  /** The latest first. */
   readonly stops: ReadonlyArray<StopView>
-  /** Events that were lost because there were too many. */
+  /** How many events were dropped because there were too many. */
   readonly dropped: number
 }
 
 export interface Sample {
   readonly queueDepth: number
   readonly running: number
-  /** Tasks that have ended in that second. */
+  /** How many tasks ended in that second. */
   readonly ended: number
 }
 
 export interface Bucket {
-  /** What is counted took less; `undefined` for the last. */
+  /** The upper bound; `undefined` for the last bucket. */
   readonly belowMillis: number | undefined
   readonly count: number
 }

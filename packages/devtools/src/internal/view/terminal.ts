@@ -1,18 +1,18 @@
 /** The live view as lines of a terminal. */
 import { bytes, count, duration, range, stopBy, stopStep, time } from "./page/words.ts"
-import type { Bucket, PoolView, Sample, Snapshot } from "./snapshot.ts"
+import type { Bucket, PoolView, Sample, Snapshot, StallView } from "./snapshot.ts"
 
 export interface Screen {
   readonly columns: number
-  /** As many lines as there is room for; `undefined`: all of them. */
+  /** The maximum number of lines; `undefined` for no maximum. */
   readonly rows: number | undefined
   readonly colors: boolean
 }
 
-/** What a terminal would take for a command becomes a mark: names and messages are the program's. */
+/** Replaces control characters: names and messages come from the program, and must not control the terminal. */
 const plain = (text: string): string => text.replace(/[\p{Cc}\p{Cf}]/gu, "\ufffd")
 
-/** A line, as parts of which each has its style: it is cut without cutting a style open. */
+/** A line in styled parts. Cutting it never leaves a style open. */
 type Part = string | readonly [style: keyof typeof styles, text: string]
 type Line = ReadonlyArray<Part>
 
@@ -35,7 +35,7 @@ const drawn = (line: Line, { colors, columns }: Screen): string => {
 
 const blocks = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"]
 
-/** The last samples, one character each. */
+/** The latest samples, one character each. */
 const sparkline = (history: ReadonlyArray<Sample>, value: (sample: Sample) => number, width: number): string => {
   const values = history.slice(-width).map(value)
   const most = Math.max(1, ...values)
@@ -45,7 +45,7 @@ const sparkline = (history: ReadonlyArray<Sample>, value: (sample: Sample) => nu
 const left = (text: string, width: number): string => Array.from(text).slice(0, width).join("").padEnd(width)
 const right = (text: string, width: number): string => text.padStart(width)
 
-/** The middle of what is counted, and nearly all of it. */
+/** The buckets of the median and of the 99th percentile. */
 const percentiles = (buckets: ReadonlyArray<Bucket>): string => {
   const total = buckets.reduce((sum, { count }) => sum + count, 0)
   if (total === 0) return "–"
@@ -61,13 +61,15 @@ const poolLines = (pool: PoolView, { columns }: Screen): ReadonlyArray<Line> => 
   const { history, idleThreads, maxThreads, queueCapacity, queueDepth, running, stuckThreads, suspended } = pool
   const failed = pool.tasks.reduce((total, { failed }) => total + failed, 0)
   const width = Math.max(10, columns - 22)
+  // The numbers of the table take 41 columns.
+  const nameWidth = Math.max(10, Math.min(40, columns - 41))
   const lines: Array<Line> = [
     [["bold", pool.key]],
     [
       `  running ${running.length} of ${maxThreads}  idle ${idleThreads}`,
       stuckThreads > 0 ? ["red", `  stuck ${stuckThreads}`] : "",
       queueDepth >= queueCapacity ? ["red", `  queued ${count(queueDepth)}`] : `  queued ${count(queueDepth)}`,
-      suspended > 0 ? ["yellow", `  submitters that wait ${count(suspended)}`] : "",
+      suspended > 0 ? ["yellow", `  waiting submitters ${count(suspended)}`] : "",
       `  ended ${count(history.at(-1)?.ended ?? 0)}/s`,
       failed > 0 ? ["yellow", `  failed ${count(failed)}`] : "  failed 0"
     ],
@@ -77,18 +79,24 @@ const poolLines = (pool: PoolView, { columns }: Screen): ReadonlyArray<Line> => 
     [["dim", "  ran      "], percentiles(pool.runTime)]
   ]
   for (const { runningMillis, task, threadId } of running) {
-    lines.push([["dim", right(`${threadId}`, 9)], "  ", left(task, 40), right(duration(runningMillis), 10)])
+    lines.push([["dim", right(`${threadId}`, 9)], "  ", left(task, nameWidth), right(duration(runningMillis), 10)])
   }
   if (pool.tasks.length > 0) {
     lines.push([[
       "dim",
-      `  ${left("task", 41)}${right("ended", 9)}${right("failed", 9)}${right("mean", 10)}${right("longest", 10)}`
+      `  ${left("task", nameWidth + 1)}${right("ended", 9)}${right("failed", 9)}${right("mean", 10)}${
+        right("longest", 10)
+      }`
     ]])
   }
   for (const { ended, failed, maxMillis, meanMillis, name } of pool.tasks.slice(0, 8)) {
     const numbers = `${right(duration(meanMillis), 10)}${right(duration(maxMillis), 10)}`
     const failures = right(count(failed), 9)
-    lines.push([`  ${left(name, 41)}${right(count(ended), 9)}`, failed > 0 ? ["red", failures] : failures, numbers])
+    lines.push([
+      `  ${left(name, nameWidth + 1)}${right(count(ended), 9)}`,
+      failed > 0 ? ["red", failures] : failures,
+      numbers
+    ])
   }
   for (const { at, by, step, task } of pool.stops.slice(0, 3)) {
     lines.push([["dim", `  ${time(at)}  `], `${task}: ${stopStep(step)}, ${stopBy(by)}`])
@@ -99,26 +107,30 @@ const poolLines = (pool: PoolView, { columns }: Screen): ReadonlyArray<Line> => 
   return [...lines, []]
 }
 
+/** In two lines if one is too short: the line number is at the end. */
+const stallLines = ({ at, millis, site, stack }: StallView, { columns }: Screen): ReadonlyArray<Line> => {
+  const what = `blocked for ${duration(millis)}`
+  const by = `by ${site ?? (stack === "Unknown" ? "a native call" : "code whose stack was not taken")}`
+  const first: Line = [["dim", `  ${time(at)}  `], ["yellow", what]]
+  return 12 + what.length + 1 + by.length > columns ? [first, ["    ", by]] : [[...first, " ", by]]
+}
+
 export const render = (snapshot: Snapshot, screen: Screen): ReadonlyArray<string> => {
   const { pools, program, stalls, watched } = snapshot
   const lines: Array<Line> = [
     [
       ["bold", program.name],
-      `  process ${program.pid}  Node ${program.node}  up ${duration(program.uptimeMillis)}  memory ${
-        bytes(program.memoryBytes)
-      }  event loop busy ${Math.round(program.eventLoop * 100)} %`
+      `  event loop busy ${Math.round(program.eventLoop * 100)} %  memory ${bytes(program.memoryBytes)}  up ${
+        duration(program.uptimeMillis)
+      }  process ${program.pid}  Node ${program.node}`
     ],
     [],
     ...pools.flatMap((pool) => poolLines(pool, screen)),
     ...(pools.length === 0 ? [["The program has no pool yet."], []] : []),
     [["bold", "Event loop"]],
     ...(stalls.length === 0
-      ? [[["dim", watched ? "  It was never held." : "  Nobody watches it: add Watchdog.layer()."] as const]]
-      : stalls.slice(0, 5).map(({ at, millis, site, stack }): Line => [
-        ["dim", `  ${time(at)}  `],
-        ["yellow", `held for ${duration(millis)}`],
-        ` by ${site ?? (stack === "Unknown" ? "a native call" : "code of which no stack was taken")}`
-      ]))
+      ? [[["dim", watched ? "  No stall so far." : "  It is not watched: add Watchdog.layer()."] as const]]
+      : stalls.slice(0, 5).flatMap((stall) => stallLines(stall, screen)))
   ]
   return lines.slice(0, screen.rows).map((line) => drawn(line, screen))
 }

@@ -15,7 +15,7 @@ import * as Terminal from "effect/Terminal"
 import type { Snapshot } from "./snapshot.ts"
 import { render } from "./terminal.ts"
 
-/** The address does not answer, or is none of a live view. */
+/** The address does not answer, or is not that of a live view. */
 export class NotThere extends Schema.TaggedError<NotThere>("@effect-blocking/devtools/NotThere")("NotThere", {
   url: Schema.String,
   cause: Schema.Defect()
@@ -27,7 +27,7 @@ export class NotThere extends Schema.TaggedError<NotThere>("@effect-blocking/dev
   }
 }
 
-/** One after the other, for as long as the program answers. */
+/** All snapshots until the program ends. */
 const snapshots = (url: URL) =>
   Stream.unwrap(Effect.map(
     HttpClient.get(new URL("/events", url)).pipe(Effect.flatMap(HttpClientResponse.filterStatusOk)),
@@ -49,10 +49,10 @@ const snapshot = (url: URL): Effect.Effect<Snapshot, NotThere, HttpClient.HttpCl
     Effect.mapError((cause) => new NotThere({ url: url.href, cause }))
   )
 
-/** Arbitrary: a program that is asked while it blocks its event loop answers when it has ended that. */
+/** Arbitrary: a program that blocks its event loop answers only afterwards. */
 const answerMillis = 10_000
 
-/** Another screen than that of the shell, which is there again at the end; without a cursor. */
+/** The alternate screen, without a cursor. The shell's screen comes back at the end. */
 const fullScreen = Effect.acquireRelease(
   Effect.flatMap(Terminal.Terminal, (terminal) => terminal.display("\u001b[?1049h\u001b[?25l")),
   () => Effect.ignore(Effect.flatMap(Terminal.Terminal, (terminal) => terminal.display("\u001b[?25h\u001b[?1049l")))
@@ -76,7 +76,7 @@ const watch = Effect.fnUntraced(function*(url: URL, colors: boolean) {
       const columns = yield* terminal.columns
       const rows = yield* terminal.rows
       const lines = render(snapshot, { columns, rows: rows - 1, colors })
-      // Line by line in place: nothing flickers.
+      // Lines are overwritten in place, so nothing flickers.
       yield* terminal.display(
         `\u001b[H${lines.map((line) => `${line}\u001b[K\n`).join("")}\u001b[J\u001b[2mq: quit\u001b[22m`
       )
@@ -88,11 +88,11 @@ export const top = Command.make(
   "top",
   {
     url: Argument.String("url").pipe(
-      Argument.withDescription("Where the live view of the program is, as it logs it"),
+      Argument.withDescription("The address of the live view, as the program logs it"),
       Argument.withDefault("http://127.0.0.1:34438/"),
       Argument.withSchema(Schema.URLFromString)
     ),
-    once: Flag.Boolean("once").pipe(Flag.withDescription("Print it once, and end"), Flag.withDefault(false))
+    once: Flag.Boolean("once").pipe(Flag.withDescription("Print once, and exit"), Flag.withDefault(false))
   },
   Effect.fnUntraced(function*({ once, url }) {
     const { isTTY } = process.stdout
@@ -104,7 +104,7 @@ export const top = Command.make(
 ).pipe(
   Command.withDescription("Shows what the pools of a program do, while they do it"),
   Command.withExamples([
-    { command: "effect-blocking top", description: "The program on this machine, at the usual port" },
+    { command: "effect-blocking top", description: "The program on this machine, at the default port" },
     { command: "effect-blocking top http://127.0.0.1:4000/ --once", description: "Once, for a file or a pipe" }
   ])
 )

@@ -1,190 +1,232 @@
 /** Takes the stack of the program's thread, from another thread, through Node's inspector. */
-import { type Debugger, Session } from "node:inspector"
+import type { Debugger, Runtime, Session } from "node:inspector"
 import { common, isBlockingCall, isOwn, type RawFrame } from "./frames.ts"
-import { markName } from "./shared.ts"
+import type { Processor } from "./processor.ts"
+import { elapsed, markName, type Moment, momentName } from "./shared.ts"
 
 export interface Captured {
-  /** `None`: whoever held the program cannot be told from them. */
-  readonly confidence: "Sure" | "None"
+  /** Empty if the stack does not show which code blocked the event loop. */
   readonly frames: ReadonlyArray<RawFrame>
-  /** Whether it was taken only when a native call had returned. */
+  /** Whether the stack was taken only after a native call had returned. */
   readonly isLate: boolean
-  /** How long the program was held for it. */
+  /** By how much the capture has lengthened the stall, without waits for a processor. */
   readonly costMillis: number
 }
 
-/** Milliseconds in which the program's thread had a processor, or needed none. */
-export type Clock = () => number
-
-/** A way to the program's thread, for one stall. */
+/** A connection to the program's thread, for one stall. */
 export interface Capturing {
-  /** Asks the program a short question, which only JavaScript answers at once. Called again and again before `take`. */
+  /** Asks the program's thread for a quick answer, which it gives at once only from JavaScript. Called repeatedly before `take`. */
   readonly probe: () => void
-  /** Whether this is a good moment: the program answers at once, or not at all. In between it may say nothing. */
+  /** Whether this is a good moment: the program answers at once, or not at all. In between, the stack may not name the culprit. */
   readonly isClear: () => boolean
-  /** Calls back once, when there is a stack; not at all after `close`. The program has been held for so long by then. */
-  readonly take: (heldMillis: number, onTaken: (captured: Captured) => void) => void
+  /**
+   * Calls back once, when there is a stack; never after `close`. `stalledMillis` is called while the program is paused:
+   * the length of the stall so far, or 0 if the program turns out not to be blocked.
+   */
+  readonly take: (stalledMillis: () => number, onTaken: (captured: Captured) => void) => void
   readonly close: () => void
 }
 
+export interface InspectorPort {
+  /** Opens a session with the program's thread. */
+  readonly connect: () => Session
+  /** Milliseconds on a clock that is the same in all threads. */
+  readonly now: () => number
+  /** How many heartbeats there have been. */
+  readonly beats: () => number
+  /** The times of the program's thread, and of this one. */
+  readonly program: () => Processor
+  readonly own: () => Processor
+  /** Calls back after that many milliseconds. */
+  readonly after: (millis: number, callback: () => void) => void
+}
+
 /**
- * An answer that takes longer has waited for a native call to return. Measured: JavaScript answers within 0.6 ms, on a
- * busy machine within 2.
+ * A slower answer has waited for a native call to return. Measured: JavaScript answers within 0.6 ms, on a busy machine
+ * within 2 (waits for a processor are subtracted).
  */
 const promptMillis = 3
 
-/** Between the two looks at a stack. Arbitrary: if the stall was over at the first, the heart beats before the second. */
+/** How long the program runs between the two stacks of a capture. Arbitrary: if the stall was over at the first, the heartbeat comes before the second. */
 const betweenMillis = 2
 
-/** How long the second look is waited for. Arbitrary: then the program has nothing to do, or is in a native call again. */
-const secondMillis = 1000
+/** The program's own time: this thread may receive the answer much later on a busy machine. */
+const momentExpression = `globalThis[Symbol.for(${JSON.stringify(momentName)})]?.()`
 
-/** The time of the program's thread, which this thread may hear of much later on a machine that is busy. */
-const timeOfProgram = "performance.timeOrigin + performance.now()"
+/** Asks the program's thread for its time. Without that function the answer is NaN, which is never prompt. */
+const ask = (session: Session, onAnswer: (moment: Moment) => void): void =>
+  session.post("Runtime.evaluate", { expression: momentExpression, returnByValue: true, silent: true }, (_, answer) => {
+    onAnswer((answer as Runtime.EvaluateReturnType | undefined)?.result.value ?? { now: NaN, waitedMillis: 0 })
+  })
 
-const timeHere = (): number => performance.timeOrigin + performance.now()
+/** Posts the command, and measures how long the program's thread takes to execute it. */
+const timed = (
+  session: Session,
+  command: "Debugger.enable" | "Debugger.disable",
+  onDone: (millis: number, from: Moment, to: Moment) => void
+): void => {
+  let from: Moment
+  ask(session, (moment) => {
+    from = moment
+  })
+  session.post(command)
+  ask(session, (to) => onDone(elapsed(from, to) || 0, from, to))
+}
 
 /**
- * By a session of its own. The stack is looked at twice, and whoever is on both has held the program in between: what
- * runs when a stall has just ended is not taken for what has caused it.
+ * Uses one session. The stack is taken twice. Only functions on both stacks blocked the event loop in between: code
+ * that runs right after the end of a stall is not reported for it.
  */
 export class InspectorCapturing implements Capturing {
+  private readonly port: InspectorPort
   private readonly sourceMapUrls: Map<string, string>
-  private readonly starved: () => number
-  private readonly beats: () => number
   private session: Session | undefined
-  private probing = false
-  /** Whether the last question was answered at once. */
-  private prompt = false
+  private isProbing = false
+  /** Whether the last answer was prompt. */
+  private isPrompt = false
 
-  /** `sourceMapUrls`: where the scripts say that their source maps are, by the numbers of the scripts. */
-  constructor(sourceMapUrls: Map<string, string>, starved: () => number, beats: () => number) {
+  /** `sourceMapUrls` collects the source map addresses of scripts, by script id. */
+  constructor(port: InspectorPort, sourceMapUrls: Map<string, string>) {
+    this.port = port
     this.sourceMapUrls = sourceMapUrls
-    this.starved = starved
-    this.beats = beats
   }
 
   isClear(): boolean {
-    return this.prompt || this.probing
+    return this.isPrompt || this.isProbing
   }
 
   probe(): void {
-    this.prompt = this.prompt && !this.probing
-    if (this.probing) return
-    this.probing = true
-    this.ask(this.connected(), (delay) => {
-      this.probing = false
-      this.prompt = delay <= promptMillis
+    if (this.isProbing) {
+      this.isPrompt = false
+      return
+    }
+    this.isProbing = true
+    const asked = this.moment()
+    ask(this.connected(), (answered) => {
+      this.isProbing = false
+      this.isPrompt = elapsed(asked, answered) <= promptMillis
     })
   }
 
   close(): void {
-    // One that stays connected is waited for by the exit of the process.
+    // The process would wait at its exit for a session that is still connected.
     this.session?.disconnect()
     this.session = undefined
   }
 
   private connected(): Session {
-    if (this.session !== undefined) return this.session
-    const session = this.session = new Session()
-    session.connectToMainThread()
-    return session
+    return this.session ??= this.port.connect()
   }
 
-  /** How long the program took to answer, less the time in which it waited for a processor. */
-  private ask(session: Session, onAnswer: (delayMillis: number) => void): void {
-    const asked = timeHere()
-    const starvedBefore = this.starved()
-    session.post("Runtime.evaluate", { expression: timeOfProgram }, (_, answer) => {
-      onAnswer(Number(answer?.result.value) - asked - (this.starved() - starvedBefore))
-    })
+  /** Now, with the program's waits so far. */
+  private moment(): Moment {
+    return { now: this.port.now(), waitedMillis: this.port.program().waitedMillis }
   }
 
-  /** Milliseconds in which the program's thread had a processor, or needed none. */
-  private clock(): number {
-    return performance.now() - this.starved()
-  }
-
-  take(heldMillis: number, onTaken: (captured: Captured) => void): void {
+  take(stalledMillis: () => number, onTaken: (captured: Captured) => void): void {
+    const { port } = this
     const session = this.connected()
-    const wasPrompt = this.prompt && !this.probing
-    const beats = this.beats()
+    const beats = port.beats()
     const urls = new Map<string, string>()
-    let began = this.clock()
+    const asked = this.moment()
+    const ownWaited = port.own().waitedMillis
     let isLate = true
-    let first: ReadonlyArray<RawFrame> | undefined
     let isDone = false
+    let costMillis = 0
+    let first: ReadonlyArray<RawFrame> | undefined
+    let progress = (): number => 0
 
-    const done = (frames: ReadonlyArray<RawFrame>): void => {
-      if (isDone) return
+    const finish = (frames: ReadonlyArray<RawFrame>): void => {
       isDone = true
-      clearTimeout(timer)
-      session.post("Debugger.disable", () => {
+      timed(session, "Debugger.disable", (millis) => {
         session.off("Debugger.scriptParsed", onScript)
         session.off("Debugger.paused", onPaused)
+        session.off("Debugger.resumed", onResumed)
         if (this.session !== session) return
-        const costMillis = this.clock() - began - (first === undefined ? 0 : betweenMillis)
-        const confidence = frames.length === 0 ? "None" : "Sure"
-        if (confidence === "Sure") this.close()
-        onTaken({ confidence, frames, isLate, costMillis })
+        if (frames.length > 0) this.close()
+        onTaken({ frames, isLate, costMillis: costMillis + millis })
       })
     }
-    let timer: NodeJS.Timeout | undefined
     const onScript = ({ params }: { readonly params: Debugger.ScriptParsedEventDataType }): void => {
       urls.set(params.scriptId, params.url)
       if (params.sourceMapURL) this.sourceMapUrls.set(params.scriptId, params.sourceMapURL)
     }
     const onPaused = ({ params }: { readonly params: Debugger.PausedEventDataType }): void => {
+      if (isDone) return session.post("Debugger.resume")
       const frames = params.callFrames.map((frame) => rawFrame(frame, urls))
-      const judged = isDone ? [] : judge(first, frames, isLate)
-      if (judged.length > 0) this.mark(session, heldMillis, judged)
+      let result: ReadonlyArray<RawFrame> | undefined
+      if (isLate && isBlockingCall(frames)) result = frames.slice(1)
+      else if (first !== undefined && progress() >= betweenMillis) result = onBoth(first, frames, isLate)
+      if (result !== undefined && result.length > 0) {
+        const millis = stalledMillis()
+        if (millis > 0) this.mark(session, millis, result)
+        else result = []
+      }
       session.post("Debugger.resume")
-      if (judged.length > 0 || first !== undefined) return done(judged)
+      if (result !== undefined) return finish(result)
+      if (first !== undefined) return
       first = frames
-      timer = after(betweenMillis, () => {
-        if (this.beats() !== beats) return done([])
-        timer = after(secondMillis, () => done([]))
+      progress = this.progress()
+    }
+    // Only now: V8 ignores a request to pause while it is paused, and a program that waits for a processor stays paused.
+    const onResumed = (): void => {
+      if (isDone) return
+      port.after(betweenMillis, () => {
+        if (this.session !== session) return
+        if (port.beats() !== beats) return finish([])
         session.post("Debugger.pause")
       })
     }
     session.on("Debugger.scriptParsed", onScript)
     session.on("Debugger.paused", onPaused)
-    this.ask(session, (delay) => {
-      began = this.clock()
-      isLate = !wasPrompt || delay > promptMillis
+    session.on("Debugger.resumed", onResumed)
+    timed(session, "Debugger.enable", (millis, from, to) => {
+      // The answer to an earlier probe has arrived before.
+      isLate = !(this.isPrompt && elapsed(asked, from) <= promptMillis)
+      // The program stays paused until this thread has received all its scripts.
+      const behindMillis = port.now() - to.now - (port.own().waitedMillis - ownWaited)
+      costMillis = millis + Math.max(0, behindMillis || 0)
     })
-    session.post("Debugger.enable")
     session.post("Debugger.pause")
   }
 
-  /** Tells the span of the fiber that runs: only here it can be seen which, and soon it may have ended. */
-  private mark(session: Session, heldMillis: number, frames: ReadonlyArray<RawFrame>): void {
+  /**
+   * Measures from now on how long the program has run or was in a blocking call. Waits of both threads can overlap, so
+   * the result is a lower bound. Called while the program is paused: then its times are exact.
+   */
+  private progress(): () => number {
+    const { port } = this
+    const now = port.now()
+    const program = port.program()
+    const own = port.own()
+    return () => {
+      const { ranMillis, waitedMillis } = port.program()
+      const waited = waitedMillis - program.waitedMillis + (port.own().waitedMillis - own.waitedMillis)
+      return Math.max(ranMillis - program.ranMillis, port.now() - now - waited)
+    }
+  }
+
+  /** Adds an event to the span of the current fiber. The fiber is known only now; soon it may have ended. */
+  private mark(session: Session, stalledMillis: number, frames: ReadonlyArray<RawFrame>): void {
     const site = frames.find(isOwn) ?? frames[0]!
-    const told = [heldMillis, `${site.url}:${site.line + 1}:${site.column + 1}`].map((part) => JSON.stringify(part))
-    // Not on a frame: those of Node itself do not see what is global.
+    const parameters = [stalledMillis, `${site.url}:${site.line + 1}:${site.column + 1}`]
+    // Not in a call frame: globals are not visible from those of Node itself.
     session.post("Runtime.evaluate", {
-      expression: `globalThis[Symbol.for(${JSON.stringify(markName)})]?.(${told.join(", ")})`,
+      expression: `globalThis[Symbol.for(${JSON.stringify(markName)})]?.(...${JSON.stringify(parameters)})`,
       silent: true
     })
   }
 }
 
-/** This thread has no fibers. */
-const after = (millis: number, callback: () => void): NodeJS.Timeout =>
-  // @effect-diagnostics-next-line globalTimers:off
-  setTimeout(callback, millis)
-
-/** The frames that say who holds the program; none, if they do not. */
-const judge = (
-  first: ReadonlyArray<RawFrame> | undefined,
-  frames: ReadonlyArray<RawFrame>,
+/** Of two stacks of one stall: the second, from the innermost function that is on both. */
+const onBoth = (
+  first: ReadonlyArray<RawFrame>,
+  second: ReadonlyArray<RawFrame>,
   isLate: boolean
 ): ReadonlyArray<RawFrame> => {
-  if (isLate && isBlockingCall(frames)) return frames.slice(1)
-  if (first === undefined) return []
-  // Of a stack that was taken behind a native call, the first frame was just entered.
+  // After a native call the innermost function has only just been entered.
   const skipped = isLate ? 1 : 0
-  return common(first.slice(skipped), frames.slice(skipped))
+  return common(first.slice(skipped), second.slice(skipped))
 }
 
 const rawFrame = (
@@ -204,27 +246,23 @@ const rawFrame = (
 }
 
 /**
- * Has the inspector look at the scripts of the program once, and says how long the program is held by that the next time.
- * The first time takes several times as long as all others, and would have to wait for a stall that is as much longer.
+ * Has the inspector read the program's scripts, and returns the expected cost of a capture. The first read takes several
+ * times as long as later ones: without it, the first capture would need a stall that is as much longer.
  */
-export const warmUp = async (clock: Clock): Promise<number> => {
-  const session = new Session()
-  session.connectToMainThread()
+export const warmUp = async (connect: () => Session): Promise<number> => {
+  const session = connect()
   try {
-    await enabled(session, clock)
-    // The machine can be busy with something else for a moment.
-    return Math.min(await enabled(session, clock), await enabled(session, clock))
+    await enabledOnce(session)
+    // The garbage collector may run in one of them.
+    return Math.min(await enabledOnce(session), await enabledOnce(session))
   } finally {
     session.disconnect()
   }
 }
 
-const enabled = (session: Session, clock: Clock): Promise<number> =>
+const enabledOnce = (session: Session): Promise<number> =>
   new Promise((resolve) => {
-    let began = 0
-    session.post("Runtime.getIsolateId", () => {
-      began = clock()
+    timed(session, "Debugger.enable", (enabling) => {
+      timed(session, "Debugger.disable", (disabling) => resolve(enabling + disabling))
     })
-    session.post("Debugger.enable")
-    session.post("Debugger.disable", () => resolve(clock() - began))
   })

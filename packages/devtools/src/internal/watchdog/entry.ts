@@ -1,62 +1,81 @@
 /**
- * The watchdog's thread. It looks at the heartbeat of the program's thread every period, and tells of
- * stalls that have ended. Of one that lasts it writes to stderr itself: the program's log is held up by it.
+ * The watchdog's thread. It checks the heartbeat of the program's thread every period, and reports
+ * stalls that have ended. It announces one that lasts on stderr itself, because the program cannot log.
  */
 import { writeSync } from "node:fs"
+import { Session } from "node:inspector"
 import { parentPort, workerData } from "node:worker_threads"
 import { type Captured, type Capturing, InspectorCapturing, warmUp } from "./capture.ts"
 import type { RawFrame } from "./frames.ts"
+import { announcement } from "./messages.ts"
 import { Observer } from "./observer.ts"
+import { processorNowOf, processorOf, threadFolder } from "./processor.ts"
 import { type Sampler, SamplerCapturing } from "./sampler.ts"
-import { type FromWatchdog, Heartbeat, periodOf, type ToWatchdog, type WatchdogStart } from "./shared.ts"
+import { type FromWatchdog, Heartbeat, now, periodOf, type ToWatchdog, type WatchdogStart } from "./shared.ts"
 import { SourceMaps } from "./sourceMaps.ts"
-import { starvedMillis } from "./starvation.ts"
-import { announcement } from "./words.ts"
 
 const port = parentPort!
-const { announceMillis, capture, directory, memory, mainPid, thresholdMillis } = workerData as WatchdogStart
+const { announceMillis, capture, directory, memory, threadFolder: programFolder, thresholdMillis } =
+  workerData as WatchdogStart
 const heartbeat = new Heartbeat(memory)
 const periodMillis = periodOf(thresholdMillis)
 const urls = new Map<string, string>()
 const sourceMaps = new SourceMaps(urls, directory)
 
-// It keeps this thread alive: what the inspector is asked does not.
+// Keeps this thread alive: pending inspector commands do not.
 port.ref()
 
 const sampler = typeof capture === "object"
   ? (await import(capture.module) as { readonly sample: Sampler }).sample
   : undefined
 
-const starved = mainPid === undefined ? () => 0 : starvedMillis(mainPid)
-const clock = (): number => performance.now() - starved()
+const program = processorNowOf(programFolder, now)
+// Waits of this thread alone say nothing.
+const own = processorOf(programFolder === undefined ? undefined : threadFolder())
 
 const frames = (captured: ReadonlyArray<RawFrame>) => captured.map((frame) => sourceMaps.frame(frame))
 
-const capturing = (): Capturing | undefined => {
-  if (sampler !== undefined) return new SamplerCapturing(sampler)
-  return capture === "inspector" ? new InspectorCapturing(urls, starved, () => heartbeat.beats) : undefined
+const connect = (): Session => {
+  const session = new Session()
+  session.connectToMainThread()
+  return session
 }
 
-/** How long a capture is expected to hold the program, before there was one. */
-const warmMillis = capture === "inspector" && !heartbeat.debugged ? await warmUp(clock) : 0
+/** This thread has no fibers. */
+const after = (millis: number, callback: () => void): NodeJS.Timeout =>
+  // @effect-diagnostics-next-line globalTimers:off
+  setTimeout(callback, millis)
+
+const capturing = (): Capturing | undefined => {
+  if (sampler !== undefined) return new SamplerCapturing(sampler)
+  if (capture !== "inspector") return undefined
+  return new InspectorCapturing({ connect, now, beats: () => heartbeat.beats, program, own, after }, urls)
+}
+
+/** The expected cost of a capture, before there was one. */
+const warmMillis = capture === "inspector" && !heartbeat.debugged ? await warmUp(connect) : 0
 
 const send = (message: FromWatchdog): void => port.postMessage(message)
 
 const announce = (millis: number, captured: Captured | undefined): void => {
-  const known = captured?.confidence === "Sure" ? frames(captured.frames) : []
+  const known = frames(captured?.frames ?? [])
   try {
     writeSync(2, `${announcement(millis, known)}\n`)
   } catch {
-    // Nobody reads stderr: there is no one else to tell.
+    // Stderr is closed: there is nowhere else to write.
   }
 }
 
 const observer = new Observer({
-  now: () => performance.now(),
+  now,
   beats: () => heartbeat.beats,
   debugged: () => heartbeat.debugged,
   takeGap: () => heartbeat.takeGap(),
-  starvedMillis: starved,
+  waitedMillis: () => Math.max(0, program().waitedMillis - heartbeat.waitedMillis),
+  ownBusyMillis: () => {
+    const { ranMillis, waitedMillis } = own()
+    return ranMillis + waitedMillis
+  },
   expectedCaptureMillis: () => warmMillis,
   capturing,
   announce,
@@ -66,22 +85,20 @@ const observer = new Observer({
 let timer: NodeJS.Timeout | undefined
 const look = (): void => {
   const delay = observer.tick()
-  // A thread of its own, without fibers. @effect-diagnostics-next-line globalTimers:off
-  timer = setTimeout(look, delay)
+  timer = after(delay, look)
 }
 look()
 
 const onMessage = (message: ToWatchdog): void => {
   if (message._tag !== "Close") return
-  // The heart has just beaten: a stall that was under way has ended.
+  // The program sends a heartbeat before this message: a stall has ended with it.
   observer.tick()
   clearTimeout(timer)
   if (!observer.isEnding) return close()
-  // @effect-diagnostics-next-line globalTimers:off
-  setTimeout(close, closingMillis)
+  after(closingMillis, close)
 }
 
-/** How long the close waits for a stack that is on its way. Arbitrary: the program is in its event loop, and answers at once. */
+/** How long closing waits for a capture that is under way. Arbitrary: the program is in its event loop, and answers at once. */
 const closingMillis = 200
 
 const close = (): void => {

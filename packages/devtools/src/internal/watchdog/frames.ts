@@ -1,35 +1,34 @@
-/** Which frames of a stack say who holds the program, and whether they can be believed. */
+/** Which frames of a stack show the code that blocks the event loop, and when they can be trusted. */
 import type { Frame } from "../../Watchdog.ts"
 
-/** A frame as the inspector gives it, with the function that it is in. */
+/** A frame as the inspector returns it. */
 export interface RawFrame {
   readonly name: string
   readonly url: string
-  /** Counted from 0, as V8 does. */
+  /** From 0, as in V8. */
   readonly line: number
   readonly column: number
-  /** The same for two frames of one function. */
+  /** Equal for two frames of the same function. */
   readonly functionKey: string
   readonly scriptId: string
 }
 
-/** Whether a frame is of Node itself. */
+/** Whether a frame belongs to Node itself. */
 export const isOfNode = (url: string): boolean => url.startsWith("node:") || url === ""
 
-/** Whether a frame is of a package that the program has installed. */
+/** Whether a frame belongs to an installed package. */
 export const isOfPackage = (url: string): boolean => /[\\/]node_modules[\\/]/.test(url)
 
-/** Whether a frame is the program's own. */
+/** Whether a frame belongs to the program's own code. */
 export const isOwn = ({ url }: { readonly url: string }): boolean => !isOfNode(url) && !isOfPackage(url)
 
 /**
- * Whether a stack that was taken when a native call had returned names who has made it.
+ * Whether a stack that was taken after a native call shows the function that made the call.
  *
- * The program stops where it next looks for interrupts, which is mostly at the entry of the next function that it calls:
- * the first frame is not the culprit. Those below were entered before. If the first of them is a function of Node
- * that blocks by its name (`scryptSync`, `readFileSync`), it has made the call, and the line from which it was called is
- * right. If it is anything else, who has made the call may have returned to it (as after `JSON.parse`): any name could
- * be a wrong one.
+ * The program pauses at its next interrupt check, mostly at the entry of the next function that it calls: the
+ * innermost frame is not the culprit. The frames below were entered earlier. If the next one is a blocking function of
+ * Node by its name (`scryptSync`, `readFileSync`), it made the call, and the line that called it is right. If it is
+ * any other function, the caller may have returned to it (as after `JSON.parse`): its name could be wrong.
  */
 export const isBlockingCall = (frames: ReadonlyArray<{ readonly name: string; readonly url: string }>): boolean => {
   for (const { name, url } of frames.slice(1)) {
@@ -40,8 +39,8 @@ export const isBlockingCall = (frames: ReadonlyArray<{ readonly name: string; re
 }
 
 /**
- * Of two looks at the stack in one stall: the second, from the first of the program's own functions that is on both.
- * What is above it comes and goes. None if there is no such function.
+ * The part of the second of two stacks that is on both, from its innermost frame. The frames above it come and go. Empty
+ * unless one of them is the program's own.
  */
 export const common = (
   before: ReadonlyArray<RawFrame>,
@@ -50,11 +49,10 @@ export const common = (
   const keys = new Set(before.map(({ functionKey }) => functionKey))
   const site = after.findIndex((frame) => isOwn(frame) && keys.has(frame.functionKey))
   if (site < 0) return []
-  // With what it has called that is on both as well.
   const from = after.findIndex(({ functionKey }) => keys.has(functionKey))
   return after.slice(from)
 }
 
-/** The frame to look at: the first that is the program's own, or of a package, or any. */
+/** The frame that is named: the innermost of the program's own, otherwise of a package, otherwise any. */
 export const siteOf = (frames: ReadonlyArray<Frame>): Frame | undefined =>
   frames.find(({ kind }) => kind === "Program") ?? frames.find(({ kind }) => kind === "Package") ?? frames[0]

@@ -6,38 +6,62 @@ import type * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
 import inspector from "node:inspector"
 import { isMainThread, Worker } from "node:worker_threads"
-import { type FromWatchdog, Heartbeat, markName, periodOf, type Seen, type WatchdogStart } from "./shared.ts"
+import { type Processor, processorOf, threadFolder } from "./processor.ts"
+import {
+  elapsed,
+  type FromWatchdog,
+  Heartbeat,
+  markName,
+  type Moment,
+  momentName,
+  now,
+  periodOf,
+  type Seen,
+  type WatchdogStart
+} from "./shared.ts"
 
 // `tsc` rewrites the extensions of imports, not of urls; tools that trace files read literals.
 const entry = import.meta.url.endsWith("ts")
   ? new URL("./entry.ts", import.meta.url)
   : new URL("./entry.js", import.meta.url)
 
-/** Nothing of a program is in the watchdog's thread, but source maps can be large. */
+/** The watchdog's thread loads nothing of the program, but source maps can be large. */
 const resourceLimits = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 8 }
 
-/** How long the end waits for the watchdog's thread. Arbitrary: one that answers takes milliseconds. */
+/** How long closing waits for the watchdog's thread. Arbitrary: it normally answers within milliseconds. */
 const closeMillis = 1000
 
 export type OnStall = (stall: Seen) => void
 
-/** Adds to the span of the fiber that runs now, if it has one. */
-const onMark = (heldMillis: number, site: string): void => {
+/** Adds an event to the span of the current fiber, if it has one. */
+const onMark = (stalledMillis: number, site: string): void => {
   const fiber = Fiber.getCurrent()
   const span = fiber?.cache.span as Tracer.AnySpan | undefined
   if (fiber === undefined || span?._tag !== "Span" || span.status._tag !== "Started") return
   const time = fiber.getRef(Clock.Clock).currentTimeNanosUnsafe()
-  span.event("event loop blocked", time, { "blocked.millis": Math.round(heldMillis), "blocked.site": site })
-}
-
-interface Marked {
-  [key: symbol]: typeof onMark | undefined
+  span.event("event loop blocked", time, { "blocked.millis": Math.round(stalledMillis), "blocked.site": site })
 }
 
 const mark = Symbol.for(markName)
+const moment = Symbol.for(momentName)
 
-/** Whether a watchdog watches this thread already. */
-export const isWatched = (): boolean => (globalThis as unknown as Marked)[mark] !== undefined
+/** The functions that the watchdog's thread calls through the inspector. */
+const slots = globalThis as unknown as {
+  [mark]?: typeof onMark
+  [moment]?: () => Moment
+}
+
+const momentOf = (processor: () => Processor) => (): Moment => {
+  while (true) {
+    const { waitedMillis } = processor()
+    const moment = { now: now(), waitedMillis }
+    // Both times are of one moment only if the thread kept its processor in between.
+    if (processor().waitedMillis === waitedMillis) return moment
+  }
+}
+
+/** Whether this thread is watched already. */
+export const isWatched = (): boolean => slots[mark] !== undefined
 
 /** Watches the event loop of this thread until the scope closes. Returns when it is watched. */
 export const watch = (
@@ -53,30 +77,33 @@ const start = (
   Effect.callback((resume) => {
     const memory = Heartbeat.memory()
     const heartbeat = new Heartbeat(memory)
-    ;(globalThis as unknown as Marked)[mark] = onMark
+    const folder = threadFolder()
+    const momentNow = momentOf(processorOf(folder))
+    slots[mark] = onMark
+    slots[moment] = momentNow
 
-    let lastBeat = performance.now()
+    let last = momentNow()
     const beat = (): void => {
-      const now = performance.now()
-      heartbeat.beat(now - lastBeat, inspector.url() !== undefined)
-      lastBeat = now
+      const current = momentNow()
+      heartbeat.beat(elapsed(last, current), current.waitedMillis, inspector.url() !== undefined)
+      last = current
     }
     beat()
-    // The machine's clock, not the fiber's: a test clock does not hold an event loop.
+    // A real timer: a test clock does not block an event loop.
     const timer = setInterval(beat, periodOf(options.thresholdMillis)).unref()
 
     const worker = new Worker(entry, {
       workerData: {
         ...options,
         memory,
-        mainPid: isMainThread ? process.pid : undefined,
-        // Another thread than the first cannot be reached.
+        threadFolder: folder,
+        // The inspector reaches only the first thread of a process.
         capture: isMainThread || typeof options.capture === "object" ? options.capture : "none",
         directory: process.cwd()
       } satisfies WatchdogStart,
       name: "watchdog",
       resourceLimits,
-      // Flags of the program, such as those that preload modules, are not for this thread.
+      // The program's flags, such as those that preload modules, are not for this thread.
       execArgv: [],
       stdout: false
     })
@@ -84,14 +111,15 @@ const start = (
     let onClosed = (): void => {}
     const end = (): void => {
       clearInterval(timer)
-      delete (globalThis as unknown as Marked)[mark]
+      delete slots[mark]
+      delete slots[moment]
       onClosed()
     }
     const close = Effect.callback<void>((done) => {
       onClosed = () => done(Effect.void)
       beat()
       worker.postMessage({ _tag: "Close" })
-      // It is to end, whatever its thread does.
+      // Closing never hangs on that thread.
       const forced = setTimeout(end, closeMillis)
       worker.once("exit", () => {
         clearTimeout(forced)
@@ -109,9 +137,13 @@ const start = (
           return void worker.terminate()
       }
     })
-    // Without its watchdog the program goes on as before.
+    // The program goes on without a watchdog.
     worker.on("error", (error) => {
       end()
-      resume(Effect.as(Effect.logWarning("The watchdog of the event loop has ended", error), { close: Effect.void }))
+      resume(
+        Effect.as(Effect.logWarning("The watchdog of the event loop has failed, and no longer runs", error), {
+          close: Effect.void
+        })
+      )
     })
   })

@@ -1,4 +1,4 @@
-/** Where stalls are told: to the streams of `Watchdog.stalls`, wherever they are run in the process. */
+/** Delivers stalls to the streams of `Watchdog.stalls` anywhere in the process. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
@@ -7,10 +7,10 @@ import type { Stall } from "../../Watchdog.ts"
 
 export class Hub {
   private readonly listeners = new Set<(stall: Stall) => void>()
-  /** How many watchdogs tell. */
+  /** How many watchdogs run. */
   watching = 0
 
-  tell(stall: Stall): void {
+  publish(stall: Stall): void {
     for (const listener of this.listeners) listener(stall)
   }
 
@@ -20,7 +20,7 @@ export class Hub {
   }
 }
 
-/** A reference, so that a test can have its own; otherwise there is one for the process, as there is one event loop. */
+/** One for the process, as there is one event loop. It is a reference so that a test can have its own. */
 export const Stalls: Context.Reference<Hub> = Context.Reference("@effect-blocking/devtools/Stalls", {
   defaultValue: () => new Hub()
 })
@@ -30,7 +30,7 @@ export const stalls: Stream.Stream<Stall> = Stream.callback<Stall>(
     Effect.flatMap(Stalls, (hub) =>
       Effect.acquireRelease(
         Effect.sync(() => hub.listen((stall) => Queue.offerUnsafe(queue, stall))),
-        (forget) => Effect.sync(forget)
+        (unlisten) => Effect.sync(unlisten)
       )),
   { bufferSize: 64, strategy: "sliding" }
 )

@@ -1,19 +1,19 @@
 /**
  * Decides what is a stall, when its stack is taken, and what is reported. It knows no thread and no
- * clock: `tick` looks, and says in how many milliseconds it is to be called again.
+ * clock: `tick` checks the heartbeat, and returns in how many milliseconds it is to be called again.
  *
  * ```text
- *            silent for 1.5 periods            blamed for the threshold           the heart beats
- *   Calm -----------------------------> Wary ---------------------------> Stalled -----------------> Calm, reported
- *    ^            a first question          |                                 |   (or Ending, until a capture
- *    |            to the program            |                                 |    that was asked for is there)
- *    '--------------------------------------'                                 '-- an inspector is open: forgotten
- *                 the heart beats
+ *               no heartbeat for 1.5 periods              threshold                  heartbeat
+ *   Responsive -----------------------------> Suspected -----------> Stalled ------------------> Responsive, reported
+ *    ^              the first probe              |                      |   (ended, but still Stalled until a capture
+ *    |                                           |                      |    that is under way has its stack)
+ *    '-------------------------------------------'                      '-- an inspector is opened: discarded
+ *                     heartbeat
  * ```
  *
- * Blamed is the time since the last heartbeat, less the time in which the program could not have
- * beaten: the watchdog itself slept too long (the process was stopped, the machine slept, there
- * was no processor), or the program's thread waited for a processor.
+ * The threshold applies to the time that is attributed to the program: since the last heartbeat, less the time in which
+ * the whole process was stopped or the machine slept (the watchdog's own timer was late), less the time in which the
+ * program's thread waited for a processor.
  */
 import type { Captured, Capturing } from "./capture.ts"
 import type { RawFrame } from "./frames.ts"
@@ -22,20 +22,24 @@ import type { Seen } from "./shared.ts"
 export interface ObserverPort {
   /** Monotonic milliseconds. */
   readonly now: () => number
+  /** How many heartbeats there have been. */
   readonly beats: () => number
   readonly debugged: () => boolean
+  /** The longest gap between two heartbeats since the last call, without waits for a processor. */
   readonly takeGap: () => number
-  /** How long the program's thread has waited for a processor since it began; always 0 if that is not known. */
-  readonly starvedMillis: () => number
+  /** How long the program's thread has waited for a processor since its last heartbeat; 0 if that is not known. */
+  readonly waitedMillis: () => number
+  /** How long the watchdog's thread has run, or waited for a processor, since it began; 0 unless the program's waits are known. */
+  readonly ownBusyMillis: () => number
   readonly expectedCaptureMillis: () => number
-  /** Opens a way to the program's thread; `undefined` if no stacks are to be taken. */
+  /** Opens a connection to the program's thread; `undefined` if no stacks are to be taken. */
   readonly capturing: () => Capturing | undefined
-  /** It still lasts: the program's own log cannot say so. */
+  /** A stall lasts, and the program cannot log it yet. */
   readonly announce: (millis: number, captured: Captured | undefined) => void
   readonly report: (stall: Observed) => void
 }
 
-/** A stall as it is seen here: positions are those of the code that runs. */
+/** A stall whose positions are those of the code that runs. */
 export interface Observed extends Omit<Seen, "frames"> {
   readonly frames: ReadonlyArray<RawFrame>
 }
@@ -46,38 +50,38 @@ export interface ObserverOptions {
   readonly announceMillis: number
 }
 
-/** A watchdog that wakes up later than that was held up itself. Arbitrary: above what timers are late by. */
+/** A tick that is later than this was late for a reason. Arbitrary: more than the usual lateness of timers. */
 const toleranceMillis = 5
 
 /** How many times as long as a capture a stall has to be before it is lengthened by one (W3). */
 const patience = 10
 
-/** What is left of a measured cost after each stall of which no stack was taken. Arbitrary: half of it after three. */
+/** The part of a measured cost that is left after each stall without a capture. Arbitrary: half of it after three. */
 const forgetting = 0.8
 
-/** How many captures are tried in one stall. Arbitrary: those after the first are for what that told nothing of. */
+/** How many captures one stall may have. Arbitrary: each follows one without a result. */
 const maxCaptures = 10
 
-/** How long a capture may be on its way after the stall has ended. Arbitrary: a hundred times what is usual. */
+/** How long a capture may take after the end of the stall. Arbitrary: a hundred times the usual. */
 const captureTimeoutMillis = 5000
 
 /** How many frames are reported. Arbitrary. */
 const maxFrames = 20
 
-interface Calm {
-  readonly _tag: "Calm"
+interface Responsive {
+  readonly _tag: "Responsive"
 }
 
-interface Wary {
-  readonly _tag: "Wary"
+interface Suspected {
+  readonly _tag: "Suspected"
   readonly capturing: Capturing | undefined
-  readonly starvedBefore: number
 }
 
-interface Stalled extends Omit<Wary, "_tag"> {
+interface Stalled {
   readonly _tag: "Stalled"
+  readonly capturing: Capturing | undefined
   captures: number
-  /** How long the captures have held the program. */
+  /** The cost of all captures. */
   captureMillis: number
   pending: boolean
   nextCaptureMillis: number
@@ -87,19 +91,22 @@ interface Stalled extends Omit<Wary, "_tag"> {
   ended: { readonly at: number; readonly millis: number } | undefined
 }
 
-type State = Calm | Wary | Stalled
+type State = Responsive | Suspected | Stalled
+
+const isKnown = ({ taken }: Stalled): boolean => taken !== undefined && taken.frames.length > 0
 
 export class Observer {
-  private state: State = { _tag: "Calm" }
+  private state: State = { _tag: "Responsive" }
   private lastTick: number
-  /** When the next look is due, after the last. */
+  /** When the next tick is due, after the last. */
   private delay: number
   private lastBeats: number
-  /** Since the last heartbeat, as far as the watchdog was awake. */
+  private ownBusy: number
+  /** The time since the last heartbeat, without `stoppedMillis`. */
   private silentMillis = 0
-  /** How much of the gap the watchdog has slept through. */
-  private sleptMillis = 0
-  /** What the last capture cost, as far as that still counts. */
+  /** How long the process was stopped, or the machine slept, since the last heartbeat. */
+  private stoppedMillis = 0
+  /** The cost of the last capture, or what is left of it. */
   private captureCost: number | undefined
   private cheapestCapture = Infinity
   private readonly port: ObserverPort
@@ -111,50 +118,53 @@ export class Observer {
     this.delay = options.periodMillis
     this.lastTick = port.now()
     this.lastBeats = port.beats()
+    this.ownBusy = port.ownBusyMillis()
   }
 
-  /** Looks oftener when something may be wrong. */
+  /** Ticks follow each other faster when something may be wrong. */
   tick(): number {
-    this.look()
+    this.check()
     return this.delay = this.silentMillis > 0 ? this.options.periodMillis / 4 : this.options.periodMillis
   }
 
-  private look(): void {
+  private check(): void {
     const { options, port } = this
-    const now = port.now()
-    const elapsed = now - this.lastTick
-    this.lastTick = now
-    const late = elapsed - this.delay
-    const slept = late > toleranceMillis ? late : 0
+    const elapsed = port.now() - this.lastTick
+    this.lastTick += elapsed
+    const ownBusy = port.ownBusyMillis()
+    // While this thread was busy, or had no processor, the program ran.
+    const late = elapsed - this.delay - (ownBusy - this.ownBusy)
+    this.ownBusy = ownBusy
+    const stopped = late > toleranceMillis ? late : 0
 
     const beats = port.beats()
-    const beaten = beats !== this.lastBeats
+    const hasBeaten = beats !== this.lastBeats
     this.lastBeats = beats
-    // The last tick before a beat that was slept through belongs to the gap as well.
-    this.sleptMillis += slept
-    if (port.debugged()) return this.calm()
-    if (beaten) return this.onBeat(now)
-    this.silentMillis += elapsed - slept
+    // Also if the program was the first to go on: the gap before this heartbeat includes the stop.
+    this.stoppedMillis += stopped
+    if (port.debugged()) return this.becomeResponsive()
+    if (hasBeaten) return this.onBeat()
+    this.silentMillis += elapsed - stopped
 
     const { state } = this
-    if (state._tag === "Calm") {
-      if (this.silentMillis >= 1.5 * options.periodMillis) this.becomeWary()
+    if (state._tag === "Responsive") {
+      if (this.silentMillis >= 1.5 * options.periodMillis) this.suspect()
     } else if (state._tag === "Stalled") {
-      if (state.ended === undefined) this.onStalled(state, this.blamed(state))
-      else this.onEnding(state, state.ended.at)
-    } else if (this.blamed(state) >= options.thresholdMillis) {
-      this.onStalled(this.stall(state), this.blamed(state))
+      if (state.ended === undefined) this.onStalled(state)
+      else this.onEnded(state, state.ended)
+    } else if (this.attributedMillis() >= options.thresholdMillis) {
+      this.onStalled(this.stall(state))
     } else state.capturing?.probe()
   }
 
-  /** Nothing more will be seen: tells of a stall that was not told yet. */
+  /** Nothing more will be seen: reports a stall that has ended and was not reported yet. */
   close(): void {
     const { state } = this
     if (state._tag === "Stalled" && state.ended !== undefined) this.finish(state, state.ended.millis)
-    else this.calm()
+    else this.becomeResponsive()
   }
 
-  /** Whether a stall has ended and was not told: a capture is on its way. */
+  /** Whether a stall has ended and was not reported: a capture is under way. */
   get isEnding(): boolean {
     return this.state._tag === "Stalled" && this.state.ended !== undefined
   }
@@ -163,22 +173,20 @@ export class Observer {
     return this.captureCost ?? this.port.expectedCaptureMillis()
   }
 
-  /** How long the program's thread could have beaten, and did not. */
-  private blamed({ starvedBefore }: Wary | Stalled): number {
-    return this.silentMillis - (this.port.starvedMillis() - starvedBefore)
+  private attributedMillis(): number {
+    return this.silentMillis - this.port.waitedMillis()
   }
 
-  private becomeWary(): void {
+  private suspect(): void {
     const capturing = this.port.capturing()
-    this.state = { _tag: "Wary", capturing, starvedBefore: this.port.starvedMillis() }
+    this.state = { _tag: "Suspected", capturing }
     capturing?.probe()
   }
 
-  private stall({ capturing, starvedBefore }: Wary): Stalled {
+  private stall({ capturing }: Suspected): Stalled {
     return this.state = {
       _tag: "Stalled",
       capturing,
-      starvedBefore,
       captures: 0,
       captureMillis: 0,
       pending: false,
@@ -189,91 +197,107 @@ export class Observer {
     }
   }
 
-  private onStalled(state: Stalled, blamed: number): void {
-    const { capturing, captures, pending, taken } = state
-    const isKnown = taken?.confidence === "Sure"
-    const { nextCaptureMillis } = state
-    if (
-      capturing !== undefined && !isKnown && !pending && captures < maxCaptures && blamed >= nextCaptureMillis &&
-      (capturing.isClear() || blamed >= 2 * nextCaptureMillis)
-    ) {
-      state.pending = true
-      state.captures++
-      capturing.take(blamed, (captured) => this.onCaptured(state, captured))
-    } else if (!isKnown && !pending) capturing?.probe()
-    // By name if there is going to be one, but not without end.
-    const announceMillis = this.options.announceMillis *
-      (capturing === undefined || state.taken?.confidence === "Sure" ? 1 : 3)
-    if (!state.announced && blamed >= announceMillis) {
+  private onStalled(state: Stalled): void {
+    const { capturing, captures, nextCaptureMillis, pending } = state
+    const attributed = this.attributedMillis()
+    if (capturing !== undefined && !isKnown(state) && !pending) {
+      const isDue = captures < maxCaptures && attributed >= nextCaptureMillis
+      if (isDue && (capturing.isClear() || attributed >= 2 * nextCaptureMillis)) {
+        state.pending = true
+        state.captures++
+        let isStall = true
+        const stalledMillis = (): number => {
+          const millis = this.stalledMillis(state)
+          isStall = millis > 0
+          return millis
+        }
+        capturing.take(stalledMillis, (captured) => this.onCaptured(state, captured, isStall))
+      } else capturing.probe()
+    }
+    // The announcement waits for a stack, but not for ever.
+    const announceMillis = this.options.announceMillis * (capturing === undefined || isKnown(state) ? 1 : 3)
+    if (!state.announced && attributed >= announceMillis) {
       state.announced = true
-      this.port.announce(blamed, state.taken)
+      this.port.announce(attributed, state.taken)
     }
   }
 
-  private onCaptured(state: Stalled, captured: Captured): void {
+  /** Called when the waits of the program are known exactly: 0 if they make up too much of the stall. */
+  private stalledMillis(state: Stalled): number {
+    if (state !== this.state) return 0
+    if (state.ended !== undefined) return state.ended.millis
+    const sinceTick = Math.min(this.port.now() - this.lastTick, this.delay)
+    const millis = this.attributedMillis() + sinceTick
+    return millis >= this.options.thresholdMillis ? millis : 0
+  }
+
+  private onCaptured(state: Stalled, captured: Captured, isStall: boolean): void {
     if (state !== this.state) return
     this.captureCost = Math.max(1, captured.costMillis)
     this.cheapestCapture = Math.min(this.cheapestCapture, this.captureCost)
     state.pending = false
     state.captureMillis += captured.costMillis
-    state.taken = captured
+    if (isStall) state.taken = captured
     // The next costs as much, and the stall has to be long enough for all of them.
     state.nextCaptureMillis = patience * (state.captureMillis + this.captureCost)
     if (state.ended !== undefined) this.finish(state, state.ended.millis)
   }
 
-  /** Its end was seen, and a capture is on its way. */
-  private onEnding(state: Stalled, endedAt: number): void {
-    if (this.port.now() - endedAt > captureTimeoutMillis) this.finish(state, state.ended!.millis)
+  /** A capture is still under way. */
+  private onEnded(state: Stalled, { at, millis }: NonNullable<Stalled["ended"]>): void {
+    if (this.port.now() - at > captureTimeoutMillis) this.finish(state, millis)
   }
 
-  private onBeat(now: number): void {
-    const { state } = this
-    if (state._tag === "Calm") return this.calm()
+  private onBeat(): void {
+    const { options, state } = this
+    if (state._tag === "Responsive") return this.settle()
     if (state._tag === "Stalled" && state.ended !== undefined) {
       this.settle()
-      return this.onEnding(state, state.ended.at)
+      return this.onEnded(state, state.ended)
     }
-    // The last beat was due half a period before, on average.
-    const gap = this.port.takeGap() - this.options.periodMillis / 2 - this.sleptMillis
-    const millis = gap - (this.port.starvedMillis() - state.starvedBefore)
+    const gap = this.port.takeGap() - this.stoppedMillis - (state._tag === "Stalled" ? state.captureMillis : 0)
+    // The last heartbeat was due half a period before the stall, on average.
+    const millis = gap - options.periodMillis / 2
     this.settle()
-    if (state._tag === "Stalled") {
-      // What was captured while it lasted has lengthened it.
-      const own = state.taken === undefined ? 0 : state.captureMillis
-      const held = Math.max(this.options.thresholdMillis, millis - own)
-      state.ended = { at: now, millis: held }
-      if (!state.pending) this.finish(state, held)
-    } else if (millis >= this.options.thresholdMillis) {
-      this.finish(this.stall(state), millis)
-    } else this.calm()
+    if (state._tag === "Suspected") {
+      if (millis >= options.thresholdMillis) this.finish(this.stall(state), millis)
+      else this.becomeResponsive()
+    } else if (gap < options.thresholdMillis) {
+      // The program waited for a processor, which was not known before the wait was over.
+      this.becomeResponsive()
+    } else {
+      const ended = state.ended = { at: this.lastTick, millis: Math.max(options.thresholdMillis, millis) }
+      if (!state.pending) this.finish(state, ended.millis)
+    }
   }
 
-  private finish({ captures, taken }: Stalled, millis: number): void {
-    // The machine may have been busy when it was measured: what was dear once is not for ever.
-    if (captures === 0 && this.captureCost !== undefined) {
+  private finish(state: Stalled, millis: number): void {
+    // Something else may have made the last capture expensive, so its cost does not count for ever.
+    if (state.captures === 0 && this.captureCost !== undefined) {
       this.captureCost = Math.max(this.cheapestCapture, this.captureCost * forgetting)
     }
-    this.calm()
-    if (taken?.confidence !== "Sure") {
-      this.port.report({ millis, stack: taken === undefined ? "NotTaken" : "Unknown", frames: [] })
-    } else {
-      const { frames, isLate } = taken
-      this.port.report({ millis, stack: isLate ? "After" : "While", frames: frames.slice(0, maxFrames) })
-    }
+    this.becomeResponsive()
+    const { taken } = state
+    if (taken === undefined) return this.port.report({ millis, stack: "NotTaken", frames: [] })
+    const { frames, isLate } = taken
+    this.port.report({
+      millis,
+      stack: frames.length === 0 ? "Unknown" : isLate ? "After" : "While",
+      frames: frames.slice(0, maxFrames)
+    })
   }
 
-  private calm(): void {
+  private becomeResponsive(): void {
     const { state } = this
-    if (state._tag !== "Calm") state.capturing?.close()
-    this.state = { _tag: "Calm" }
+    if (state._tag !== "Responsive") state.capturing?.close()
+    this.state = { _tag: "Responsive" }
     this.settle()
   }
 
-  /** The heart has beaten: the count begins anew. */
+  /** After a heartbeat the count begins anew. */
   private settle(): void {
     this.silentMillis = 0
-    this.sleptMillis = 0
+    this.stoppedMillis = 0
     this.port.takeGap()
   }
 }

@@ -1,6 +1,6 @@
-/** Which stalls are logged: each call site once in a while. */
+/** Limits the log to one message per call site and period. */
 
-/** How many call sites are told apart. Arbitrary: a program with more has other worries, and memory and metrics stay bounded. */
+/** How many call sites are distinguished. Arbitrary: it bounds memory and metrics. */
 const maxSites = 200
 
 interface Site {
@@ -17,7 +17,7 @@ export class Repeats {
     this.periodMillis = periodMillis
   }
 
-  /** How often that site was not logged since it last was; `undefined` if it is not to be logged now. */
+  /** How many stalls of that site were left out since its last log message; `undefined` if this one is left out, too. */
   take(site: string, now: number): number | undefined {
     const known = this.sites.get(site)
     if (known !== undefined && now - known.at < this.periodMillis) {
@@ -25,13 +25,13 @@ export class Repeats {
       return undefined
     }
     this.sites.delete(site)
-    // The one that was logged longest ago.
+    // The site whose log message is the oldest.
     if (this.sites.size >= maxSites) this.sites.delete(this.sites.keys().next().value!)
     this.sites.set(site, { at: now, more: 0 })
     return known?.more ?? 0
   }
 
-  /** The site, as an attribute of a metric: of those beyond the bound, one for all. */
+  /** The site as an attribute of a metric. All sites beyond the bound share one. */
   label(site: string): string {
     if (this.labels.size < maxSites) this.labels.add(site)
     return this.labels.has(site) ? site : "other"

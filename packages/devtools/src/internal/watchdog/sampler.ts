@@ -1,8 +1,8 @@
-/** Stacks from a sampler that the program brings along. */
+/** Takes stacks by a sampler that the program provides. */
 import type { Captured, Capturing } from "./capture.ts"
 import type { RawFrame } from "./frames.ts"
 
-/** What a module with a sampler exports as `sample`. */
+/** The function `sample` that a sampler module exports. */
 export type Sampler = () =>
   | ReadonlyArray<{
     readonly name?: string | undefined
@@ -12,7 +12,7 @@ export type Sampler = () =>
   }>
   | undefined
 
-/** Taken in one step: a sampler waits for nothing, or for a short time that is its own. */
+/** A sampler returns at once, so a capture is one call. */
 export class SamplerCapturing implements Capturing {
   private readonly sample: Sampler
 
@@ -28,7 +28,7 @@ export class SamplerCapturing implements Capturing {
 
   close(): void {}
 
-  take(_heldMillis: number, onTaken: (captured: Captured) => void): void {
+  take(_stalledMillis: () => number, onTaken: (captured: Captured) => void): void {
     const sampled = this.sample() ?? []
     const frames = sampled.map(({ column = 1, line = 1, name = "", url = "" }): RawFrame => ({
       name,
@@ -38,7 +38,6 @@ export class SamplerCapturing implements Capturing {
       functionKey: `${url}:${name}`,
       scriptId: url
     }))
-    const confidence = frames.length === 0 ? "None" : "Sure"
-    onTaken({ confidence, frames, isLate: false, costMillis: 0 })
+    onTaken({ frames, isLate: false, costMillis: 0 })
   }
 }

@@ -1,58 +1,79 @@
-/** What the program's thread and the watchdog's share: memory for the heartbeat, and the messages between them. */
+/** The memory and the messages between the program's thread and the watchdog's. */
 import type { Stall } from "../../Watchdog.ts"
 
-/** What the watchdog's thread is started with. */
+/** The data that the watchdog's thread starts with. */
 export interface WatchdogStart {
   readonly memory: SharedArrayBuffer
   readonly thresholdMillis: number
   /** `Infinity` for never. */
   readonly announceMillis: number
-  /** The url of a module with a sampler, or how a stack is taken without one. */
+  /** How stacks are taken: a module is the url of a sampler. */
   readonly capture: "inspector" | "none" | { readonly module: string }
-  /** The number of the program's process, if its first thread is watched. */
-  readonly mainPid: number | undefined
-  /** Of the program, to which paths are shown. */
+  /** The folder in which the kernel shows the program's thread, if it does. */
+  readonly threadFolder: string | undefined
+  /** The working directory of the program: paths are shown relative to it. */
   readonly directory: string
 }
 
-/** From the watchdog's thread: it watches, it has seen the end of a stall, it has seen all that there was. */
+/** From the watchdog's thread: it is ready, a stall has ended, everything has been reported. */
 export type FromWatchdog =
   | { readonly _tag: "Ready" }
   | { readonly _tag: "Stall"; readonly stall: Seen }
   | { readonly _tag: "Closed" }
 
-/** What the watchdog's thread knows of a stall. */
+/** The part of a stall that the watchdog's thread knows. */
 export type Seen = Omit<Stall, "site" | "advice">
 
 /** To the watchdog's thread. */
 export type ToWatchdog = { readonly _tag: "Close" }
 
-/** The function of this name is called in the program's thread while that is paused in the code that holds it. */
+/** The watchdog's thread calls the function of this name while the program is paused in the code that blocks it. */
 export const markName = "@effect-blocking/devtools/mark"
 
+/** The watchdog's thread calls the function of this name for the time of the program's thread. */
+export const momentName = "@effect-blocking/devtools/moment"
+
+/** A time of one thread. */
+export interface Moment {
+  /** Milliseconds on a clock that is the same in all threads. */
+  readonly now: number
+  /** How long the thread has waited for a processor so far. */
+  readonly waitedMillis: number
+}
+
+/** Milliseconds on a clock that is the same in all threads of the process. */
+export const now = (): number => performance.timeOrigin + performance.now()
+
+/** Milliseconds from one moment of a thread to another, without its waits for a processor. */
+export const elapsed = (from: Moment, to: Moment): number => to.now - from.now - (to.waitedMillis - from.waitedMillis)
+
 /**
- * How often the program's heart beats, and the watchdog looks while it does. Measured: on a busy machine each waking of a
- * thread costs some 0.1 ms, and both together are to cost less than half a percent of a processor.
+ * The period of the heartbeat, and of the watchdog's ticks while it comes. Measured: on a busy machine each wake-up of a
+ * thread costs about 0.1 ms; both threads together are to cost less than half a percent of a processor.
  */
 export const periodOf = (thresholdMillis: number): number => Math.min(100, Math.max(10, thresholdMillis / 2))
 
-/** The memory that both see. */
+/** The memory that both threads share. */
 export class Heartbeat {
   private readonly ints: Int32Array
   private readonly floats: Float64Array
 
   constructor(memory: SharedArrayBuffer) {
     this.ints = new Int32Array(memory, 0, 2)
-    this.floats = new Float64Array(memory, 8, 1)
+    this.floats = new Float64Array(memory, 8, 2)
   }
 
   static memory(): SharedArrayBuffer {
-    return new SharedArrayBuffer(16)
+    return new SharedArrayBuffer(24)
   }
 
-  /** On the program's side: it is alive, and was not for so long before. */
-  beat(gapMillis: number, debugged: boolean): void {
+  /**
+   * Called by the program's thread: its event loop runs, and did not run for `gapMillis` before. `waitedMillis` is how
+   * long the thread has waited for a processor so far; the gap is without such waits.
+   */
+  beat(gapMillis: number, waitedMillis: number, debugged: boolean): void {
     if (gapMillis > this.floats[0]!) this.floats[0] = gapMillis
+    this.floats[1] = waitedMillis
     Atomics.store(this.ints, 1, debugged ? 1 : 0)
     Atomics.add(this.ints, 0, 1)
   }
@@ -66,7 +87,12 @@ export class Heartbeat {
     return Atomics.load(this.ints, 1) === 1
   }
 
-  /** The longest gap between two beats since it was last asked. */
+  /** How long the program's thread had waited for a processor at its last heartbeat. */
+  get waitedMillis(): number {
+    return this.floats[1]!
+  }
+
+  /** The longest gap between two heartbeats since the last call. */
   takeGap(): number {
     const gap = this.floats[0]!
     this.floats[0] = 0

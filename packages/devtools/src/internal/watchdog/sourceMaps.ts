@@ -1,4 +1,4 @@
-/** From positions in code that runs to positions in the code that was written. */
+/** Maps positions in the running code to positions in its sources. */
 import { readFileSync } from "node:fs"
 import { SourceMap, type SourceMapPayload } from "node:module"
 import { dirname, relative, resolve, sep } from "node:path"
@@ -13,7 +13,7 @@ interface Mapped {
 }
 
 export class SourceMaps {
-  /** By the number of the script; `undefined` if it has none that can be read. */
+  /** By script id; `undefined` if a script has no readable map. */
   private readonly maps = new Map<string, { readonly map: SourceMap; readonly base: string } | undefined>()
   private readonly urls: ReadonlyMap<string, string>
   private readonly directory: string
@@ -23,7 +23,7 @@ export class SourceMaps {
     this.directory = directory
   }
 
-  /** A frame for people: with the position in its source, and a path from the program's directory. */
+  /** A frame with its position in the source, and its path relative to the program's directory. */
   frame(raw: RawFrame): Frame {
     const { column, line, url } = this.original(raw) ?? { url: raw.url, line: raw.line, column: raw.column }
     return {
@@ -57,7 +57,7 @@ export class SourceMaps {
   }
 }
 
-/** A map that is missing or broken is none: positions are then those of the code that runs. */
+/** Without a map, or with a broken one, positions stay those of the running code. */
 const read = (address: string, script: string) => {
   try {
     const base = script.startsWith("/") ? pathToFileURL(script).href : script
@@ -74,7 +74,7 @@ const read = (address: string, script: string) => {
   }
 }
 
-/** As people name a file: from the program's directory if it lies there, and without the scheme. */
+/** A path without scheme; relative if the file is in the program's directory. */
 const shown = (url: string, directory: string): string => {
   if (!url.startsWith("file:") && !url.startsWith("/")) return url
   const path = url.startsWith("/") ? url : fileURLToPath(url)

@@ -1,4 +1,4 @@
-/** The client: what `effect/sql` asks of a driver, and what goes beyond it. */
+/** The client: the driver that `effect/sql` asks for, and the operations of `SqliteClient`. */
 import { isJoinError } from "effect-blocking/JoinError"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -18,13 +18,13 @@ import type { SqliteTask } from "../../SqliteTask.ts"
 import type { Definition } from "../thread/definition.ts"
 import { Arrays, type Flags, Objects, Raw, SafeIntegers, Unprepared } from "../thread/reply.ts"
 import * as tasks from "../thread/statements.ts"
+import { checkpointer, walBytes } from "./checkpointer.ts"
 import type { Database } from "./database.ts"
 import { backupFailed, isFailure, refused, sqlError } from "./errors.ts"
 import { isControl } from "./routing.ts"
 import { hold, type Session } from "./session.ts"
-import { upkeep, walBytes } from "./upkeep.ts"
 
-/** What runs a statement: the database, or a connection that is held. */
+/** Runs statements: the database, or a held connection. */
 interface Target {
   execute(sql: string, params: ReadonlyArray<unknown>, flags: Flags): Effect.Effect<unknown, SqlError>
   stream(sql: string, params: ReadonlyArray<unknown>, flags: Flags): Stream.Stream<unknown, SqlError>
@@ -84,7 +84,7 @@ class TargetConnection<out T extends Target> implements Connection {
   }
 }
 
-/** What tells the clients of one program apart. */
+/** Numbers the clients of one program, which keeps their transactions apart. */
 let clients = 0
 
 export const make = Effect.fnUntraced(function*(
@@ -134,7 +134,7 @@ export const make = Effect.fnUntraced(function*(
   >({
     transactionService,
     spanAttributes,
-    // BEGIN as well: it may wait for the lock of another process, and that can be interrupted.
+    // Includes BEGIN: it may wait for the lock of another process, and that wait is interruptible.
     acquireConnection: (restore) =>
       Effect.withFiber((fiber) => {
         const reads = fiber.getRef(onlyReads)
@@ -148,7 +148,7 @@ export const make = Effect.fnUntraced(function*(
     savepoint: ({ target }, id) => target.savepoint(id),
     releaseSavepoint: ({ target }, id) => target.releaseSavepoint(id),
     commit: ({ target }) => target.commit,
-    // One that has failed leaves the transaction open, and that is rolled back when the connection is given back.
+    // If ROLLBACK fails, the transaction is rolled back when the connection is released.
     rollback: ({ target }) => target.rollback,
     rollbackSavepoint: ({ target }, id) => target.rollbackSavepoint(id)
   })
@@ -156,7 +156,7 @@ export const make = Effect.fnUntraced(function*(
   if (resolved.autoInvalidate) {
     database.onWritten = (tables) => client.afterCommit(Effect.sync(() => reactivity.invalidateUnsafe(tables)))
   }
-  yield* upkeep(database)
+  yield* checkpointer(database)
 
   const session = Effect.map(Effect.serviceOption(transactionService), Option.map(([{ target }]) => target))
 
@@ -183,36 +183,36 @@ export const make = Effect.fnUntraced(function*(
   ): Effect.Effect<unknown, unknown> =>
     Effect.flatMap(session, (session) => {
       const { name, task, taskInProcess } = sqliteTask as object as Definition
-      const place = `task "${name}"`
+      const source = `task "${name}"`
       const result = Option.isSome(session)
         ? session.value.call((lease) => lease.run(task, tasks.nested, ...args))
-        : database.decided(
+        : database.cancellable(
           (ticket) =>
             resolved.isolation === "process"
               ? database.inProcess(pools.writer.run(taskInProcess, ticket, ...args))
               : pools.writer.run(task, ticket, ...args),
-          place
+          source
         )
       return Effect.mapError(
         Effect.map(result, ({ value }) => value),
-        (error) => isJoinError(error) || isFailure(error) ? sqlError(error, "transact", place) : error
+        (error) => isJoinError(error) || isFailure(error) ? sqlError(error, "transact", source) : error
       )
     })
 
-  /** What asks the pools would wait for ever for the connection that its own transaction holds. */
+  /** Refuses a call inside a transaction: it would wait forever for the connection that the transaction holds. */
   const outside = (name: string) => <A, E>(effect: Effect.Effect<A, E | SqlError>): Effect.Effect<A, E | SqlError> =>
     Effect.flatMap(
       session,
       (session) =>
         Option.isSome(session)
-          ? Effect.fail(refused(`sql.${name} is no part of a transaction: call it outside`, undefined))
+          ? Effect.fail(refused(`sql.${name} cannot run in a transaction: call it outside`, undefined))
           : effect
     )
 
   const backup = (destination: string): Effect.Effect<void, SqlError> =>
     Effect.suspend(() => {
       const path = resolvePath(destination)
-      // Whoever opens the destination finds a whole copy or none.
+      // The copy gets its name when it is complete: nobody opens half a copy.
       const unfinished = `${path}.${randomUUID()}.unfinished`
       const files = <A>(use: () => Promise<A>) =>
         Effect.tryPromise({ try: use, catch: (cause) => backupFailed(path, cause) })
@@ -222,9 +222,9 @@ export const make = Effect.fnUntraced(function*(
         files(() =>
           notTheSame(path, resolved.filename)
         ),
-        database.told(database.whileBusy(copy), "backup", "VACUUM INTO")
+        database.withSqlErrors(database.whileBusy(copy), "backup", "VACUUM INTO")
       ).pipe(
-        // A log of what was there before would be taken for one of the copy.
+        // SQLite would apply the log of the replaced file to the copy.
         Effect.andThen(files(() => remove(path, ["-wal", "-shm", "-journal"]))),
         Effect.andThen(files(() => rename(unfinished, path))),
         Effect.onError(() => Effect.promise(() => remove(unfinished, ["", "-journal"]).catch(() => {})))
@@ -261,7 +261,7 @@ export const make = Effect.fnUntraced(function*(
   }) as unknown as SqliteClient
 })
 
-const controlInBatch = "A batch is one transaction, and neither begins nor ends another: use sql.withTransaction"
+const controlInBatch = "A batch is one transaction and cannot begin or end another: use sql.withTransaction"
 
 const remove = async (path: string, endings: ReadonlyArray<string>): Promise<void> => {
   for (const ending of endings) await rm(`${path}${ending}`, { force: true })

@@ -1,4 +1,4 @@
-/** The pools of a database, and how a statement runs on them that is no part of a transaction. */
+/** The pools of a database, and the statements that run on them outside a transaction. */
 import type * as Blocking from "effect-blocking/Blocking"
 import { isJoinError } from "effect-blocking/JoinError"
 import * as Task from "effect-blocking/Task"
@@ -46,19 +46,19 @@ import { arraysOf, isRows, objectsOf, rowsFrom } from "./rows.ts"
 
 export interface Pools {
   readonly writer: Blocking.Pool
-  /** `undefined`: one connection for all. */
+  /** `undefined` if one connection both reads and writes. */
   readonly readers: Blocking.Pool | undefined
 }
 
-/** Runs tasks: a pool, or a lease of one of its threads. */
+/** Runs tasks: a pool, or the lease of a thread. */
 export type Runner = Pick<Blocking.Lease, "run" | "stream">
 
-/** Longest wait between two looks at a lock that another process holds. */
+/** Longest wait between two tries for a lock that another process holds. */
 const maxBusyDelay = "25 millis"
 
 /**
- * A result that was large once is asked for as a small one again when it has no more rows than that,
- * and their values are so short that they fit a message. Arbitrary.
+ * A statement whose result was streamed is read in one message again when it has at most this many
+ * rows, each short enough for all of them to fit a message. Arbitrary.
  */
 const fewRows = 64
 const narrow = maxBytes / fewRows / 4
@@ -76,7 +76,7 @@ export class Database {
   readonly options: ResolvedOptions
   readonly router = new Router()
   readonly longReads = new LongReads()
-  /** Told of each table that was written, behind its commit. */
+  /** Called with the tables that were written, after their commit. */
   onWritten: (tables: ReadonlyArray<string>) => Effect.Effect<void> = () => Effect.void
 
   private readonly tickets: commitCells.Tickets
@@ -84,7 +84,7 @@ export class Database {
   private readonly busy
   private readonly readTask
   private readonly streamTask
-  /** For a connection that must not be lost: whoever gives it up waits until SQLite comes to its next row. */
+  /** For a connection that must not be lost: an interruption waits until SQLite reaches its next row. */
   private readonly keptStreamTask
   readonly copyTask
 
@@ -104,7 +104,7 @@ export class Database {
     this.copyTask = options.memory ? Task.with(tasks.copy, { onInterrupt: "wait" }) : tasks.copy
   }
 
-  /** Runs a statement where it belongs. */
+  /** Runs a statement on the connection that it needs. */
   execute(sql: string, params: ReadonlyArray<unknown>, flags: Flags): Effect.Effect<unknown, SqlError> {
     const { readers, writer } = this.pools
     switch (this.router.routeOf(sql)) {
@@ -118,12 +118,12 @@ export class Database {
         return this.readOn(writer, sql, params, flags | Keep)
       case "write":
         return Effect.map(this.batch([{ sql, params }], flags), ([answer]) => answer)
-      case "alone":
-        // Without a time limit: what it does is not taken back.
-        return this.told(
+      case "autocommit":
+        // No time limit: the statement cannot be rolled back.
+        return this.withSqlErrors(
           this.whileBusy(
             Effect.flatMap(
-              writer.run(tasks.alone, sql, params, flags | Keep),
+              writer.run(tasks.autocommit, sql, params, flags | Keep),
               (reply) => this.answerOf(writer, reply, flags, sql)
             )
           ),
@@ -147,10 +147,10 @@ export class Database {
         return this.readAsStream(sql, params, flags)
       }
     )
-    return this.told(this.whileBusy(this.limited(attempt, sql)), "execute", sql)
+    return this.withSqlErrors(this.whileBusy(this.limited(attempt, sql)), "execute", sql)
   }
 
-  /** Many rows: they are made here piece by piece, so that the event loop is not held for all of them. */
+  /** Reads a large result in chunks: building all of its rows at once would block the event loop. */
   private readAsStream(sql: string, params: ReadonlyArray<unknown>, flags: Flags): Effect.Effect<unknown, SqlError> {
     return Effect.tap(Stream.runCollect(this.stream(sql, params, flags)), (rows) =>
       Effect.sync(() => {
@@ -158,19 +158,19 @@ export class Database {
       }))
   }
 
-  /** Runs statements in a transaction of their own. */
+  /** Runs statements in one transaction. */
   batch(statements: ReadonlyArray<Statement>, flags: Flags): Effect.Effect<ReadonlyArray<unknown>, SqlError> {
     const { writer } = this.pools
     const sql = statements.length === 1 ? statements[0]!.sql : undefined
     const texts = withoutRepetition(statements)
-    const attempt = this.decided(
+    const attempt = this.cancellable(
       (ticket) =>
         this.options.isolation === "process"
           ? this.inProcess(writer.run(tasks.batchInProcess, ticket, texts, flags))
           : writer.run(tasks.batch, ticket, texts, flags),
       sql
     )
-    return this.told(
+    return this.withSqlErrors(
       Effect.flatMap(attempt, (answers) => this.all(writer, answers, flags, sql)),
       "execute",
       sql
@@ -188,7 +188,7 @@ export class Database {
       : Effect.forEach(answers, (answer) => this.rowsOf(runner, answer, flags, sql))
   }
 
-  /** Gives a process what it asks before it commits. */
+  /** Answers a process that asks whether it may commit. */
   inProcess<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, Exclude<R, tasks.MayCommit>> {
     return Effect.provideService(
       effect,
@@ -198,10 +198,10 @@ export class Database {
   }
 
   /**
-   * Runs a write that decides with its cell. Whoever gives it up is told at once if it is not
-   * being committed, and otherwise how it has ended (Q4).
+   * Runs a write that can be cancelled through its cell until it commits. An interruption returns
+   * at once if it comes before the commit, and otherwise waits for the outcome (Q4).
    */
-  decided<A, E>(
+  cancellable<A, E>(
     run: (ticket: number) => Effect.Effect<Reply<A>, E>,
     sql: string | undefined
   ): Effect.Effect<A, E | Failure | SqlError> {
@@ -210,26 +210,26 @@ export class Database {
       Effect.gen({ self: this }, function*() {
         yield* restore(free.take(1))
         const ticket = tickets.take()
-        // On a fiber of its own: its result can still be had when this one was told to end.
+        // On a fiber of its own: its result is still available after this fiber is interrupted.
         const fiber = yield* Effect.forkDetach(run(ticket), { startImmediately: true })
         const exit = yield* Effect.exit(restore(this.limited(Fiber.join(fiber), sql)))
-        const given = Exit.isFailure(exit) && tickets.cancel(ticket)
-        const late = Exit.isFailure(exit) && !given ? yield* Fiber.await(fiber) : undefined
-        if (given) fiber.interruptUnsafe()
+        const cancelled = Exit.isFailure(exit) && tickets.cancel(ticket)
+        const late = Exit.isFailure(exit) && !cancelled ? yield* Fiber.await(fiber) : undefined
+        if (cancelled) fiber.interruptUnsafe()
         tickets.giveBack(ticket)
         yield* free.release(1)
         if (late === undefined) return yield* this.valueOf(yield* exit)
         if (Exit.isSuccess(late)) return yield* this.valueOf(late.value)
-        const told = late.cause.reasons.find(Cause.isFailReason)?.error
-        // The thread is alive, and behind its COMMIT.
-        const lostOnTheWay = isJoinError(told) && told.reason._tag === "NotCloneable"
-        return yield* Effect.fail(lostOnTheWay ? committedWithoutResult(told, sql) : unknownOutcome(late.cause, sql))
+        const error = late.cause.reasons.find(Cause.isFailReason)?.error
+        // The thread is alive and has passed its COMMIT.
+        const resultLost = isJoinError(error) && error.reason._tag === "NotCloneable"
+        return yield* Effect.fail(resultLost ? committedWithoutResult(error, sql) : unknownOutcome(late.cause, sql))
       })
     )
     return this.whileBusy(once)
   }
 
-  /** The rows of a statement outside of a transaction. */
+  /** Streams the rows of a statement outside a transaction. */
   stream(sql: string, params: ReadonlyArray<unknown>, flags: Flags): Stream.Stream<unknown, SqlError> {
     if (this.router.routeOf(sql) !== "read") {
       return Stream.unwrap(
@@ -242,7 +242,10 @@ export class Database {
     )
   }
 
-  /** The rows of a statement, on a pool or on the thread of a transaction, which `keeps` its thread whatever happens. */
+  /**
+   * Streams the rows of a statement, on a pool or on the thread of a transaction. `keeps` says that
+   * its thread must not be ended.
+   */
   streamOn(
     runner: Runner,
     sql: string,
@@ -253,13 +256,13 @@ export class Database {
     return Stream.unwrap(Effect.clockWith((clock) => {
       const end = clock.currentTimeMillisUnsafe() + this.options.streamLimitMillis
       const toRow = rowsFrom(flags)
-      // Once there are rows, nothing of it can be locked any more.
+      // No lock is needed after the first row.
       const retries = Schedule.while(this.busy, ({ input }: { readonly input: Problem }) => isBusy(input))
       return Effect.succeed(
         runner.stream(keeps ? this.keptStreamTask : this.streamTask, sql, params, flags).pipe(
           Stream.retry(retries),
           Stream.mapError((problem) => sqlError(problem, "executeStream", sql)),
-          // It keeps the WAL from being emptied, also when it is read slowly.
+          // A stream that is read slowly keeps the WAL from being emptied, too.
           Stream.mapArrayEffect((chunk) =>
             clock.currentTimeMillisUnsafe() > end
               ? Effect.fail(streamTimedOut(this.options.streamLimitMillis, sql))
@@ -274,14 +277,14 @@ export class Database {
   // Replies
   // ---------------------------------------------------------------------------
 
-  /** What a reply tells, and which tables it has written. */
+  /** The value of a reply. Reports the tables that it wrote. */
   valueOf<A>(reply: Reply<A>): Effect.Effect<A, Failure> {
     switch (reply[0]) {
       case Succeeded:
         return reply[3].length === 0 ? Effect.succeed(reply[2]) : Effect.as(this.onWritten(reply[3]), reply[2])
       case Failed:
         return Effect.fail(reply[2])
-      // The program has ended it, and nobody is told; and what is kept is never too much.
+      // `Cancelled`: the program has interrupted the write, and no fiber waits. `TooMany` does not come with `Keep`.
       default:
         return Effect.interrupt
     }
@@ -296,7 +299,7 @@ export class Database {
     return Effect.flatMap(this.valueOf(reply), (answer) => this.rowsOf(runner, answer, flags, sql))
   }
 
-  /** The rows of an answer, those that are kept in the thread included. */
+  /** The rows of an answer, including those that the thread has kept. */
   rowsOf(
     runner: Runner,
     answer: Answer,
@@ -324,7 +327,7 @@ export class Database {
     )
   }
 
-  /** A lock of another process is waited for here, with no thread held (Q6). */
+  /** Retries while another process holds the lock. The wait holds no thread (Q6). */
   whileBusy<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
     return Effect.catch(
       effect,
@@ -332,7 +335,7 @@ export class Database {
     ) as never
   }
 
-  /** Fails when it takes longer than a statement may. */
+  /** Fails a statement that exceeds its time limit. */
   limited<A, E, R>(effect: Effect.Effect<A, E, R>, sql: string | undefined): Effect.Effect<A, E | SqlError, R> {
     const { statementLimitMillis } = this.options
     return statementLimitMillis === undefined ? effect : Effect.timeoutOrElse(effect, {
@@ -341,8 +344,8 @@ export class Database {
     })
   }
 
-  /** The error that `effect/sql` has for it. */
-  told<A, R>(
+  /** Turns problems into the errors of `effect/sql`. */
+  withSqlErrors<A, R>(
     effect: Effect.Effect<A, Problem | SqlError, R>,
     operation: string,
     sql: string | undefined

@@ -1,4 +1,4 @@
-/** From what a thread tells, or what has become of it, to the errors of `effect/sql`. */
+/** Turns the failures of a thread into the errors of `effect/sql`. */
 import { isJoinError, type JoinError } from "effect-blocking/JoinError"
 import {
   classifySqliteError,
@@ -9,25 +9,25 @@ import {
 } from "effect/sql/SqlError"
 import { type Failure, FailureTag } from "../thread/reply.ts"
 
-/** SQLite's result codes that are looked at. */
+/** The result codes of SQLite that are treated here. */
 const Busy = 5
 const ReadOnly = 8
 const Full = 13
 const CantOpen = 14
 const NotADatabase = 26
-/** A read transaction that wants to write, behind a write of another connection: only its begin can be tried again. */
+/** A read transaction tried to write after another connection wrote: only a new transaction helps. */
 const BusySnapshot = 517
 
-/** What can be done about it, by primary code. */
+/** Advice for the user, by primary code. */
 const advice: Readonly<Record<number, string>> = {
   [Busy]: "another connection holds the lock, and `busyTimeout` has passed",
-  [ReadOnly]: "nothing is written in sql.readTransaction, nor with `readonly`: use sql.withTransaction",
-  [Full]: "the disk is full, or `max_page_count` is reached: nothing of the statement was written",
-  [CantOpen]: "look at the path, its folder, and the permissions of both",
-  [NotADatabase]: "the file is no SQLite database, or is encrypted"
+  [ReadOnly]: "sql.readTransaction and `readonly` do not allow writes: use sql.withTransaction",
+  [Full]: "the disk is full, or `max_page_count` is reached: the statement wrote nothing",
+  [CantOpen]: "check the path, its folder, and the permissions of both",
+  [NotADatabase]: "the file is not a SQLite database, or is encrypted"
 }
 
-/** Why a call of a connection has failed: SQLite, or its thread. */
+/** Why a call of a connection failed: SQLite, or its thread. */
 export type Problem = Failure | JoinError
 
 export const isFailure = (problem: unknown): problem is Failure =>
@@ -35,12 +35,12 @@ export const isFailure = (problem: unknown): problem is Failure =>
 
 const primary = (errcode: number | undefined): number => (errcode ?? 0) & 0xff
 
-/** A statement that was left open in the same connection, which no waiting ends. */
+/** A statement is open on the same connection: to wait would not help. */
 const leftOpen = /statements in progress/
 
 /**
- * Whether others are in the way, so that the same can be tried again: the lock of a connection, or
- * threads that are stuck in statements nobody waits for any more.
+ * Whether a retry can succeed: another connection holds the lock, or all threads are stuck in
+ * statements that were given up.
  */
 export const isBusy = (problem: unknown): boolean => {
   if (isJoinError(problem)) return problem.reason._tag === "SpawnFailed"
@@ -48,7 +48,7 @@ export const isBusy = (problem: unknown): boolean => {
   return primary(problem.errcode) === Busy && problem.errcode !== BusySnapshot
 }
 
-/** The error of SQLite, as its driver throws it, with the code where `effect/sql` looks for it. */
+/** The error of SQLite as its driver throws it, with the code where `effect/sql` looks for it. */
 export const causeOf = ({ code, errcode, message, stack }: Failure): Error => {
   const cause = Object.assign(new Error(message), {
     ...(code === undefined ? {} : { code }),
@@ -58,7 +58,7 @@ export const causeOf = ({ code, errcode, message, stack }: Failure): Error => {
   return cause
 }
 
-/** How much of a statement stands in a message. Arbitrary. */
+/** How many characters of a statement a message shows. Arbitrary. */
 const maxShown = 300
 
 const inStatement = (sql: string | undefined): string =>
@@ -66,7 +66,7 @@ const inStatement = (sql: string | undefined): string =>
 
 export const describe = (failure: Failure, sql: string | undefined): string => {
   const hint = leftOpen.test(failure.message)
-    ? "a body has left a statement open: read its iterator to the end, or call its return()"
+    ? "a body left a statement open: read its iterator to the end, or call its return()"
     : advice[primary(failure.errcode)]
   return `${failure.message}${hint === undefined ? "" : ` (${hint})`}${inStatement(failure.sql ?? sql)}`
 }
@@ -95,37 +95,37 @@ const threadError = (cause: JoinError, operation: string, sql: string | undefine
   }
 }
 
-/** The thread is gone, and whether it has committed before that nobody knows. */
+/** The thread was lost, and may have committed before. */
 export const unknownOutcome = (cause: unknown, sql: string | undefined): SqlError =>
   new SqlError({
     reason: new ConnectionError({
       cause,
       operation: "commit",
-      message:
-        "The thread was lost while it committed, so that the outcome is not known: look at the data before it is " +
-        `tried again${inStatement(sql)}`
+      message: `The thread was lost during COMMIT, and the outcome is unknown: check the data before you try again${
+        inStatement(sql)
+      }`
     })
   })
 
-/** It has committed, and then its result could not be sent. */
+/** The write was committed, and then its result could not be sent. */
 export const committedWithoutResult = (cause: JoinError, sql: string | undefined): SqlError =>
   new SqlError({
     reason: new UnknownError({
       cause,
       operation: "commit",
-      message: `It is committed, but its result is lost: ${cause.message}${inStatement(sql)}`
+      message: `The write is committed, but its result is lost: ${cause.message}${inStatement(sql)}`
     })
   })
 
-/** The rows behind those that were told are gone with their thread. */
+/** The rows that were not fetched yet were lost with their thread. */
 export const rowsLost = (cause: JoinError, sql: string | undefined): SqlError =>
   new SqlError({
     reason: new ConnectionError({
       cause,
       operation: "execute",
       message:
-        "The thread was lost before all rows were fetched from it. Outside of a transaction, what the statement " +
-        `has written is committed${inStatement(sql)}`
+        "The thread was lost before all rows were fetched. Outside a transaction, the writes of the statement are " +
+        `committed${inStatement(sql)}`
     })
   })
 
@@ -134,7 +134,7 @@ export const timedOut = (limitMillis: number, sql: string | undefined): SqlError
     reason: new StatementTimeoutError({
       cause: undefined,
       operation: "execute",
-      message: `The statement has not ended within its statementTimeLimit of ${limitMillis} ms${inStatement(sql)}`
+      message: `The statement exceeded its statementTimeLimit of ${limitMillis} ms${inStatement(sql)}`
     })
   })
 
@@ -143,8 +143,7 @@ export const streamTimedOut = (limitMillis: number, sql: string): SqlError =>
     reason: new StatementTimeoutError({
       cause: undefined,
       operation: "executeStream",
-      message:
-        `The stream was open for longer than its streamTimeLimit of ${limitMillis} ms, and held the WAL meanwhile` +
+      message: `The stream exceeded its streamTimeLimit of ${limitMillis} ms, and kept the WAL from being emptied` +
         inStatement(sql)
     })
   })
@@ -163,8 +162,6 @@ export const backupFailed = (path: string, cause: unknown): SqlError =>
     reason: new UnknownError({
       cause,
       operation: "backup",
-      message: `The copy of the database cannot be put in place of ${path}: ${
-        cause instanceof Error ? cause.message : String(cause)
-      }`
+      message: `The backup to ${path} failed: ${cause instanceof Error ? cause.message : String(cause)}`
     })
   })

@@ -1,7 +1,7 @@
 /**
- * Streams and read transactions: as long as one of them is open, what was written behind its begin
- * stays in the WAL. Where they overlap without end, it would never be emptied: then new ones are kept
- * waiting for a moment, until those that are open have ended.
+ * Counts streams and read transactions. While one is open, everything written after it began stays
+ * in the WAL. If they overlap without end, the WAL is never emptied (checkpoint starvation): then
+ * new ones wait until those that are open have ended.
  */
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
@@ -12,7 +12,7 @@ export class LongReads {
   private readonly gate = Latch.makeUnsafe(true)
   private readonly none = Latch.makeUnsafe(true)
 
-  /** Waits while new ones are held back, and counts one until the scope closes. */
+  /** Waits while new long reads are held back, then counts this one until the scope closes. */
   readonly enter: Effect.Effect<void, never, Scope.Scope> = Effect.andThen(
     this.gate.await,
     Effect.acquireRelease(
@@ -28,7 +28,7 @@ export class LongReads {
     )
   )
 
-  /** Holds new ones back while `use` runs, which begins when none is open, or so many milliseconds later. */
+  /** Holds new long reads back while `use` runs. `use` begins when none is open, or after `millis`. */
   withoutNew<A>(millis: number, use: Effect.Effect<A>): Effect.Effect<A> {
     return Effect.acquireUseRelease(
       this.gate.close,

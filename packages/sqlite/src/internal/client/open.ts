@@ -15,15 +15,15 @@ import { causeOf, describe, isFailure, type Problem } from "./errors.ts"
 import { SqliteOpenError } from "./openError.ts"
 import { resolve, type ResolvedOptions } from "./options.ts"
 
-/** What is decided before there is a thread. */
+/** Everything that is known before a thread starts. */
 export interface Plan {
   readonly options: Options
   readonly resolved: ResolvedOptions
   readonly cells: SharedArrayBuffer
-  /** What its metrics and spans are named by. */
+  /** Names the metrics and spans. */
   readonly key: string
   readonly writer: NodeBlocking.Options
-  /** `undefined`: one connection for all. */
+  /** `undefined` if one connection both reads and writes. */
   readonly readers: NodeBlocking.Options | undefined
 }
 
@@ -36,12 +36,12 @@ export const plan = (options: Options): Effect.Effect<Plan, NodeBlocking.Invalid
       isolation,
       queueCapacity: resolved.queueCapacity,
       onFull: resolved.onFull,
-      // A read that finds the others busy does not wait for the start of a thread.
+      // All threads start with the pool: no read waits for the start of one.
       minThreads: threads,
       maxThreads: threads,
       threadData: connectionOptions(resolved, shared, readOnly),
       preload: [tasks.read],
-      // A statement that looks at no flag is inside of SQLite, where only its end helps.
+      // A statement that does not see the stop flag is inside SQLite: only the end of the thread stops it.
       gracePeriod: 100,
       terminateTimeout: 200
     })
@@ -63,10 +63,10 @@ export const open = Effect.fnUntraced(function*(
   const opened = (pool: Blocking.Pool) =>
     database.whileBusy(Effect.flatMap(pool.run(tasks.open), (reply) => database.valueOf(reply)))
   const { readers, writer } = pools
-  // The writer first: it makes the file.
+  // The writer opens first: it creates the file.
   yield* Effect.andThen(
     opened(writer),
-    // A first read would wait for its thread; and all of them, if the first one is long.
+    // Otherwise the first reads would wait for their threads to start.
     readers === undefined ? Effect.void : Effect.andThen(readers.prewarm(resolved.readers), opened(readers))
   ).pipe(Effect.mapError((problem) => openError(resolved.filename, problem)))
   return yield* make(database, options)
@@ -82,7 +82,7 @@ const connectionOptions = (
   cacheSize,
   init,
   cells,
-  watched: autoInvalidate && !readOnly,
+  trackWrites: autoInvalidate && !readOnly,
   pragmas: readOnly
     ? []
     : [

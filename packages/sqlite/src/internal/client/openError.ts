@@ -1,11 +1,11 @@
-/** The error of a client that is not opened, apart from the layers so that opening can make it. */
+/** The error of a database that was not opened. Separate from the layers, because opening constructs it. */
 import * as Schema from "effect/Schema"
 
 export class SqliteOpenError extends Schema.TaggedError<SqliteOpenError>("@effect-blocking/sqlite/SqliteOpenError")(
   "SqliteOpenError",
   {
     filename: Schema.String,
-    /** Why, and what to do. */
+    /** The reason, and what to do. */
     detail: Schema.String,
     cause: Schema.Defect()
   }

@@ -1,4 +1,4 @@
-/** From what a user may write to what the client needs. */
+/** Checks the options of a user, and fills in the defaults. */
 import * as NodeBlocking from "@effect-blocking/platform-node/NodeBlocking"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -13,10 +13,10 @@ import { isMemory } from "../thread/connection.ts"
 
 export interface ResolvedOptions {
   readonly filename: string
-  /** It is lost with its connection. */
+  /** Whether the database is in memory, and so is lost with its connection. */
   readonly memory: boolean
   readonly readonly: boolean
-  /** 0: one connection for all. */
+  /** 0 if one connection both reads and writes. */
   readonly readers: number
   readonly isolation: "thread" | "process"
   readonly cacheSize: number
@@ -53,12 +53,12 @@ const names: ReadonlySet<string> = new Set<keyof Options>([
   "transformResultNames"
 ])
 
-/** Arbitrary: enough for the statements of a program that does not write its values into them. */
+/** Arbitrary: enough for a program that does not write values into its statements. */
 const defaultCacheSize = 200
 const defaultBusyMillis = 5000
-/** So much of the WAL is kept as a file when it is empty. */
+/** The size in bytes that the WAL file may keep when the WAL is empty. */
 const defaultJournalSizeLimit = 64 * 1024 * 1024
-/** A reader that nobody hurries keeps the WAL from being emptied. */
+/** Without a limit, a stream that is never read to its end would keep the WAL from being emptied. */
 const defaultStreamLimitMillis = 10 * 60_000
 
 class Problem {
@@ -111,7 +111,9 @@ const resolved = (options: Options): ResolvedOptions => {
   }
   for (const name of ["transformQueryNames", "transformResultNames"] as const) {
     const value: unknown = options[name]
-    if (value !== undefined && typeof value !== "function") throw new Problem(name, "a function of a name", value)
+    if (value !== undefined && typeof value !== "function") {
+      throw new Problem(name, "a function that takes a name", value)
+    }
   }
   const attributes: unknown = options.spanAttributes
   if (attributes !== undefined && (typeof attributes !== "object" || attributes === null)) {
@@ -130,7 +132,7 @@ const resolved = (options: Options): ResolvedOptions => {
   }
   const readers = integer("readers", options.readers, 0)
   if (memory && readers !== undefined && readers > 0) {
-    throw new Problem("readers", "0 for a database in memory, which one connection has", readers)
+    throw new Problem("readers", "0 for a database in memory, which has one connection", readers)
   }
   const { onFull } = options
   if (onFull !== undefined && onFull !== "suspend" && onFull !== "fail") {
@@ -145,7 +147,7 @@ const resolved = (options: Options): ResolvedOptions => {
     memory,
     filename: memory ? filename : resolvePath(filename),
     readonly: options.readonly === true,
-    // Two at least: one may be in a long read.
+    // At least two: one may be busy with a long read.
     readers: memory ? 0 : readers ?? Math.max(2, Math.min(4, availableParallelism() - 1)),
     isolation,
     cacheSize: integer("prepareCacheSize", options.prepareCacheSize, 0) ?? defaultCacheSize,
@@ -163,10 +165,10 @@ const resolved = (options: Options): ResolvedOptions => {
 }
 
 const pathOf = (filename: unknown): string => {
-  const expected = "a path, a file:// url of one, or \":memory:\""
+  const expected = "a path, a file:// url, or \":memory:\""
   if (typeof filename !== "string") throw new Problem("filename", expected, filename)
   if (!filename.startsWith("file:")) return filename
-  // SQLite's own urls, with parameters, are not there: each of them has an option.
+  // SQLite's own urls, with parameters, are not supported: each parameter has an option.
   if (!filename.startsWith("file:///") || filename.includes("?")) throw new Problem("filename", expected, filename)
   return fileURLToPath(filename)
 }
@@ -187,7 +189,7 @@ const millis = (option: string, value: Duration.Input | undefined): number | und
 const autoInvalidate = (value: unknown): boolean => {
   if (value !== undefined && typeof value !== "boolean") throw new Problem("autoInvalidate", "true or false", value)
   if (value === true && !("setAuthorizer" in DatabaseSync.prototype)) {
-    throw new Problem("autoInvalidate", "false: this Node does not tell which tables are written, 24.10 does", value)
+    throw new Problem("autoInvalidate", "false before Node 24.10, which reports the tables that are written", value)
   }
   return value === true
 }

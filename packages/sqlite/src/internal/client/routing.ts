@@ -1,34 +1,34 @@
-/** Which connection a statement is for, by its first word. */
+/** Chooses the connection for a statement by its first word. */
 
 export type Route =
-  /** Reads: any reader. */
+  /** A read, for any reader. */
   | "read"
-  /** Reads what only the writer's connection knows. */
+  /** A read of a value that only the writer's connection has. */
   | "readOnWriter"
-  /** Writes: the writer, in a transaction. */
+  /** A write, for the writer, in a transaction. */
   | "write"
-  /** The writer, and not in a transaction. */
-  | "alone"
+  /** For the writer, without a transaction. */
+  | "autocommit"
 
 const reads = /^(?:select|values|with|explain)$/i
 const writes = /^(?:insert|update|delete|replace|create|drop|alter|reindex|analyze)$/i
 const controls = /^(?:begin|commit|end|rollback|savepoint|release)$/i
 
-/** What a WITH goes on with if it writes. `replace(` is a function. */
+/** A word that makes a WITH a write. `replace(` is a function. */
 const writesBehindWith = /\b(?:insert|update|delete|replace(?!\s*\())\b/i
 
-/** Functions that tell of the connection that has written. */
+/** Functions that describe the last write of their connection. */
 const ofWriter = /\b(?:last_insert_rowid|changes|total_changes)\s*\(/i
 
 const blank = /^(?:\s|--[^\n]*(?:\n|$)|\/\*[^]*?\*\/|\()+/
 
-/** Statements that are remembered, and how long the longest of them is. Arbitrary. */
+/** How many statements are remembered, and how many characters each may have. Arbitrary. */
 const maxRemembered = 1000
 const maxLength = 10_000
 
 export class Router {
   private readonly routes = new Map<string, Route>()
-  /** Statements with results so large that they are streamed. */
+  /** Statements whose results are so large that they are streamed. */
   private readonly large = new Set<string>()
 
   routeOf(sql: string): Route {
@@ -44,14 +44,14 @@ export class Router {
     return this.large.has(sql)
   }
 
-  /** Whether its result was larger than one message carries. */
+  /** Notes whether the last result was too large for one message. */
   wasLarge(sql: string, large: boolean): void {
     if (!large) this.large.delete(sql)
     else if (isKept(sql, this.large)) this.large.add(sql)
   }
 }
 
-/** Programs that write their parameters into the text have any number of statements. */
+/** Limits the memory: a program that writes values into its statements has any number of texts. */
 const isKept = (sql: string, memory: { readonly size: number; readonly clear: () => void }): boolean => {
   if (memory.size >= maxRemembered) memory.clear()
   return sql.length <= maxLength
@@ -64,9 +64,9 @@ const byFirstWord = (sql: string): Route => {
   const word = firstWord(text)
   if (/^with$/i.test(word) && writesBehindWith.test(text)) return "write"
   if (reads.test(word)) return ofWriter.test(text) ? "readOnWriter" : "read"
-  // A pragma can be about the connection, and VACUUM or ATTACH cannot be in a transaction.
-  return writes.test(word) ? "write" : "alone"
+  // VACUUM and ATTACH cannot run in a transaction, and a pragma may concern the connection.
+  return writes.test(word) ? "write" : "autocommit"
 }
 
-/** Whether it begins or ends a transaction, or a part of one. */
+/** Whether a statement begins or ends a transaction or a savepoint. */
 export const isControl = (sql: string): boolean => controls.test(firstWord(sql.replace(blank, "")))

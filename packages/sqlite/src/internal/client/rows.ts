@@ -1,4 +1,4 @@
-/** Rows as they cross, made to what `effect/sql` gives: the objects are made here. */
+/** Turns rows from a message into the rows of `effect/sql`. Objects are built on this side. */
 import { Arrays, type Changes, type Flags, type Rows, type Value, wantMask } from "../thread/reply.ts"
 import type { First } from "../thread/statements.ts"
 
@@ -6,7 +6,7 @@ export type Row = Record<string, Value>
 
 export const isRows = (answer: Rows | Changes): answer is Rows => "rest" in answer
 
-/** A column can have any name; this one would set the prototype. */
+/** A column can have any name, and assigning to `__proto__` would set the prototype. */
 const put = (row: Row, key: string, value: Value): void => {
   if (key === "__proto__") {
     Object.defineProperty(row, key, { value, enumerable: true, configurable: true, writable: true })
@@ -30,7 +30,7 @@ export const arraysOf = ({ count, values }: Rows): Array<ReadonlyArray<Value>> =
   return Array.from({ length: count }, (_, i) => values.slice(i * width, (i + 1) * width))
 }
 
-/** Makes the rows of a stream, of which the first brings the keys if they are to be objects. */
+/** Builds the rows of a stream. For objects, the first element brings the keys. */
 export const rowsFrom = (flags: Flags): (element: First | ReadonlyArray<Value>) => unknown => {
   if ((flags & wantMask) === Arrays) return (values) => values
   let keys: ReadonlyArray<string> | undefined

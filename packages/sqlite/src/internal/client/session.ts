@@ -1,4 +1,4 @@
-/** A connection that is held: of a transaction, or of `sql.reserve`. */
+/** A held connection: of a transaction, or of `sql.reserve`. */
 import type * as Blocking from "effect-blocking/Blocking"
 import { isJoinError, type JoinErrorReason } from "effect-blocking/JoinError"
 import * as Task from "effect-blocking/Task"
@@ -15,12 +15,12 @@ import type { Database } from "./database.ts"
 import { type Problem, refused, sqlError } from "./errors.ts"
 
 const interrupted =
-  "A write of this transaction was interrupted, and may have been run or not: nothing is left but to roll it " +
-  "back. Interrupt the transaction, or a savepoint (a nested withTransaction) around the write"
+  "A write of this transaction was interrupted and may have run: the transaction can only be rolled back. Interrupt " +
+  "the whole transaction, or a nested withTransaction (a savepoint) around the write"
 
 const lost = new Set<JoinErrorReason["_tag"]>(["Cancelled", "OutOfMemory", "ShutDown", "TimedOut", "WorkerExited"])
 
-/** Why nobody knows how a call has ended: its fiber was interrupted, it took too long, its thread is gone. */
+/** Why the outcome of a call is unknown: it was interrupted, it exceeded its limit, or its thread was lost. */
 const whyUnknown = (cause: Cause.Cause<unknown>, sql: string | undefined): SqlError | undefined => {
   for (const reason of cause.reasons) {
     if (Cause.isInterruptReason(reason)) return refused(interrupted, sql)
@@ -32,46 +32,46 @@ const whyUnknown = (cause: Cause.Cause<unknown>, sql: string | undefined): SqlEr
 }
 
 export class Session {
-  /** Whether a transaction is open; not known while a statement that was given up still runs. */
+  /** Whether a transaction is open. Unknown (`uncertain`) while an interrupted statement still runs. */
   private inTransaction = false
   private uncertain = false
-  /** `Inside`, once the transaction has begun. */
+  /** `Inside` when the transaction has begun. */
   private inside: Flags = 0
-  /** What has to be run before anything else: cleaning up that nobody waited for. */
-  private owed: Array<string> = []
-  private settling: Fiber.Fiber<void, SqlError> | undefined
-  /** How many savepoints are open. */
+  /** Savepoint statements that must run before the next statement: no fiber waited for them. */
+  private pending: Array<string> = []
+  private cleaning: Fiber.Fiber<void, SqlError> | undefined
+  /** The number of open savepoints. */
   private depth = 0
-  /** Why nothing is left but to roll it back, to a savepoint below this depth. */
-  private doom: { readonly depth: number; readonly why: SqlError } | undefined
+  /** Why the transaction can only be rolled back: to a savepoint of at most this depth, or as a whole. */
+  private rollbackOnly: { readonly depth: number; readonly why: SqlError } | undefined
 
   readonly lease: Blocking.Lease
   private readonly database: Database
-  /** Whether its thread may be ended for what runs in it. */
-  private readonly kills: boolean
+  /** Whether an interruption may end the thread. */
+  private readonly mayEndThread: boolean
   private readonly onlyReads: boolean
   private readonly task
 
-  constructor(database: Database, lease: Blocking.Lease, kills: boolean, onlyReads: boolean) {
+  constructor(database: Database, lease: Blocking.Lease, mayEndThread: boolean, onlyReads: boolean) {
     this.database = database
     this.lease = lease
-    this.kills = kills
+    this.mayEndThread = mayEndThread
     this.onlyReads = onlyReads
-    // What is killed is rolled back: nobody waits for its end.
-    this.task = kills ? Task.with(tasks.held, { onInterrupt: "stop" }) : tasks.held
+    // The end of the thread rolls back, so no fiber waits for the statement.
+    this.task = mayEndThread ? Task.with(tasks.held, { onInterrupt: "stop" }) : tasks.held
   }
 
-  /** Whether it has to be reset before its connection serves others. */
+  /** Whether the connection must be reset before anyone else uses it. */
   get isDirty(): boolean {
     return this.inTransaction || this.uncertain || this.onlyReads
   }
 
   execute(sql: string, params: ReadonlyArray<unknown>, flags: Flags): Effect.Effect<unknown, SqlError> {
     return Effect.suspend(() => {
-      if (this.doom !== undefined) return Effect.fail(this.doom.why)
-      return this.owed.length === 0 && this.settling === undefined
+      if (this.rollbackOnly !== undefined) return Effect.fail(this.rollbackOnly.why)
+      return this.pending.length === 0 && this.cleaning === undefined
         ? this.run(sql, params, flags | this.inside)
-        : Effect.andThen(this.settle, this.run(sql, params, flags | this.inside))
+        : Effect.andThen(this.cleanUp, this.run(sql, params, flags | this.inside))
     })
   }
 
@@ -83,40 +83,40 @@ export class Session {
       )
     }
     return Stream.unwrap(
-      Effect.map(this.settle, () => database.streamOn(this.lease, sql, params, flags | Inside, !this.kills))
+      Effect.map(this.cleanUp, () => database.streamOn(this.lease, sql, params, flags | Inside, !this.mayEndThread))
     )
   }
 
-  /** Keeps what is known of the connection, by what a call of it has told or that nobody knows. */
+  /** Updates the state of the session by the outcome of a call. */
   private track<A extends readonly [unknown, boolean, ...ReadonlyArray<unknown>], E, R, B, E2>(
     call: Effect.Effect<A, E, R>,
     complete: (reply: A) => Effect.Effect<B, E2>,
     writes: boolean,
     sql: string | undefined
   ): Effect.Effect<B, E | E2, R> {
-    const told = Effect.flatMap(call, (reply) => {
+    const tracked = Effect.flatMap(call, (reply) => {
       this.inTransaction = reply[1]
       this.uncertain = false
       return complete(reply)
     })
-    return Effect.onExit(told, (exit) => {
+    return Effect.onExit(tracked, (exit) => {
       const why = Exit.isFailure(exit) ? whyUnknown(exit.cause, sql) : undefined
       if (why !== undefined) {
         this.uncertain = true
-        if (writes) this.doom ??= { depth: this.depth, why }
+        if (writes) this.rollbackOnly ??= { depth: this.depth, why }
       }
       return Effect.void
     })
   }
 
-  /** Runs a task of a user on the thread of this connection, as a part of its transaction. */
+  /** Runs a user's task on the thread of this connection, as part of its transaction. */
   call<A, E>(run: (lease: Blocking.Lease) => Effect.Effect<Reply<A>, E>): Effect.Effect<A, E | Failure | SqlError> {
     return Effect.suspend(() => {
-      if (this.doom !== undefined) return Effect.fail(this.doom.why)
+      if (this.rollbackOnly !== undefined) return Effect.fail(this.rollbackOnly.why)
       const call = Effect.suspend(() =>
         this.track(run(this.lease), (reply) => this.database.valueOf(reply), true, undefined)
       )
-      return Effect.andThen(this.settle, call)
+      return Effect.andThen(this.cleanUp, call)
     })
   }
 
@@ -129,31 +129,34 @@ export class Session {
       writes,
       sql
     )
-    return database.told(database.whileBusy(call), "execute", sql)
+    return database.withSqlErrors(database.whileBusy(call), "execute", sql)
   }
 
-  /** Runs what is owed, on a fiber of its own: whoever waits for it can be interrupted, and the next one goes on to wait. */
-  private readonly settle: Effect.Effect<void, SqlError> = Effect.suspend(() => {
-    if (this.owed.length === 0 && this.settling === undefined) return Effect.void
-    const owed = this.owed
-    this.owed = []
-    const before = this.settling === undefined ? Effect.void : Fiber.join(this.settling)
-    const settled = Effect.andThen(
+  /**
+   * Runs the pending savepoint statements on a fiber of its own: a caller that waits for them can be
+   * interrupted, and the next caller waits for the same fiber.
+   */
+  private readonly cleanUp: Effect.Effect<void, SqlError> = Effect.suspend(() => {
+    if (this.pending.length === 0 && this.cleaning === undefined) return Effect.void
+    const pending = this.pending
+    this.pending = []
+    const before = this.cleaning === undefined ? Effect.void : Fiber.join(this.cleaning)
+    const cleaned = Effect.andThen(
       before,
-      Effect.forEach(owed, (sql) => this.run(sql, [], this.inside), { discard: true })
+      Effect.forEach(pending, (sql) => this.run(sql, [], this.inside), { discard: true })
     )
-    return Effect.flatMap(Effect.forkDetach(Effect.tapError(settled, (why) => this.doomed(why))), (fiber) => {
-      this.settling = fiber
+    return Effect.flatMap(Effect.forkDetach(Effect.tapError(cleaned, (why) => this.failTransaction(why))), (fiber) => {
+      this.cleaning = fiber
       return Effect.map(Fiber.join(fiber), () => {
-        if (this.settling === fiber) this.settling = undefined
+        if (this.cleaning === fiber) this.cleaning = undefined
       })
     })
   })
 
-  /** A savepoint was not rolled back: what is in it must not be committed. */
-  private doomed(why: SqlError): Effect.Effect<void> {
+  /** A savepoint could not be rolled back: its writes must not be committed. */
+  private failTransaction(why: SqlError): Effect.Effect<void> {
     return Effect.sync(() => {
-      this.doom = { depth: 0, why }
+      this.rollbackOnly = { depth: 0, why }
     })
   }
 
@@ -171,9 +174,9 @@ export class Session {
   }
 
   readonly commit: Effect.Effect<void, SqlError> = Effect.suspend(() => {
-    if (this.doom !== undefined) return Effect.fail(this.doom.why)
+    if (this.rollbackOnly !== undefined) return Effect.fail(this.rollbackOnly.why)
     const { database, lease } = this
-    const commit = database.decided(
+    const commit = database.cancellable(
       (ticket) =>
         this.tracked(
           database.options.isolation === "process"
@@ -182,14 +185,14 @@ export class Session {
         ),
       "COMMIT"
     )
-    return Effect.asVoid(Effect.andThen(this.settle, database.told(commit, "commit", "COMMIT")))
+    return Effect.asVoid(Effect.andThen(this.cleanUp, database.withSqlErrors(commit, "commit", "COMMIT")))
   })
 
   private tracked<A, E>(call: Effect.Effect<Reply<A>, E>): Effect.Effect<Reply<A>, E> {
     return this.track(call, (reply) => Effect.succeed(reply), false, "COMMIT")
   }
 
-  /** If the connection can be asked now; otherwise it is reset when it is given back. */
+  /** Rolls back if the state is known. Otherwise the connection is reset when it is released. */
   readonly rollback: Effect.Effect<void> = Effect.suspend(() =>
     this.inTransaction && !this.uncertain ? Effect.ignore(this.run("ROLLBACK", [], Objects)) : Effect.void
   )
@@ -200,34 +203,34 @@ export class Session {
     })
   }
 
-  /** Nobody waits for a statement that was given up and still runs: the next one does. */
+  /** Does not wait for an interrupted statement that still runs: the next statement does. */
   rollbackSavepoint(id: number): Effect.Effect<void> {
     return Effect.suspend(() => {
-      if (this.doom !== undefined && this.doom.depth >= id) this.doom = undefined
-      return this.clean(`ROLLBACK TO SAVEPOINT effect_sql_${id}`)
+      if (this.rollbackOnly !== undefined && this.rollbackOnly.depth >= id) this.rollbackOnly = undefined
+      return this.runCleanUp(`ROLLBACK TO SAVEPOINT effect_sql_${id}`)
     })
   }
 
   releaseSavepoint(id: number): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.depth = id - 1
-      return this.clean(`RELEASE SAVEPOINT effect_sql_${id}`)
+      return this.runCleanUp(`RELEASE SAVEPOINT effect_sql_${id}`)
     })
   }
 
-  private clean(sql: string): Effect.Effect<void> {
-    if (this.uncertain || this.owed.length > 0 || this.settling !== undefined) {
-      this.owed.push(sql)
+  private runCleanUp(sql: string): Effect.Effect<void> {
+    if (this.uncertain || this.pending.length > 0 || this.cleaning !== undefined) {
+      this.pending.push(sql)
       return Effect.void
     }
     if (!this.inTransaction) return Effect.void
-    return Effect.catch(this.run(sql, [], this.inside), (why) => this.doomed(why)).pipe(Effect.asVoid)
+    return Effect.catch(this.run(sql, [], this.inside), (why) => this.failTransaction(why)).pipe(Effect.asVoid)
   }
 }
 
 /**
- * Holds a connection until the scope closes. What is open then is rolled back before it serves
- * anyone else; nobody waits for that.
+ * Holds a connection until the scope closes. A transaction that is open then is rolled back before
+ * anyone else uses the connection; the scope does not wait for that.
  */
 export const hold = (
   database: Database,
@@ -250,7 +253,7 @@ export const hold = (
     )
     if (onlyReads) yield* restore(database.longReads.enter)
     const isReader = pool !== database.pools.writer
-    // A reader's connection cannot write anyway, and nothing is lost with it.
+    // A reader's connection cannot write anyway, and losing it loses no data.
     session = new Session(database, lease, database.options.isolation === "process" || isReader, onlyReads && !isReader)
     if (begin !== undefined) yield* restore(session.begin(begin))
     return session

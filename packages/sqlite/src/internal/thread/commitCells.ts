@@ -1,20 +1,24 @@
 /**
- * Who decides about a write. Each has a cell in memory that the program and the connection's
- * thread share, and changes it once: the thread directly before COMMIT, or the program when it
- * gives the write up. So nobody is told "cancelled" of what is committed later (Q4).
+ * Decides whether a write commits. Each write has a cell in memory that the program and the
+ * connection's thread share. The cell changes once: the thread sets it directly before COMMIT, or
+ * the program sets it when the write is interrupted. So no caller sees an interruption of a write
+ * that commits later (Q4).
  */
 
-/** Writes that can be on their way at once; the others wait. Arbitrary. */
+/** How many writes can be in progress; further ones wait. Arbitrary. */
 export const size = 16_384
 
-/** What a cell holds: its state, and above it the generation of its write, so that a late thread finds none of another. */
+/**
+ * The contents of a cell: its state in the low bits, and the generation of its write above them. A
+ * thread that comes late sees another generation, and does not touch the cell's new write.
+ */
 const Open = 0
 const Committing = 1
 const Cancelled = 2
 const stateBits = 2
 const maxGeneration = 2 ** (31 - stateBits)
 
-/** The cells of one client, and behind them the one that says whether the database was opened before. */
+/** The cells of one client, and a last one that says whether the database was opened before. */
 export const make = (): SharedArrayBuffer => new SharedArrayBuffer((size + 1) * Int32Array.BYTES_PER_ELEMENT)
 
 export const wasOpened = (cells: Int32Array): boolean => Atomics.exchange(cells, size, 1) === 1
@@ -24,13 +28,13 @@ const cellOf = (ticket: number): number => ticket % size
 const valueOf = (ticket: number, state: number): number =>
   (Math.floor(ticket / size) % maxGeneration) << stateBits | state
 
-/** The thread is about to commit; `false`: it must not. */
+/** Called by the thread directly before COMMIT. Returns `false` if it must not commit. */
 export const mayCommit = (cells: Int32Array, ticket: number): boolean => {
   const open = valueOf(ticket, Open)
   return Atomics.compareExchange(cells, cellOf(ticket), open, valueOf(ticket, Committing)) === open
 }
 
-/** Gives each write its number, and with it a cell. */
+/** Gives each write a number, and with it a cell. */
 export class Tickets {
   private last = size
   private readonly used = new Uint8Array(size)
@@ -40,7 +44,7 @@ export class Tickets {
     this.cells = new Int32Array(buffer)
   }
 
-  /** A new write. One cell at least has to be free. */
+  /** Starts a write. At least one cell must be free. */
   take(): number {
     do this.last++
     while (this.used[cellOf(this.last)] === 1)
@@ -50,18 +54,18 @@ export class Tickets {
     return ticket
   }
 
-  /** The write is told. A thread that still runs it must not commit. */
+  /** Ends a write. A thread that still runs it must not commit. */
   giveBack(ticket: number): void {
     this.cancel(ticket)
     this.used[cellOf(ticket)] = 0
   }
 
-  /** For a process, which asks: it is about to commit. */
+  /** `mayCommit` for a process, which shares no memory and asks. */
   mayCommit(ticket: number): boolean {
     return mayCommit(this.cells, ticket)
   }
 
-  /** The program gives the write up; `false`: it is being committed, or is. */
+  /** Cancels a write that is interrupted. Returns `false` if its commit has begun. */
   cancel(ticket: number): boolean {
     const open = valueOf(ticket, Open)
     return Atomics.compareExchange(this.cells, cellOf(ticket), open, valueOf(ticket, Cancelled)) === open

@@ -1,4 +1,4 @@
-/** The connection of a thread, with its prepared statements. */
+/** The connection of a thread, and its prepared statements. */
 import * as Task from "effect-blocking/Task"
 import { createRequire } from "node:module"
 import { constants, DatabaseSync, type StatementSync } from "node:sqlite"
@@ -6,30 +6,30 @@ import { fileURLToPath } from "node:url"
 import * as commitCells from "./commitCells.ts"
 import type { Value } from "./reply.ts"
 
-/** What a pool gives its threads. */
+/** The thread data of both pools. */
 export interface ConnectionOptions {
   readonly filename: string
   readonly readOnly: boolean
-  /** Run when the connection was opened. */
+  /** Run on each new connection. */
   readonly pragmas: ReadonlyArray<string>
-  /** The url of a module whose default export gets each connection. */
+  /** The url of a module whose default export is called with each connection. */
   readonly init: string | undefined
-  /** Statements that stay prepared. */
+  /** How many statements stay prepared. */
   readonly cacheSize: number
-  /** See `commitCells`; `undefined`: the thread has no memory with the program. */
+  /** See `commitCells`. `undefined` in a process, which shares no memory with the program. */
   readonly cells: SharedArrayBuffer | undefined
-  /** Whether it is told which tables were written. */
-  readonly watched: boolean
+  /** Whether replies name the tables that were written. */
+  readonly trackWrites: boolean
 }
 
-/** A prepared statement, and what is known of it. */
+/** A prepared statement with its properties. */
 export interface Prepared {
   readonly statement: StatementSync
-  /** Whether it has columns, and so rows. */
+  /** Whether the statement has columns, and so rows. */
   readonly hasRows: boolean
-  /** The tables that it writes, by itself or by triggers; empty if nobody wants to know. */
+  /** The tables that it writes, itself or by triggers. Empty without `trackWrites`. */
   writes: ReadonlyArray<string>
-  /** It had few rows the last time: it is read at once and not row by row, which takes twice as long. */
+  /** It had few rows the last time: it is read in one call, which takes half as long as row by row. */
   hadFewRows: boolean
 }
 
@@ -39,9 +39,9 @@ export class Connection {
   readonly filename: string
   database: DatabaseSync
   readonly cells: Int32Array | undefined
-  /** The tables that the statements have written since this was emptied. */
+  /** The tables written since this set was last cleared. */
   readonly written = new Set<string>()
-  /** Apart from those whose integers are bigints: one statement cannot be both. */
+  /** Without and with bigints as integers: a statement is either one or the other. */
   private readonly prepared = [new Map<string, Prepared>(), new Map<string, Prepared>()] as const
   private readonly options: ConnectionOptions
   private beginStatement: StatementSync | undefined
@@ -54,15 +54,15 @@ export class Connection {
     this.database = this.open()
   }
 
-  /** Opens the database, again if a body has closed it. */
+  /** Opens the database, and reopens it after a body closed it. */
   open(): DatabaseSync {
-    const { filename, init, pragmas, readOnly, watched } = this.options
-    // Nobody waits for a lock here: the program does, without a thread.
+    const { filename, init, pragmas, readOnly, trackWrites } = this.options
+    // No wait for a lock here: the program waits, without holding a thread.
     const database = new DatabaseSync(filename, { readOnly, timeout: 0 })
     try {
       for (const pragma of pragmas) database.exec(`PRAGMA ${pragma}`)
       if (init !== undefined) runInit(init, database)
-      if (watched) this.watch(database)
+      if (trackWrites) this.reportWrites(database)
     } catch (error) {
       database.close()
       throw error
@@ -72,8 +72,8 @@ export class Connection {
     return this.database = database
   }
 
-  /** Notes each table that a statement is going to write, when it is prepared. */
-  private watch(database: DatabaseSync): void {
+  /** Records the tables that a statement writes, when it is prepared. */
+  private reportWrites(database: DatabaseSync): void {
     const writes = new Set<number>([constants.SQLITE_INSERT, constants.SQLITE_UPDATE, constants.SQLITE_DELETE])
     database.setAuthorizer((action, table) => {
       if (writes.has(action) && table !== null && !table.startsWith("sqlite_")) this.written.add(table)
@@ -81,24 +81,24 @@ export class Connection {
     })
   }
 
-  /** The statement, from the cache if it is there. */
+  /** Returns the prepared statement from the cache, or prepares it. */
   prepare(sql: string, safeIntegers: boolean): Prepared {
     const prepared = this.prepared[safeIntegers ? 1 : 0]
     let found = prepared.get(sql)
     if (found === undefined) {
-      found = this.prepareAlone(sql, safeIntegers)
+      found = this.prepareUncached(sql, safeIntegers)
       const oldest = prepared.size >= this.options.cacheSize ? prepared.keys().next().value : undefined
       if (oldest !== undefined) prepared.delete(oldest)
     } else {
-      // The one that was used last is dropped last.
+      // Moves it to the end: the least recently used statement is dropped first.
       prepared.delete(sql)
     }
     if (this.options.cacheSize > 0) prepared.set(sql, found)
     return found
   }
 
-  /** A statement that nobody else runs: another run of a cached one would end its iterator. */
-  prepareAlone(sql: string, safeIntegers: boolean): Prepared {
+  /** Prepares a statement for one use: a second run of a cached one would end its iterator. */
+  prepareUncached(sql: string, safeIntegers: boolean): Prepared {
     const before = this.written.size === 0 ? none : [...this.written]
     this.written.clear()
     const statement = this.database.prepare(sql)
@@ -110,9 +110,9 @@ export class Connection {
     return { statement, hasRows: statement.columns().length > 0, writes, hadFewRows: false }
   }
 
-  /** Runs a statement, and notes the tables that it writes: a trigger may be newer than the statement. */
-  watching<A>(prepared: Prepared, run: () => A): A {
-    if (!this.options.watched) return run()
+  /** Runs a statement, and records the tables that it writes, also through triggers that were created after it. */
+  tracking<A>(prepared: Prepared, run: () => A): A {
+    if (!this.options.trackWrites) return run()
     for (const table of prepared.writes) this.written.add(table)
     const known = this.written.size
     const result = run()
@@ -120,7 +120,7 @@ export class Connection {
     return result
   }
 
-  /** The tables that were written since the last call. */
+  /** Returns and clears the tables that were written. */
   takeWritten(): ReadonlyArray<string> {
     if (this.written.size === 0) return none
     const tables = [...this.written]
@@ -142,7 +142,7 @@ export class Connection {
     commit.run()
   }
 
-  /** Ends a transaction that is open, whoever has begun it. */
+  /** Rolls back an open transaction, also one that a body has begun. */
   rollback(): void {
     if (this.database.isTransaction) this.database.exec("ROLLBACK")
   }
@@ -153,15 +153,15 @@ export class Connection {
   }
 }
 
-const manyStatements = "A statement is one, and this text goes on behind it"
+const manyStatements = "Expected one statement, but the text goes on"
 
-/** Whether a text has more than blanks and comments. */
+/** Whether a text contains more than blanks and comments. */
 const hasStatement = (text: string): boolean =>
   text !== "" && text.replace(/--[^\n]*|\/\*[^]*?(\*\/|$)/g, "").replace(/[\s;]/g, "") !== ""
 
 /**
- * The parameters as the driver takes them: it knows no booleans, and takes a Date for named
- * parameters, of which there are none.
+ * Converts the parameters for the driver: it does not accept booleans, and would take a Date for an
+ * object with named parameters.
  */
 export const checkedParameters = (params: ReadonlyArray<unknown>): ReadonlyArray<Value> => {
   let converted: Array<Value> | undefined
@@ -180,7 +180,7 @@ export const checkedParameters = (params: ReadonlyArray<unknown>): ReadonlyArray
         if (value === null || ArrayBuffer.isView(value)) continue
     }
     throw new TypeError(
-      `Parameter ${i + 1} is ${kindOf(value)}, which SQLite does not store: give null, a number, a bigint, a string, ` +
+      `Parameter ${i + 1} is ${kindOf(value)}, which SQLite cannot store: pass null, a number, a bigint, a string, ` +
         "a boolean or bytes"
     )
   }
@@ -198,21 +198,21 @@ const require = createRequire(import.meta.url)
 const runInit = (url: string, database: DatabaseSync): void => {
   const module = require(fileURLToPath(url)) as { readonly default?: unknown }
   if (typeof module.default !== "function") {
-    throw new TypeError(`init: ${url} has no default export that is a function of the connection`)
+    throw new TypeError(`init: the default export of ${url} is not a function`)
   }
   const returned: unknown = module.default(database)
   if (typeof returned === "object" && returned !== null && "then" in returned) {
-    throw new TypeError(`init: the default export of ${url} is async, and the connection does not wait for it`)
+    throw new TypeError(`init: the default export of ${url} is async, but must be synchronous`)
   }
 }
 
 const optionsOfThread = (): ConnectionOptions => {
   const options = Task.threadData<ConnectionOptions>()
-  if (options === undefined) throw new Error("This is no thread of a SqliteClient")
+  if (options === undefined) throw new Error("This is not a thread of a SqliteClient")
   return options
 }
 
-/** The connection of this thread, opened when it is first asked for. */
+/** The connection of this thread, opened at the first use. */
 export const connection: () => Connection = Task.threadLocal(() => {
   const options = optionsOfThread()
   const { cells, filename } = options
@@ -220,11 +220,11 @@ export const connection: () => Connection = Task.threadLocal(() => {
   return new Connection(options)
 }, { release: (connection) => connection.close() })
 
-/** Whether the database is gone with its connection. */
+/** Whether the database is in memory, and so is lost with its connection. */
 export const isMemory = (filename: string): boolean => filename === ":memory:" || filename === ""
 
-const lost = "The database was in memory, and is lost with its thread, which was stopped by force: " +
-  "give the body a way to stop (Task.checkpoint), or use a file"
+const lost = "The database in memory was lost, because its thread was terminated: let the body stop by itself " +
+  "(Task.checkpoint), or use a file"
 
 /** Connections of streams that have ended. */
 const idle = Task.threadLocal<Array<Connection>>(() => [], {
@@ -233,12 +233,12 @@ const idle = Task.threadLocal<Array<Connection>>(() => [], {
   }
 })
 
-/** Kept for the next streams. Arbitrary: a connection takes some 100 kB, and its start half a millisecond. */
+/** How many are kept for further streams. Arbitrary: a connection takes about 100 kB, and half a millisecond to open. */
 const maxIdle = 2
 
 /**
- * A connection for a stream: while it reads, a connection sees the database as it was, which the
- * other reads of its thread must not.
+ * Takes a connection for a stream. An open stream keeps its connection at one snapshot, and other
+ * reads on the thread must see the current state.
  */
 export const lend = (): Connection =>
   idle().pop() ?? new Connection({ ...optionsOfThread(), readOnly: true, pragmas: [] })

@@ -1,4 +1,4 @@
-/** Values of `effect/Result` without that module, with which each thread would start later. */
+/** Values of `effect/Result` without importing it: the module would slow the start of each thread. */
 import type * as Result from "effect/Result"
 
 const ResultTypeId = "~effect/Result"

@@ -1,4 +1,4 @@
-/** What a connection's thread does: the tasks of both pools. */
+/** The tasks of both pools, which run on a connection's thread. */
 import * as Callback from "effect-blocking/Callback"
 import * as Task from "effect-blocking/Task"
 import type * as Result from "effect/Result"
@@ -38,7 +38,7 @@ import {
 } from "./reply.ts"
 import { result } from "./result.ts"
 
-/** Asked by a process, which shares no memory with the program: whether that write may be committed. */
+/** Whether a write may commit. Called by processes, which share no memory with the program. */
 export class MayCommit extends Callback.Service<MayCommit>()(
   "@effect-blocking/sqlite/MayCommit",
   Callback.fn<[ticket: number], boolean>()
@@ -48,24 +48,24 @@ export class MayCommit extends Callback.Service<MayCommit>()(
 // Rows
 // -----------------------------------------------------------------------------
 
-/** How many rows are read between two looks at the stop flag. */
-const looksEvery = 64
+/** How many rows are read between two checks of the stop flag. */
+const checkEvery = 64
 
-/** A result with fewer rows is small: it is read in one call the next time. */
+/** A statement that returned at most this many rows is read in one call the next time. */
 const fewRows = 16
 
-/** Rows that are read, all of them or those that one message carries and one more. */
+/** The rows of a result: all of them, or one row more than a message carries. */
 interface ReadRows {
   readonly keys: ReadonlyArray<string>
   readonly rows: ReadonlyArray<ReadonlyArray<Value>>
 }
 
-/** Rows that were read and not fetched. Few at once: one client fetches its own before it does anything else. */
+/** Rows that were read and not fetched yet. There are few: a client fetches its rows before it continues. */
 const kept = new Map<number, { readonly read: ReadRows; readonly from: number }>()
-/** No number of another thread, which this one may have replaced. */
+/** Starts at random: this thread may have replaced another one, and must not use its numbers. */
 let lastKept = Math.floor(Math.random() * 2 ** 50)
 
-/** About how much of a message a row takes. */
+/** About how many bytes of a message a row takes. */
 const bytesOf = (row: ReadonlyArray<Value>): number => {
   let bytes = 0
   for (const value of row) {
@@ -74,7 +74,7 @@ const bytesOf = (row: ReadonlyArray<Value>): number => {
   return bytes
 }
 
-const packed = (read: ReadRows, from: number, number = 0): Rows => {
+const pack = (read: ReadRows, from: number, number = 0): Rows => {
   const { keys, rows } = read
   const most = Math.min(from + maxRows, rows.length)
   const values: Array<Value> = []
@@ -90,21 +90,21 @@ const packed = (read: ReadRows, from: number, number = 0): Rows => {
   return { keys, values, count: end - from, rest }
 }
 
-/** The rows behind those that were told. */
+/** Returns the next chunk of kept rows. */
 export const more = Task.make(import.meta.url, "more", (rest: number): Rows => {
   const found = kept.get(rest)
   kept.delete(rest)
-  if (found === undefined) throw new Error(`The rows with number ${rest} are not kept any more`)
-  return packed(found.read, found.from, rest)
+  if (found === undefined) throw new Error(`The rows with number ${rest} are no longer kept`)
+  return pack(found.read, found.from, rest)
 })
 
-/** Nobody fetches them. */
+/** Drops kept rows that are not needed. */
 export const drop = Task.make(import.meta.url, "drop", (rest: number): void => {
   kept.delete(rest)
 })
 
-/** Rows in one call: twice as fast as row by row, and nothing looks at the stop flag. */
-const fewOf = ({ statement }: Prepared, params: ReadonlyArray<Value>, want: number): ReadRows => {
+/** Reads rows in one call: twice as fast as row by row, but without a check of the stop flag. */
+const readAtOnce = ({ statement }: Prepared, params: ReadonlyArray<Value>, want: number): ReadRows => {
   statement.setReturnArrays(want === Arrays)
   const rows = statement.all(...params as ReadonlyArray<never>) as ReadonlyArray<unknown>
   if (want === Arrays || rows.length === 0) return { keys: [], rows: rows as ReadRows["rows"] }
@@ -115,25 +115,25 @@ const fewOf = ({ statement }: Prepared, params: ReadonlyArray<Value>, want: numb
 
 const keysOf = ({ statement }: Prepared): ReadonlyArray<string> => statement.columns().map(({ name }) => name)
 
-/** The rows of a statement as arrays. Behind an error of it, nothing is left of the run. */
+/** Yields the rows of a statement as arrays. Ends the run of the statement, also after an error. */
 function* iterate({ statement }: Prepared, params: ReadonlyArray<Value>): Generator<ReadonlyArray<Value>> {
   statement.setReturnArrays(true)
   try {
     yield* statement.iterate(...params as ReadonlyArray<never>) as Iterable<unknown> as Iterable<ReadonlyArray<Value>>
   } catch (error) {
-    // Node (22 to 26) leaves it in progress, so that no transaction of its connection can be committed; and throws the
-    // same error the next time, when it ends it.
+    // Node (22 to 26) leaves the statement in progress, and no transaction of the connection can commit then. The
+    // next call ends it, and throws the same error again.
     try {
       statement.iterate().return?.()
     } catch {
-      // Told already.
+      // The first error is thrown below.
     }
     throw error
   }
 }
 
-/** Rows one by one; `undefined` if there are more than one message carries, and they are not to be kept. */
-const manyOf = (
+/** Reads rows one by one. Without `keep`, returns `undefined` if one message cannot carry them. */
+const readRowByRow = (
   prepared: Prepared,
   params: ReadonlyArray<Value>,
   want: number,
@@ -144,7 +144,7 @@ const manyOf = (
   let values = 0
   for (const row of iterate(prepared, params)) {
     rows.push(row)
-    if (rows.length % looksEvery === 0) Task.checkpoint()
+    if (rows.length % checkEvery === 0) Task.checkpoint()
     if (keep) continue
     bytes += bytesOf(row)
     values += row.length
@@ -153,7 +153,7 @@ const manyOf = (
   return { keys: want === Arrays || rows.length === 0 ? [] : keysOf(prepared), rows }
 }
 
-/** Runs one statement. `undefined`: it has more rows than one message carries, and they are not to be kept. */
+/** Runs one statement. Without `Keep`, returns `undefined` if one message cannot carry its rows. */
 const execute = (
   connection: Connection,
   sql: string,
@@ -166,19 +166,19 @@ const execute = (
   const values = checkedParameters(params)
   const prepared = (flags & Unprepared) === 0
     ? connection.prepare(sql, safeIntegers)
-    : connection.prepareAlone(sql, safeIntegers)
-  return connection.watching(prepared, () => {
+    : connection.prepareUncached(sql, safeIntegers)
+  return connection.tracking(prepared, () => {
     if (!prepared.hasRows) {
       const changes = prepared.statement.run(...values as ReadonlyArray<never>)
       return want === Raw ? changes : null
     }
     const read = prepared.hadFewRows
-      ? fewOf(prepared, values, want)
-      : manyOf(prepared, values, want, (flags & Keep) !== 0)
+      ? readAtOnce(prepared, values, want)
+      : readRowByRow(prepared, values, want, (flags & Keep) !== 0)
     prepared.hadFewRows = read !== undefined && read.rows.length <= fewRows
     if (read === undefined) return undefined
-    const rows = packed(read, 0)
-    // Of one that writes what was read is told: to run it again would write again.
+    const rows = pack(read, 0)
+    // With `Keep`, the rows that were read are the result: to run a write again would write again.
     if (rows.rest === 0 || (flags & Keep) !== 0) return rows
     kept.delete(rows.rest)
     return undefined
@@ -186,8 +186,8 @@ const execute = (
 }
 
 const endedFromWithin =
-  "The transaction has ended before its end: SQLite has rolled it back because of an error, or a " +
-  "statement of it was COMMIT or ROLLBACK. Nothing more of it is run"
+  "The transaction ended early: SQLite rolled it back after an error, or one of its statements was COMMIT or ROLLBACK. " +
+  "The rest of it does not run"
 
 // -----------------------------------------------------------------------------
 // Replies
@@ -206,16 +206,16 @@ const failureOf = (error: unknown, sql: string | undefined): Failure => {
   }
 }
 
-/** Whether an error is SQLite's. Of what a user's body throws, others are not told as such. */
+/** Whether an error is SQLite's. A user's body can throw others, which stay what they are. */
 const isSqlite = (error: unknown): boolean => error instanceof Error && "errcode" in error
 
 const failed = (used: Connection | undefined, error: unknown, sql: string | undefined): Reply<never> => {
-  // A stop of the task is no failure of SQLite.
+  // A stop of the task is not a failure of SQLite.
   if (Task.stopRequested() && !isSqlite(error)) throw error
   return [Failed, used?.inTransaction ?? false, failureOf(error, sql)]
 }
 
-/** Runs a call of the connection of this thread, and says how it has ended. */
+/** Runs a call on the connection of this thread, and returns its outcome. */
 const reply = <A>(run: (connection: Connection) => A | undefined): Reply<A> => {
   let used: Connection | undefined
   try {
@@ -234,15 +234,15 @@ const reply = <A>(run: (connection: Connection) => A | undefined): Reply<A> => {
 // Tasks
 // -----------------------------------------------------------------------------
 
-/** Opens the connection, if it is not open. */
+/** Opens the connection if it is not open. */
 export const open = Task.make(import.meta.url, "open", (): Reply<null> =>
   reply(({ database }) => {
-    // Reads the file, which opening it does not.
+    // Opening does not read the file, but this does.
     database.prepare("PRAGMA schema_version").get()
     return null
   }))
 
-/** A statement that is no part of a transaction, and leaves none behind. */
+/** Runs a statement outside a transaction. If it begins one, that is rolled back. */
 const outside = (sql: string, params: ReadonlyArray<unknown>, flags: Flags): Reply<Answer> =>
   reply((connection) => {
     const answer = execute(connection, sql, params, flags)
@@ -251,22 +251,21 @@ const outside = (sql: string, params: ReadonlyArray<unknown>, flags: Flags): Rep
     throw new Error(beginOutside)
   })
 
-const beginOutside =
-  "A transaction is begun with sql.withTransaction, which holds its connection: this one was rolled back"
+const beginOutside = "The transaction was rolled back: begin it with sql.withTransaction, which holds its connection"
 
-/** A read outside of a transaction. */
+/** A read outside a transaction. */
 export const read = Task.make(import.meta.url, "read", outside)
 
-/** A statement that cannot be in a transaction, such as a PRAGMA: what it does is done when it has ended. */
-export const alone = Task.make(import.meta.url, "alone", outside, { onInterrupt: "wait" })
+/** A statement that cannot run in a transaction, such as a PRAGMA, and so cannot be rolled back. */
+export const autocommit = Task.make(import.meta.url, "autocommit", outside, { onInterrupt: "wait" })
 
-/** A statement on the connection that is held for it. */
+/** A statement on a held connection. */
 export const held = Task.make(
   import.meta.url,
   "held",
   (sql: string, params: ReadonlyArray<unknown>, flags: Flags): Reply<Answer> =>
     reply((connection) => execute(connection, sql, params, flags)),
-  // Whoever gives it up need not wait: it is rolled back when it has ended.
+  // An interruption need not wait: the statement is rolled back when it ends.
   { onInterrupt: "abandon" }
 )
 
@@ -282,18 +281,18 @@ const batchBody = (ticket: number, statements: Statements, flags: Flags): Reply<
   }, () => sql)
 }
 
-/** Statements in a transaction of their own. Whoever gives them up has decided that with `commitCells`. */
+/** Statements in one transaction. An interruption cancels them through `commitCells`, and need not wait. */
 export const batch = Task.make(import.meta.url, "batch", batchBody, { onInterrupt: "abandon" })
 
-/** The same in a process: it has to ask, and can be ended at any moment. */
+/** The same in a process: it asks before it commits, and may be killed at any moment. */
 export const batchInProcess = Task.make(import.meta.url, "batchInProcess", batchBody, { callbacks: [MayCommit] })
 
-/** The ticket of what runs in a transaction that is open already, and is decided with it. */
+/** The ticket of a body inside an open transaction, which commits or rolls back with it. */
 export const nested = 0
 
 /**
- * Runs a body in a transaction, and commits if the program has not given it up. `sqlOf` says
- * which statement it is in, if the body is the library's; then each error is that statement's.
+ * Runs a body in a transaction, and commits unless the write was cancelled. `sqlOf` is for bodies
+ * of the library: it returns the current statement, to which any error belongs.
  */
 export const transact = <A>(
   ticket: number,
@@ -309,9 +308,9 @@ export const transact = <A>(
     const value = body(used)
     if (!used.database.isOpen) {
       used.open()
-      throw new Error("The body has closed the connection, and with it its transaction")
+      throw new Error("The body closed its connection, which ended the transaction")
     }
-    // A trigger or `ON CONFLICT ROLLBACK` may have ended it.
+    // A trigger or `ON CONFLICT ROLLBACK` may have ended the transaction.
     if (!used.inTransaction) throw new Error(endedFromWithin)
     if (!mayCommit(used, ticket)) {
       used.rollback()
@@ -355,33 +354,33 @@ const commitBody = (ticket: number): Reply<null> =>
     return null
   })
 
-/** Commits the transaction of the connection that is held, if the program has not given that up. */
+/** Commits the transaction of a held connection, unless the program has cancelled it. */
 export const commit = Task.make(import.meta.url, "commit", commitBody, { onInterrupt: "abandon" })
 
-/** The same in a process, which has to ask. */
+/** The same in a process, which asks before it commits. */
 export const commitInProcess = Task.make(import.meta.url, "commitInProcess", commitBody, { callbacks: [MayCommit] })
 
-/** The connection that is held only reads, until it is reset. */
+/** Lets a held connection only read, until `reset`. */
 export const onlyRead = Task.make(import.meta.url, "onlyRead", (): void => {
   connection().database.exec("PRAGMA query_only = ON")
 })
 
-/** Before the connection serves anyone else: whatever was begun is rolled back. */
+/** Prepares a connection for its next user: rolls back an open transaction, and allows writes. */
 export const reset = Task.make(import.meta.url, "reset", (): void => {
   const used = connection()
   used.rollback()
   used.database.exec("PRAGMA query_only = OFF")
 }, { onInterrupt: "wait" })
 
-/** The first element of a stream of objects: their keys, and the first row. */
+/** The first element of a stream of objects: the keys, and the first row. */
 export type First = readonly [keys: ReadonlyArray<string>, values: ReadonlyArray<Value>]
 
 /**
- * The rows of a statement, one by one, as lists of values. SQLite's failure is the stream's.
+ * Streams the rows of a statement as lists of values. The stream fails with SQLite's failure.
  *
- * While it is read, a connection sees the database as it was, which the other reads of its
- * thread must not: outside of a transaction (`Inside`) it has a connection of its own. A
- * database in memory has no second one, and is read at once.
+ * An open stream keeps its connection at one snapshot, and other reads on the thread must see the
+ * current state. So a stream outside a transaction (without `Inside`) has a connection of its own.
+ * A database in memory has only one connection: its rows are read at once.
  */
 export const stream = Task.stream(
   import.meta.url,
@@ -396,9 +395,9 @@ export const stream = Task.stream(
       const used = (flags & Inside) !== 0 || isInMemory() ? connection() : own = lend()
       if ((flags & Inside) !== 0 && !used.inTransaction) throw new Error(endedFromWithin)
       const values = checkedParameters(params)
-      const prepared = used.prepareAlone(sql, (flags & SafeIntegers) !== 0)
+      const prepared = used.prepareUncached(sql, (flags & SafeIntegers) !== 0)
       const rows = own === undefined && (flags & Inside) === 0
-        ? manyOf(prepared, values, Arrays, true)!.rows
+        ? readRowByRow(prepared, values, Arrays, true)!.rows
         : iterate(prepared, values)
       let isFirst = (flags & wantMask) !== Arrays
       for (const row of rows) {
@@ -417,7 +416,7 @@ export const stream = Task.stream(
 
 const isInMemory = (): boolean => isMemory(connection().filename)
 
-/** Copies the database, as it is at one moment, to a file. */
+/** Copies a snapshot of the database to a file. */
 export const copy = Task.make(import.meta.url, "copy", (destination: string): Reply<null> =>
   reply(({ database }) => {
     database.prepare("VACUUM INTO ?").run(destination)

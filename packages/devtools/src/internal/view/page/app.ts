@@ -1,6 +1,6 @@
 /**
- * The page of the live view. It runs in a browser, which loads it as it is: it imports `words.ts` and types, nothing
- * else. All that comes from the program is put in as text, never as markup.
+ * The page of the live view. A browser loads it unbundled, so it imports only `words.ts` and types. Everything that comes
+ * from the program is inserted as text, never as markup.
  */
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
@@ -31,7 +31,7 @@ const svg = (
   return made
 }
 
-/** Changes nothing if nothing has changed: what is read or selected there stays. */
+/** Leaves the element alone if nothing has changed, which keeps the focus and the selection. */
 const fill = (target: Element, children: ReadonlyArray<Node>): void => {
   const wanted = element("div", {}, ...children)
   if (target.innerHTML !== wanted.innerHTML) target.replaceChildren(...wanted.childNodes)
@@ -48,28 +48,30 @@ const facts = (list: ReadonlyArray<readonly [string, string, string?]>): Readonl
 
 interface Column {
   readonly name: string
-  /** `n`: a number, at the right. `t`: text that may break anywhere. */
+  /** `n`: a number, aligned right. `t`: text that may break anywhere. */
   readonly kind: "n" | "t"
 }
 
 const n = (name: string): Column => ({ name, kind: "n" })
 const t = (name: string): Column => ({ name, kind: "t" })
 
-/** A card with a table, whose rows can be put in again and again. */
+/** A card with a table whose rows are replaced by each snapshot. */
 class Table {
   readonly card: HTMLElement
   private readonly body = element("tbody", {})
   private readonly empty: HTMLElement
+  private readonly head: HTMLElement
   private readonly columns: ReadonlyArray<Column>
 
   constructor(caption: string, columns: ReadonlyArray<Column>, empty: string, kind = "") {
     this.columns = columns
     this.empty = element("p", { class: "soft" }, empty)
-    const head = columns.map(({ kind, name }) => element("th", { scope: "col", class: kind }, name))
+    const headings = columns.map(({ kind, name }) => element("th", { scope: "col", class: kind }, name))
+    this.head = element("thead", {}, element("tr", {}, ...headings))
     this.card = element(
       "div",
       { class: `card ${kind}` },
-      // What scrolls has to be reached by the keyboard.
+      // The keyboard has to reach everything that scrolls.
       element(
         "div",
         { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
@@ -77,7 +79,7 @@ class Table {
           "table",
           {},
           element("caption", {}, caption),
-          element("thead", {}, element("tr", {}, ...head)),
+          this.head,
           this.body
         )
       ),
@@ -87,6 +89,7 @@ class Table {
 
   show(rows: ReadonlyArray<ReadonlyArray<Child>>): void {
     this.empty.hidden = rows.length > 0
+    this.head.hidden = rows.length === 0
     fill(
       this.body,
       rows.map((cells) =>
@@ -96,7 +99,7 @@ class Table {
   }
 }
 
-/** A list of things that can be opened; those that are open stay open. */
+/** A list of entries that can be opened. Open entries stay open. */
 class Details {
   readonly card: HTMLElement
   private readonly list = element("div", { class: "scroll", tabindex: "0" })
@@ -135,7 +138,7 @@ class Details {
 
 const histogram = (buckets: ReadonlyArray<Bucket>): ReadonlyArray<ReadonlyArray<Child>> => {
   const most = Math.max(1, ...buckets.map(({ count }) => count))
-  // Without what is empty on both sides.
+  // Without the empty buckets at both ends.
   const first = buckets.findIndex(({ count }) => count > 0)
   const last = buckets.findLastIndex(({ count }) => count > 0)
   return first < 0 ? [] : buckets.slice(first, last + 1).map(({ belowMillis, count: counted }, i) => {
@@ -155,7 +158,7 @@ const chart = (history: ReadonlyArray<Sample>): ReadonlyArray<Node> => {
   const queue = points(({ queueDepth }) => queueDepth)
   const last = history.at(-1)
   const label = last === undefined
-    ? "Nothing was recorded yet"
+    ? "Nothing has been recorded yet"
     : `Over the last ${history.length} seconds: now ${last.queueDepth} queued and ${last.running} running; at most ${most}`
   return [
     svg(
@@ -174,7 +177,7 @@ const chart = (history: ReadonlyArray<Sample>): ReadonlyArray<Node> => {
       { class: "legend" },
       element("span", {}, element("i", { class: "queue" }), "queued"),
       element("span", {}, element("i", { class: "running" }), "running"),
-      element("span", {}, `the line at the top is ${count(most)}; two minutes from left to right`)
+      element("span", {}, `the top line is ${count(most)}; the last two minutes`)
     )
   ]
 }
@@ -210,7 +213,7 @@ class Pool {
   private readonly outcomes = new Table("Outcomes", [t("outcome"), n("tasks")], "No task has ended yet.")
   private readonly stops = new Table(
     "Stops",
-    [n("at"), t("task"), n("run"), t("what was done"), t("why")],
+    [n("at"), t("task"), n("run"), t("step"), t("reason")],
     "No task was stopped.",
     "wide"
   )
@@ -251,14 +254,14 @@ class Pool {
         ["ended / s", count(history.at(-1)?.ended ?? 0)],
         ["ended", count(Object.values(outcomes).reduce((total, ended) => total + ended, 0))],
         ["failed", count(failed), failed > 0 ? "warn" : ""],
-        ["submitters that wait", count(suspended), suspended > 0 ? "warn" : ""],
+        ["waiting submitters", count(suspended), suspended > 0 ? "warn" : ""],
         ["open streams", count(pool.openStreams)],
         ["stuck threads", count(stuckThreads), stuckThreads > 0 ? "bad" : ""]
       ])
     )
     this.note.textContent = pool.dropped === 0
       ? ""
-      : `${count(pool.dropped)} events were too many, and are not counted here`
+      : `${count(pool.dropped)} events were dropped, and are not counted here`
     fill(this.chart, chart(history))
     this.threads.show([
       ...running.map(({ runningMillis, task, threadId }) => [`${threadId}`, task, duration(runningMillis)]),
@@ -267,7 +270,7 @@ class Pool {
         ? []
         : [[
           `${pool.waitingThreads}`,
-          element("span", { class: "soft" }, "of them wait for an answer of the program"),
+          element("span", { class: "soft" }, "of them waiting for an answer from the program"),
           ""
         ]])
     ])
@@ -313,7 +316,7 @@ class Pool {
 
 class EventLoop {
   readonly section: HTMLElement
-  private readonly stalls = new Details("Stalls, the last first", "")
+  private readonly stalls = new Details("Stalls, the latest first", "")
 
   constructor() {
     const heading = element("h2", { id: "event-loop" }, "Event loop")
@@ -329,17 +332,17 @@ class EventLoop {
     this.stalls.show(
       stalls.map(({ advice, at, frames, millis, site, stack }) => ({
         key: `${at} ${millis}`,
-        title: `${time(at)}  held for ${duration(millis)} by ${site ?? without[stack] ?? "something"}`,
+        title: `${time(at)}  blocked for ${duration(millis)} by ${site ?? without[stack] ?? "something"}`,
         text: [advice, ...frames.map((frame) => `    at ${frame}`)].join("\n")
       })),
-      watched ? "It was never held." : "Nobody watches it: add Watchdog.layer() to the program."
+      watched ? "No stall so far." : "It is not watched: add Watchdog.layer() to the program."
     )
   }
 }
 
 const without: Readonly<Record<StallView["stack"], string>> = {
-  Unknown: "a native call that had returned before its stack could be taken",
-  NotTaken: "code of which no stack was taken"
+  Unknown: "a native call that returned before its stack could be taken",
+  NotTaken: "code whose stack was not taken"
 }
 
 // -----------------------------------------------------------------------------
@@ -390,7 +393,7 @@ const show = (snapshot: Snapshot): void => {
 
 let paused = false
 
-/** Said once, not with every snapshot: it is read out. */
+/** Changes the status only if it differs: screen readers announce each change. */
 const say = (text: string, kind: string): void => {
   if (status.textContent === text) return
   status.textContent = text
@@ -409,4 +412,4 @@ source.addEventListener("message", ({ data }) => {
   show(JSON.parse(data as string) as Snapshot)
   say("Live", "live")
 })
-source.addEventListener("error", () => say("The program does not answer; trying again …", "lost"))
+source.addEventListener("error", () => say("The program does not answer. Reconnecting …", "lost"))

@@ -1,4 +1,4 @@
-/** The document of the page. What changes is put in by `app.ts`. */
+/** The document of the page. `app.ts` fills it. */
 export const html = `<!doctype html>
 <html lang="en">
 <head>
@@ -21,7 +21,7 @@ export const html = `<!doctype html>
 </div>
 </header>
 <main id="pools" tabindex="-1">
-<noscript>This page needs JavaScript; <a href="/snapshot">the numbers</a> are there without.</noscript>
+<noscript>This page needs JavaScript. <a href="/snapshot">The numbers as JSON</a> do not.</noscript>
 </main>
 </body>
 </html>

@@ -1,4 +1,4 @@
-/** How the page looks: light or dark as the reader's system is, one column or several as there is room. */
+/** The style of the page: light or dark as the system is, with as many columns as fit. */
 export const css = `:root {
   color-scheme: light dark;
   --back: light-dark(#f6f7f9, #14171c);
@@ -31,7 +31,7 @@ h1 { font-size: 17px; margin: 0 }
 h2 { font-size: 16px; margin: 0; overflow-wrap: anywhere }
 h3 { font-size: 13px; margin: 0 0 8px; color: var(--soft); font-weight: 600 }
 .facts { display: flex; flex-wrap: wrap; gap: 2px 18px; margin: 0; flex: 1 }
-.facts div { display: flex; gap: 6px }
+.facts div { display: flex; gap: 6px; white-space: nowrap }
 dt { color: var(--soft) }
 dd { margin: 0; font-variant-numeric: tabular-nums }
 .controls { display: flex; gap: 12px; align-items: center }
@@ -56,7 +56,7 @@ caption { text-align: left; color: var(--soft); font-weight: 600; font-size: 13p
 th { text-align: left; font-weight: 500; color: var(--soft); white-space: nowrap; position: sticky; top: 0; background: var(--card) }
 th, td { padding: 3px 10px 3px 0; vertical-align: top }
 tbody tr { border-top: 1px solid var(--line) }
-td.n, th.n { text-align: right; white-space: nowrap }
+td.n, th.n { text-align: right; white-space: nowrap; width: 1% }
 td.t { overflow-wrap: anywhere }
 .soft { color: var(--soft) }
 .bad-text { color: var(--red) }
@@ -77,8 +77,9 @@ summary { cursor: pointer; overflow-wrap: anywhere }
 pre { margin: 6px 0 4px; padding: 8px; background: var(--back); border-radius: 6px; overflow: auto; font: 12px/1.45 ui-monospace, "DejaVu Sans Mono", monospace }
 @media (max-width: 600px) {
   header, main { padding-left: 12px; padding-right: 12px }
-  header { position: static }
-  .tiles { grid-template-columns: repeat(auto-fit, minmax(96px, 1fr)) }
+  header { position: static; justify-content: space-between }
+  .facts { order: 1; flex-basis: 100% }
+  .tiles { grid-template-columns: 1fr 1fr }
 }
 @media (prefers-reduced-motion: no-preference) { .bar { transition: width .3s } }
 `

@@ -1,4 +1,4 @@
-/** Numbers as people read them. The page loads this file as it is: it imports nothing. */
+/** Formats numbers and codes. The browser loads this file unbundled, so it imports nothing. */
 
 export const duration = (millis: number): string => {
   if (millis < 0.1) return `${Math.round(millis * 1000)} µs`
@@ -22,13 +22,13 @@ export const time = (at: number): string => {
 
 export const bound = (millis: number): string => millis < 1000 ? `${millis} ms` : `${millis / 1000} s`
 
-/** What a bucket counts, between the bound of the one before and its own. */
+/** The range of a bucket: from the bound of the previous one to its own. */
 export const range = (before: number | undefined, below: number | undefined): string => {
   if (below === undefined) return `${bound(before ?? 0)} and more`
   return before === undefined ? `below ${bound(below)}` : `${bound(before)} – ${bound(below)}`
 }
 
-/** How a stop came to be. */
+/** The reason for a stop. */
 export const stopBy = (by: string): string =>
   ({
     Abort: "aborted",

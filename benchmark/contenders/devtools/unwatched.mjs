@@ -1,0 +1,2 @@
+/** Nobody watches. */
+export const watch = async () => async () => {}
