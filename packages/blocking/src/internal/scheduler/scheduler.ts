@@ -359,9 +359,7 @@ export class Scheduler {
   private start(): void {
     this.threads.start(this.queue.size + this.waiting.size)
     // All places are taken, but not every thread can take the runs that wait.
-    while (this.threads.startingCount < this.queue.restricted && this.threads.park()) {
-      this.threads.start(this.queue.size)
-    }
+    while (this.threads.startingCount < this.queue.strict && this.threads.park()) this.threads.start(this.queue.size)
   }
 
   /** The thread has nothing more to do. */
