@@ -1,4 +1,4 @@
-/** Shared by the rows of the farm: runners as processes, a folder, and a Redis server of the benchmark's own. */
+/** Shared by the rows of the farm: runners as processes, a folder, and a Redis server. */
 import { fork, spawn } from "node:child_process"
 import { once } from "node:events"
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
@@ -7,7 +7,7 @@ import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 
-/** The cores that the runners have, each with one thread. */
+/** The number of runners, with one thread each. */
 export const runnerCount = 2
 
 const children = new Set()
@@ -19,7 +19,7 @@ const tracked = (child) => {
   return child
 }
 
-/** Starts `contenders/cluster/<name>.runner.mjs`, and waits until it says that it is ready. */
+/** Starts `contenders/cluster/<name>.runner.mjs`, and waits until it is ready. */
 export const startRunner = async (name, options) => {
   const program = join(import.meta.dirname, "contenders", "cluster", `${name}.runner.mjs`)
   const child = tracked(fork(program, [JSON.stringify(options)], { stdio: ["ignore", "ignore", "inherit", "ipc"] }))
@@ -56,7 +56,7 @@ const redisProgram = (process.env.PATH ?? "").split(delimiter).map((folder) => j
   existsSync
 )
 
-/** Debian's, without persistence. */
+/** Starts Redis without persistence. */
 export const startRedis = async (folder) => {
   const port = await freePort()
   const args = ["--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", folder]
@@ -65,11 +65,11 @@ export const startRedis = async (folder) => {
   return { port, stop: () => end([child]) }
 }
 
-/** BullMQ needs a server: without one on this machine it takes no part. */
+/** BullMQ needs a server: it is left out if the machine has none. */
 export const withRedis = redisProgram === undefined ? [] : ["bullmq"]
-if (redisProgram === undefined) console.error("BullMQ takes no part: redis-server is not installed")
+if (redisProgram === undefined) console.error("BullMQ is left out: redis-server is not installed")
 
-/** Gives `use` what a contender opens, in a folder of its own. */
+/** Opens a contender in a new folder, and closes it after `use`. */
 export const withFarm = async ({ open }, options, use) => {
   const folder = mkdtempSync(join(tmpdir(), "effect-blocking-benchmark-"))
   try {
@@ -82,5 +82,5 @@ export const withFarm = async ({ open }, options, use) => {
   }
 }
 
-/** The lines that bodies have noted. */
+/** The number of lines that bodies have logged. */
 export const lines = (file) => existsSync(file) ? readFileSync(file, "utf8").trim().split("\n").length : 0

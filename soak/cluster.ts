@@ -1,12 +1,12 @@
 /**
- * The soak of a farm: clients submit without end, runners take, and one of them all is killed again
- * and again, or cut off for longer than its locks, or the database ends its connections. In the end
- * each task that was acknowledged has to have exactly its result; what ran twice is counted.
+ * The soak of a farm. Clients submit tasks and runners run them, while at random one of them is killed,
+ * or cut off for longer than its locks, or the database ends its connections. At the end each
+ * acknowledged task must have exactly its result. Bodies that ran twice are counted.
  *
  *   npm run soak:cluster                              100 kills on SQLite
  *   npm run soak:cluster -- --kills 1000 --storage postgres --runners 4 --seed 7
  *
- * Exits with 1 if anything is wrong. `.ci/run` runs some kills with a fixed seed.
+ * Exits with 1 if a check fails. `.ci/run` runs some kills with a fixed seed.
  */
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -50,7 +50,7 @@ const place: Place = postgres === undefined
   : { postgres: postgres.url, lockMillis }
 
 let prefixes = 0
-/** As many tasks as nobody submits before it is killed; its keys are its own. */
+/** More tasks than it can submit before it is killed, under keys of its own. */
 const newClient = () =>
   startClient(place, book, `c${++prefixes}`, 1_000_000, 20 + Math.floor(random() * 100), acknowledged)
 const newRunner = () => startRunner(place, 1, false)
@@ -76,7 +76,7 @@ console.log(
 )
 for (let kill = 1; kill <= total; kill++) {
   await sleep(random() * 200)
-  // Clients are faster than runners: they rest while there is enough to do.
+  // Clients are faster than runners: they stop while enough tasks wait.
   const waiting = acknowledged.size - notesIn(book).filter(({ what }) => what === "end").length
   if (client !== undefined && waiting > 200) {
     await client.kill()
@@ -112,10 +112,10 @@ console.log(
     `connections ended ${counts.connections} times, in ${Math.round((Date.now() - startedAt) / 1000)} s`
 )
 console.log(
-  `${books.acknowledged} acknowledged, ${books.results} results, ${books.lost.length} lost; ${books.repeated} bodies begun again, ` +
-    `${books.repeatedAfterEnd} of them behind an end; longest redelivery ${books.longestRedelivery} ms`
+  `${books.acknowledged} acknowledged, ${books.results} results, ${books.lost.length} lost; ${books.repeated} bodies started again, ` +
+    `${books.repeatedAfterEnd} of them after an end; longest redelivery ${books.longestRedelivery} ms`
 )
 if (books.lost.length > 0 || books.results !== books.acknowledged || books.sameAttempt > 0) {
-  console.error("Wrong:", books.lost.slice(0, 20), `${books.sameAttempt} attempts told twice`)
+  console.error("Lost:", books.lost.slice(0, 20), `${books.sameAttempt} bodies with the attempt of another one`)
   process.exitCode = 1
 }

@@ -1,6 +1,6 @@
 /**
- * One operation: a durable task that computes for three times as long as its lock holds, on one of
- * two runners. The other one is idle, and takes whatever is not locked. How often does it run?
+ * One operation: a durable task that computes three times as long as its lock holds, on one of two
+ * runners. The other runner is idle, and takes every task that is not locked. Counts the runs.
  */
 import { Effect } from "effect"
 import { join } from "node:path"
@@ -15,19 +15,19 @@ export const limitMillis = 120_000
 
 export const contenders = [self, "effect-queue", ...withRedis]
 
-export const metrics = [{ key: "runs", label: "times that its body was begun", better: "less" }]
+export const metrics = [{ key: "runs", label: "times that its body was started", better: "less" }]
 
 const lockMillis = 2000
 
 export const measure = (contender, _, name) =>
   withFarm(contender, { lockMillis }, async ({ another, noted }) => {
-    // Of this row alone, and outside of what the farm deletes.
+    // Only for this row, and outside the folder that the farm deletes.
     const file = join(process.env.TMPDIR ?? "/tmp", `effect-blocking-locks-${name}-${process.pid}`)
     const running = Effect.runPromise(noted(file, lockMillis * 3))
     while (lines(file) === 0) await sleep(10)
     await another()
     await running
-    // A second execution would have been noted by now.
+    // A second run would be logged by now.
     const runs = lines(file)
     await (await import("node:fs/promises")).rm(file, { force: true })
     return { runs }

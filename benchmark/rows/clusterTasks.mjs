@@ -1,7 +1,7 @@
 /**
- * One operation: a durable task that computes for 10 ms, on two runners with a thread each, from its
- * submission until its result is there. The others' queue is Redis without persistence, which does
- * not outlive its server; this library's is SQLite.
+ * One operation: a durable task that computes for 10 ms on one of two runners with one thread each,
+ * from its submission to its result. BullMQ's queue is Redis without persistence, which does not
+ * outlive its server; this library's is SQLite.
  */
 import { withFarm, withRedis } from "../cluster.mjs"
 import { throughput, watchEventLoop } from "../measure.mjs"

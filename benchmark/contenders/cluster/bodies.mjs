@@ -1,4 +1,4 @@
-/** The body of every contender's task: it holds the thread for the given time. */
+/** The bodies of all contenders: they hold the thread for `millis`. */
 import { appendFileSync } from "node:fs"
 
 export const compute = (millis) => {
@@ -7,7 +7,7 @@ export const compute = (millis) => {
   return millis
 }
 
-/** Notes that it ran, and holds the thread. */
+/** Logs that it ran, and holds the thread. */
 export const noted = (file, millis) => {
   appendFileSync(file, "ran\n")
   return compute(millis)

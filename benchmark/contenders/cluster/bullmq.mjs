@@ -1,4 +1,4 @@
-/** BullMQ as its documentation begins: processors in the worker's own process; Redis without persistence. */
+/** BullMQ as in its first example: processors in the worker's own process; Redis without persistence. */
 import { Queue, QueueEvents } from "bullmq"
 import { Effect } from "effect"
 import { end, startRedis, startRunner, startRunners } from "../../cluster.mjs"
@@ -21,7 +21,7 @@ export const open = async (folder, { lockMillis = 30_000 } = {}) => {
   return {
     call: (millis) => submit({ millis }),
     submit: (millis) => submit({ millis }),
-    // A job whose lock was lost fails where it ran first: what counts is how often it ran.
+    // A job that lost its lock fails on its first worker. The row only counts how often it ran.
     noted: (file, millis) => Effect.ignoreCause(submit({ file, millis })),
     another: async () => runners.push(await startRunner("bullmq", options)),
     close: async () => {

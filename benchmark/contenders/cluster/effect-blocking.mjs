@@ -1,4 +1,4 @@
-/** This library: runners with a thread each, their storage in SQLite. */
+/** This library: runners with one thread each, and their storage in SQLite. */
 import { Effect, Exit, Layer, Scope } from "effect"
 import { end, startRunner, startRunners } from "../../cluster.mjs"
 import { Farm, storage } from "./effect-blocking.farm.mjs"

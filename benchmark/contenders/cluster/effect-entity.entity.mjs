@@ -10,7 +10,7 @@ export const Computing = Entity.make("Computing", [
 
 const database = (folder) => SqliteClient.layer({ filename: `${folder}/cluster.db`, readers: 1, synchronous: "normal" })
 
-/** Locks as short as those of the farm, so that runners are there at once. */
+/** Locks as short as those of the farm, so that the runners are available at once. */
 export const cluster = (folder, options) =>
   NodeClusterSocket.layer({
     storage: "sql",

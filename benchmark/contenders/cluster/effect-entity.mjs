@@ -1,4 +1,4 @@
-/** An entity of Effect's own cluster, volatile, its body in the runner's own thread; the runners' storage in SQLite. */
+/** A volatile entity of Effect's cluster: its body runs in the runner's main thread, and the runners' storage is SQLite. */
 import { Effect, Exit, Layer, Scope } from "effect"
 import { end, freePort, runnerCount, startRunners } from "../../cluster.mjs"
 import { cluster, Computing } from "./effect-entity.entity.mjs"
@@ -12,7 +12,7 @@ export const open = async (folder) => {
   const client = await Effect.runPromise(Computing.client.pipe(Effect.provideContext(context), Scope.provide(scope)))
   let calls = 0
   return {
-    // As many entities as spread evenly.
+    // Enough entities to spread evenly.
     call: (millis) => client(`entity-${calls++ % 64}`).compute({ millis }),
     close: async () => {
       await end(runners)

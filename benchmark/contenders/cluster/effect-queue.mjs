@@ -1,4 +1,4 @@
-/** Effect's own PersistedQueue with the same locks in the same database, the body in the runner's own thread. */
+/** Effect's PersistedQueue with the same locks in the same kind of database: the body runs in the runner's main thread. */
 import { SqliteClient } from "@effect-blocking/sqlite"
 import { Effect, Exit, Layer, Schedule, Schema, Scope } from "effect"
 import { PersistedQueue } from "effect/persistence"
@@ -31,7 +31,7 @@ export const open = async (folder, { lockMillis }) => {
       Effect.gen(function*() {
         const { offer } = yield* queue
         yield* offer({ file, millis })
-        // It has no result to wait for: it is done when its body is, and nobody runs it again.
+        // It has no result to wait for: it is done when the body has run.
         yield* Effect.promise(async () => {
           while (lines(file) === 0) await sleep(20)
           await sleep(millis)

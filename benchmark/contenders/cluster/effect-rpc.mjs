@@ -1,4 +1,4 @@
-/** Effect's RPC over sockets by hand: a client for each runner, in turns, bodies in the runner's own thread. */
+/** Effect's RPC over sockets: one client for each runner, used in turn, with bodies in the runner's main thread. */
 import { NodeSocket } from "@effect/platform-node"
 import { Context, Effect, Exit, Layer, Scope } from "effect"
 import { RpcClient, RpcSerialization } from "effect/rpc"

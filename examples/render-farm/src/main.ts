@@ -1,4 +1,4 @@
-/** Renders the picture of `cpu-pool` by runners that come and go, one of them killed, and compares it with the local one. */
+/** Renders the picture of `cpu-pool` on runners that start, shut down and die, and compares it with the local one. */
 import { NodeBlocking } from "@effect-blocking/platform-node"
 import { NodeServices } from "@effect/platform-node"
 import { Console, Data, Effect, FileSystem, Layer, Queue } from "effect"
@@ -19,7 +19,7 @@ const bands = Array.from({ length: height / bandRows }, (_, band) => ({ top: ban
 const submit = (band: { readonly top: number; readonly rows: number }) =>
   Farm.submit(renderBand, band, { key: `picture, from row ${band.top}` })
 
-/** Submits all bands, and gives how many are done each time one more is. */
+/** Submits all bands. The result waits until a part of them is done. */
 const submitted = Effect.fn("submitted")(function*(picture: Uint8Array) {
   const progress = yield* Queue.unbounded<number, Receipts>()
   let done = 0
@@ -29,11 +29,11 @@ const submitted = Effect.fn("submitted")(function*(picture: Uint8Array) {
       picture.set(yield* receipt.await, band.top * width * channels)
       yield* Queue.offer(progress, ++done)
     }), { concurrency: "unbounded", discard: true }).pipe(
-      // Whoever waits for progress is told that there will be none.
+      // A failure ends the wait for progress.
       Effect.catchCause((cause) => Queue.failCause(progress, cause)),
       Effect.forkScoped
     )
-  /** Waits until so much of the picture is there. */
+  /** Waits until this part of the picture is done. */
   return (part: number) =>
     Effect.gen(function*() {
       while (done < part * bands.length) {
@@ -57,14 +57,14 @@ const render = Effect.fn("render")(function*(database: string) {
   yield* Console.log("  20 % done: one of them is killed, in the middle of a band")
   yield* Runners.kill(first)
   yield* until(0.4)
-  yield* Console.log("  40 % done: another one comes")
+  yield* Console.log("  40 % done: another one starts")
   yield* Runners.start(database)
   yield* until(0.6)
-  yield* Console.log("  60 % done: the older one is shut down, and gives back what it has not begun")
+  yield* Console.log("  60 % done: the older one is shut down, and ends its band first")
   yield* Runners.shutDown(second)
   yield* until(1)
   const { repeated, submitted: { succeeded } } = yield* Farm.stats
-  yield* Console.log(`  ${succeeded} bands done, ${repeated} of them begun twice`)
+  yield* Console.log(`  ${succeeded} bands done, ${repeated} of them started twice`)
   return picture
 }, Effect.scoped)
 
@@ -75,8 +75,10 @@ const program = Effect.gen(function*() {
   const farm = Farm.layerClient().pipe(Layer.provide(storage(database)))
   const rendered = yield* Effect.provide(render(database), farm)
   const local = yield* Blocking.run(renderBand, { top: 0, rows: height })
-  if (Buffer.compare(rendered, local) !== 0) return yield* new WrongPicture({ problem: "the farm's is another one" })
-  yield* Console.log("Checked: it is the picture that one thread of this program renders.")
+  if (Buffer.compare(rendered, local) !== 0) {
+    return yield* new WrongPicture({ problem: "the farm rendered another picture" })
+  }
+  yield* Console.log("Checked: one thread of this program renders the same picture.")
 }).pipe(Effect.scoped)
 
 NodeBlocking.runMain(program.pipe(Effect.provide([NodeBlocking.layer({ maxThreads: 1 }), NodeServices.layer])))

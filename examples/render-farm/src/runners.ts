@@ -1,4 +1,4 @@
-/** Runners as processes of this machine; on others they would be started there. */
+/** Starts and ends runners, as processes of this machine. */
 import { Effect, type Scope } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
@@ -12,15 +12,15 @@ const end = (runner: ChildProcess, signal: NodeJS.Signals): Effect.Effect<void> 
     runner.kill(signal)
   })
 
-/** Starts one more; it ends with the scope. */
+/** Starts a runner, which ends with the scope. */
 export const start = (database: string): Effect.Effect<ChildProcess, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => spawn(process.execPath, [...process.execArgv, program, database], { stdio: "inherit" })),
     (runner) => end(runner, "SIGKILL")
   )
 
-/** At once, in the middle of whatever it does. */
+/** Kills it, in the middle of a band. */
 export const kill = (runner: ChildProcess): Effect.Effect<void> => end(runner, "SIGKILL")
 
-/** It ends what it has begun, or gives it back. */
+/** Shuts it down: it ends its band, or gives it back. */
 export const shutDown = (runner: ChildProcess): Effect.Effect<void> => end(runner, "SIGTERM")

@@ -1,14 +1,14 @@
 /**
- * The tasks of this library where one machine is not enough: a farm of runners, each with a pool.
+ * Runs tasks on more than one machine: a farm of runners, each with a pool.
  *
  * `ClusterPool.Service` declares a farm. Runners provide it with `layerRunner`, programs that only use
  * it with `layerClient`, and tests with `layerLocal`.
  *
  * **Details**
  *
- * `run` calls a runner that has a free thread, at most once. `submit` stores a task, which is run at
- * least once, by whichever runner has room, and gives a receipt for its result. The queue, its locks
- * and its retries, the transport and the workflows are Effect's.
+ * `run` calls a runner that has a free thread, at most once. `submit` stores a task and gives a receipt
+ * for its result; a runner with a free thread runs the task, at least once. The queue, its locks and
+ * retries, the transport and the workflows are Effect's.
  *
  * @module
  * @since 0.1.0
@@ -48,42 +48,41 @@ import { listen } from "./internal/transport.ts"
 // -----------------------------------------------------------------------------
 
 /**
- * A task as a farm takes it: by itself, or with the name and the version under which it is stored
- * and sent.
+ * A task of a farm: by itself, or with the tag and the version under which it is stored and sent.
  *
  * @category models
  * @since 0.1.0
  */
 export type FarmTask = SchemaTask<never, unknown, unknown, unknown> | {
   readonly task: SchemaTask<never, unknown, unknown, unknown>
-  /** Outlives the names of files and functions. Defaults to the task's name. */
+  /** The name in the storage. Keep it when files or functions are renamed. Defaults to the task's name. */
   readonly tag?: string
   /**
-   * Another one when what the body does, or what its values mean, is no longer what was submitted.
-   * A runner only runs its own version. Defaults to 1.
+   * Increase it when submitted payloads no longer fit the body. A runner only runs its own version.
+   * Defaults to 1.
    */
   readonly version?: number
 }
 
 /**
- * How a task is submitted.
+ * The options of `submit`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface SubmitOptions {
   /**
-   * What it is submitted under: once, however often it is submitted. A receipt can be found by it.
+   * Identifies the submission: a task is stored once under a key, and its receipt can be found by it.
    * Up to 255 characters.
    */
   readonly key: string
-  /** How long it waits before a runner may take it. None by default. */
+  /** The time before a runner may take it. Zero by default. */
   readonly delay?: Duration.Input | undefined
 }
 
 /**
- * The state of what was submitted: `pending` while it waits or runs, then one of the others, for good.
- * What is `parked` can be put back.
+ * The state of a submitted task: `pending` while it waits or runs, then one of the others. Those are
+ * final, except that a `parked` task can be put back.
  *
  * @category models
  * @since 0.1.0
@@ -91,16 +90,16 @@ export interface SubmitOptions {
 export type ReceiptState = "pending" | "succeeded" | "failed" | "cancelled" | "parked"
 
 /**
- * What is known of a submitted task.
+ * The progress of a submitted task.
  *
  * @category models
  * @since 0.1.0
  */
 export interface ReceiptStatus {
   readonly state: ReceiptState
-  /** How often its body was begun. */
+  /** The number of times that its body was started. */
   readonly executions: number
-  /** The id of the runner that began it last. */
+  /** The id of the runner that started it last. */
   readonly runner: string | undefined
   readonly version: number
   readonly submittedMillis: number
@@ -108,7 +107,7 @@ export interface ReceiptStatus {
 }
 
 /**
- * Stands for a submitted task, whoever has submitted it.
+ * A handle to a submitted task, in any program of the farm.
  *
  * @category models
  * @since 0.1.0
@@ -119,25 +118,25 @@ export interface Receipt<out A, out E> {
   readonly key: string
   /**
    * Waits for the result. Fails with the task's own error, or with `ClusterPoolError` and reason
-   * `Parked`, `Cancelled` or `ReceiptNotFound`. An interruption ends the waiting, and not the task.
-   * Failures of the storage are logged, and it is asked again.
+   * `Parked`, `Cancelled` or `ReceiptNotFound`. An interruption ends the wait, not the task. Failures
+   * of the storage are logged and retried.
    *
-   * Within the transaction of its `submit` it fails with `ReceiptNotFound`: no runner sees the task before.
+   * Inside the transaction of its `submit` it fails with `ReceiptNotFound`: no runner sees the task yet.
    */
   readonly await: Effect.Effect<A, E | ClusterPoolError>
-  /** The result, if there is one. */
+  /** The result if the task is settled, without waiting. */
   readonly poll: Effect.Effect<Option.Option<Exit.Exit<A, E | ClusterPoolError>>, ClusterPoolError>
   /**
-   * Cancels the task: it never begins, or is stopped as an interruption does, within a third of the
-   * lock's expiration. `false` if it was settled before.
+   * Cancels the task. If it runs, its body is interrupted within a fifth of `lockExpiration`. `false` if
+   * it was settled before, or the storage does not have it.
    */
   readonly cancel: Effect.Effect<boolean, ClusterPoolError>
-  /** `None` when it was forgotten, `timeToLive` after it was settled. */
+  /** `None` if the storage does not have it, such as `timeToLive` after it was settled. */
   readonly status: Effect.Effect<Option.Option<ReceiptStatus>, ClusterPoolError>
 }
 
 /**
- * A task that was tried as often as it may be.
+ * A task that has used all its attempts.
  *
  * @category models
  * @since 0.1.0
@@ -147,7 +146,7 @@ export interface ParkedTask {
   readonly key: string
   readonly version: number
   readonly executions: number
-  /** What the last attempt failed with; `undefined` if its runner died, or no runner fitted it. */
+  /** The error of the last attempt; `undefined` if its runner died, or no runner had its version. */
   readonly last: JoinError | undefined
   readonly detail: string
   readonly submittedMillis: number
@@ -155,7 +154,7 @@ export interface ParkedTask {
 }
 
 /**
- * What a farm is doing, and what it has done that is not forgotten.
+ * The submitted tasks in the storage, and the runners.
  *
  * @category models
  * @since 0.1.0
@@ -163,13 +162,13 @@ export interface ParkedTask {
 export interface FarmStats {
   /** Submitted tasks by state. */
   readonly submitted: Readonly<Record<ReceiptState, number>>
-  /** Executions beyond the first of each submitted task. */
+  /** Executions after the first, over all submitted tasks. */
   readonly repeated: number
   readonly runners: ReadonlyArray<RunnerStats>
 }
 
 /**
- * A runner that lives, as it was a moment ago.
+ * A live runner, as it last reported.
  *
  * @category models
  * @since 0.1.0
@@ -181,7 +180,7 @@ export interface RunnerStats {
   /** 0: it takes no calls, only submitted tasks. */
   readonly port: number
   readonly threads: number
-  /** Bodies that it runs, or that wait there for a thread. */
+  /** Bodies that run there, or wait there for a thread. */
   readonly busy: number
   readonly startedMillis: number
 }
@@ -248,22 +247,22 @@ export interface ListenOptions {
  * @since 0.1.0
  */
 export interface RunnerOptions<P = Blocking.Blocking> {
-  /** The pool that the tasks run on. Defaults to that of `Blocking`. */
+  /** The pool that runs the tasks. Defaults to that of `Blocking`. */
   readonly pool?: Context.Key<P, Blocking.Pool> | undefined
-  /** How many tasks it runs at once, calls included. Defaults to the pool's `maxThreads`. */
+  /** The most tasks that it runs at once, including calls. Defaults to the pool's `maxThreads`. */
   readonly concurrency?: number | undefined
   /** Where it takes calls. `false`: it takes only submitted tasks. */
   readonly listen?: ListenOptions | false | undefined
   /**
-   * How often a submitted task is tried that fails with a `JoinError`, or whose runner dies, before it
-   * is parked. Its own errors are results, and are not tried again. Defaults to 3.
+   * Attempts of a submitted task that fails with a `JoinError`, or whose runner dies, before it is
+   * parked. The task's own errors are results and are not retried. Defaults to 3.
    */
   readonly maxAttempts?: number | undefined
-  /** The waits between attempts. Defaults to one second, doubling up to 5 minutes. */
+  /** The delays between attempts. Defaults to one second, doubling up to 5 minutes. */
   readonly retrySchedule?: Schedule.Schedule<unknown, number> | undefined
-  /** How long a runner that shuts down waits for what it runs, before it gives it back. Defaults to 5 seconds. */
+  /** The time that a shutdown waits for running tasks, before it gives them back. Defaults to 5 seconds. */
   readonly shutdownTimeout?: Duration.Input | undefined
-  /** How long a submitted task is kept for a runner of its version, before it is parked. Defaults to 5 minutes. */
+  /** The time that a submitted task waits for a runner of its version, before it is parked. Defaults to 5 minutes. */
   readonly incompatibleTimeout?: Duration.Input | undefined
   /** See `ClientOptions`. */
   readonly maxPayload?: number | undefined
@@ -272,21 +271,21 @@ export interface RunnerOptions<P = Blocking.Blocking> {
 }
 
 /**
- * The options of a program that uses a farm.
+ * The options of a client: a program that uses a farm and runs no tasks.
  *
  * @category models
  * @since 0.1.0
  */
 export interface ClientOptions {
-  /** The most characters of JSON in a payload. The same on runners. Defaults to 1 000 000. */
+  /** The most characters of JSON in a payload. Give runners the same. Defaults to 1 000 000. */
   readonly maxPayload?: number | undefined
-  /** How long `run` waits for a runner, before it fails with `NoRunner`. Defaults to 10 seconds. */
+  /** The time that `run` waits for a runner, before it fails with `NoRunner`. Defaults to 10 seconds. */
   readonly patience?: Duration.Input | undefined
 }
 
 /**
- * The class of a farm: a service key with its operations and layers. `Callbacks` are the callbacks of
- * its tasks, which runners provide.
+ * The class of a farm: a service key with its operations and layers. Runners provide `Callbacks`, the
+ * callbacks of the tasks.
  *
  * @category models
  * @since 0.1.0
@@ -295,35 +294,35 @@ export interface FarmClass<in out Self, in out Key extends string, out Callbacks
   extends Context.ServiceClass<Self, Key, Farm>
 {
   /**
-   * Runs a task on a runner that has a free thread, and gives its result: at most once.
+   * Runs a task on a runner that has a free thread, at most once, and returns its result.
    *
    * **Details**
    *
-   * Waits for a runner (up to `patience`), for a thread of it, and for the body. Fails as on a pool,
-   * and with a `ClusterPoolError`: `NoRunner` if none was there, `RunnerLost` if the connection ended
-   * while the task may have run. An interruption reaches the body through the runner's pool; so does
-   * the death of this program. The task runs with the options that it has here. A runner of another
-   * version, or whose schemas do not fit, refuses it with `Incompatible`.
+   * Waits for a runner (up to `patience`), for one of its threads, and for the body. Fails as on a pool,
+   * or with a `ClusterPoolError`: `NoRunner` if no runner was reached, `RunnerLost` if the runner ended
+   * while it had the task. An interruption interrupts the body on the runner, and so does the death of
+   * this program. The task runs with the options that it has here. A runner with another version, or
+   * with schemas that do not fit, refuses it with `Incompatible`.
    */
   readonly run: <Args extends ReadonlyArray<unknown>, A, E, R>(
     task: SchemaTask<Args, A, E, R>,
     ...args: { [K in keyof Args]: Args[K] }
   ) => Effect.Effect<A, E | JoinError | ClusterPoolError, Self>
   /**
-   * Stores a task, to be run at least once by some runner, and gives a receipt for its result.
+   * Stores a task, which a runner runs at least once, and returns a receipt for its result.
    *
    * **Details**
    *
-   * Returns when it is stored; as a part of the transaction, inside of `sql.withTransaction` of the
-   * storage's client. Under a key it is stored once: a second call gives the receipt of the first,
-   * whatever its payload. The body can run again after its runner has died, so it has to be
-   * idempotent; `Task.attempt` says whether it does. The first result is the one that counts.
+   * Returns when the task is stored. Inside `sql.withTransaction` of the storage's client it is a part
+   * of that transaction. A key is stored once: a second call returns the receipt of the first, whatever
+   * its payload. The body may run again after its runner has died, so make it idempotent;
+   * `Task.attempt` returns which attempt it is. The first result counts.
    */
   readonly submit: <Args extends ReadonlyArray<unknown>, A, E, R>(
     task: SchemaTask<Args, A, E, R>,
     ...args: [...{ [K in keyof Args]: Args[K] }, options: SubmitOptions]
   ) => Effect.Effect<Receipt<A, E>, ClusterPoolError, Self>
-  /** Finds the receipt of what was submitted under a key. */
+  /** Finds the receipt of a submitted task by its key. */
   readonly receipt: <Args extends ReadonlyArray<unknown>, A, E, R>(
     task: SchemaTask<Args, A, E, R>,
     key: string
@@ -333,8 +332,8 @@ export interface FarmClass<in out Self, in out Key extends string, out Callbacks
    *
    * **Details**
    *
-   * The key is one of the workflow's execution, and names the activity. A workflow that is resumed
-   * finds the result, or waits on; its own runner does none of the work.
+   * The key is local to the workflow's execution, and names the activity. A resumed workflow finds the
+   * result, or continues to wait. The workflow's own runner does none of the work.
    */
   readonly activity: <Args extends ReadonlyArray<unknown>, A, E, R>(
     task: SchemaTask<Args, A, E, R>,
@@ -344,36 +343,36 @@ export interface FarmClass<in out Self, in out Key extends string, out Callbacks
     E | ClusterPoolError,
     Self | WorkflowEngine.WorkflowEngine | WorkflowEngine.WorkflowInstance
   >
-  /** The tasks that were tried as often as they may be, the oldest first; up to 100 by default. */
+  /** The tasks that have used all their attempts, oldest first; up to 100 by default. */
   readonly parked: (limit?: number) => Effect.Effect<ReadonlyArray<ParkedTask>, ClusterPoolError, Self>
-  /** Queues a parked task anew, with all its attempts. `false` if it is not parked. */
+  /** Queues a parked task again, with all its attempts. `false` if it is not parked. */
   readonly putBack: (
     parked: { readonly tag: string; readonly key: string }
   ) => Effect.Effect<boolean, ClusterPoolError, Self>
-  /** What the farm is doing. */
+  /** Counts the submitted tasks, and lists the runners. */
   readonly stats: Effect.Effect<FarmStats, ClusterPoolError, Self>
   /**
-   * Layer of a runner, which is a client as well.
+   * Layer of a runner, which is also a client.
    *
    * **Details**
    *
-   * Takes what was submitted when its pool has a free thread, and never more: what waits, waits in the
-   * storage, for whoever is free first. When the layer is released it takes nothing more, waits
-   * `shutdownTimeout` for what runs, and gives the rest back, which does not count as an attempt.
+   * Takes submitted tasks as its pool has free threads. The others wait in the storage, for the first
+   * runner that is free. When the layer is released it takes no more tasks, waits `shutdownTimeout` for
+   * those that run, and gives the rest back, which does not count as an attempt.
    *
    * **Gotchas**
    *
-   * Calls are taken from whoever can connect, as by the runners of `effect/cluster`: listen on a
-   * private network.
+   * Any program that can connect can call a runner, as with the runners of `effect/cluster`: listen on
+   * a private network.
    */
   readonly layerRunner: <P = Blocking.Blocking>(
     options?: RunnerOptions<P>
   ) => Layer.Layer<Self, SocketServer.SocketServerError, ClusterStorage | P | Callbacks>
-  /** Layer of a program that uses the farm and runs nothing of it. */
+  /** Layer of a client: a program that uses the farm and runs no tasks. */
   readonly layerClient: (options?: ClientOptions) => Layer.Layer<Self, never, ClusterStorage>
   /**
-   * Layer of a farm in this program, on one of its pools, and in its memory: for tests, and for
-   * deployments of one program. Values cross as they do between machines.
+   * Layer of a farm inside this program, on one of its pools and in its memory: for tests, and for
+   * deployments of one program. Values are encoded and decoded as they are between machines.
    */
   readonly layerLocal: <P = Blocking.Blocking>(
     options?: Omit<RunnerOptions<P>, "listen" | "patience">
@@ -395,12 +394,12 @@ export type CallbacksOf<T> = T extends { readonly task: SchemaTask<never, unknow
   : never
 
 /**
- * Declares a farm: its name, and the tasks that it runs.
+ * Declares a farm: its name and its tasks.
  *
  * **Details**
  *
- * All programs of a farm declare it alike: the key is its name in the storage. Throws a
- * `TaskDefinitionError` for a task that is not one of `Task.schema`, and for two of the same tag.
+ * All programs of a farm share the declaration: the key is the farm's name in the storage. Throws a
+ * `TaskDefinitionError` for a task that is not made by `Task.schema`, and for two tasks with one tag.
  *
  * **Example** (Thumbnails on other machines)
  *
@@ -448,11 +447,11 @@ export const Service = <Self>() =>
     stats: service.use((farm) => farm.stats),
     activity
   }
-  // The types of the operations are those of the tasks that they are given.
+  // The types of the operations follow from the tasks that they are given.
   return Object.assign(service, operations, layers) as unknown as FarmClass<Self, Key, CallbacksOf<Tasks[number]>>
 }
 
-/** Of whatever task. */
+/** An operation on any task. */
 type AnyOperation = (...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, unknown>
 
 // -----------------------------------------------------------------------------
@@ -464,7 +463,7 @@ const millisOf = (input: Duration.Input | undefined, otherwise: number): number 
 
 const defaultMaxPayload = 1_000_000
 
-/** More than any: a runner counts the attempts itself, so that what it parks can be listed and put back. */
+/** No limit in the queue: a runner counts the attempts itself, so that parked tasks can be listed and put back. */
 const unlimitedAttempts = 2_147_483_647
 
 const queueOf = ({ farm }: Definition, { queues }: Parts, retrySchedule?: Schedule.Schedule<unknown, number>) =>
@@ -502,7 +501,7 @@ const farmOf = (impl: FarmImpl): Farm => {
   return farm as unknown as Farm
 }
 
-/** Starts a runner for as long as the scope lives. */
+/** Starts a runner, which ends with the scope. */
 const start = Effect.fnUntraced(function*<P>(
   definition: Definition,
   parts: Parts,
@@ -539,11 +538,13 @@ const start = Effect.fnUntraced(function*<P>(
   yield* Effect.ignore(beat)
   yield* Effect.addFinalizer(() => Effect.ignore(parts.receipts.leave(runner.id)))
   const beating = yield* beat.pipe(
-    Effect.catchCause((cause) => Effect.logWarning("A runner could not tell that it lives", cause)),
+    Effect.catchCause((cause) =>
+      Effect.logWarning("A runner could not write its heartbeat: other programs may take it for dead", cause)
+    ),
     Effect.schedule(Schedule.spaced(parts.expirationMillis / 5)),
     Effect.forkScoped
   )
-  // Some store results, some have bodies that run, and some the next items.
+  // A taker is storing a result, or running a body, or holding the next item.
   const takers = yield* Effect.all(Array.from({ length: threads * 3 }, () => Effect.forkScoped(runner.take)))
   yield* Effect.addFinalizer(() =>
     Effect.andThen(runner.leave, Effect.all([Fiber.interruptAll(takers), Fiber.interrupt(beating)], { discard: true }))

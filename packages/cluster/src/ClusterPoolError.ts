@@ -1,12 +1,12 @@
 /**
- * Why a task did not come to a result on a farm: a `ClusterPoolError`, with one of the reasons of
+ * The error of a task that has no result from a farm: `ClusterPoolError`, with one of the reasons of
  * this module.
  *
  * **Details**
  *
- * What the task itself fails with stays apart from it, as a `JoinError` does on a pool.
+ * The task's own errors stay separate from it, as they do from a `JoinError` on a pool.
  *
- * **Example** (Another try where nobody can know whether the first one ran)
+ * **Example** (A second call after a runner was lost)
  *
  * ```ts
  * import { ClusterPool } from "@effect-blocking/cluster"
@@ -33,14 +33,14 @@ const TypeId = "~@effect-blocking/cluster/ClusterPoolError"
 const id = "@effect-blocking/cluster/ClusterPoolError"
 
 /**
- * No runner of the farm could be reached for as long as `run` waits for one. The task did not run.
+ * `run` reached no runner of the farm within `patience`. The task did not run.
  *
  * @category errors
  * @since 0.1.0
  */
 export class NoRunner extends Schema.TaggedError<NoRunner>(`${id}/NoRunner`)("NoRunner", {
   waitedMillis: Schema.Finite,
-  /** The runners that are registered, and could not be reached or refused. */
+  /** The number of registered runners, which were not reached or refused. */
   known: Schema.Int
 }) {
   override get message(): string {
@@ -50,8 +50,8 @@ export class NoRunner extends Schema.TaggedError<NoRunner>(`${id}/NoRunner`)("No
 }
 
 /**
- * The connection to the runner was lost while it had the task: it may have run, or not. `run` never
- * sends a task twice.
+ * The runner had the task and was lost: its connection ended, or it shut down. The task may have run.
+ * `run` never sends a task twice.
  *
  * @category errors
  * @since 0.1.0
@@ -66,14 +66,14 @@ export class RunnerLost extends Schema.TaggedError<RunnerLost>(`${id}/RunnerLost
 }
 
 /**
- * The farm does not have a task of that name.
+ * The farm has no task of that name.
  *
  * @category errors
  * @since 0.1.0
  */
 export class UnknownTask extends Schema.TaggedError<UnknownTask>(`${id}/UnknownTask`)("UnknownTask", {
   known: Schema.Array(Schema.String),
-  /** Who does not know it: this program, or a runner. */
+  /** The side that does not know it: this program, or a runner. */
   where: Schema.String
 }) {
   override get message(): string {
@@ -83,32 +83,32 @@ export class UnknownTask extends Schema.TaggedError<UnknownTask>(`${id}/UnknownT
 
 /**
  * The runner has another version of the task, or a value does not fit the schema of the other side.
- * The body did not run, but where only its result did not fit.
+ * The body did not run, unless it is the result that does not fit.
  *
  * @category errors
  * @since 0.1.0
  */
 export class Incompatible extends Schema.TaggedError<Incompatible>(`${id}/Incompatible`)("Incompatible", {
-  /** What does not fit. */
+  /** The part that does not fit. */
   side: Schema.Literals(["version", "payload", "success", "error"]),
   detail: Schema.String
 }) {
   override get message(): string {
-    return `is incompatible with the other side, by its ${this.side}: ${this.detail}`
+    return `does not fit the other side (${this.side}): ${this.detail}: deploy the same version on both`
   }
 }
 
 /**
- * The submitted task was tried as often as it may be, or its runner died under it so often. It is
- * kept, and can be listed (`parked`) and put back.
+ * The submitted task has used all its attempts: they failed, or their runners died. It is kept, and can
+ * be listed (`parked`) and put back.
  *
  * @category errors
  * @since 0.1.0
  */
 export class Parked extends Schema.TaggedError<Parked>(`${id}/Parked`)("Parked", {
-  /** How often its body was begun. */
+  /** The number of times that its body was started. */
   executions: Schema.Int,
-  /** What the last attempt failed with; absent if its runner died, or no runner fits it. */
+  /** The error of the last attempt; absent if its runner died, or no runner had its version. */
   last: Schema.optional(JoinError),
   detail: Schema.String
 }) {
@@ -118,14 +118,14 @@ export class Parked extends Schema.TaggedError<Parked>(`${id}/Parked`)("Parked",
 }
 
 /**
- * The submitted task was cancelled by its receipt.
+ * The submitted task was cancelled through its receipt.
  *
  * @category errors
  * @since 0.1.0
  */
 export class Cancelled extends Schema.TaggedError<Cancelled>(`${id}/Cancelled`)("Cancelled", {}) {
   override get message(): string {
-    return "was cancelled by its receipt"
+    return "was cancelled through its receipt"
   }
 }
 
@@ -160,7 +160,7 @@ export class NotEncodable extends Schema.TaggedError<NotEncodable>(`${id}/NotEnc
 }
 
 /**
- * The payload is larger than what the storage should carry.
+ * The payload is larger than `maxPayload`.
  *
  * @category errors
  * @since 0.1.0
@@ -176,7 +176,8 @@ export class PayloadTooLarge extends Schema.TaggedError<PayloadTooLarge>(`${id}/
 }
 
 /**
- * The storage failed. Of a `submit`: the task may have been stored; submit it again under the same key.
+ * The storage failed. If `submit` fails with it, the task may have been stored: submit it again under
+ * the same key.
  *
  * @category errors
  * @since 0.1.0
@@ -185,12 +186,12 @@ export class StorageFailed extends Schema.TaggedError<StorageFailed>(`${id}/Stor
   cause: Schema.Defect()
 }) {
   override get message(): string {
-    return `met a storage that failed: ${this.cause instanceof Error ? this.cause.message : String(this.cause)}`
+    return `failed in its storage: ${this.cause instanceof Error ? this.cause.message : String(this.cause)}`
   }
 }
 
 /**
- * Why a task did not come to a result on a farm.
+ * The reasons of a `ClusterPoolError`.
  *
  * @category errors
  * @since 0.1.0
@@ -238,7 +239,7 @@ export const ClusterPoolErrorReason: Schema.Union<[
 ])
 
 /**
- * Why a task did not come to a result on a farm, with the names of both.
+ * The error of a task that has no result from a farm, with the names of both.
  *
  * @category errors
  * @since 0.1.0

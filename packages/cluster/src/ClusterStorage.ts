@@ -1,8 +1,8 @@
 /**
- * Where a farm keeps what was submitted, and who its runners are.
+ * The storage of a farm: its submitted tasks, and the list of its runners.
  *
- * The queue is Effect's `PersistedQueue`, with its locks, redelivery and retries; receipts are two
- * tables beside it. All programs of a farm use the same storage.
+ * The queue is Effect's `PersistedQueue`, with its locks, redelivery and retries. Two more tables hold
+ * the receipts and the runners. All programs of a farm use the same storage.
  *
  * @module
  * @since 0.1.0
@@ -33,23 +33,23 @@ import { makeWaiters } from "./internal/waiters.ts"
  * @since 0.1.0
  */
 export interface Options {
-  /** Begins the names of the tables. Defaults to `"effect_blocking"`. */
+  /** The prefix of the table names. Defaults to `"effect_blocking"`. */
   readonly prefix?: string | undefined
   /**
-   * How often the database is asked: a runner with a free thread for work, and who waits for a
-   * receipt for its result. In the program that submits or settles it is seen at once. Defaults to
-   * 100 milliseconds.
+   * The time between two queries: for work, by a runner with a free thread, and for results, by a
+   * program that waits for receipts. Changes by the same program are seen at once. Defaults to 100
+   * milliseconds.
    */
   readonly pollInterval?: Duration.Input | undefined
   /**
-   * How long the work of a runner that has died, or was cut off, waits for another one. Runners
-   * renew their locks three times within it. The same for all programs of the farm; whole seconds.
-   * Defaults to 5 seconds.
+   * The time after which other runners take over the tasks of a runner that has died or was cut off.
+   * Runners renew their locks three times within it. Whole seconds, and the same for all programs of
+   * the farm. Defaults to 5 seconds.
    */
   readonly lockExpiration?: Duration.Input | undefined
   /**
-   * How long what was settled is kept: its result, and the memory that its key was submitted.
-   * Parked tasks stay. Defaults to 30 days.
+   * The time that a settled task is kept, with its result and its key. Parked tasks stay. Defaults to
+   * 30 days.
    */
   readonly timeToLive?: Duration.Input | undefined
 }
@@ -65,7 +65,7 @@ export interface Options {
  * @since 0.1.0
  */
 export class ClusterStorage extends Context.Service<ClusterStorage, {
-  /** Opaque: what farms do with it. */
+  /** Opaque: for farms. */
   readonly [partsKey]: Parts
 }>()("@effect-blocking/cluster/ClusterStorage") {}
 
@@ -89,7 +89,7 @@ const planned = (options: Options | undefined) => {
 
 type Planned = ReturnType<typeof planned>
 
-/** Programs of one farm that start together all make its tables: whoever comes too late tries again. */
+/** Programs that start together create the same tables at the same time: the ones that fail try again. */
 const makingTables = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, SqlError, R> =>
   self.pipe(
     Effect.sandbox,
@@ -113,12 +113,12 @@ const assemble = Effect.fnUntraced(function*(
   )
   const waiters = yield* makeWaiters(receipts, pollMillis)
   const timeToLive = Duration.millis(timeToLiveMillis)
-  // Any number of programs may do so.
+  // Every program does it: deleting twice is harmless.
   yield* Effect.all([
     queueStore.cleanup({ timeToLive, failedTimeToLive: undefined }),
     receipts.forget(timeToLiveMillis)
   ]).pipe(
-    Effect.catchCause((cause) => Effect.logWarning("What was settled long ago could not be removed", cause)),
+    Effect.catchCause((cause) => Effect.logWarning("Settled tasks older than timeToLive could not be removed", cause)),
     Effect.repeat(Schedule.spaced("1 hour")),
     Effect.delay("1 minute"),
     Effect.interruptible,
@@ -128,14 +128,14 @@ const assemble = Effect.fnUntraced(function*(
 })
 
 /**
- * Layer of a storage in a SQL database: SQLite for the programs of one host, PostgreSQL for several.
+ * Layer of a storage in a SQL database: SQLite for the programs of one host, PostgreSQL for several hosts.
  *
  * **Details**
  *
- * Makes its tables. With the same `SqlClient`, a `submit` inside of `sql.withTransaction` is a part
- * of that transaction: what is rolled back was never submitted.
+ * Creates its tables. With the same `SqlClient`, a `submit` inside `sql.withTransaction` is a part of
+ * that transaction: if it is rolled back, the task was never submitted.
  *
- * **Example** (Programs of one host, and no server)
+ * **Example** (Programs of one host, without a server)
  *
  * ```ts
  * import { ClusterStorage } from "@effect-blocking/cluster"
@@ -164,12 +164,17 @@ export const layerSql = (options?: Options): Layer.Layer<ClusterStorage, SqlErro
   )
 
 /**
- * Layer of a storage whose queue is another one of Effect's, such as `PersistedQueue.layerStoreRedis`,
- * with the receipts in a SQL database.
+ * Layer of a storage with another queue of Effect's, such as `PersistedQueue.layerStoreRedis`, and the
+ * receipts in a SQL database.
  *
  * **Details**
  *
- * The queue has a poll interval and locks of its own: give it those of the options.
+ * The queue has its own poll interval and locks: give it the same as these options.
+ *
+ * **Gotchas**
+ *
+ * If the queue loses its data, the tasks stay pending. Submit them again under the same keys, which
+ * queues them again.
  *
  * @category layers
  * @since 0.1.0
@@ -187,7 +192,7 @@ export const layerSqlReceipts = (
   )
 
 /**
- * Layer of a storage in the memory of this program: for tests, and where nothing must outlive it.
+ * Layer of a storage in the memory of this program: for tests, and for tasks that may end with it.
  *
  * @category layers
  * @since 0.1.0

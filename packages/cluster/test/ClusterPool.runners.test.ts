@@ -1,4 +1,4 @@
-/** What several runners on one storage do, as programs of one process. */
+/** Several runners on one storage, as programs of one process. */
 import { ClusterPool, ClusterStorage } from "@effect-blocking/cluster"
 import { NodeBlocking } from "@effect-blocking/platform-node"
 import * as SqliteTest from "@effect-blocking/sqlite/SqliteTest"
@@ -12,7 +12,7 @@ import { join } from "node:path"
 import * as tasks from "./fixtures/tasks.ts"
 import { client, Farm, folder, linesOf, open, reasonOf, retrySchedule, runner, storage, until } from "./utils/farms.ts"
 
-/** Builds a program that a test can end before itself. */
+/** Builds a program that a test can end early. */
 const program = <A, E>(layer: Layer.Layer<A, E>) =>
   Effect.gen(function*() {
     const scope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
@@ -37,7 +37,7 @@ const versioned = (which: typeof Versioned1 | typeof Versioned2, folder: string,
   )
 
 describe("runners", () => {
-  it.live("N1: a runner of another version refuses a call, and leaves what was submitted to one of its own", () =>
+  it.live("N1: a runner of another version refuses a call, and leaves a submitted task to a runner of its version", () =>
     Effect.gen(function*() {
       const directory = yield* folder
       const old = yield* program(versioned(Versioned1, directory, 60_000))
@@ -51,7 +51,7 @@ describe("runners", () => {
         caller.context
       )
       const sql = Context.get(old.context as Context.Context<SqlClient.SqlClient>, SqlClient.SqlClient)
-      // It has met a runner that could not run it.
+      // A runner has taken it that cannot run it.
       yield* Effect.repeat(
         sql<
           { readonly n: number }
@@ -64,7 +64,7 @@ describe("runners", () => {
       assert.deepInclude(Option.getOrThrow(yield* receipt.status), { executions: 1 })
     }))
 
-  it.live("N1: what no runner can run is parked, and says why", () =>
+  it.live("N1: a task that no runner can run is parked, with the reason", () =>
     Effect.gen(function*() {
       const directory = yield* folder
       yield* program(versioned(Versioned1, directory, 0))
@@ -78,7 +78,7 @@ describe("runners", () => {
       assert.match(reason.message, /no runner could run it: .*version 1, and it was sent as version 2/)
     }))
 
-  it.live("N2: a runner takes as much as it has threads, and the rest waits for whoever is free", () =>
+  it.live("N2: a runner takes as many tasks as it has threads, and the rest waits for a free runner", () =>
     Effect.gen(function*() {
       const { folder, gate, log } = yield* files
       const one = yield* program(runner(folder, { threads: 1 }))
@@ -91,7 +91,7 @@ describe("runners", () => {
         Effect.forEach(["a", "b", "c"], (name) => submit(name, free)),
         one.context
       )
-      // The other one ends them all, while the first has its thread in use.
+      // The other one runs them all, while the thread of the first is in use.
       const other = yield* program(runner(folder, { threads: 1 }))
       for (const receipt of receipts) yield* receipt.await
       assert.deepStrictEqual(names(log), ["held", "a", "b", "c"])
@@ -119,10 +119,10 @@ describe("runners", () => {
       yield* other.close
     }))
 
-  it.live("N2: a call goes to a runner that has a free thread, though its caller cannot know which ones have", () =>
+  it.live("N2: a call goes to a runner with a free thread, even if its caller does not know which one has", () =>
     Effect.gen(function*() {
       const { folder, gate, log } = yield* files
-      // With such locks a runner says once in minutes how busy it is.
+      // With such locks a runner reports only every 12 minutes how busy it is.
       const shared = yield* program(storage(folder, { lockExpiration: "1 hour" }))
       const stored = Layer.succeedContext(shared.context)
       const all = ["a", "b", "c", "d"]
@@ -134,18 +134,18 @@ describe("runners", () => {
           )
         )
       }
-      // Callers that know nothing of each other: all runners look alike to each of them.
+      // The callers do not know of each other: to each of them all runners look idle.
       const fibers = yield* Effect.forEach(all, (name) =>
         Effect.gen(function*() {
           const { context } = yield* program(Layer.provide(Farm.layerClient(), stored))
           const fiber = yield* Effect.forkChild(
             Effect.provideContext(Farm.run(tasks.gated, { log, gate, name }), context)
           )
-          // It begins, so it is not behind another one.
+          // It starts, so it does not wait behind another one.
           yield* until(() => names(log).includes(name))
           return fiber
         }))
-      // All threads are busy: one more waits for one.
+      // All threads are busy: a fifth call waits for one.
       const { context } = yield* program(Layer.provide(Farm.layerClient(), stored))
       const fifth = yield* Effect.forkChild(
         Effect.provideContext(Farm.run(tasks.gated, { log, gate, name: "e" }), context)
@@ -155,7 +155,7 @@ describe("runners", () => {
       assert.deepStrictEqual(results, ["a 1", "b 1", "c 1", "d 1", "e 1"])
     }))
 
-  it.live("N3: without a runner a call fails typed, and what is submitted waits for one", () =>
+  it.live("N3: without a runner a call fails typed, and a submitted task waits for one", () =>
     Effect.gen(function*() {
       const directory = yield* folder
       const { context } = yield* program(client(directory, { patience: 1 }))
@@ -173,7 +173,7 @@ describe("runners", () => {
       const run = Farm.submit(tasks.flaky, { log, failures: 0 }, { key: "once" })
       const receipt = yield* Effect.provideContext(run, first.context)
       assert.strictEqual(yield* receipt.await, 1)
-      // As if the runner had died between its result and its acknowledgement.
+      // As if the runner had died after it stored the result and before it acknowledged the item.
       const sql = Context.get(first.context as Context.Context<SqlClient.SqlClient>, SqlClient.SqlClient)
       const states = sql<{ readonly state: string }>`SELECT state FROM effect_blocking_queue`
       const completed = Effect.repeat(states, { until: ([row]) => row!.state === "completed" })
@@ -183,7 +183,7 @@ describe("runners", () => {
       assert.deepStrictEqual(linesOf(log), ["tried"])
     }))
 
-  it.live("N4: a runner that shuts down gives back what it could not finish, and that is no attempt", () =>
+  it.live("N4: a runner that shuts down gives back unfinished tasks, and that is no attempt", () =>
     Effect.gen(function*() {
       const { folder, gate, log } = yield* files
       const { context } = yield* program(client(folder))
@@ -200,7 +200,7 @@ describe("runners", () => {
       assert.strictEqual(yield* receipt.await, "a 2")
     }))
 
-  it.live("N4: a runner that shuts down waits for what it runs, up to shutdownTimeout", () =>
+  it.live("N4: a runner that shuts down waits for running tasks, up to shutdownTimeout", () =>
     Effect.gen(function*() {
       const { folder, gate, log } = yield* files
       const { context } = yield* program(client(folder))
@@ -216,7 +216,7 @@ describe("runners", () => {
       assert.deepStrictEqual(yield* receipt.poll, Option.some(Exit.succeed("a 1")))
     }))
 
-  it.live("N5: a task whose runners die under it is parked after its attempts", () =>
+  it.live("N5: a task whose runners die while it runs is parked after its attempts", () =>
     Effect.gen(function*() {
       const { folder, log } = yield* files
       const { context } = yield* program(client(folder))
@@ -224,17 +224,17 @@ describe("runners", () => {
         Farm.submit(tasks.flaky, { log, failures: 0 }, { key: "deadly" }),
         context
       )
-      // As if as many runners had died while they had it.
+      // As if two runners had died while they had it.
       const sql = Context.get(context, SqlClient.SqlClient)
       yield* sql`UPDATE effect_blocking_queue SET attempts = 2`
       yield* program(runner(folder, { threads: 1, maxAttempts: 2 }))
       const reason = yield* reasonOf(receipt.await)
       assert.deepInclude(reason, { _tag: "Parked", executions: 2 })
-      assert.match(reason.message, /its runner died under it, 2 times/)
+      assert.match(reason.message, /its runner died while it ran, 2 times/)
       assert.deepStrictEqual(linesOf(log), [])
     }))
 
-  it.live("N5: what is submitted in a transaction that is rolled back was never submitted", () =>
+  it.live("N5: a task that is submitted in a transaction that is rolled back was never submitted", () =>
     Effect.gen(function*() {
       const { folder, log } = yield* files
       const { context } = yield* program(runner(folder))
@@ -248,7 +248,7 @@ describe("runners", () => {
       }).pipe(Effect.provideContext(context as Context.Context<Farm | SqlClient.SqlClient>))
     }))
 
-  it.live("N6: spans of calls and of what was submitted are those of the caller's trace", () =>
+  it.live("N6: spans of calls and of submitted tasks belong to the caller's trace", () =>
     Effect.gen(function*() {
       const spans: Array<Tracer.Span> = []
       const tracer = Tracer.make({
@@ -294,7 +294,7 @@ describe("runners", () => {
       )
     }))
 
-  it.live("N7: a farm over BlockingTest and SqliteTest has no thread, and one can be failed", () =>
+  it.live("N7: a farm over BlockingTest and SqliteTest has no thread, and its tasks can be failed", () =>
     Effect.gen(function*() {
       const layer = Farm.layerRunner({ listen: false, retrySchedule }).pipe(
         Layer.provide(ClusterStorage.layerSql({ pollInterval: 20 })),
@@ -310,7 +310,7 @@ describe("runners", () => {
       }).pipe(Effect.provide(layer))
     }))
 
-  it.live("N1: callbacks of a body are those of its runner", () =>
+  it.live("N1: the callbacks of a body are provided by its runner", () =>
     Effect.gen(function*() {
       class Asking extends ClusterPool.Service<Asking>()("test/Asking", { tasks: [tasks.lookUp] }) {}
       const directory = yield* folder

@@ -1,4 +1,4 @@
-/** What holds on every kind of farm: in this program on simulated threads and on threads, and over sockets and a database. */
+/** Rules that hold on every kind of farm: in this program on simulated and on real threads, and over sockets and a database. */
 import { ClusterPool, type ClusterPoolError } from "@effect-blocking/cluster"
 import { NodeBlocking } from "@effect-blocking/platform-node"
 import { BlockingTest } from "@effect-blocking/vitest"
@@ -14,7 +14,7 @@ const local = Farm.layerLocal({ retrySchedule })
 interface Backend {
   readonly name: string
   readonly layer: Layer.Layer<Farm>
-  /** Whether bodies run beside the test. */
+  /** Whether bodies run in parallel with the test. */
   readonly real: boolean
 }
 
@@ -46,7 +46,7 @@ const backends: ReadonlyArray<Backend> = [
 ]
 
 describe.each(backends)("$name", { concurrent: false }, ({ layer, real }) => {
-  it.live("N1: a task gives its result, and its errors and values keep their classes", () =>
+  it.live("N1: a task returns its result, and its errors and values keep their classes", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* Farm.run(tasks.square, 7), 49)
       assert.strictEqual(yield* Farm.run(tasks.ping), "pong")
@@ -65,7 +65,7 @@ describe.each(backends)("$name", { concurrent: false }, ({ layer, real }) => {
       assert.include(error.message, "no good")
     }).pipe(Effect.provide(layer)))
 
-  it.live("N3: what is submitted has a result, which its receipt gives to whoever has the key", () =>
+  it.live("N3: a submitted task has a result, and any program with the key finds its receipt", () =>
     Effect.gen(function*() {
       const receipt = yield* Farm.submit(tasks.square, 8, { key: "eight" })
       assert.strictEqual(yield* receipt.await, 64)
@@ -102,7 +102,7 @@ describe.each(backends)("$name", { concurrent: false }, ({ layer, real }) => {
       assert.deepInclude(Option.getOrThrow(status), { state: "failed", executions: 1 })
     }).pipe(Effect.provide(layer)))
 
-  it.live("N3: a body that panics is tried again, and is told so", () =>
+  it.live("N3: a body that panics is tried again, and reads its attempt", () =>
     Effect.gen(function*() {
       const log = join(yield* folder, "log")
       const receipt = yield* Farm.submit(tasks.flaky, { log, failures: 2 }, { key: "flaky" })
@@ -129,7 +129,7 @@ describe.each(backends)("$name", { concurrent: false }, ({ layer, real }) => {
       assert.deepStrictEqual(yield* Farm.parked(), [])
     }).pipe(Effect.provide(layer)))
 
-  it.live("N5: a result that does not fit its schema parks its task, as it would be the same again", () =>
+  it.live("N5: a result that does not fit its schema parks its task, without another attempt", () =>
     Effect.gen(function*() {
       const receipt = yield* Farm.submit(tasks.wrong, { key: "wrong" })
       const reason = yield* reasonOf(receipt.await)
@@ -137,7 +137,7 @@ describe.each(backends)("$name", { concurrent: false }, ({ layer, real }) => {
       assert.match(reason.message, /wrong|integer|schema/i)
     }).pipe(Effect.provide(layer)))
 
-  it.live("N6: stats count what was submitted, by state, and the runners", () =>
+  it.live("N6: stats count submitted tasks by state, and list the runners", () =>
     Effect.gen(function*() {
       yield* Effect.forEach([1, 2, -1], (n) =>
         Effect.flatMap(Farm.submit(tasks.square, n, { key: `${n}` }), (receipt) => Effect.exit(receipt.await)))
@@ -147,7 +147,7 @@ describe.each(backends)("$name", { concurrent: false }, ({ layer, real }) => {
       assert.isAtLeast(runners.length, 1)
     }).pipe(Effect.provide(layer)))
 
-  it.live("N1: what is not one of its tasks fails typed, and so does a payload that does not fit", () =>
+  it.live("N1: a task of another farm fails typed, and so does a payload that does not fit", () =>
     Effect.gen(function*() {
       assert.deepInclude(yield* reasonOf(Farm.run(foreign)), { _tag: "UnknownTask", where: "the program" })
       assert.strictEqual((yield* reasonOf(Farm.submit(foreign, { key: "k" })))._tag, "UnknownTask")
@@ -161,7 +161,7 @@ describe.each(backends)("$name", { concurrent: false }, ({ layer, real }) => {
 
   if (!real) return
 
-  it.live("N1: options of a derived task hold where it runs", () =>
+  it.live("N1: the options of a derived task hold on its runner", () =>
     Effect.gen(function*() {
       const short = Task.with(tasks.slow, { timeLimit: "1 millis" })
       const error = yield* Effect.flip(Farm.run(short, 60_000))
@@ -169,7 +169,7 @@ describe.each(backends)("$name", { concurrent: false }, ({ layer, real }) => {
       assert.deepInclude(error.reason, { _tag: "TimedOut", limitMillis: 1 })
     }).pipe(Effect.provide(layer)))
 
-  it.live("N4: an interruption reaches the body, which ends by its checkpoint", () =>
+  it.live("N4: an interruption reaches the body, which ends at its checkpoint", () =>
     Effect.gen(function*() {
       const directory = yield* folder
       const [log, gate] = [join(directory, "log"), join(directory, "gate")]
@@ -180,7 +180,7 @@ describe.each(backends)("$name", { concurrent: false }, ({ layer, real }) => {
       assert.deepStrictEqual(linesOf(log), ["a 1", "a stopped"])
     }).pipe(Effect.provide(layer)))
 
-  it.live("N4: a receipt cancels what waits and what runs, and never what is settled", () =>
+  it.live("N4: a receipt cancels a waiting and a running task, and never a settled one", () =>
     Effect.gen(function*() {
       const directory = yield* folder
       const [log, gate] = [join(directory, "log"), join(directory, "gate")]
@@ -203,7 +203,7 @@ describe.each(backends)("$name", { concurrent: false }, ({ layer, real }) => {
 const foreign = Task.schema(import.meta.url, "foreign", { success: Schema.Void }, () => {})
 
 describe("declarations", () => {
-  it("N1: only tasks of Task.schema are taken, each under a tag of its own", () => {
+  it("N1: a farm takes only tasks of Task.schema, each under its own tag", () => {
     const made = Task.make(import.meta.url, "made", () => 1)
     assert.throws(
       () => ClusterPool.Service<object>()("test/Made", { tasks: [made as unknown as typeof foreign] }),

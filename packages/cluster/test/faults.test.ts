@@ -54,7 +54,7 @@ for (const { name, place: placeIn, skipped } of storages) {
       afterAll(() => postgres?.stop())
     }
 
-    it("N3: what a killed runner had runs elsewhere, is told so, and nothing that was acknowledged is lost", () =>
+    it("N3: a task of a killed runner runs elsewhere, with its attempt, and no acknowledged task is lost", () =>
       withFolder(async (folder, track) => {
         const place = placeIn(folder)
         const book = join(folder, "book")
@@ -68,13 +68,13 @@ for (const { name, place: placeIn, skipped } of storages) {
         let runners = [track(startRunner(place, 1, false)), track(startRunner(place, 1, false))]
         for (let kills = 0; kills < 4; kills++) {
           const [first, second] = runners as [Process, Process]
-          // It is in the middle of something, as far as anybody can see.
+          // It has started a body since.
           const seen = notesIn(book).length
           await until(() => notesIn(book).slice(seen).some(({ pid, what }) => what === "begin" && pid === first.pid))
           await kill(first)
           runners = [second, track(startRunner(place, 1, false))]
           if (kills === 1) {
-            // The client dies too; another one submits again what it may have submitted, and the rest.
+            // The client dies too. Another one submits all tasks again, and the rest.
             await client.kill()
             track(startClient(place, book, "a", 30, 50, acknowledged))
           }
@@ -82,7 +82,7 @@ for (const { name, place: placeIn, skipped } of storages) {
         await until(() => acknowledged.size === 30)
         const books = await close(place, book, acknowledged, deaths)
         assert.deepInclude(books, { acknowledged: 30, results: 30, lost: [], sameAttempt: 0 }, JSON.stringify(books))
-        assert.isAtMost(books.repeated, 4, "each kill costs its one body")
+        assert.isAtMost(books.repeated, 4, "each kill repeats one body")
       }))
 
     it("N3: a runner that is cut off and comes back changes no result", () =>
@@ -115,7 +115,7 @@ for (const { name, place: placeIn, skipped } of storages) {
         const begun = (key: string) => notesIn(book).some((note) => note.what === "begin" && note.key === key)
         await until(() => begun("a"))
         await caller.kill()
-        // Its thread is free again: the next call has it.
+        // Its thread is free again, for the next call.
         const survivor = startCaller(place, book, "b")
         track(survivor)
         await until(() => begun("b"))

@@ -1,4 +1,4 @@
-/** Receipts on each storage: a client, and no runner unless a test starts one. */
+/** Receipts in each storage, without a runner. */
 import { ClusterStorage } from "@effect-blocking/cluster"
 import { SqliteClient } from "@effect-blocking/sqlite"
 import { PgClient } from "@effect/sql-pg"
@@ -77,12 +77,12 @@ for (const { layer, name, skipped, sql } of storages) {
         assert.strictEqual((yield* reasonOf(exit))._tag, "ReceiptNotFound")
         assert.isTrue(Option.isNone(yield* receipt.status))
         assert.isFalse(yield* receipt.cancel)
-        // The key is free again, and the receipt is that of the new task.
+        // The key is free again, and the receipt belongs to the new task.
         yield* Farm.submit(tasks.square, 3, { key: "three" })
         assert.deepStrictEqual(yield* receipt.poll, Option.none())
       }).pipe(Effect.provide(layer)))
 
-    it.live("N3: what is pending or parked is not removed after timeToLive", () =>
+    it.live("N3, N5: a pending or parked task is not removed after timeToLive", () =>
       Effect.gen(function*() {
         const pending = yield* Farm.submit(tasks.square, 3, { key: "three" })
         const parked = yield* Farm.submit(tasks.square, 4, { key: "four" })
@@ -105,10 +105,10 @@ for (const { layer, name, skipped, sql } of storages) {
         assert.strictEqual(yield* receipt.await, 9)
       }).pipe(Effect.provide(layer)))
 
-    it.live("N3: many wait for their receipts at once, and each gets its own outcome", () =>
+    it.live("N3: many receipts are awaited at once, under any keys", () =>
       Effect.gen(function*() {
         const receipts = yield* Effect.forEach(
-          // Keys that a statement or JSON could take for something else.
+          // Keys that SQL or JSON would have to escape.
           ["plain", "quo'te", "dou\"ble", "[\"a\"]", "ünïcödé \u{1F600}", "half \uD800", "back\\slash", ""],
           (key) => Farm.submit(tasks.square, 3, { key })
         )
@@ -159,7 +159,7 @@ for (const { layer, name, skipped, sql } of storages) {
         const client = yield* SqlClient.SqlClient
         const receipt = yield* Farm.submit(tasks.square, 3, { key: "three" })
         const waiting = yield* Effect.forkChild(receipt.await, { startImmediately: true })
-        // Another receipt's result comes after the first one was asked for as well.
+        // Settled by a query that has also asked for the first one.
         const other = yield* Farm.submit(tasks.square, 4, { key: "four" })
         yield* other.cancel
         yield* Effect.exit(other.await)

@@ -10,7 +10,7 @@ describe.each(["tcp", "websocket"] as const)("a runner over %s", { concurrent: f
   const layer = (directory: string, options?: { readonly advertise?: string; readonly port?: number }) =>
     runner(directory, { listen: { transport, ...options } })
 
-  it.live("N5: takes calls and submitted tasks, from programs that are not told its transport", () =>
+  it.live("N5: takes calls and submitted tasks from programs without an option for it", () =>
     Effect.gen(function*() {
       const directory = yield* folder
       const [log, gate] = [join(directory, "log"), join(directory, "gate")]
@@ -67,7 +67,7 @@ describe.each(["tcp", "websocket"] as const)("a runner over %s", { concurrent: f
 })
 
 describe("a runner over a WebSocket", () => {
-  it.live("N5: is called at the URL that it advertises, such as a proxy's", () =>
+  it.live("N5: is called at the URL that it advertises, here of a proxy", () =>
     Effect.gen(function*() {
       const directory = yield* folder
       const paths: Array<string> = []

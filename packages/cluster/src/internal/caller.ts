@@ -1,9 +1,9 @@
 /**
  * Sends calls to runners, each at most once.
  *
- * A call is sent again only if it certainly did not run: the connection was never open, or the runner
- * has refused it. `Sharding` of `effect/cluster` is not in between because it sends a volatile message
- * again when a connection is lost, as often as it takes, to whichever runner has its shard by then.
+ * A call is sent again only if it certainly did not run: the connection never opened, or the runner
+ * refused it. `Sharding` of `effect/cluster` is not used, because it sends a volatile message again,
+ * without limit, when a connection is lost.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -24,9 +24,9 @@ interface Peer {
   readonly runner: RunnerRow
   readonly scope: Scope.Closeable
   readonly client: RpcClient.RpcClient<typeof Run, RpcClientError>
-  /** Calls of this program that it has. */
+  /** Calls of this program that it has not answered. */
   outstanding: number
-  /** What it said last. */
+  /** The busy threads in its last reply. */
   busy: number
   lost: boolean
 }
@@ -36,9 +36,9 @@ export interface CallerOptions {
   readonly patienceMillis: number
 }
 
-/** Milliseconds for which the list of runners is good. Arbitrary: below what a runner takes to be missed. */
+/** Milliseconds before the list of runners is read again. Arbitrary: less than a lock's expiration. */
 const listMillis = 1000
-/** Milliseconds for which a runner that refused a connection is not asked. Arbitrary. */
+/** Milliseconds before a runner that refused a connection is tried again. Arbitrary. */
 const avoidedMillis = 2000
 
 export class Caller {
@@ -47,7 +47,7 @@ export class Caller {
   private readonly scope: Scope.Scope
   private readonly options: CallerOptions
   private readonly peers = new Map<string, Peer>()
-  /** When a runner may be tried again. */
+  /** By runner: the time after which it may be tried again. */
   private readonly avoided = new Map<string, number>()
   private listed: { readonly at: number; readonly runners: ReadonlyArray<RunnerRow> } | undefined
 
@@ -58,7 +58,7 @@ export class Caller {
     this.options = options
   }
 
-  /** Gives what a runner has answered: neither `busy` nor `leaving`. */
+  /** Returns a runner's reply, never `busy` or `leaving`. */
   readonly call = (request: Request): Effect.Effect<Reply, ClusterPoolErrorReason> =>
     Effect.gen({ self: this }, function*() {
       const startedAt = yield* Clock.currentTimeMillis
@@ -76,7 +76,7 @@ export class Caller {
       }
     })
 
-  /** Asks one after the other whether it has a thread; then the least busy one to queue it. `undefined`: none took it. */
+  /** Asks one runner after the other for a free thread, then the least busy one to queue it. `undefined`: no runner took it. */
   private offer(
     runners: ReadonlyArray<RunnerRow>,
     request: Request
@@ -87,7 +87,7 @@ export class Caller {
       while (left.size > 0) {
         const runner = this.choose(left)
         left.delete(runner)
-        // Whoever is full by our own account is not asked.
+        // Full by this program's own count: asked last.
         if (this.load(runner) >= 1 && left.size + full.size > 0) {
           full.add(runner)
           continue
@@ -107,7 +107,7 @@ export class Caller {
     })
   }
 
-  /** The better of two at random: everybody's best choice would be one that everybody makes. */
+  /** The better of two at random: if all callers took the best one, it would be the busiest. */
   private choose(runners: ReadonlySet<RunnerRow>): RunnerRow {
     const all = Array.from(runners)
     const one = all[Math.floor(Math.random() * all.length)]!
@@ -120,7 +120,7 @@ export class Caller {
     return Math.max(peer?.outstanding ?? 0, peer?.busy ?? runner.busy) / Math.max(1, runner.threads)
   }
 
-  /** `undefined`: it certainly did not run there. */
+  /** Sends the request to one runner. `undefined`: it certainly did not run there. */
   private send(
     runner: RunnerRow,
     request: typeof Run.payloadSchema.Type
@@ -131,11 +131,11 @@ export class Caller {
       const reply = yield* peer.client.Run(request).pipe(
         Effect.catchTag("RpcClientError", ({ reason }) => {
           this.drop(peer)
-          // The connection was never open: it was not sent.
+          // The connection never opened, so the request was not sent.
           if (reason._tag === "SocketOpenError") return this.avoid(runner)
           return Effect.fail(new RunnerLost({ runner: nameOf(runner), cause: reason }))
         }),
-        // Not by its own fiber, which would not come here: the runner has shut down and stopped the body.
+        // The runner was shut down and stopped the body. The fiber's own interruption does not come here.
         Effect.catchCause((cause) =>
           Cause.hasInterruptsOnly(cause)
             ? Effect.fail(new RunnerLost({ runner: nameOf(runner) }))
@@ -176,10 +176,10 @@ export class Caller {
       const protocol = yield* connect(runner, this.options.maxPayload).pipe(
         Effect.provideService(RpcClient.ConnectionHooks, {
           onConnect: Effect.void,
-          // A call that finds it so opens a new one, rather than fail with how this one ended.
+          // Drops the connection, so that the next call opens a new one.
           onDisconnect: Effect.suspend(() => {
             if (peer !== undefined) this.drop(peer)
-            // Not by the fiber that the scope would interrupt.
+            // In a fiber of its own: closing the scope interrupts this one.
             return Effect.asVoid(Effect.forkIn(Scope.close(scope, Exit.void), this.scope))
           })
         }),
@@ -207,7 +207,7 @@ export class Caller {
     const { listed } = this
     if (listed === undefined || listed.runners.length === 0) return this.refresh(now)
     if (now - listed.at < listMillis) return Effect.succeed(listed.runners)
-    // Once for all that ask meanwhile: nobody waits for it.
+    // In the background, once for all calls meanwhile.
     this.listed = { ...listed, at: now }
     return Effect.as(Effect.forkIn(Effect.ignore(this.refresh(now)), this.scope), listed.runners)
   }

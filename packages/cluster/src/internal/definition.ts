@@ -1,4 +1,4 @@
-/** The tasks of a farm, as both sides know them: by tag and version, their values as JSON. */
+/** The tasks of a farm by tag and version, and the encoding of their values as JSON. */
 import * as JoinError from "effect-blocking/JoinError"
 import * as Task from "effect-blocking/Task"
 import * as Duration from "effect/Duration"
@@ -17,7 +17,7 @@ export interface Entry {
   readonly error: Side
 }
 
-/** One schema, from values to the text that travels and back. */
+/** One schema, from values to JSON text and back. */
 interface Side {
   readonly schema: Schema.ConstraintCodec<unknown, unknown>
   readonly encode: (value: unknown) => Result.Result<string, string>
@@ -46,7 +46,7 @@ export interface Definition {
   readonly error: (task: string, reason: ClusterPoolErrorReason) => ClusterPoolError
 }
 
-/** Throws a `TaskDefinitionError`, as everything does that is wrong with a task where it is defined. */
+/** Throws a `TaskDefinitionError`, like every other mistake in the definition of a task. */
 export const define = (
   farm: string,
   tasks: ReadonlyArray<AnyTask | { readonly task: AnyTask; readonly tag?: string; readonly version?: number }>
@@ -106,7 +106,7 @@ const kindOf = (given: unknown): string => {
 
 const idOf = ({ module, name }: AnyTask): string => `${module}\n${name}`
 
-/** Whether this side can run it: the entry, or why not. */
+/** The entry for a task of this tag and version, or the reason why this side cannot run it. */
 export const entryFor = (
   { byTag, tags }: Definition,
   tag: string,
@@ -120,7 +120,7 @@ export const entryFor = (
   return Result.fail(new Incompatible({ side: "version", detail }))
 }
 
-/** The options of a derived task that are to hold where it runs; `undefined` if they are those of its definition. */
+/** The options that a derived task takes with it to its runner; `undefined` if they are those of its definition. */
 export const optionsOf = ({ task: defined }: Entry, task: AnyTask): string | undefined => {
   if (task.options === defined.options) return undefined
   const { attributes, gracePeriod, mandatory, onInterrupt, queueTimeLimit, timeLimit } = task.options
@@ -140,10 +140,10 @@ const millis = (input: Duration.Input | undefined): number | undefined => {
   return Number.isFinite(duration) ? duration : undefined
 }
 
-/** How many derived tasks are kept. Arbitrary: callers have few sets of options. */
+/** The number of derived tasks that are kept. Arbitrary: callers have few sets of options. */
 const mostDerived = 200
 
-/** Gives the task with options from elsewhere; the same one for the same options, so that a pool resolves it once. */
+/** Derives a task with options from another program; the same one for the same options, so that a pool resolves it once. */
 export const makeDerive = () => {
   const derived = new Map<string, AnyTask>()
   return (entry: Entry, options: string | undefined, attempt: number): AnyTask => {
@@ -161,7 +161,7 @@ export const makeDerive = () => {
 
 const joinErrors = sideOf(JoinError.JoinError, Schema.Never)
 
-/** The error as text. Another one in its place if it holds what no text can. */
+/** The error as JSON. If it holds a value that JSON cannot carry, a panic with its message stands in for it. */
 export const encodeJoinError = (error: JoinError.JoinError): string =>
   Result.getOrElse(joinErrors.encode(error), () => {
     const { id, module, task } = error

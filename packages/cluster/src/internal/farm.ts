@@ -1,8 +1,8 @@
-/** A farm as programs use it: calls, submissions and their receipts. */
+/** The operations of a farm: calls, submissions and receipts. */
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
+import type * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import type { PersistedQueue } from "effect/persistence/PersistedQueue"
@@ -196,7 +196,7 @@ export class Farm {
           state === "pending"
             ? Effect.flatMap(
               this.ask(key.tag, this.parts.receipts.settle(item, "cancelled", undefined)),
-              // Not by this call: it is settled by now, or was queued anew, and has another item.
+              // Otherwise it was settled meanwhile, or queued again under another item.
               (first) => first ? Effect.as(this.parts.waiters.settledHere, true) : this.cancel(key)
             )
             : Effect.succeed(false)
@@ -290,8 +290,8 @@ export class Receipt {
   }
 }
 
-/** A key as databases give it back: half a surrogate pair is not a character there. */
+/** The key as databases return it: they do not keep half a surrogate pair. */
 const stored = (key: string): string => key.toWellFormed()
 
-/** Reasons are failures on their way to a `ClusterPoolError`; a task's own error is never one of them. */
+/** Reasons are wrapped in a `ClusterPoolError`. A task's own error is never a reason. */
 const isReason = Schema.is(ClusterPoolErrorReason)

@@ -1,4 +1,4 @@
-/** What travels: calls between programs, and what is in the queue. Values are JSON texts, made and read by their tasks. */
+/** The messages of a farm: calls between programs, and the elements of the queue. Values are JSON, encoded and decoded by the schemas of their tasks. */
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import * as Schema from "effect/Schema"
@@ -6,7 +6,7 @@ import * as Schema from "effect/Schema"
 export const Reply = Schema.Struct({
   kind: Schema.Literals(["success", "failure", "joinError", "refused", "busy", "leaving"]),
   body: Schema.String,
-  /** The threads that are busy behind it: what the next choice goes by. */
+  /** The busy threads of the runner, for the caller's next choice. */
   busy: Schema.Int
 })
 export type Reply = typeof Reply.Type
@@ -18,7 +18,7 @@ export class Run extends Rpc.make("Run", {
     version: Schema.Int,
     payload: Schema.String,
     options: Schema.optional(Schema.String),
-    /** Whether it may wait for a thread; otherwise a runner that has none refuses it. */
+    /** Whether it may wait for a thread; otherwise a runner without a free thread refuses it. */
     wait: Schema.Boolean
   },
   success: Reply
@@ -37,7 +37,7 @@ export const Envelope = Schema.Struct({
     spanId: Schema.String,
     sampled: Schema.Boolean
   })),
-  /** How many runners could not run it. */
+  /** The number of times that a runner could not run it. */
   passes: Schema.Int
 })
 export type Envelope = typeof Envelope.Type

@@ -1,7 +1,7 @@
 import * as Metric from "effect/Metric"
 
 export const settledCounter = Metric.counter("effect_blocking_cluster_settled", {
-  description: "Submitted tasks that were settled by a runner of this program",
+  description: "Submitted tasks that runners of this program have settled",
   incremental: true
 })
 
@@ -11,10 +11,10 @@ export const submittedCounter = Metric.counter("effect_blocking_cluster_submitte
 })
 
 export const calledCounter = Metric.counter("effect_blocking_cluster_calls", {
-  description: "Calls of this program to runners, by how they ended",
+  description: "Calls of this program to runners, by outcome",
   incremental: true
 })
 
 export const busyGauge = Metric.gauge("effect_blocking_cluster_busy", {
-  description: "Bodies that a runner of this program runs"
+  description: "Bodies that run on a runner of this program, or wait there for a thread"
 })

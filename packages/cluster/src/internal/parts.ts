@@ -1,4 +1,4 @@
-/** What is behind a storage, for farms. */
+/** The parts of a storage, for farms. */
 import type { PersistedQueueFactory } from "effect/persistence/PersistedQueue"
 import type { Receipts } from "./receipts.ts"
 import type { Waiters } from "./waiters.ts"
@@ -9,6 +9,6 @@ export interface Parts {
   readonly queues: PersistedQueueFactory["Service"]
   readonly receipts: Receipts
   readonly waiters: Waiters
-  /** A runner that has not been heard of for so long is taken for dead. */
+  /** A runner without a heartbeat for this long is taken for dead. */
   readonly expirationMillis: number
 }

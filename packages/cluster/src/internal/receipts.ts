@@ -1,25 +1,25 @@
-/** What a storage keeps of each submitted task, and of the runners. */
+/** The records that a storage keeps of submitted tasks, and of runners. */
 import type { Effect } from "effect/Effect"
 import type { Option } from "effect/Option"
 
-/** `pending` until somebody has settled it; the first who does so wins. */
+/** `pending` until it is settled; the first to settle it wins. */
 export type ReceiptState = "pending" | "succeeded" | "failed" | "cancelled" | "parked"
 
 export interface ReceiptRow {
-  /** Its name in the queue: another one each time it is queued anew. */
+  /** Its id in the queue: a new one each time it is queued again. */
   readonly item: string
   readonly farm: string
   readonly tag: string
   readonly key: string
   readonly version: number
   readonly state: ReceiptState
-  /** How often its body was begun. */
+  /** The number of times that its body was started. */
   readonly executions: number
-  /** The runner that began it last. */
+  /** The runner that started it last. */
   readonly runner: string | undefined
-  /** JSON: the encoded success or error, or why it is parked. */
+  /** JSON: the encoded success or error, or the reason why it is parked. */
   readonly result: string | undefined
-  /** JSON: what was submitted, to queue it anew. */
+  /** JSON: the submitted envelope, to queue it again. */
   readonly envelope: string
   readonly submittedMillis: number
   readonly updatedMillis: number
@@ -40,26 +40,26 @@ export interface RunnerRow {
 
 export interface Counts {
   readonly states: Readonly<Record<ReceiptState, number>>
-  /** Executions beyond the first of each task. */
+  /** Executions after the first, over all tasks. */
   readonly repeated: number
 }
 
-/** Every effect fails with what the database failed with. */
+/** Every effect fails with the error of the database. */
 export interface Receipts {
-  /** Adds a receipt, or finds the one of that key; queues it by `offer` if it is not settled, in one transaction. */
+  /** Adds a receipt, or finds the one with its key; queues it by `offer` unless it is settled, in one transaction. */
   readonly submit: <R>(
     receipt: NewReceipt,
     offer: (row: ReceiptRow) => Effect<void, unknown, R>
   ) => Effect<ReceiptRow, unknown, R>
-  /** Counts an execution and gives how many there were; `undefined` if it is settled, or has another item by now. */
+  /** Counts an execution and returns the count; `undefined` if it is settled, or has another item by now. */
   readonly begin: (item: string, runner: string) => Effect<number | undefined, unknown>
-  /** Whether it was this call that settled it. */
+  /** Settles a pending receipt. `false` if it is settled already, or has another item by now. */
   readonly settle: (
     item: string,
     state: Exclude<ReceiptState, "pending">,
     result: string | undefined
   ) => Effect<boolean, unknown>
-  /** Gives it a new item, in the state that it had or as pending, and queues it, in one transaction. */
+  /** Makes a receipt in the state `from` pending under a new item, and queues it by `offer`, in one transaction. */
   readonly requeue: <R>(
     item: string,
     from: ReceiptState,
@@ -67,17 +67,17 @@ export interface Receipts {
     offer: (row: ReceiptRow) => Effect<void, unknown, R>
   ) => Effect<boolean, unknown, R>
   readonly find: (farm: string, tag: string, key: string) => Effect<Option<ReceiptRow>, unknown>
-  /** Those of them that are settled, and those that are not in the storage. */
+  /** The settled ones of them, and the ones that are not in the storage. */
   readonly outcomes: (keys: ReadonlyArray<ReceiptKey>) => Effect<ReadonlyArray<Outcome>, unknown>
-  /** Which of these are settled, or have another item by now. */
+  /** The ones of them that are settled, or have another item by now. */
   readonly gone: (items: ReadonlyArray<string>) => Effect<ReadonlyArray<string>, unknown>
   readonly list: (farm: string, state: ReceiptState, limit: number) => Effect<ReadonlyArray<ReceiptRow>, unknown>
   readonly counts: (farm: string) => Effect<Counts, unknown>
-  /** Removes what was settled so long ago, but for what is parked. */
+  /** Removes the receipts that were settled longer ago than this, except parked ones. */
   readonly forget: (olderThanMillis: number) => Effect<void, unknown>
   readonly beat: (runner: RunnerRow) => Effect<void, unknown>
   readonly leave: (runner: string) => Effect<void, unknown>
-  /** Those that have beaten within so many milliseconds. */
+  /** The runners with a heartbeat within so many milliseconds. */
   readonly runners: (farm: string, withinMillis: number) => Effect<ReadonlyArray<RunnerRow>, unknown>
 }
 

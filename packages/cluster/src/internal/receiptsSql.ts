@@ -1,4 +1,4 @@
-/** Receipts in a SQL database: SQLite and PostgreSQL. Times are those of the database, in milliseconds. */
+/** Receipts in a SQL database: SQLite or PostgreSQL. Times are from the database's clock, in milliseconds. */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as SqlClient from "effect/sql/SqlClient"
@@ -86,7 +86,7 @@ export const makeSql = Effect.fnUntraced(function*(prefix: string) {
     seen_at BIGINT NOT NULL
   )`
 
-  // Lists are one parameter, as JSON: the statement is the same for any number of elements, and stays prepared.
+  // A list is one JSON parameter: the statement does not depend on its length, and stays prepared.
   const asked = sql.onDialectOrElse({
     pg: () => (json: string) =>
       sql`SELECT value ->> 0 AS farm, value ->> 1 AS tag, value ->> 2 AS task_key

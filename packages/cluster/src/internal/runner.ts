@@ -1,8 +1,8 @@
 /**
- * A runner: takes what was submitted as its pool has free threads, and answers calls.
+ * A runner: takes submitted tasks as its pool has free threads, and answers calls.
  *
- * An item of the queue is settled by the receipt first, and then acknowledged: a runner that dies in
- * between leaves an item whose receipt is settled, and whoever takes it next only acknowledges it.
+ * It settles the receipt first and then acknowledges the item of the queue. If it dies in between, the
+ * next runner finds the receipt settled and only acknowledges the item.
  */
 import type * as Blocking from "effect-blocking/Blocking"
 import { isJoinError, type JoinError } from "effect-blocking/JoinError"
@@ -35,16 +35,16 @@ export interface RunnerOptions {
   readonly incompatibleMillis: number
 }
 
-/** Up to so many milliseconds a body is short. Arbitrary: some ten trips to a database. */
+/** A body is short up to this many milliseconds. Arbitrary: about ten trips to a database. */
 const shortMillis = 100
 
-/** Milliseconds for which an item that was asked for ahead waits for a thread, before it is given back. Arbitrary. */
+/** Milliseconds that an item claimed ahead waits for a thread, before it is given back. Arbitrary. */
 const patientMillis = 500
 
-/** The weight of one body in the mean time. Arbitrary: forgets an outlier in about twenty. */
+/** The weight of the last body in the mean. Arbitrary: an outlier is forgotten after about twenty. */
 const meanWeight = 0.2
 
-/** Milliseconds until an item that this runner cannot run is there for another one. */
+/** The delay in milliseconds before another runner may take an item that this one cannot run. */
 const passMillis = 1000
 
 const encodeReason = Schema.encodeUnknownSync(Schema.toCodecJson(ClusterPoolErrorReason))
@@ -59,23 +59,23 @@ export class Runner {
   private readonly pool: Blocking.Pool
   private readonly queue: PersistedQueue<Envelope>
   private readonly options: RunnerOptions
-  /** Of the layer: callbacks of tasks are called with it. */
+  /** The context of the layer: callbacks of tasks are called with it. */
   private readonly context: Context.Context<never>
   private readonly derive = makeDerive()
-  /** Bodies that run or wait for a thread, called ones and taken ones. */
+  /** Bodies that run or wait for a thread, of calls and of submitted tasks. */
   private busy = 0
   private readonly room = Latch.makeUnsafe(true)
-  /** Items that were asked for, and whose bodies have not ended. Behind that, results are stored while the next item is asked for. */
+  /** Items that are claimed and whose bodies have not ended. While a result is stored, the next item can be claimed. */
   private claims = 0
   private readonly claimable = Latch.makeUnsafe(true)
-  /** When the bodies that run were begun: the oldest first. */
+  /** The start times of the running bodies, oldest first. */
   private readonly begun = new Set<{ readonly at: number }>()
-  /** How long bodies take, as a moving mean; infinite until one has ended. */
+  /** The moving mean of the bodies' durations; infinite until one has ended. */
   private meanMillis = Infinity
   private leaving = false
-  /** Items and calls that have not come to their end, with their results. */
+  /** Items and calls whose results are not stored or sent. */
   private open = 0
-  /** By item: completes when nobody wants its result any more. */
+  /** By item: completes when its result is no longer wanted. */
   private readonly taken = new Map<string, Deferred.Deferred<void>>()
   private readonly idleTakers = new Set<Fiber.Fiber<unknown, unknown>>()
 
@@ -106,7 +106,7 @@ export class Runner {
   // Calls
   // ---------------------------------------------------------------------------
 
-  /** Answers a call. Its interruption, by the caller's or because the connection ended, is that of the run. */
+  /** Answers a call. If the caller interrupts it, or the connection ends, the body is interrupted. */
   readonly call = (request: typeof Run.payloadSchema.Type): Effect.Effect<Reply> =>
     this.counted(Effect.suspend(() => this.answer(request)))
 
@@ -190,10 +190,10 @@ export class Runner {
   }
 
   // ---------------------------------------------------------------------------
-  // What was submitted
+  // Submitted tasks
   // ---------------------------------------------------------------------------
 
-  /** Takes items one after the other, each when there is room for it. */
+  /** Takes items one after the other, each when there is a thread for it. */
   readonly take: Effect.Effect<never> = Effect.suspend(() => {
     const one = Effect.uninterruptibleMask((restore) => {
       const fiber = Fiber.getCurrent()!
@@ -220,23 +220,26 @@ export class Runner {
       Effect.catchCause(one, (cause) => {
         if (Cause.hasInterruptsOnly(cause)) return this.leaving ? Effect.interrupt : Effect.void
         const error = Cause.findError(cause)
-        // The queue gives it another attempt, after a while.
+        // The queue tries it again after a delay.
         if (Result.isSuccess(error) && isJoinError(error.success)) return Effect.void
-        return Effect.andThen(Effect.logWarning("A runner could not take work", cause), Effect.sleep(500))
+        return Effect.andThen(
+          Effect.logWarning("A runner could not take a task, and tries again", cause),
+          Effect.sleep(500)
+        )
       })
     )
   })
 
   /**
-   * Waits until one more item may be asked for: as many as there are threads, and while bodies are so short that
-   * a trip to the storage takes as long, one more for each thread, which then has the next item at hand.
+   * Waits until one more item may be claimed: one for each thread, and one more for each thread while bodies are
+   * short, so that no thread waits for the storage.
    */
   private readonly claim: Effect.Effect<void> = Effect.suspend((): Effect.Effect<void> => {
     const [oldest] = this.begun
     const areShort = this.meanMillis < shortMillis &&
       (oldest === undefined || performance.now() - oldest.at < shortMillis)
     const most = areShort ? this.threads * 2 : this.threads
-    // Calls are not known to be short.
+    // The durations of calls are unknown: while bodies are not short, a call counts as a claim.
     if (this.claims < most && (areShort || this.busy < this.threads)) {
       this.claims++
       return Effect.void
@@ -258,10 +261,10 @@ export class Runner {
       const found = this.find(envelope)
       if (Result.isFailure(found)) return yield* this.pass(envelope, item, found.failure)
       if (attempts > this.options.maxAttempts) {
-        const detail = `its runner died under it, ${attempts - 1} times`
+        const detail = `its runner died while it ran, ${attempts - 1} times`
         return yield* this.park(envelope, item, attempts - 1, undefined, detail)
       }
-      // Asked for ahead, behind a body that was thought to be short: others may have a thread for it.
+      // Claimed ahead, and the body before it is not short after all: another runner may have a free thread.
       const hasRoom = yield* Effect.raceFirst(
         Effect.as(this.room.await, true),
         Effect.as(Effect.sleep(patientMillis), false)
@@ -314,7 +317,7 @@ export class Runner {
       case "ShutDown":
       case "Cancelled":
         if (error.reason._tag === "ShutDown" || error.reason.by === "Shutdown") {
-          // Its pool is closed, and it is of no more use.
+          // Its pool is closed: it can run nothing more.
           this.leaving = true
           return Effect.interrupt
         }
@@ -342,7 +345,7 @@ export class Runner {
       return this.settle(envelope, item, "parked", executions, Result.succeed(encodeParked(parked)))
     }
     return receipts.settle(item, state, text.success).pipe(
-      // For as long as the lock holds: afterwards another runner does it anyway.
+      // While the lock holds: afterwards another runner takes the task.
       Effect.retry(Schedule.upTo(Schedule.spaced(200), { duration: this.parts.expirationMillis })),
       Effect.tap((first) =>
         first
@@ -353,7 +356,7 @@ export class Runner {
           : Effect.void
       ),
       Effect.andThen(waiters.settledHere),
-      // A shutdown waits for it: its body has ended, and should not run again.
+      // A shutdown waits for it: the body has ended and should not run again.
       Effect.uninterruptible
     )
   }
@@ -374,7 +377,7 @@ export class Runner {
     )
   }
 
-  /** Puts an item that this runner cannot run back for others; parks it when none could for long. */
+  /** Queues an item that this runner cannot run for other ones; parks it when no runner could for too long. */
   private pass(
     envelope: Envelope,
     item: string,
@@ -397,7 +400,7 @@ export class Runner {
   // Life
   // ---------------------------------------------------------------------------
 
-  /** Tells that it lives, and stops the bodies whose results nobody wants any more: cancelled, or done by another runner. */
+  /** Writes a heartbeat, and stops the bodies of tasks that were cancelled, or settled by another runner. */
   readonly beat = (address: { readonly host: string; readonly port: number }, startedMillis: number) =>
     Effect.gen({ self: this }, function*() {
       const { receipts } = this.parts
@@ -410,7 +413,7 @@ export class Runner {
       }
     })
 
-  /** Takes nothing more, and waits for what runs, for so long; whatever then runs is interrupted with its taker, and given back. */
+  /** Takes no more tasks, and waits up to `shutdownMillis` for those that run. The takers of the rest are then interrupted, which gives them back. */
   readonly leave: Effect.Effect<void> = Effect.suspend(() => {
     this.leaving = true
     return Effect.andThen(

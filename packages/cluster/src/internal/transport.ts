@@ -1,10 +1,10 @@
-/** How calls travel between programs: Effect's RPC over TCP, or over WebSockets. */
+/** The transport of calls between programs: Effect's RPC over TCP or WebSockets. */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeSocket from "@effect/platform-node/NodeSocket"
 import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
 import * as Effect from "effect/Effect"
 import type { Layer } from "effect/Layer"
-import * as NetAddress from "effect/net/NetAddress"
+import type * as NetAddress from "effect/net/NetAddress"
 import * as RpcClient from "effect/rpc/RpcClient"
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import * as RpcServer from "effect/rpc/RpcServer"
@@ -16,7 +16,7 @@ import { createServer } from "node:http"
 import type { Socket as NetSocket } from "node:net"
 import type { RunnerRow } from "./receipts.ts"
 
-/** Where a runner takes calls, as other programs know it: `host` is a name or an address, or the URL of a WebSocket. */
+/** The address of a runner for other programs. `host` is a name, an IP address, or the URL of a WebSocket. */
 type Address = Pick<RunnerRow, "host" | "port">
 
 export interface Listen {
@@ -26,7 +26,7 @@ export interface Listen {
   readonly advertise?: string
 }
 
-/** Bytes of a frame: four for each character of a payload, and some for what is around it. */
+/** The most bytes of a frame: four for each character of a payload, and some for the envelope. */
 const frameOf = (maxPayload: number): number => maxPayload * 4 + 65_536
 
 const serialization = (maxPayload: number): Layer<RpcSerialization.RpcSerialization> =>
@@ -35,7 +35,7 @@ const serialization = (maxPayload: number): Layer<RpcSerialization.RpcSerializat
 const portOf = (address: NetAddress.InetAddress | NetAddress.UnixPathAddress): number =>
   address._tag === "UnixPathAddress" ? 0 : address.port
 
-/** Listens for as long as the scope lives. */
+/** Listens until the scope closes. */
 export const listen = (
   { advertise, host = "127.0.0.1", port = 0, transport = "tcp" }: Listen,
   maxPayload: number
@@ -81,7 +81,7 @@ export const listen = (
     return { protocol, address: { host: isUrl(name) ? name : `ws://${urlHost(name)}:${bound}/`, port: bound } }
   }).pipe(Effect.provide(serialization(maxPayload)))
 
-/** The protocol of one connection, which is opened at once and ends with the scope. */
+/** The protocol of one connection, which opens at once and closes with the scope. */
 export const connect = (
   { host, port }: Address,
   maxPayload: number

@@ -1,4 +1,4 @@
-/** Who waits for receipts: one fiber asks the storage for all of them, as long as somebody waits. */
+/** The waits for receipts: while there are any, one fiber queries the storage for all of them. */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
@@ -6,13 +6,13 @@ import type * as Scope from "effect/Scope"
 import { idOf, type Outcome, type ReceiptKey, type Receipts } from "./receipts.ts"
 
 export interface Waiters {
-  /** Waits until the receipt is settled, or found to be missing. Failures of the storage are logged, and it is asked again. */
+  /** Waits until the receipt is settled, or found to be missing. Failures of the storage are logged and retried. */
   readonly await: (key: ReceiptKey) => Effect.Effect<Outcome>
-  /** A receipt was settled in this program. */
+  /** To be run when this program has settled a receipt: queries the storage at once. */
   readonly settledHere: Effect.Effect<void>
 }
 
-/** The first time between two questions; it doubles while nothing is settled, up to the poll interval. Arbitrary. */
+/** The first time between two queries; it doubles while nothing is settled, up to the poll interval. Arbitrary. */
 const firstMillis = 10
 
 export const makeWaiters = (
@@ -29,7 +29,7 @@ export const makeWaiters = (
     let millis = firstMillis
 
     const ask = Effect.gen(function*() {
-      // Closed before it is asked: what is settled behind the question opens it again.
+      // Closed before the query: a receipt that is settled after it opens the latch again.
       nudge.closeUnsafe()
       const outcomes = yield* receipts.outcomes(Array.from(waiting.values(), ({ key }) => key))
       for (const outcome of outcomes) {

@@ -1,4 +1,4 @@
-/** Farms for tests: programs on one database are layers here, each with a connection and a pool of its own. */
+/** Farms for tests. Programs on one database are layers here, each with its own connection and pool. */
 import { ClusterPool, type ClusterPoolError, ClusterStorage } from "@effect-blocking/cluster"
 import { NodeBlocking } from "@effect-blocking/platform-node"
 import { SqliteClient } from "@effect-blocking/sqlite"
@@ -27,7 +27,7 @@ export const folder: Effect.Effect<string, never, Scope.Scope> = Effect.acquireR
   (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true, maxRetries: 5 }))
 )
 
-/** Expires sooner than anybody should wait in a test; nothing in a test measures it. */
+/** Short, so that no test waits for long. No test measures it. */
 export const storageOptions: ClusterStorage.Options = { pollInterval: 20, lockExpiration: "1 second" }
 
 export const storage = (folder: string, options?: ClusterStorage.Options) =>
@@ -36,7 +36,7 @@ export const storage = (folder: string, options?: ClusterStorage.Options) =>
     Layer.orDie
   )
 
-/** Retries are soon: a test that needs them waits for them. */
+/** Short, because tests wait for retries. */
 export const retrySchedule = Schedule.spaced(1)
 
 export const runner = (
@@ -52,7 +52,7 @@ export const runner = (
 export const client = (folder: string, options?: ClusterPool.ClientOptions) =>
   Farm.layerClient(options).pipe(Layer.provideMerge(storage(folder)))
 
-/** The reason of a `ClusterPoolError`, with which an effect must fail. */
+/** The reason of the `ClusterPoolError` that an effect must fail with. */
 export const reasonOf = <A, E, R>(
   self: Effect.Effect<A, E, R>
 ): Effect.Effect<ClusterPoolError.ClusterPoolErrorReason, never, R> =>
@@ -63,7 +63,7 @@ export const reasonOf = <A, E, R>(
     return error.reason
   })
 
-/** Waits for what another program or thread does. */
+/** Waits until another program or thread has made a condition true. */
 export const until = (condition: () => boolean): Effect.Effect<void> =>
   Effect.asVoid(Effect.repeat(Effect.sync(condition), { until: (is) => is, schedule: Schedule.spaced(5) }))
 

@@ -1,6 +1,6 @@
 /**
- * A farm of processes that are killed, and its books: what was acknowledged as submitted, what was
- * begun, ended and settled. For the tests and the soak.
+ * A farm of processes that are killed, and its books: the tasks that were acknowledged, started, ended
+ * and settled. For the tests and the soak.
  */
 import { Effect, Layer, Option } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
@@ -13,7 +13,7 @@ import { work } from "../fixtures/work.ts"
 
 const fixture = (name: string) => join(import.meta.dirname, "../fixtures", name)
 
-/** Starts a program, and ends it with this one. */
+/** Starts a program, which ends with this one. */
 const start = (name: string, args: ReadonlyArray<string>, onLine: (line: string) => void): ChildProcess => {
   const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", fixture(name), ...args], {
     stdio: ["ignore", "pipe", "inherit"]
@@ -29,7 +29,7 @@ export interface Process {
   readonly pid: number
   readonly child: ChildProcess
   readonly ready: Promise<void>
-  /** Kills it, and resolves when it is gone. */
+  /** Kills it, and resolves when it has exited. */
   readonly kill: (signal?: NodeJS.Signals) => Promise<void>
   readonly signal: (signal: NodeJS.Signals) => void
 }
@@ -54,12 +54,12 @@ export const startRunner = (place: Place, threads: number, listen: boolean): Pro
     if (line === "ready") resolve()
   })
   child.once("exit", (code, signal) => reject(new Error(`a runner has ended with ${signal ?? code}`)))
-  // It may be killed before anybody asks.
+  // It may be killed before it is awaited.
   promise.catch(() => {})
   return processOf(child, promise)
 }
 
-/** Submits so many tasks; `acknowledged` gets their keys as they are stored. */
+/** Submits `count` tasks, and adds each key to `acknowledged` when its task is stored. */
 export const startClient = (
   place: Place,
   book: string,
@@ -71,14 +71,16 @@ export const startClient = (
   const { promise, resolve } = Promise.withResolvers<void>()
   const args = [JSON.stringify(place), book, prefix, `${count}`, `${millis}`]
   const child = start("clientProgram.ts", args, (line) => {
-    acknowledged.add(line)
+    // A client that fails prints why, among its keys.
+    if (line.startsWith(`${prefix}-`)) acknowledged.add(line)
+    else console.error(line)
     resolve()
   })
   child.once("exit", () => resolve())
   return processOf(child, promise)
 }
 
-/** Calls one task that would take an hour; `outcome` is the reason that it fails with. */
+/** Calls one task that would take an hour; `outcome` is the reason of its failure. */
 export const startCaller = (
   place: Place,
   book: string,
@@ -109,19 +111,19 @@ export const notesIn = (book: string): ReadonlyArray<Note> =>
 export interface Books {
   readonly acknowledged: number
   readonly results: number
-  /** Acknowledged, and without the result that is theirs. */
+  /** Acknowledged tasks without their result. */
   readonly lost: ReadonlyArray<string>
-  /** Bodies that were begun beyond the first of each task. */
+  /** Bodies that were started after the first, over all tasks. */
   readonly repeated: number
-  /** Those of them whose task had come to its end before. */
+  /** The ones of them that started after a body of the task had ended. */
   readonly repeatedAfterEnd: number
-  /** Attempts that two bodies of a task were told. */
+  /** Bodies that had the attempt of another body of their task. */
   readonly sameAttempt: number
-  /** From the death of a runner until what it had was begun again, in milliseconds. */
+  /** The longest time from the death of a runner until its task was started again, in milliseconds. */
   readonly longestRedelivery: number
 }
 
-/** Waits for all that was acknowledged, and closes the books. */
+/** Waits for the results of all acknowledged tasks, and closes the books. */
 export const close = (
   place: Place,
   book: string,
@@ -138,7 +140,7 @@ export const close = (
         const result = yield* Effect.exit(receipt.value.await)
         if (result._tag === "Success" && result.value === `result of ${key}`) results++
         else lost.push(key)
-      }), { concurrency: "unbounded", discard: true })
+      }), { concurrency: 64, discard: true })
     return { acknowledged: acknowledged.size, results, lost, ...countIn(notesIn(book), deaths) }
   }).pipe(Effect.provide(Works.layerClient().pipe(Layer.provide(storageOf(place)))), Effect.runPromise)
 

@@ -1,4 +1,4 @@
-/** A PostgreSQL server of a test's own, on a free port, if the machine has one installed. */
+/** A PostgreSQL server for one test file, on a free port, if PostgreSQL is installed. */
 import { execFileSync, spawn } from "node:child_process"
 import { once } from "node:events"
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
@@ -9,7 +9,7 @@ import { join } from "node:path"
 const inPath = (): string | undefined =>
   (process.env.PATH ?? "").split(":").find((folder) => existsSync(join(folder, "initdb")))
 
-/** Debian keeps the programs of the server out of the path. */
+/** Debian does not put the programs of the server into the path. */
 const folder = (): string | undefined => {
   const debian = "/usr/lib/postgresql"
   const versions = existsSync(debian) ? readdirSync(debian).sort() : []
@@ -19,14 +19,14 @@ const folder = (): string | undefined => {
 
 const bin = process.platform === "win32" ? undefined : folder()
 
-/** The server refuses to be root: then it is the user that the package has made. */
+/** The server refuses to run as root: then it runs as the user of its package. */
 const user = (): { readonly uid: number; readonly gid: number } | undefined => {
   if (process.getuid?.() !== 0) return undefined
   const id = (which: string) => Number(execFileSync("id", [which, "postgres"], { encoding: "utf8" }))
   return { uid: id("-u"), gid: id("-g") }
 }
 
-/** Why there is none; `undefined` if there is one. */
+/** The reason why there is no server; `undefined` if there is one. */
 export const missing = bin === undefined
   ? "PostgreSQL is not installed (Debian: apt-get install postgresql)"
   : undefined
@@ -42,7 +42,7 @@ export const freePort = async (): Promise<number> => {
 
 export interface Postgres {
   readonly url: string
-  /** Ends all connections but its own, as a failover would. */
+  /** Ends all connections except its own, as a failover does. */
   readonly endConnections: () => void
   readonly stop: () => Promise<void>
 }

@@ -1,4 +1,4 @@
-/** A Redis server of a test's own, on a free port, if the machine has one installed. */
+/** A Redis server for one test, on a free port, if Redis is installed. */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { existsSync } from "node:fs"
@@ -10,7 +10,7 @@ const program = (process.env.PATH ?? "").split(delimiter).map((folder) => join(f
   existsSync(file)
 )
 
-/** Why there is none; `undefined` if there is one. */
+/** The reason why there is no server; `undefined` if there is one. */
 export const missing = program === undefined
   ? "Redis is not installed (Debian: apt-get install redis-server)"
   : undefined

@@ -359,7 +359,8 @@ export class Scheduler {
   private start(): void {
     this.threads.start(this.queue.size + this.waiting.size)
     // All places are taken, but not every thread can take the runs that wait.
-    while (this.threads.startingCount < this.queue.strict && this.threads.park()) this.threads.start(this.queue.size)
+    const { queue, threads } = this
+    while (threads.startingCount < queue.restricted && threads.park()) threads.start(queue.size)
   }
 
   /** The thread has nothing more to do. */
@@ -510,7 +511,7 @@ export class Scheduler {
   prewarm(count: number, onReady: (failed: PrewarmFailure | undefined) => void): () => void {
     if (this.shutdown !== undefined) {
       onReady({ _tag: "ShutDown" })
-      return ignore
+      return () => {}
     }
     const cancel = this.prewarmed.request(
       Math.min(count, this.options.maxThreads),
@@ -574,5 +575,3 @@ export class Scheduler {
 
 const heldUp =
   "streams are open on the thread of its lease, and it could wait for them there: end them first, or use another lease"
-
-const ignore = (): void => {}
