@@ -39,8 +39,8 @@ export const logEvent = (event: SchedulerEvent, host: ThreadHost): Effect.Effect
       )
     case "ReleaseCut":
       return Effect.logWarning(
-        `Pool thread ${event.threadId} was terminated before it released its Task.threadLocal values: the time for the ` +
-          "shutdown is over, or tasks wait for threads that are in long releases"
+        `Pool thread ${event.threadId} was terminated before it released its Task.threadLocal values: ` +
+          "the shutdown timed out, or queued tasks needed its place"
       )
     case "ThreadLost":
       return Effect.logWarning(
