@@ -49,7 +49,7 @@ export const logEvent = (event: SchedulerEvent, host: ThreadHost): Effect.Effect
       )
     case "ThreadWedged":
       return Effect.logWarning(
-        `Pool thread ${event.threadId} did not answer for ${event.millis} ms and was terminated: ` +
+        `Pool thread ${event.threadId} was wedged for ${event.millis} ms and was terminated: ` +
           "a module did not finish loading, or a task left synchronous work behind"
       )
     case "ThreadAbandoned": {
