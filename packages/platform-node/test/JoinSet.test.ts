@@ -45,7 +45,7 @@ describe("JoinSet", () => {
       const gate = Gate.make()
       yield* JoinSet.spawn(set, tasks.hold, gate, 1)
       const waiting = yield* Effect.forkChild(JoinSet.joinNext(set), { startImmediately: true })
-      assert.deepStrictEqual(yield* JoinSet.joinNext(set), Option.none(), "the only result is spoken for")
+      assert.deepStrictEqual(yield* JoinSet.joinNext(set), Option.none(), "another caller waits for the only result")
       yield* Fiber.interrupt(waiting)
       Gate.open(gate)
       assert.deepStrictEqual(yield* JoinSet.joinNext(set), Option.some(1))
@@ -85,7 +85,7 @@ describe("JoinSet", () => {
     }).pipe(Effect.provide(NodeBlocking.layerPool(Cpu)))
   })
 
-  it.live("C6: what is spawned after the scope has closed never runs", () =>
+  it.live("C6: a task spawned after the scope has closed never runs", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const set = yield* Scope.provide(JoinSet.make<number>(), scope)
@@ -99,7 +99,7 @@ describe("JoinSet", () => {
       assert.strictEqual(Gate.arrivals(marked), 0)
     }).pipe(Effect.provide(live)))
 
-  it.live("E2: a panic that nobody takes out of a set is logged, once; one that is joined is not", () => {
+  it.live("E2: a panic that is never taken out of a set is logged, once; a joined one is not", () => {
     const logged: Array<string> = []
     const logger = Logger.make(({ message }) => {
       logged.push(String(message))
@@ -119,7 +119,7 @@ describe("JoinSet", () => {
     }).pipe(Effect.provide(live), Effect.provide(Logger.layer([logger])))
   })
 
-  it.live("E2: a join that was interrupted before the end reads nothing", () => {
+  it.live("E2: a join that was interrupted before the end does not count as a read", () => {
     const logged: Array<string> = []
     const logger = Logger.make(({ message }) => {
       logged.push(String(message))
@@ -131,7 +131,7 @@ describe("JoinSet", () => {
       const reader = yield* Effect.forkChild(handle.join, { startImmediately: true })
       yield* Fiber.interrupt(reader)
       Gate.open(gate)
-      assert.isTrue(Exit.isFailure(yield* handle.await), "who comes later reads it all the same")
+      assert.isTrue(Exit.isFailure(yield* handle.await), "a later caller can still read it")
       assert.deepStrictEqual(logged, [], "this one waited for it")
       const second = Gate.make()
       const unread = yield* Blocking.spawnDetached(tasks.panicsAfter, second)

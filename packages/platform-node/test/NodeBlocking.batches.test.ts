@@ -1,4 +1,4 @@
-/** What holds when tasks travel in batches, and one of the batch is not what it seemed. */
+/** Tasks that travel in batches, with an unexpected one among them. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import type { Blocking } from "effect-blocking"
@@ -6,7 +6,7 @@ import * as tasks from "./fixtures/tasks.ts"
 import * as Gate from "./utils/gate.ts"
 import { reasonOf, withPool } from "./utils/pool.ts"
 
-/** Lets a pool learn that the task is quick, then queues these behind a held thread and lets them go at once. */
+/** Lets a pool learn that the task is quick, then queues these behind a held thread and releases them at once. */
 const inOneBatch = Effect.fnUntraced(function*(
   pool: Blocking.Pool,
   kinds: ReadonlyArray<"quick" | "text" | "spin" | "exit" | "hold">,
@@ -29,7 +29,7 @@ const around = <A>(kind: A) =>
 const expected = [1, 1, 1, 1, 1, "one", 1]
 
 describe("batches", () => {
-  it.live("C4: what ended before a task that is terminated keeps its result, what is behind runs elsewhere", () =>
+  it.live("C4: tasks that ended before a terminated one keep their results, those behind it run elsewhere", () =>
     withPool({ maxThreads: 1, gracePeriod: "1 millis" }, (pool) =>
       Effect.gen(function*() {
         const started = Gate.make()
@@ -52,7 +52,7 @@ describe("batches", () => {
         assert.strictEqual(runs[0], 14, "each ran once")
       })))
 
-  it.live("S2: what is behind a task that turns out long is taken to another thread", () =>
+  it.live("S2: tasks behind one that turns out long are moved to another thread", () =>
     withPool({ maxThreads: 2, keepAlive: "1 minute" }, (pool) =>
       Effect.gen(function*() {
         const [gate, other] = [Gate.make(), Gate.make()]
@@ -86,7 +86,7 @@ describe("batches", () => {
   it.live("F5: ten thousand tasks at once, with aborts among them, each end once", () =>
     withPool({ maxThreads: 2, queueCapacity: 100 }, (pool) =>
       Effect.gen(function*() {
-        // Not more at a time: Effect 4.1 interrupts the fibers of a bounded `forEach` one within the
+        // No more at a time: Effect 4.1 interrupts the fibers of a bounded `forEach` one within the
         // other, and if the test ran out of time, a thousand would overflow the stack and abort Node.
         const results = yield* Effect.forEach(
           Array.from({ length: 10_000 }, (_, i) => i),

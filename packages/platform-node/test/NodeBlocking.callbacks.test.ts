@@ -21,12 +21,12 @@ import * as tasks from "./fixtures/tasks.ts"
 import * as Gate from "./utils/gate.ts"
 import { closeable, reasonOf, withPool } from "./utils/pool.ts"
 
-/** For what no event tells. */
+/** For conditions without an event. */
 const poll = Schedule.spaced("2 millis")
 
 const adds = Effect.provideService(bodies.Add, (a, b) => Effect.succeed(a + b))
 
-/** A handler of `Add` that never answers: it says when it is called, and when it is interrupted. */
+/** A handler of `Add` that never answers; reports its call and its interruption. */
 const neverAnswers = Effect.gen(function*() {
   const called = yield* Deferred.make<void>()
   const interrupted = yield* Deferred.make<void>()
@@ -101,7 +101,7 @@ describe("calls", () => {
       ))
   })
 
-  it.live("H1: the interruption of the caller interrupts it, and is over when it is", () =>
+  it.live("H1: the interruption of the caller interrupts it, and waits for its end", () =>
     withPool({ maxThreads: 1 }, (pool) =>
       Effect.gen(function*() {
         const events: Array<string> = []
@@ -121,7 +121,7 @@ describe("calls", () => {
         assert.strictEqual(yield* pool.run(bodies.sum, 2).pipe(adds), 3)
       })))
 
-  it.live("H1: of a spawned task it ends with the scope, of a detached one with the pool", () =>
+  it.live("H1: for a spawned task it ends with the scope, for a detached one with the pool", () =>
     Effect.gen(function*() {
       const { close, pool } = yield* closeable({ maxThreads: 2, shutdownTimeout: "1 millis" })
       const spawned = yield* neverAnswers
@@ -136,7 +136,7 @@ describe("calls", () => {
       assert.isTrue(yield* detached.interrupted)
     }))
 
-  it.live("H1: a lease and a set of tasks have it, too", () =>
+  it.live("H1: it works on a lease and in a set of tasks, too", () =>
     withPool({ maxThreads: 1 }, (pool) =>
       Effect.gen(function*() {
         const total = yield* pool.lease((lease) => lease.run(bodies.sum, 3)).pipe(adds)
@@ -235,12 +235,12 @@ describe("stops", () => {
         const cleaned = Gate.make()
         const limited = pool.run(bodies.waitsInTime, cleaned).pipe(provide)
         assert.deepInclude(yield* reasonOf(limited), { _tag: "TimedOut", stopped: "Checkpoint" })
-        // A program that was late for the call does not make it.
+        // If the call reached the program too late, it was not made.
         assert.strictEqual(yield* interrupted, yield* wasCalled)
         assert.strictEqual((yield* pool.stats).threadsStarted, 1)
       })))
 
-  it.live("H3: a body that was asked to stop before calls nobody", () =>
+  it.live("H3: a body that was asked to stop before makes no call", () =>
     withPool({ maxThreads: 1 }, (pool) =>
       Effect.gen(function*() {
         const { provide } = yield* neverAnswers
@@ -252,7 +252,7 @@ describe("stops", () => {
         assert.strictEqual(Gate.arrivals(seen), 1)
       })))
 
-  it.live("an answer that comes after its run has ended is nobody's", () =>
+  it.live("an answer that comes after its run has ended is dropped", () =>
     withPool({ maxThreads: 1 }, (pool) =>
       Effect.gen(function*() {
         const called = yield* Deferred.make<void>()
@@ -296,7 +296,7 @@ describe("places", () => {
         assert.strictEqual(yield* nested(pool, 2), 2)
         const { threads, threadsStarted, waitingThreads } = yield* pool.stats
         assert.deepStrictEqual([threads, threadsStarted, waitingThreads], [2, 2, 0])
-        // The second thread is kept, without a place: it serves the next one that is lent.
+        // The second thread is kept, without a place: it uses the next place that is lent.
         assert.strictEqual((yield* pool.stats).idleThreads, 1)
         assert.strictEqual(yield* nested(pool, 2), 2)
         assert.strictEqual((yield* pool.stats).threadsStarted, 2)
@@ -318,7 +318,7 @@ describe("places", () => {
         assert.strictEqual(reasons.length, 1)
         assert.deepInclude(reasons[0], { _tag: "WouldDeadlock", threads: 2, maxThreads: 1 })
         assert.strictEqual((yield* pool.stats).outcomes.WouldDeadlock, 1)
-        // Nothing is left of it.
+        // The pool works as before.
         assert.strictEqual(yield* nested(pool, 2), 2)
       })))
 
@@ -398,7 +398,7 @@ describe("places", () => {
         })
       )))
 
-  it.live("what is sent behind a body that waits runs elsewhere", () =>
+  it.live("tasks sent behind a body that waits run elsewhere", () =>
     withPool({ maxThreads: 1 }, (pool) =>
       Effect.gen(function*() {
         yield* pool.prewarm()
@@ -424,7 +424,7 @@ describe("notifications", () => {
             pool.run(task, 1000).pipe(
               Effect.provideService(bodies.Progress, (done) =>
                 Effect.gen(function*() {
-                  // Each takes its time, some longer than others.
+                  // Each takes some time, some longer than others.
                   for (let i = 0; i < done % 3; i++) yield* Effect.yieldNow
                   seen.push(done)
                 }))
@@ -454,10 +454,10 @@ describe("notifications", () => {
         assert.strictEqual(handled.length, 200)
       })))
 
-  it.live("H5: an abort ends the handler that is in the way, and the task", () =>
+  it.live("H5: an abort ends the handler that the body waits for, and the task", () =>
     withPool({ maxThreads: 1, gracePeriod: "1 hour" }, (pool) =>
       Effect.gen(function*() {
-        // One behind which the body waits at its end, one behind which it waits in the middle.
+        // With one notification, the body waits at its end; with a thousand, in the middle.
         for (const count of [1, 1000]) {
           const called = yield* Deferred.make<void>()
           const handle = yield* pool.spawn(bodies.report, count).pipe(
@@ -495,7 +495,7 @@ describe("refusals", () => {
       return thrown.message
     })
 
-  it.live("a callback that its task does not name, or that nobody provides, says what to do", () =>
+  it.live("a callback that its task does not name, or that is not provided, fails with a message that says what to do", () =>
     withPool({ maxThreads: 1 }, (pool) =>
       Effect.gen(function*() {
         const provided = Effect.provideService(bodies.Unnamed, () => Effect.succeed(1))
@@ -542,12 +542,12 @@ describe("beside streams", () => {
         )
         assert.strictEqual(sum, 2)
         assert.notStrictEqual(thread, home)
-        // The stream goes on where it was, and a task finds a thread.
+        // The stream continues, and a task finds a thread.
         assert.strictEqual((yield* pull)[0], home)
         assert.strictEqual(yield* pool.run(tasks.add, 1, 1), 2)
       })))
 
-  it.live("G10: a callback pulls a stream on a pool of one thread; what could only wait behind that fails", () =>
+  it.live("G10: a callback pulls a stream on a pool of one thread; a run that could only wait behind that fails", () =>
     withPool({ maxThreads: 1 }, (pool) =>
       Effect.gen(function*() {
         const total = pool.run(bodies.sum, 1)

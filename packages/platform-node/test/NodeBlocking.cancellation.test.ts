@@ -24,7 +24,7 @@ describe("cancellation", () => {
         assert.strictEqual((yield* pool.stats).outcomes.Cancelled, 1)
       })))
 
-  it.live("C1: aborted while queued, the body never runs and join tells so", () =>
+  it.live("C1: aborted while queued, the body never runs, and join says so", () =>
     withPool({ maxThreads: 1 }, (pool) =>
       Effect.gen(function*() {
         const gate = Gate.make()
@@ -47,7 +47,7 @@ describe("cancellation", () => {
         const fiber = yield* Effect.forkChild(pool.run(tasks.spin, started))
         yield* Gate.arrived(started)
         yield* Fiber.interrupt(fiber)
-        assert.strictEqual((yield* pool.stats).threads, 0, "the interruption returned when the thread was gone")
+        assert.strictEqual((yield* pool.stats).threads, 0, "the interruption returned after the end of the thread")
         assert.strictEqual(yield* pool.run(tasks.add, 1, 1), 2)
       })))
 
@@ -68,7 +68,7 @@ describe("cancellation", () => {
         assert.deepStrictEqual((yield* pool.stats).stops, { Requested: 1, Terminated: 1, Abandoned: 0 })
       })))
 
-  it.live("E2: a panic in the clean-up of an interrupted run is logged, since nobody reads it", () =>
+  it.live("E2: a panic in the clean-up of an interrupted run is logged, since its exit is not read", () =>
     Effect.gen(function*() {
       const { close, logged, pool } = yield* closeable({ maxThreads: 1, gracePeriod: "1 minute" })
       const started = Gate.make()
@@ -116,7 +116,7 @@ describe("cancellation", () => {
     withPool({ maxThreads: 1, ...quick }, (pool) =>
       Effect.gen(function*() {
         const started = Gate.make()
-        // Long enough that a loaded machine has come from the entry of the body to the body.
+        // Long enough for a busy machine to get from the entry into the body.
         const limit = { timeLimit: "50 millis" } as const
         const terminated = yield* reasonOf(pool.run(Task.with(tasks.spin, limit), started))
         assert.deepInclude(terminated, { _tag: "TimedOut", limitMillis: 50, stopped: "Terminated" })
@@ -172,7 +172,7 @@ describe("cancellation", () => {
           yield* Gate.arrived(started)
           yield* handle.abortFork
           assert.isFalse(yield* pool.run(tasks.seesStop))
-          // The stop of a run that has ended is late, and for nobody.
+          // The stop of a run that has ended is late, and has no effect.
           yield* handle.abort
           assert.isFalse(yield* pool.run(tasks.seesStop))
         }
@@ -226,10 +226,10 @@ describe("cancellation", () => {
         }
         assert.strictEqual(Gate.arrivals(cleaned), 1)
         assert.strictEqual(Gate.arrivals(marked), 0)
-        assert.strictEqual(yield* finished.join, 2, "what was detached goes on")
+        assert.strictEqual(yield* finished.join, 2, "the detached task continues")
       })))
 
-  it.live("C6: what is spawned in a closed scope never runs", () =>
+  it.live("C6: a task spawned in a closed scope never runs", () =>
     withPool({ maxThreads: 1, ...quick }, (pool) =>
       Effect.gen(function*() {
         const scope = yield* Scope.make()

@@ -63,9 +63,9 @@ describe.each(["thread", "process"] as const)("isolation: %s", { concurrent: fal
           assert.instanceOf(error, errors.NotFound)
           assert.deepInclude(error, { _tag: "NotFound", message: "no user 7", id: 7, at: new Date(0) })
           const original = new errors.NotFound({ id: 7, at: new Date(0) })
-          // The body has assigned its cause, which can be listed then.
+          // The body has assigned its cause, which is enumerable then.
           assert.sameMembers(Object.keys(error), [...Object.keys(original), "cause"])
-          assert.deepStrictEqual(yield* Effect.exit(error), Exit.fail(error), "it is an effect again")
+          assert.deepStrictEqual(yield* Effect.exit(error), Exit.fail(error), "it is an Effect again")
         })))
 
     it.live("E1: with Task.schema values and errors keep their classes, both ways", () =>
@@ -80,7 +80,7 @@ describe.each(["thread", "process"] as const)("isolation: %s", { concurrent: fal
           assert.strictEqual(error.id, 0)
         })))
 
-    it.live("S4: what does not fit its schema is NotCloneable, and says where", () =>
+    it.live("S4: a value that does not fit its schema is NotCloneable, with its path", () =>
       withPool({ isolation }, (pool) =>
         Effect.gen(function*() {
           const argument = yield* reasonOf(pool.run(schemas.find, { id: 1.5, since: Option.none() }))
@@ -98,7 +98,7 @@ describe.each(["thread", "process"] as const)("isolation: %s", { concurrent: fal
         return (reason as JoinError.Panicked).thrown
       })
 
-    it.live("E2: what a body throws arrives whole, whatever it is", () =>
+    it.live("E2: a thrown value of any kind arrives whole", () =>
       withPool({ isolation, maxThreads: 1 }, (pool) =>
         Effect.gen(function*() {
           const typeError = (yield* thrownBy(pool, "typeError")) as TypeError & { readonly code: string }
@@ -138,7 +138,7 @@ describe.each(["thread", "process"] as const)("isolation: %s", { concurrent: fal
           assert.instanceOf((reason as JoinError.Panicked).thrown, errors.HttpError)
         })))
 
-    it.live("E2: a printed JoinError has what happened, and no field for its own use", () =>
+    it.live("E2: a printed JoinError shows the failure, and no internal field", () =>
       withPool({ isolation }, (pool) =>
         Effect.gen(function*() {
           const error = yield* Effect.flip(pool.run(errors.panic, "typeError"))
@@ -147,7 +147,7 @@ describe.each(["thread", "process"] as const)("isolation: %s", { concurrent: fal
           assert.notInclude(inspect(error), "~effect-blocking")
         })))
 
-    it.live("E2: a panic that nobody has joined is logged, one that is joined is not", () =>
+    it.live("E2: a panic that was not joined is logged, a joined one is not", () =>
       Effect.gen(function*() {
         const { close, logged, pool } = yield* closeable({ maxThreads: 1, isolation })
         const joined = yield* pool.spawnDetached(errors.panic, "typeError")
@@ -206,8 +206,8 @@ describe.each(["thread", "process"] as const)("isolation: %s", { concurrent: fal
         })))
   })
 
-  describe("stray errors", () => {
-    it.live("F2: what a task leaves behind to throw costs no other task, and is logged with its name", () =>
+  describe("uncaught errors", () => {
+    it.live("F2: an error that a task leaves behind costs no other task, and is logged with the task's name", () =>
       Effect.gen(function*() {
         const logged = yield* Queue.unbounded<string>()
         const logger = Logger.make(({ message }) => {
@@ -218,8 +218,8 @@ describe.each(["thread", "process"] as const)("isolation: %s", { concurrent: fal
           const thread = yield* pool.run(tasks.whereAmI)
           yield* pool.run(tasks.leavesErrors)
           const lines = [yield* Queue.take(logged), yield* Queue.take(logged)].sort()
-          assert.match(lines[0]!, /the task that last ran there is "leavesErrors" Error: late rejection/)
-          assert.match(lines[1]!, /the task that last ran there is "leavesErrors" Error: late throw/)
+          assert.match(lines[0]!, /the last task there was "leavesErrors" Error: late rejection/)
+          assert.match(lines[1]!, /the last task there was "leavesErrors" Error: late throw/)
           assert.strictEqual(yield* pool.run(tasks.whereAmI), thread)
         })).pipe(Effect.provide(Logger.layer([logger])))
       }))
@@ -240,7 +240,7 @@ describe.each(["thread", "process"] as const)("isolation: %s", { concurrent: fal
           assert.strictEqual((yield* pool.stats).threadsStarted, 1)
         })))
 
-    it.live("F3: a task that its module does not define in a pool thread says which names there are", () =>
+    it.live("F3: a task that its module does not define in a pool thread fails with the names that exist", () =>
       withPool({ isolation }, (pool) =>
         Effect.gen(function*() {
           const { hidden } = yield* Effect.promise(() => import("./fixtures/hidden.ts"))
@@ -249,7 +249,7 @@ describe.each(["thread", "process"] as const)("isolation: %s", { concurrent: fal
           assert.include(reason.message, "defines only \"shown\"")
         })))
 
-    it.live("F3: a module that is not there fails with LoadFailed, by its url", () =>
+    it.live("F3: a missing module fails with LoadFailed, by its url", () =>
       withPool({ isolation }, (pool) =>
         Effect.gen(function*() {
           const url = new URL("./fixtures/missing.ts", import.meta.url).href
@@ -258,7 +258,7 @@ describe.each(["thread", "process"] as const)("isolation: %s", { concurrent: fal
           assert.include(reason.message, "Cannot find module")
         })))
 
-    it.live("F3: a module that only Vite could resolve fails with a hint at Node's own ways", () =>
+    it.live("F3: a module that only Vite could resolve fails with a hint at Node's resolution", () =>
       withPool({ isolation }, (pool) =>
         Effect.gen(function*() {
           const { aliased } = yield* Effect.promise(() => import("./fixtures/aliased.ts"))
@@ -267,7 +267,7 @@ describe.each(["thread", "process"] as const)("isolation: %s", { concurrent: fal
           assert.match(reason.message, /Cannot find package '@app\/alias'.* A pool thread loads modules as Node does/s)
         })))
 
-    it.live("F3: a module that cannot be parsed fails with LoadFailed, which says where, or how to see it", () =>
+    it.live("F3: a module that cannot be parsed fails with LoadFailed, with the place, or how to find it", () =>
       withPool({ isolation }, (pool) =>
         Effect.gen(function*() {
           const folder = yield* Effect.acquireRelease(
@@ -320,7 +320,7 @@ describe("definitions", () => {
       /not \/app\/hash\.cjs \(in CommonJS: pathToFileURL\(__filename\)\.href\)$/
     ],
     [
-      "the url that a module of CommonJS does not have",
+      "the missing url of a CommonJS module",
       () => Task.make(undefined as unknown as string, "hash", () => 1),
       /not undefined \(in CommonJS: .*; in a CommonJS bundle import\.meta\.url is undefined\)$/
     ],
@@ -358,7 +358,7 @@ describe("definitions", () => {
     [
       ["a misspelt option", typo, "Task \"typo\" has no option \"timelimit\"; did you mean \"timeLimit\"? (file:"],
       [
-        "an option that no task has",
+        "an unknown option",
         Task.with(tasks.promised as never, { timeout: 3 } as Task.DerivedOptions),
         "has no option \"timeout\". It has: timeLimit, queueTimeLimit, onInterrupt, gracePeriod, mandatory, errors, "
       ],
@@ -369,12 +369,12 @@ describe("definitions", () => {
       ],
       ["options that are a number", Task.with(typo, 5 as Task.DerivedOptions), "takes its options as an object"],
       [
-        "a word for mandatory",
+        "text for mandatory",
         Task.with(tasks.promised as never, { mandatory: "yes" as unknown as boolean }),
         "has mandatory yes: it must be true or false"
       ],
       [
-        "a mode that there is not",
+        "an unknown mode",
         Task.with(tasks.promised as never, { onInterrupt: "kill" as "stop" }),
         "has onInterrupt kill: it must be \"stop\", \"wait\" or \"abandon\""
       ],
@@ -384,7 +384,7 @@ describe("definitions", () => {
         "has errors function \"Error\": it must be an array of classes"
       ],
       [
-        "a limit that is no number",
+        "a limit of NaN",
         Task.with(tasks.promised as never, { timeLimit: Number.NaN }),
         "has timeLimit NaN: it must be a duration, such as \"2 seconds\""
       ],
@@ -394,7 +394,7 @@ describe("definitions", () => {
         "has queueTimeLimit -1 seconds: it must be a duration"
       ],
       [
-        "a period with a part that is no number",
+        "a period with an invalid part",
         Task.with(tasks.promised as never, { gracePeriod: { seconds: Number.NaN } }),
         "has gracePeriod Object object: it must be a duration"
       ],
@@ -405,7 +405,7 @@ describe("definitions", () => {
       ]
     ]
   it.live.each(mistaken)(
-    "a task with %s is a defect that says so",
+    "a task with %s is a defect with a message about it",
     ([, task, message]) =>
       withPool({}, (pool) =>
         Effect.gen(function*() {

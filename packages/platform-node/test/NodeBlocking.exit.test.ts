@@ -9,13 +9,13 @@ const limit = { timeout: 40_000 }
 
 type Body = "read" | "sleep" | "derive" | "none"
 
-/** Runs a program with a thread in that body, which ends in that way; `signals` are sent by what it prints. */
+/** Runs a program with a thread in `body`, which ends by `end`; a printed line triggers its signal. */
 const stuck = (body: Body, end: string, signals: Readonly<Record<string, NodeJS.Signals>> = {}) =>
   native.withFifo((fifo) =>
     Effect.map(
       Program.run("stuck.ts", { argv: [body, end, fifo.path], onStdout: sending(signals) }),
       ({ code, signal, stderr, stdout }) => {
-        // The system has given it to another parent, and the test ends it.
+        // The orphan has another parent, and the test ends it.
         if (body === "sleep") process.kill(Number(readFileSync(`${fifo.path}.pid`, "utf8")), "SIGKILL")
         const output = `${"x".repeat(1_000_000)}\nend of the output\n`
         assert.isTrue(stdout.startsWith(output), "some of the output is lost")
@@ -39,10 +39,10 @@ const sending = (signals: Readonly<Record<string, NodeJS.Signals>>) => {
 
 const both = (code: number): string => `first listener ${code}\nsecond listener ${code}\n`
 
-// One after the other: each is a process with threads that keep a core busy, and other tests run beside.
+// One after the other: each is a process with threads that keep a core busy, and other tests run at the same time.
 describe.skipIf(process.platform === "win32")("exit", { concurrent: false }, () => {
   for (const body of ["read", "sleep", "derive"] as const) {
-    it.live(`D5: a program with a thread in ${body} exits with 0 when it has succeeded`, () =>
+    it.live(`D5: a program with a thread in ${body} exits with 0 after a success`, () =>
       Effect.gen(function*() {
         const { lines, ...ended } = yield* stuck(body, "success")
         assert.deepStrictEqual(ended, { code: 0, stderr: "", listeners: both(0) })
@@ -50,7 +50,7 @@ describe.skipIf(process.platform === "win32")("exit", { concurrent: false }, () 
         assert.include(lines, `1 abandoned (${body})`)
       }), limit)
 
-    it.live(`D5: a program with a thread in ${body} exits with 1 when it has failed`, () =>
+    it.live(`D5: a program with a thread in ${body} exits with 1 after a failure`, () =>
       Effect.gen(function*() {
         const { lines, ...ended } = yield* stuck(body, "failure")
         assert.deepStrictEqual(ended, { code: 1, stderr: "", listeners: both(1) })
@@ -64,7 +64,7 @@ describe.skipIf(process.platform === "win32")("exit", { concurrent: false }, () 
       }), limit)
 
     it.live(
-      `D5: process.exit ends a program with a thread in ${body} that nobody has terminated`,
+      `D5: process.exit ends a program with a thread in ${body} that was not terminated`,
       () =>
         Effect.gen(function*() {
           const ended = yield* stuck(body, "exit")
@@ -78,7 +78,7 @@ describe.skipIf(process.platform === "win32")("exit", { concurrent: false }, () 
     Effect.gen(function*() {
       const { stderr, ...ended } = yield* stuck("read", "throw")
       assert.deepStrictEqual(ended, { code: 1, lines: "", listeners: both(1) })
-      assert.include(stderr, "Error: nobody catches this\n    at ")
+      assert.include(stderr, "Error: uncaught\n    at ")
     }), limit)
 
   const atExit = { exitCode: "sets the code", exitAgain: "exits again", exitThrows: "throws" }
@@ -188,14 +188,14 @@ describe.skipIf(process.platform === "win32")("exit", { concurrent: false }, () 
       assert.include(stdout, "cleaned 1\n")
     }), limit)
 
-  it.live("D6: the same signal several times at once is one", () =>
+  it.live("D6: the same signal several times at once counts once", () =>
     Effect.gen(function*() {
       const { code, stdout } = yield* Program.run("repeated.ts")
       assert.deepStrictEqual({ code, stdout }, { code: 130, stdout: "cleaned\n" })
     }), limit)
 
   it.live(
-    "D5: without runMain the thread holds the process, and the log says so",
+    "D5: without runMain the thread blocks the exit, and the log says so",
     () =>
       native.withFifo((fifo) =>
         Effect.gen(function*() {
@@ -214,7 +214,7 @@ describe.skipIf(process.platform === "win32")("exit", { concurrent: false }, () 
           yield* fifo.entered
           child.stdin!.write("go on\n")
           yield* Deferred.await(listened)
-          // There is no event for an exit that does not come. Too short a wait would only find less.
+          // A missing exit has no event. Too short a wait would only find less.
           yield* Effect.sleep("300 millis")
           assert.isUndefined(program.pollUnsafe())
           yield* fifo.release

@@ -11,7 +11,7 @@ import { windows } from "./utils/windows.ts"
 const poll = Schedule.spaced("5 millis")
 
 describe("faults", () => {
-  it.live("F1: process.exit in a task ends it with its code, and what waits behind it runs elsewhere, once", () =>
+  it.live("F1: process.exit in a task ends it with its code, and tasks behind it run elsewhere, once", () =>
     withPool({ maxThreads: 1 }, (pool) =>
       Effect.gen(function*() {
         const cells = new Int32Array(new SharedArrayBuffer(64))
@@ -34,7 +34,7 @@ describe("faults", () => {
       assert.deepStrictEqual(others, { behind: 2, other: 1 })
     }))
 
-  it.live("F1: process.abort, which a thread does not have, is a panic that says so", () =>
+  it.live("F1: process.abort, which does not exist in a thread, is a panic with a message about it", () =>
     withPool({}, (pool) =>
       Effect.gen(function*() {
         const reason = yield* reasonOf(pool.run(faults.aborts))
@@ -112,13 +112,13 @@ describe("faults", () => {
 })
 
 describe("recycle", () => {
-  it.live("by tasks: another thread takes over, the values of the old one are released, and no task is lost", () =>
+  it.live("by tasks: a replacement follows, the values of the old thread are released, and no task is lost", () =>
     withPool({ maxThreads: 1, recycle: { tasks: 2 } }, (pool) =>
       Effect.gen(function*() {
         const released = Gate.make()
         const before = yield* pool.run(tasks.releaseTo, released)
         yield* pool.run(tasks.add, 1, 1)
-        // Released when the replacement is ready and the old one has nothing to do.
+        // Released when the replacement is ready and the old thread is idle.
         yield* Gate.arrived(released)
         const after = yield* pool.run(tasks.whereAmI)
         assert.notStrictEqual(after, before)
@@ -126,7 +126,7 @@ describe("recycle", () => {
         assert.strictEqual((yield* pool.stats).threadsStarted, 2)
       })))
 
-  it.live("by heap: a thread that keeps more than its share is replaced", () =>
+  it.live("by heap: a thread that holds too much memory is replaced", () =>
     withPool({ maxThreads: 1, recycle: { heapMb: 200 } }, (pool) =>
       Effect.gen(function*() {
         const before = yield* pool.run(tasks.whereAmI)
@@ -137,7 +137,7 @@ describe("recycle", () => {
         yield* Effect.repeat(pool.run(tasks.whereAmI), { until: isOther, schedule: poll })
       })))
 
-  it.live("a thread that is leased is replaced when the lease has ended", () =>
+  it.live("a leased thread is replaced when the lease has ended", () =>
     withPool({ maxThreads: 1, recycle: { tasks: 1 } }, (pool) =>
       Effect.gen(function*() {
         const threads = yield* pool.lease((lease) => Effect.forEach([1, 2, 3], () => lease.run(tasks.whereAmI)))

@@ -1,4 +1,4 @@
-/** Values, bodies and orders of events that a pool has to live through. */
+/** Values, bodies and orders of events that a pool has to survive. */
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber } from "effect"
 import * as hostile from "./fixtures/hostile.ts"
@@ -8,7 +8,7 @@ import * as Gate from "./utils/gate.ts"
 import { reasonOf, withPool } from "./utils/pool.ts"
 
 describe("values", () => {
-  it.live("E2: what cannot even be read ends its own task, and the thread goes on", () =>
+  it.live("E2: a thrown value that cannot even be read ends its own task, and the thread goes on", () =>
     withPool({ maxThreads: 1 }, (pool) =>
       Effect.gen(function*() {
         const panicked = yield* reasonOf(pool.run(hostile.throwsRevoked))
@@ -51,11 +51,14 @@ describe("values", () => {
       Effect.gen(function*() {
         const reason = yield* reasonOf(pool.run(hostile.returnsEffect, 1))
         assert.deepInclude(reason, { _tag: "NotCloneable", side: "success", path: "result" })
-        assert.include(reason.message, "an Effect cannot be sent to another thread: run it with Effect, or return")
+        assert.include(
+          reason.message,
+          "an Effect cannot be sent to another thread: run it in the body with Effect.runSync"
+        )
         assert.strictEqual((yield* pool.stats).threadsStarted, 1)
       })))
 
-  it.live("E1: data that looks like an encoded error arrives as the data that it is", () =>
+  it.live("E1: data that looks like an encoded error arrives as data", () =>
     withPool({}, (pool) =>
       Effect.gen(function*() {
         assert.deepStrictEqual(yield* Effect.flip(pool.run(hostile.forged)), {
@@ -71,7 +74,7 @@ describe("values", () => {
         assert.strictEqual(yield* pool.run(tasks.add, 1, 1), 2)
       })))
 
-  it.live("what a body posts on the thread's port is not ours, and harms nothing", () =>
+  it.live("messages that a body posts on the thread's port are ignored", () =>
     withPool({ maxThreads: 1 }, (pool) =>
       Effect.gen(function*() {
         assert.strictEqual(yield* pool.run(hostile.posts), 1)
@@ -80,7 +83,7 @@ describe("values", () => {
 })
 
 describe("orders of events", () => {
-  it.live("a lease that ends as soon as it is granted leaves the thread to one holder at a time", () =>
+  it.live("with leases that end as soon as they are granted, the thread has one holder at a time", () =>
     withPool({ maxThreads: 1 }, (pool) =>
       Effect.gen(function*() {
         const gate = Gate.make()
@@ -103,7 +106,7 @@ describe("orders of events", () => {
         assert.strictEqual((yield* pool.stats).idleThreads, 1)
       })))
 
-  it.live("a lease call made at once after its thread has died fails like the ones later", () =>
+  it.live("a lease call right after the death of its thread fails like later ones", () =>
     withPool({ maxThreads: 1, gracePeriod: "1 millis" }, (pool) =>
       Effect.gen(function*() {
         const reasons = yield* pool.lease((lease) =>
@@ -115,7 +118,7 @@ describe("orders of events", () => {
         assert.deepStrictEqual(reasons.map((_) => _._tag), ["WorkerExited", "WorkerExited"])
       })))
 
-  it.live("C2: a race between two tasks of a batch does not keep a later abort from its ladder", () =>
+  it.live("C2: a race between two tasks of a batch does not keep a later abort from climbing the ladder", () =>
     withPool({ maxThreads: 1, gracePeriod: "50 millis" }, (pool) =>
       Effect.gen(function*() {
         for (let i = 0; i < 30; i++) yield* pool.run(tasks.add, 1, 1)
@@ -144,9 +147,9 @@ describe("orders of events", () => {
         assert.strictEqual((yield* handle.status)._tag, "Queued")
         yield* handle.abort
         assert.deepInclude(yield* reasonOf(handle.join), { _tag: "Cancelled", stage: "Queued" })
-        assert.deepStrictEqual((yield* pool.stats).running, [], "nothing of it runs, or will")
+        assert.deepStrictEqual((yield* pool.stats).running, [], "it does not run, and never will")
         Gate.open(loading)
-        // A task that came before the thread has passed the other would be a reason to end it.
+        // A task that came before the thread has skipped the other would be a reason to terminate it.
         yield* Effect.repeat(pool.stats, { until: ({ idleThreads }) => idleThreads === 1 })
         yield* pool.run(slowLoad.body, ran)
         assert.strictEqual(Gate.arrivals(ran), 1)
@@ -154,7 +157,7 @@ describe("orders of events", () => {
       }))
   })
 
-  it.live("S2: a task sent to a thread that a former one keeps busy is taken to another", () =>
+  it.live("S2: a task sent to a thread that an earlier task keeps busy is moved to another", () =>
     withPool({ maxThreads: 2 }, (pool) =>
       Effect.gen(function*() {
         const gate = Gate.make()
@@ -177,13 +180,13 @@ describe("orders of events", () => {
         assert.strictEqual(yield* Deferred.await(after), 4)
       })))
 
-  it.live("a stop flag is for bodies: the loading of a module does not see one", () =>
+  it.live("stop flags are for bodies: a module that is being loaded does not see one", () =>
     withPool({ maxThreads: 1 }, (pool) =>
       Effect.gen(function*() {
         assert.isFalse(yield* pool.run(hostile.stopAtLoad))
       })))
 
-  it.live("prewarm refuses what is no number", () =>
+  it.live("prewarm refuses values that are not numbers", () =>
     withPool({}, (pool) =>
       Effect.gen(function*() {
         assert.isTrue(Exit.isFailure(yield* Effect.exit(pool.prewarm(Number.NaN))))

@@ -12,7 +12,7 @@ describe("launch", { concurrent: false, timeout: 60_000 }, () => {
       })
   )
 
-  it.live("processes start under a debugger's port in a word of its own", () =>
+  it.live("processes start under a debugger whose port is a separate word", () =>
     Effect.gen(function*() {
       const { stdout } = yield* run("launched.ts", { args: ["--inspect-port", "0"], argv: ["process"] })
       assert.strictEqual(stdout, "3, timers left: 0")

@@ -7,7 +7,7 @@ import { reasonOf, withPool } from "./utils/pool.ts"
 const quick = { gracePeriod: "1 millis" } as const
 
 describe("lease", () => {
-  it.live("all calls run on one thread, which nobody else gets meanwhile", () =>
+  it.live("all calls run on one thread, which no other task gets meanwhile", () =>
     withPool({ maxThreads: 2 }, (pool) =>
       Effect.gen(function*() {
         yield* pool.prewarm(2)
@@ -71,7 +71,7 @@ describe("lease", () => {
         })
       )))
 
-  it.live("its end aborts what still runs, and the pool goes on", () =>
+  it.live("its end aborts running calls, and the pool goes on", () =>
     withPool({ maxThreads: 1, ...quick }, (pool) =>
       Effect.gen(function*() {
         const started = Gate.make()

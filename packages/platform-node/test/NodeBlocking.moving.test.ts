@@ -23,7 +23,7 @@ describe.each(["thread", "process"] as const)("moving: %s", (isolation) => {
         assert.strictEqual(bytes.length, 8)
       })))
 
-  it.live("S3: what is moved from within an argument is gone, and arrives whole", () =>
+  it.live("S3: a value moved from inside of an argument is detached, and arrives whole", () =>
     withPool({ isolation, maxThreads: 1 }, (pool) =>
       Effect.gen(function*() {
         const [first, second] = [ones(), ones()]
@@ -64,7 +64,7 @@ describe.each(["thread", "process"] as const)("moving: %s", (isolation) => {
         assert.strictEqual(bytes.length, 8)
       })))
 
-  it.live("S3: arguments are those of the call, although their owner changes them while it is suspended", () =>
+  it.live("S3: arguments stay as at the call, although their owner changes them while it is suspended", () =>
     withPool({ isolation, maxThreads: 1, queueCapacity: 0 }, (pool) =>
       Effect.gen(function*() {
         const gate = yield* FileGate.make
@@ -78,7 +78,7 @@ describe.each(["thread", "process"] as const)("moving: %s", (isolation) => {
         assert.strictEqual(yield* Fiber.join(waiting), 3)
       })))
 
-  it.live("S3: what cannot be transferred is copied: the body runs, once, and the next task lives", () =>
+  it.live("S3: a value that cannot be transferred is copied: the body runs, once, and the next task runs", () =>
     withPool({ isolation, maxThreads: 1 }, (pool) =>
       Effect.gen(function*() {
         const folder = mkdtempSync(join(tmpdir(), "moving-"))
@@ -90,12 +90,12 @@ describe.each(["thread", "process"] as const)("moving: %s", (isolation) => {
         assert.strictEqual(readFileSync(path, "utf8"), "ran\n")
         const { plain, wasm } = yield* pool.run(moves.returnUntransferable)
         assert.deepStrictEqual([wasm.length, plain.length], [65_536, 4])
-        // The next one is told of as well, and runs on the same thread.
+        // The next one is reported as well, and runs on the same thread.
         yield* Effect.all([pool.run(moves.returnUntransferable), pool.run(moves.keptLength)], { concurrency: 2 })
         assert.deepInclude(yield* pool.stats, { threadsStarted: 1, running: [] })
       })))
 
-  it.live("S4: a marked result that cannot be looked into fails its own task, and keeps the thread", () =>
+  it.live("S4: a marked result that cannot be read fails its own task, and keeps the thread", () =>
     withPool({ isolation, maxThreads: 1 }, (pool) =>
       Effect.gen(function*() {
         const reason = yield* reasonOf(pool.run(moves.markUnreadable))
@@ -104,12 +104,12 @@ describe.each(["thread", "process"] as const)("moving: %s", (isolation) => {
         assert.strictEqual((yield* pool.stats).threadsStarted, 1)
       })))
 
-  it.live("S3: a mark does not outlive its body: neither one that throws, nor one that returns something else", () =>
+  it.live("S3: a mark ends with its body, whether that throws or returns something else", () =>
     withPool({ isolation, maxThreads: 1 }, (pool) =>
       Effect.gen(function*() {
         assert.strictEqual((yield* reasonOf(pool.run(moves.markAndThrow)))._tag, "Panicked")
         assert.strictEqual((yield* pool.run(moves.returnKept)).length, 8)
-        assert.strictEqual(yield* pool.run(moves.keptLength), 8, "what it returned was copied")
+        assert.strictEqual(yield* pool.run(moves.keptLength), 8, "the result was copied")
         assert.deepStrictEqual(yield* pool.run(moves.markAndKeep), { kept: 8 })
         assert.strictEqual(yield* pool.run(moves.keptLength), 8)
         assert.strictEqual((yield* pool.run(moves.returnKept)).length, 8)
@@ -128,7 +128,7 @@ describe("arguments", () => {
         assert.deepStrictEqual([...new Uint8Array(buffer), ...view], [2, 2, 2, 2, 2, 2, 2, 2])
       })))
 
-  it.live("S3: a task taken back from a thread that does not answer has the arguments of its call", () =>
+  it.live("S3: a task taken back from an unresponsive thread has the arguments of its call", () =>
     withPool({ maxThreads: 2 }, (pool) =>
       Effect.gen(function*() {
         yield* pool.prewarm(2)
@@ -136,7 +136,7 @@ describe("arguments", () => {
         const gate = Gate.make()
         yield* pool.run(moves.blockLater, gate)
         yield* Gate.arrived(gate)
-        // The thread that became idle last gets it, and is blocked.
+        // The thread that became idle last gets the task, and is blocked.
         const numbers = [1, 2]
         const handle = yield* pool.spawnDetached(tasks.sum, numbers)
         numbers.push(100)

@@ -13,7 +13,7 @@ import * as Gate from "./utils/gate.ts"
 import { closeable, reasonOf, withPool } from "./utils/pool.ts"
 import { windows } from "./utils/windows.ts"
 
-/** A registry of its own, so that tests side by side do not see each other's pools. */
+/** A separate registry, so that concurrent tests do not see each other's pools. */
 const ownRegistry = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.suspend(() => Effect.provideService(effect, Metric.MetricRegistry, new Map()))
 
@@ -27,7 +27,7 @@ describe("metrics", () => {
           const abort = Effect.fnUntraced(function*(task: "polite" | "spin") {
             const started = Gate.make()
             const handle = yield* task === "polite"
-              // As long as it takes: this one looks at the flag.
+              // A long grace period: this body checks the flag.
               ? pool.spawnDetached(Task.with(tasks.polite, { gracePeriod: "1 minute" }), started, Gate.make())
               : pool.spawnDetached(tasks.spin, started)
             yield* Gate.arrived(started)
@@ -92,7 +92,7 @@ describe("metrics", () => {
           }))
         yield* pool.run(tasks.add, 1, 1)
         assert.strictEqual((yield* Metric.snapshot).length, series)
-        assert.deepStrictEqual(yield* succeeded, [{ count: 3, incremental: true }], "a counter never goes back")
+        assert.deepStrictEqual(yield* succeeded, [{ count: 3, incremental: true }], "a counter never decreases")
         assert.deepInclude(yield* waits, { count: 3 })
       })).pipe(
         Effect.andThen(Metric.snapshot),
@@ -100,7 +100,7 @@ describe("metrics", () => {
         ownRegistry
       ))
 
-  it.live("what a shutdown ends is counted, if another pool of the key is open", () =>
+  it.live("outcomes of a shutdown are counted, if another pool of the key is open", () =>
     withPool({ maxThreads: 1 }, () =>
       Effect.gen(function*() {
         const { close, pool } = yield* closeable({ maxThreads: 1, shutdownTimeout: 0, gracePeriod: 0 })
@@ -115,7 +115,7 @@ describe("metrics", () => {
         assert.deepInclude(cancelled?.state, { count: 2 })
       })).pipe(ownRegistry))
 
-  it.live("a pool's log lines belong to no request, although one has made and used it", () => {
+  it.live("a pool's log lines belong to no request, although a request has made and used it", () => {
     const storage = new AsyncLocalStorage<string>()
     const seen: Array<string | undefined> = []
     const logger = Logger.make(() => {
@@ -178,7 +178,7 @@ describe("metrics", () => {
         yield* queued.join
       })).pipe(ownRegistry))
 
-  it.live("they are a Prometheus page, and are gone with the pool", () =>
+  it.live("they appear on a Prometheus page, and disappear with the pool", () =>
     Effect.gen(function*() {
       const page = yield* withPool({ maxThreads: 1 }, (pool) =>
         Effect.andThen(pool.run(tasks.add, 1, 1), PrometheusMetrics.format()))
@@ -202,7 +202,7 @@ describe("spans", () => {
     return { spans, withTracer: Effect.provideService(Tracer.Tracer, tracer) }
   }
 
-  it.live("a task has a span, child of its caller's, with waits, times and thread", () =>
+  it.live("a task has a span, a child of its caller's, with waits, times and thread", () =>
     withPool({ maxThreads: 1 }, (pool) => {
       const { spans, withTracer } = recorder()
       return Effect.gen(function*() {
@@ -227,7 +227,7 @@ describe("spans", () => {
       }).pipe(withTracer)
     }))
 
-  it.live("who is not traced pays for no span", () =>
+  it.live("an untraced caller gets no span", () =>
     withPool({ maxThreads: 1 }, (pool) => {
       const { spans, withTracer } = recorder()
       return Effect.gen(function*() {
@@ -260,7 +260,7 @@ describe("spans", () => {
         url: `http://127.0.0.1:${port}/v1/traces`,
         resource: { serviceName: "test" }
       }).pipe(Layer.provide(OtlpSerialization.layerJson), Layer.provide(NodeHttpClient.layerNodeHttp))
-      // The layer exports what it has when it closes.
+      // The layer exports its spans when it closes.
       yield* withPool({ maxThreads: 1 }, (pool) => Effect.withSpan(pool.run(tasks.add, 1, 1), "request")).pipe(
         Effect.provide(tracing)
       )

@@ -38,14 +38,14 @@ describe("threads", () => {
         const gate = Gate.make()
         yield* pool.prewarm(1)
         assert.strictEqual((yield* pool.stats).threadsStarted, 1)
-        // Two at once take two threads.
+        // Two tasks at once take two threads.
         const held = yield* Effect.forkChild(
           Effect.all([pool.run(tasks.hold, gate, 0), pool.run(tasks.hold, gate, 0)], { concurrency: "unbounded" })
         )
         yield* Gate.arrived(gate, 2)
         Gate.open(gate)
         yield* Fiber.join(held)
-        // The surplus goes, and what stays is as good as prewarmed.
+        // The surplus retires, and the remaining threads count as prewarmed.
         const { idleThreads, threadsStarted } = yield* Effect.repeat(pool.stats, {
           until: ({ threads }) => threads === 1,
           schedule: Schedule.spaced("5 millis")
@@ -218,7 +218,7 @@ describe("layers", () => {
     [null, "", "takes its options as an object, { maxThreads: … }, not null"]
   ]
   it.live.each(misnamed)(
-    "options that no pool has fail the layer: %o",
+    "unknown options fail the layer: %o",
     ([options, option, message]) =>
       Effect.gen(function*() {
         const layers = [
@@ -241,7 +241,7 @@ describe("layers", () => {
       assert.strictEqual(maxThreads, 2)
     }))
 
-  it.live("layerConfig takes options inside of options, and refuses those that no pool has", () =>
+  it.live("layerConfig takes nested options, and refuses unknown ones", () =>
     Effect.gen(function*() {
       const recycle = { tasks: Config.Int("TASKS") }
       const layer = NodeBlocking.layerConfig({ recycle, resourceLimits: { stackSizeMb: Config.succeed(4) } })
@@ -251,7 +251,7 @@ describe("layers", () => {
       assert.include(error.message, "did you mean \"maxThreads\"?")
     }).pipe(Effect.provide(ConfigProvider.layer(ConfigProvider.fromUnknown({ TASKS: "3" })))))
 
-  it.live("P1: a thread that retires is given all the time that a release needs, and holds up no task", () =>
+  it.live("P1: a thread that retires may take any time for a release, and delays no task", () =>
     withPool(
       { maxThreads: 1, keepAlive: "1 millis", gracePeriod: "1 millis", shutdownTimeout: "1 minute" },
       (pool) =>
@@ -262,7 +262,7 @@ describe("layers", () => {
           assert.strictEqual(yield* pool.run(tasks.add, 1, 1), 2, "on another thread")
           const { threads, threadsStarted } = yield* pool.stats
           assert.strictEqual(threadsStarted, 2)
-          assert.isAtLeast(threads, 1, "the one that releases is still there")
+          assert.isAtLeast(threads, 1, "the releasing thread still exists")
           Gate.open(gate)
         })
     ))

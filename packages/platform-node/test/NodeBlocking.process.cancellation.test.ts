@@ -1,4 +1,4 @@
-/** What stops a task in a process of its own, with bodies that share no memory with the test. */
+/** Stops of tasks in processes, with bodies that share no memory with the test. */
 import { assert, describe, it, vi } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { Task } from "effect-blocking"
@@ -55,7 +55,7 @@ describe("cancellation", oneByOne, () => {
           assert.strictEqual((yield* handle.status)._tag, "Queued")
           yield* handle.abort
           assert.deepInclude(yield* reasonOf(handle.join), { _tag: "Cancelled", stage: "Queued" })
-          assert.deepStrictEqual((yield* pool.stats).running, [], "nothing of it runs, or will")
+          assert.deepStrictEqual((yield* pool.stats).running, [], "it does not run, and never will")
           // The next task needs the process, and finds the module loaded.
           const next = yield* pool.spawn(slowLoad.body, ran)
           FileGate.open(loading)
@@ -193,7 +193,7 @@ describe("time limits", oneByOne, () => {
       Effect.gen(function*() {
         yield* pool.run(processes.busy, 0)
         const handle = yield* pool.spawn(Task.with(processes.busy, { timeLimit: "400 millis" }), 20)
-        // Not in a timer: those that fall due meanwhile would wait for the messages.
+        // Not in a timer: timers that fall due meanwhile would wait for the messages.
         yield* Effect.callback<void>((resume) => {
           setImmediate(() => {
             const start = performance.now()

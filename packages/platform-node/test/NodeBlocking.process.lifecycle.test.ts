@@ -38,7 +38,7 @@ describe("faults", oneByOne, () => {
   )
 
   it.live.each(["abort", "heap"])(
-    "F1: a process that aborts, by itself or for want of heap, costs its own task and no other: %s",
+    "F1: a process that aborts, by itself or out of memory, costs its own task and no other: %s",
     (how) =>
       Effect.gen(function*() {
         const { stdout } = yield* Program.run("deaths.ts", { argv: [isolation, how] })
@@ -76,7 +76,7 @@ describe("faults", oneByOne, () => {
         assert.strictEqual(FileGate.pids(marked).length, numbers.length)
       })))
 
-  it.live("F1: what a process has sent before its end is not lost", () =>
+  it.live("F1: results that a process has sent before its end are not lost", () =>
     withPool({ isolation, maxThreads: 1 }, (pool) =>
       Effect.gen(function*() {
         for (let i = 0; i < 5; i++) assert.strictEqual(yield* pool.run(processes.diesAtOnce), "last words")
@@ -202,7 +202,7 @@ describe("programs", oneByOne, () => {
     }), program)
 
   it.live(
-    "P2: an idle process does not keep the program alive, a busy one does, and it ends with the program",
+    "P2: an idle process does not keep the program alive, a busy one does, and both end with the program",
     () =>
       Effect.gen(function*() {
         const { code, stdout } = yield* Program.run("idleProcess.ts")

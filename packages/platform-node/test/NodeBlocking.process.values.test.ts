@@ -13,7 +13,7 @@ import { isolation, oneByOne } from "./utils/processes.ts"
 vi.setConfig({ testTimeout: 20_000 })
 
 describe("values", oneByOne, () => {
-  it.live("S1: the body runs in a process of its own, as in a pool thread", () =>
+  it.live("S1: the body runs in a separate process, as in a pool thread", () =>
     withPool({
       isolation,
       maxThreads: 1,
@@ -34,7 +34,7 @@ describe("values", oneByOne, () => {
         assert.notStrictEqual(yield* pool.run(processes.pid), process.pid)
       })))
 
-  it.live("S2: tasks start in order of submission, each where there is a free process", () =>
+  it.live("S2: tasks start in order of submission, each on a free process", () =>
     withPool({ isolation, maxThreads: 2 }, (pool) =>
       Effect.gen(function*() {
         const gate = yield* FileGate.make
@@ -55,7 +55,7 @@ describe("values", oneByOne, () => {
         assert.deepStrictEqual(sums, numbers.map((n) => 2 * n))
       })))
 
-  it.live("S2: a task sent to a process that a former one keeps busy is taken to another", () =>
+  it.live("S2: a task sent to a process that an earlier task keeps busy is moved to another", () =>
     withPool({ isolation, maxThreads: 2 }, (pool) =>
       Effect.gen(function*() {
         const gate = yield* FileGate.make
@@ -68,22 +68,22 @@ describe("values", oneByOne, () => {
   it.live("values of every size arrive as they were sent, both ways", () =>
     withPool({ isolation, maxThreads: 2 }, (pool) =>
       Effect.gen(function*() {
-        // Some by the pipe, some by the file, some larger than what has room there.
+        // Some by the pipe, some by the file, some too large for the file.
         const lengths = [0, 2 ** 13, 2 ** 15 - 100, 2 ** 15, 2 ** 16, 2 ** 20, 2 ** 22]
         const values = lengths.flatMap((length, i): ReadonlyArray<unknown> => [
           { i, bytes: new Uint8Array(length).map((_, k) => k + (k >> 8) + i) },
           { i, text: `${i}`.padEnd(length, "abc\u{e9}") },
-          // Nothing that a payload can be.
+          // A value that a payload cannot represent.
           [i, /x/, new Uint8Array(length).fill(i)]
         ])
         for (const concurrency of [1, 8]) {
           const arrived = yield* Effect.forEach(values, (value) => pool.run(processes.echo, value), { concurrency })
-          // Not by an assertion: to show what differs would take long.
+          // Not by a deep assertion, whose diff would take long.
           arrived.forEach((value, i) => assert.isTrue(isDeepStrictEqual(value, values[i]), `value ${i}`))
         }
       })))
 
-  it.live("S3: a moved buffer is gone on its side, and arrives whole, both ways", () =>
+  it.live("S3: a moved buffer is detached on its side, and arrives whole, both ways", () =>
     withPool({ isolation, maxThreads: 1 }, (pool) =>
       Effect.gen(function*() {
         const bytes = new Uint8Array(100_000)
@@ -127,7 +127,7 @@ describe("values", oneByOne, () => {
         assert.strictEqual(yield* pool.run(processes.pid), before)
       })))
 
-  it.live("what a body sends to the program is not ours, and harms nothing", () =>
+  it.live("messages that a body sends to the program are ignored", () =>
     withPool({ isolation, maxThreads: 1 }, (pool) =>
       Effect.gen(function*() {
         assert.strictEqual(yield* pool.run(processes.sends), 1)

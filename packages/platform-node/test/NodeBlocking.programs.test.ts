@@ -11,7 +11,7 @@ import { windows } from "./utils/windows.ts"
 
 const limit = { timeout: 40_000 }
 
-/** A fixture with all that it imports in one file. */
+/** A fixture bundled with its imports into one file. */
 const bundled = (fixture: string) =>
   Effect.acquireRelease(
     Effect.promise(async () => {
@@ -32,17 +32,21 @@ describe("programs", () => {
       assert.deepStrictEqual({ code, stderr, stdout }, { code: 0, stderr: "", stdout: "program started\n42 8\n" })
     }), limit)
 
-  it.live("a program that a pool thread would start again fails, and is told what to do", () =>
-    Effect.gen(function*() {
-      const { code, stdout } = yield* Program.run("unguarded.ts")
-      assert.strictEqual(code, 1)
-      assert.include(stdout, "A pool was made inside a pool thread")
-      assert.include(stdout, "Task \"double\"")
-      assert.include(stdout, "Does the module start the program?")
-    }), limit)
+  it.live(
+    "a program that a pool thread would start again fails with a message that says what to do",
+    () =>
+      Effect.gen(function*() {
+        const { code, stdout } = yield* Program.run("unguarded.ts")
+        assert.strictEqual(code, 1)
+        assert.include(stdout, "A pool was made inside a pool thread")
+        assert.include(stdout, "Task \"double\"")
+        assert.include(stdout, "Does the module start the program?")
+      }),
+    limit
+  )
 
   it.live.each(["single.ts", "singleProcess.ts"])(
-    "F4: bundled into one file, %s is told to leave the package out of the bundle",
+    "F4: bundled into one file, %s fails with the advice to leave the package out of the bundle",
     (fixture) =>
       Effect.gen(function*() {
         const { file } = yield* bundled(fixture)
@@ -71,7 +75,7 @@ describe("programs", () => {
     }), limit)
 
   it.live.each(["thread", "process"])(
-    "P1: what a release writes is not lost with its thread: %s",
+    "P1: the output of a release is not lost with its thread: %s",
     (isolation) =>
       Effect.gen(function*() {
         const { code, stdout } = yield* Program.run("lastWords.ts", { argv: [isolation] })
@@ -114,7 +118,7 @@ describe("programs with flags", oneByOne, () => {
     [[`--eval=${imports}`], "--input-type=module"],
     [[], "--inspect-port=0 --test-only --secure-heap=2 --title=x", ["env"]]
   ])(
-    "F4: threads and processes start whatever flags the program has (%#)",
+    "F4: threads and processes start under any flags of the program (%#)",
     ([args, NODE_OPTIONS = "", argv = []]) =>
       Effect.gen(function*() {
         const { code, stderr, stdout } = yield* Program.run("flagged.ts", { args, argv, env: { NODE_OPTIONS } })
@@ -137,7 +141,7 @@ describe("programs with flags", oneByOne, () => {
   )
 
   it.live(
-    "F4: flags that Node refuses fail the first start, by name or with all that were given",
+    "F4: flags that Node refuses fail the first start, by name or with all given flags",
     () =>
       Effect.gen(function*() {
         const { code, stderr, stdout } = yield* Program.run("refusedFlags.ts")

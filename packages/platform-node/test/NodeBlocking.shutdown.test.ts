@@ -22,7 +22,7 @@ describe("shutdown", () => {
       assert.strictEqual((yield* reasonOf(pool.spawnDetached(tasks.add, 3, 3)))._tag, "ShutDown")
       assert.strictEqual((yield* reasonOf(pool.prewarm(1)))._tag, "ShutDown")
       assert.strictEqual((yield* reasonOf(pool.lease(() => Effect.void)))._tag, "ShutDown")
-      assert.isUndefined(closing.pollUnsafe(), "it waits for what runs")
+      assert.isUndefined(closing.pollUnsafe(), "it waits for running tasks")
       Gate.open(gate)
       yield* Fiber.join(closing)
       assert.strictEqual(yield* running.join, 1)
@@ -98,9 +98,9 @@ describe("shutdown", () => {
       yield* assertQuiescent(pool)
     }))
 
-  // The thread sits in `readFileSync` of a FIFO, where neither flag nor termination reaches it.
+  // The thread is stuck in `readFileSync` of a FIFO, where neither flag nor termination reaches it.
   it.live.skipIf(windows)(
-    "D4: it returns although a thread cannot be terminated, and logs what it abandoned",
+    "D4: it returns although a thread cannot be terminated, and logs the abandoned task",
     () =>
       native.withFifo((fifo) =>
         Effect.gen(function*() {

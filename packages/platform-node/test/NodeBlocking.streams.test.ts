@@ -1,4 +1,4 @@
-/** What of the rules of streams needs real threads; the rest is in the contract (packages/vitest). */
+/** The rules of streams that need real threads; the others are in the contract (packages/vitest). */
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Scope, Stream, Tracer } from "effect"
 import { Task } from "effect-blocking"
@@ -10,17 +10,17 @@ import { closeable, reasonOf, withPool } from "./utils/pool.ts"
 const quick = { gracePeriod: "1 millis" } as const
 
 describe("streams", () => {
-  it.live("G1: a consumer that is slow keeps two chunks in memory, however long the stream", () =>
+  it.live("G1: with a slow consumer two chunks are in memory, however long the stream", () =>
     withPool({ maxThreads: 1 }, (pool) =>
       Effect.gen(function*() {
         const size = 1_000_000
         let most = 0
-        // Without a bound all of it would be in the memory of the process, outside of the heap.
+        // Without a bound, the whole stream would be in the memory of the process, outside of the heap.
         const before = process.memoryUsage().arrayBuffers
         yield* pool.stream(streams.buffers, 200, size).pipe(
           Stream.runForEach(() =>
             Effect.gen(function*() {
-              // The thread has all the time that it needs to run ahead.
+              // Gives the thread time to run ahead.
               yield* pool.run(tasks.add, 1, 1)
               most = Math.max(most, process.memoryUsage().arrayBuffers - before)
             })
@@ -80,7 +80,7 @@ describe("streams", () => {
         assert.strictEqual(yield* pool.run(tasks.add, 1, 1), 2)
       })))
 
-  it.live("G4: so is one that does not end when it is closed", () =>
+  it.live("G4: so is a body that does not end when it is closed", () =>
     withPool({ maxThreads: 1, ...quick }, (pool) =>
       Effect.gen(function*() {
         const closing = Gate.make()
@@ -91,7 +91,7 @@ describe("streams", () => {
         assert.strictEqual(yield* pool.run(tasks.add, 1, 1), 2)
       })))
 
-  it.live("G4: one that takes long to be closed is asked to stop", () =>
+  it.live("G4: a body that takes long to be closed is asked to stop", () =>
     withPool({ maxThreads: 1, gracePeriod: "30 seconds" }, (pool) =>
       Effect.gen(function*() {
         const closed = Gate.make()
@@ -100,7 +100,7 @@ describe("streams", () => {
         assert.strictEqual((yield* pool.stats).threadsStarted, 1)
       })))
 
-  it.live("G4: whoever closes it does not wait for another task of its thread, which goes on", () =>
+  it.live("G4: a close does not wait for another task of the thread, which goes on", () =>
     withPool({ maxThreads: 1, ...quick }, (pool) =>
       Effect.gen(function*() {
         const [closed, gate] = [Gate.make(), Gate.make()]
@@ -132,7 +132,7 @@ describe("streams", () => {
         assert.strictEqual((yield* pool.stats).threadsStarted, 1)
       })))
 
-  it.live("G5: a stream keeps its thread, and new ones go where there are the fewest", () =>
+  it.live("G5: a stream keeps its thread, and new ones go to the thread with the fewest", () =>
     withPool({ maxThreads: 2 }, (pool) =>
       Effect.gen(function*() {
         yield* pool.prewarm(2)
@@ -143,7 +143,7 @@ describe("streams", () => {
           const [home] = yield* pull
           pulls.push(pull)
           homes.push(home)
-          // It runs one chunk ahead, and a thread that is busy gets no other.
+          // The body runs one chunk ahead, and a busy thread gets no other stream.
           yield* Effect.yieldNow
           yield* Effect.repeat(pool.stats, { until: ({ idleThreads }) => idleThreads === 2 })
         }
@@ -201,7 +201,7 @@ describe("streams", () => {
       assert.strictEqual((yield* reasonOf(Stream.runDrain(pool.stream(streams.count, 1))))._tag, "ShutDown")
     }))
 
-  it.live("a stream is one task: in the counts, the metrics and the spans", () => {
+  it.live("a stream is one task in the counts, the metrics and the spans", () => {
     const spans: Array<Tracer.Span> = []
     const tracer = Tracer.make({
       span: (options) => {
@@ -221,7 +221,7 @@ describe("streams", () => {
       }).pipe(Effect.withTracer(tracer)))
   })
 
-  it.live("what is no stream cannot be streamed, and a stream cannot be run", () =>
+  it.live("a task cannot be streamed, and a stream cannot be run", () =>
     withPool({ maxThreads: 1 }, (pool) =>
       Effect.gen(function*() {
         const stream = yield* Effect.catchDefect(

@@ -14,7 +14,7 @@ describe("submission", () => {
         const gate = Gate.make()
         const fiber = yield* Effect.forkChild(pool.run(tasks.hold, gate, 1))
         yield* Gate.arrived(gate)
-        // The body blocks its thread: this timer could not fire if it were ours.
+        // The body blocks its thread: if that were this thread, the timer could not fire.
         yield* Effect.sleep(1)
         assert.isUndefined(fiber.pollUnsafe())
         Gate.open(gate)
@@ -30,7 +30,7 @@ describe("submission", () => {
         assert.deepStrictEqual(Array.from(cells.subarray(1)), order)
       })))
 
-  it.live("S2: a long task delays nothing while another thread is there or can be started", () =>
+  it.live("S2: a long task delays no other while another thread is free or can be started", () =>
     withPool({ maxThreads: 2 }, (pool) =>
       Effect.gen(function*() {
         const gate = Gate.make()
@@ -58,9 +58,12 @@ describe("submission", () => {
         assert.strictEqual(yield* handle2.join, 3)
       })))
 
-  it.each(["text", {}, [new ArrayBuffer(1)], null])("S3: Task.move refuses what cannot be moved: %o", (value) => {
-    assert.throws(() => Task.move(value as object), /^Task\.move takes a buffer, a view of one or a port, not /)
-  })
+  it.each(["text", {}, [new ArrayBuffer(1)], null])(
+    "S3: Task.move refuses a value that cannot be moved: %o",
+    (value) => {
+      assert.throws(() => Task.move(value as object), /^Task\.move takes a buffer, a view of one or a port, not /)
+    }
+  )
 
   it.live("S3: Task.move detaches at submission and copies nothing, there and back", () =>
     withPool({ maxThreads: 1 }, (pool) =>
@@ -90,7 +93,7 @@ describe("submission", () => {
         assert.deepInclude(reason, { _tag: "NotCloneable", side: "argument", path: "arguments[0].rows[0].onDone" })
         assert.strictEqual((yield* pool.stats).threadsStarted, 0)
         assert.strictEqual(yield* pool.run(tasks.add, 1, 1), 2)
-        // With an idle thread there, too.
+        // With an idle thread, too.
         const again = yield* reasonOf(pool.run(tasks.sum, bad))
         assert.deepInclude(again, { _tag: "NotCloneable", path: "arguments[0].rows[0].onDone" })
         const { idleThreads, threadsStarted } = yield* pool.stats

@@ -1,4 +1,4 @@
-/** The thread's side: its channel, its start, what it reports of errors, and what it loads again. */
+/** The thread's side: its channel, its start, its reports of errors, and modules that it loads again. */
 import { assert, describe, it, vi } from "@effect/vitest"
 import { Effect, Exit, Logger, Metric } from "effect"
 import { Task } from "effect-blocking"
@@ -40,10 +40,10 @@ const uncaughtErrors = Effect.map(
     )
 )
 
-// Each starts threads or processes: all at once they would take the machine from other tests.
+// Each starts threads or processes: all at once, they would slow down other tests.
 describe.each(["thread", "process"] as const)("%s", { concurrent: false }, (isolation) => {
   describe("channel", () => {
-    it.live("F5: what a body posts by parentPort or process.send is nobody's, whatever it looks like", () =>
+    it.live("F5: messages that a body posts by parentPort or process.send are ignored, whatever they look like", () =>
       Effect.gen(function*() {
         const { close, logged, pool } = yield* closeable({ isolation, maxThreads: 1 })
         const results = yield* Effect.forEach(
@@ -57,7 +57,7 @@ describe.each(["thread", "process"] as const)("%s", { concurrent: false }, (isol
         assert.deepStrictEqual(logged, [])
       }))
 
-    it.live("F5: what a module posts while it is preloaded is nobody's", () =>
+    it.live("F5: messages that a module posts while it is preloaded are ignored", () =>
       Effect.gen(function*() {
         const { close, logged, pool } = yield* closeable({ isolation, maxThreads: 1, preload: [early] })
         assert.strictEqual(yield* pool.run(early), "loaded")
@@ -76,7 +76,7 @@ describe.each(["thread", "process"] as const)("%s", { concurrent: false }, (isol
 
   describe("a broken runner", () => {
     it.live.each(["now", "atomics", "arrays", "ports"] as const)(
-      "F5: a body that breaks %s ends no other task, and nothing waits for ever",
+      "F5: a body that breaks %s ends no other task, and no task waits for ever",
       (what) =>
         withPool({ isolation, maxThreads: 1 }, (pool) =>
           Effect.gen(function*() {
@@ -89,7 +89,7 @@ describe.each(["thread", "process"] as const)("%s", { concurrent: false }, (isol
   })
 
   describe("start", () => {
-    it.live("a task sees nothing of how its thread was started, and what it starts is no pool thread", () =>
+    it.live("a task does not see how its thread was started, and a thread that it starts is no pool thread", () =>
       withPool(
         { isolation, maxThreads: 1, env: { ...process.env, NODE_OPTIONS: "--no-deprecation" } },
         (pool) =>
@@ -167,13 +167,13 @@ describe.each(["thread", "process"] as const)("%s", { concurrent: false }, (isol
           execArgv: ["--unhandled-rejections=strict"]
         })
         yield* pool.run(threadSide.rejects, 1, 10)
-        // Whatever came of it came before.
+        // Any report would have come before this result.
         yield* pool.run(tasks.whereAmI)
         yield* close
         assert.deepStrictEqual(logged.filter((line) => line.includes("Uncaught error on")).length, 1)
       }))
 
-    it.live("F2: many are counted all, and logged at a bounded rate and size", () =>
+    it.live("F2: all of many errors are counted, and logged at a bounded rate and size", () =>
       Effect.gen(function*() {
         const before = yield* uncaughtErrors
         const { close, logged, pool } = yield* closeable({ isolation, maxThreads: 1 })
@@ -239,7 +239,7 @@ describe.each(["thread", "process"] as const)("%s", { concurrent: false }, (isol
           assert.strictEqual((yield* pool.stats).threadsStarted, 1)
         }).pipe(Effect.scoped)))
 
-    it.live("F3: a module that goes on failing is not loaded again without end", () =>
+    it.live("F3: a module that keeps failing is not loaded again without end", () =>
       withPool({ isolation, maxThreads: 1 }, (pool) =>
         Effect.gen(function*() {
           const path = yield* folder

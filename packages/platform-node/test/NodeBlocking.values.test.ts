@@ -1,4 +1,4 @@
-/** What crosses, and how it arrives: on threads and in processes alike. */
+/** Values that cross, and how they arrive, on threads and in processes. */
 import { assert, describe, it, vi } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import type { Blocking, JoinError } from "effect-blocking"
@@ -8,7 +8,7 @@ import * as values from "./fixtures/values.ts"
 import * as Gate from "./utils/gate.ts"
 import { reasonOf, withPool } from "./utils/pool.ts"
 
-// The types of Node have no classes of it.
+// The types of Node do not declare its classes.
 const wasm =
   (globalThis as unknown as { readonly WebAssembly: Record<string, new(message: string) => Error> }).WebAssembly
 
@@ -120,7 +120,7 @@ describe.each(["thread", "process"] as const)("isolation: %s", { concurrent: fal
 })
 
 describe("processes", () => {
-  it.live("S4: what threads could clone, and no other process can have, is refused by its path", () =>
+  it.live("S4: a value that threads could clone, but processes cannot exchange, is refused by its path", () =>
     withPool({ isolation: "process", maxThreads: 1 }, (pool) =>
       Effect.gen(function*() {
         const key = yield* Effect.promise(() =>

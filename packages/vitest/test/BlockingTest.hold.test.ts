@@ -152,7 +152,7 @@ describe("hold", () => {
       yield* Effect.addFinalizer(() => Effect.sync(() => warn.mockRestore()))
       const held = yield* BlockingTest.hold(Tasks.polite)
       const fiber = yield* fork(Blocking.run(Tasks.polite, "waits"))
-      assert.include(yield* Deferred.await(line), `Task "polite" is held by BlockingTest.hold`)
+      assert.include(yield* Deferred.await(line), `Task "polite" is still held by BlockingTest.hold`)
       yield* held.release
       yield* Fiber.join(fiber)
     }).pipe(Effect.provide(BlockingTest.layer())))

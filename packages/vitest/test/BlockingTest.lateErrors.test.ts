@@ -15,7 +15,7 @@ describe("late errors of a body", () => {
       return Effect.gen(function*() {
         assert.strictEqual(yield* Blocking.run(task, "left behind"), "returned")
         const line = yield* log.line("Uncaught error")
-        assert.include(line, `the task that last ran there is "${task.name}"`)
+        assert.include(line, `the last task there was "${task.name}"`)
         assert.strictEqual(yield* Blocking.run(Tasks.add, 1, 2), 3)
       }).pipe(Effect.provide(Layer.provideMerge(BlockingTest.layer(), log.layer)))
     })

@@ -5,7 +5,7 @@ import { PayloadWriter } from "../../src/internal/wire/payloadWriter.ts"
 import { plainValue } from "./plainValue.ts"
 import { shape } from "./shape.ts"
 
-/** What a view brings with it is its own part of the buffer, as an argument that has been made compact. */
+/** Whether a view covers its whole buffer, as in a compact argument. */
 const isCompact = (value: unknown): boolean => {
   const met = new Set<unknown>()
   const look = (part: unknown): boolean => {
@@ -19,7 +19,7 @@ const isCompact = (value: unknown): boolean => {
   return look(value)
 }
 
-/** Asserts that of so many values each arrives as a structured clone of it, or is no payload; most are. */
+/** Asserts that each of `count` values arrives as its structured clone, or is no payload; most are payloads. */
 export const assertLikeClones = (platform: PayloadPlatform, count: number): void => {
   const reader = new PayloadReader()
   const writer = new PayloadWriter({ grow: () => false, partLength: Infinity }, platform)
@@ -27,7 +27,7 @@ export const assertLikeClones = (platform: PayloadPlatform, count: number): void
   let written = 0
   for (let seed = 0; seed < count; seed++) {
     const value = plainValue(seed)
-    // Not where numbers of several bytes would like to lie.
+    // Also unaligned, for numbers of several bytes.
     const start = (seed * 7) % 64
     if (!writer.write(value, memory, start, 2 ** 20)) continue
     const arrived = reader.read(memory, start)

@@ -1,7 +1,7 @@
 import { types } from "node:util"
 import type { PayloadPlatform } from "../../src/internal/wire/payload.ts"
 
-/** As slow and as plain as it can be. */
+/** A simple and slow implementation. */
 export const payloadPlatform: PayloadPlatform = {
   isProxy: types.isProxy,
   isOpaque: (value) => ArrayBuffer.isView(value) || Object.prototype.toString.call(value) !== "[object Object]",

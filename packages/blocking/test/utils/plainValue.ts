@@ -69,7 +69,7 @@ const views: ReadonlyArray<() => ArrayBufferView> = [
   () => Buffer.from(bytes(), 2, 7)
 ]
 
-/** Plain values with everything that is easily lost, and now and then something that is no payload. */
+/** Plain values with details that are easily lost, and sometimes a part that no payload can represent. */
 export const plainValue = (seed: number): unknown => {
   const next = random(seed)
   const made: Array<object> = []
@@ -123,7 +123,7 @@ export const plainValue = (seed: number): unknown => {
       case 9:
         return add(next(4) === 0 ? bytes().slice(0, next(16)) : Object.create(null))
       case 10: {
-        // More keys than a shape has.
+        // More keys than a shape can have.
         const object: Record<string, unknown> = add({})
         if (next(8) === 0) { for (let i = 0; i < 300; i++) object[`k${i}`] = i }
         return object

@@ -1,6 +1,6 @@
 import { descriptors } from "./descriptors.ts"
 
-/** Everything that can be seen of a value, objects by the order in which they are met. */
+/** Everything observable about a value, with objects numbered in the order of visit. */
 export const shape = (root: unknown): unknown => {
   const met = new Map<object, number>()
   const cell = (value: unknown): unknown => {

@@ -1,6 +1,6 @@
 /**
  * A thread host without threads: a clock that moves when the test moves it, and
- * threads that do what the test says, through the same control block and messages as
+ * threads that act on the test's calls, through the same control block and messages as
  * real ones.
  */
 import type * as ThreadHost from "effect-blocking/ThreadHost"
@@ -17,12 +17,12 @@ interface Timer {
 
 interface Received {
   readonly sequence: number
-  /** As it was offered; what lies in a chunk is read again when the task has been claimed. */
+  /** As offered; arguments in a chunk are read again when the task has been claimed. */
   args: ReadonlyArray<unknown>
   state: "offered" | "claimed" | "read"
-  /** What came by message. */
+  /** Arguments that came by message. */
   readonly posted: Array<unknown> | undefined
-  /** Of a task its index; `Resume` or `Close` for a body that was left. */
+  /** The index of a task; `Resume` or `Close` for a body that was left. */
   readonly task: number
 }
 
@@ -35,9 +35,9 @@ export interface SimulatedBody {
 
 export class SimulatedThread {
   readonly inbox: Array<Received> = []
-  /** The body that it is in, if that was never left. */
+  /** The current body, if that was never left. */
   private begun: SimulatedBody | undefined
-  /** Bodies that were left in it, by their numbers. */
+  /** Bodies that were left, by number. */
   readonly open = new Map<number, SimulatedBody>()
   private lastOpened = 0
   private lastCall = 0
@@ -48,7 +48,7 @@ export class SimulatedThread {
   retired = false
   terminated = false
   /** A message is on its way. */
-  untold = false
+  undelivered = false
   private readonly pending: Array<protocol.ProgressMessage | protocol.CallMessage> = []
   readonly ordinal: number
   readonly mayBlock: () => boolean
@@ -83,7 +83,7 @@ export class SimulatedThread {
     }
     if (message[0] === protocol.Answer) {
       const [, number] = message
-      if (number < 0 && !this.asked.delete(number)) this.host.violation = "an answer for nobody"
+      if (number < 0 && !this.asked.delete(number)) this.host.violation = "an answer to no call"
       if (number > 0 && number !== this.waitsFor) this.host.violation = "an answer to another call"
       if (number > 0) this.waitsFor = 0
     }
@@ -103,7 +103,7 @@ export class SimulatedThread {
       const task = controlBlock.taskOf(this.control, sequence)
       this.inbox.push({ sequence, args, posted: values, task, state: "offered" })
       if (task >= 0) batch.push(args[0])
-      else if (!this.open.has(args[0] as number)) this.host.violation = "a body is resumed that is not there"
+      else if (!this.open.has(args[0] as number)) this.host.violation = "a body is resumed that is not open"
       else if (task === protocol.Resume && this.isAsked(args[0] as number)) {
         this.host.violation = "a body is resumed before it is answered"
       }
@@ -115,7 +115,7 @@ export class SimulatedThread {
     this.events.onMessage([protocol.Ready, []])
   }
 
-  /** `posted`: the arguments, or what was moved beside them. */
+  /** `posted`: the arguments, or buffers that were moved beside them. */
   private argumentsOf(sequence: number, posted: Array<unknown> | undefined): ReadonlyArray<unknown> {
     const chunk = controlBlock.chunkOf(this.control, sequence)
     if (chunk < 0) return posted ?? controlBlock.argumentsOf(this.control, sequence)!
@@ -123,7 +123,7 @@ export class SimulatedThread {
     return this.reader.read(this.chunks[chunk]!, at, posted as Array<ArrayBuffer> | undefined) as ReadonlyArray<unknown>
   }
 
-  /** Claims the first task that it was sent, whose module it then loads; `false` if that was revoked. */
+  /** Claims the first task in the inbox, whose module it then loads; `false` if that was revoked. */
   claim(): boolean {
     const first = this.inbox[0]!
     if (controlBlock.claim(this.control, first.sequence)) {
@@ -132,11 +132,11 @@ export class SimulatedThread {
     }
     this.inbox.shift()
     controlBlock.skip(this.control, first.sequence)
-    if (this.inbox.length === 0) this.tell()
+    if (this.inbox.length === 0) this.notify()
     return false
   }
 
-  /** Reads the arguments of the task that it has claimed. */
+  /** Reads the arguments of the claimed task. */
   read(): void {
     const first = this.inbox[0]!
     if (controlBlock.chunkOf(this.control, first.sequence) >= 0) {
@@ -145,7 +145,7 @@ export class SimulatedThread {
     first.state = "read"
   }
 
-  /** Enters the body of the first task that it was sent, which it claims before if it has not; `false` if that was revoked. */
+  /** Enters the body of the first task in the inbox, after claiming it if necessary; `false` if that was revoked. */
   enter(): boolean {
     const first = this.inbox[0]!
     if (first.state === "offered" && !this.claim()) return false
@@ -155,18 +155,18 @@ export class SimulatedThread {
     return true
   }
 
-  /** Goes on behind a task that it has neither run nor given back: a fault, which no thread should have. */
-  passOver(): void {
+  /** Skips a task that was not revoked: a fault that no thread should have. */
+  skip(): void {
     controlBlock.skip(this.control, this.inbox.shift()!.sequence)
-    this.tell()
+    this.notify()
   }
 
-  /** The argument of the first task that it was sent. */
+  /** The argument of the first task in the inbox. */
   get task(): number {
     return this.resumed?.n ?? this.inbox[0]!.args[0] as number
   }
 
-  /** The body that it is asked to go on with, `undefined` if it is asked to run a task. */
+  /** The body that it is asked to resume, `undefined` if it is asked to run a task. */
   get resumed(): SimulatedBody | undefined {
     const { args, task } = this.inbox[0]!
     return task < 0 ? this.open.get(args[0] as number)! : undefined
@@ -177,17 +177,17 @@ export class SimulatedThread {
     return this.inbox[0]!.task === protocol.Close || this.isStopRequested
   }
 
-  /** The body that it is in. */
+  /** The current body. */
   private get body(): SimulatedBody {
     return this.resumed ?? (this.begun ??= { n: this.inbox[0]!.args[0] as number, yielded: 0 })
   }
 
-  /** Sends elements from within the body. `more`: a chunk of them, if the scheduler lets it go on. */
+  /** Sends elements while the body runs. `more`: one more chunk, if the scheduler lets it go on. */
   send(count: number, more: boolean): void {
     const { sequence } = this.inbox[0]!
     if (more && !controlBlock.takeGoOn(this.control, sequence)) return
     this.pending.push([protocol.Call, sequence, 0, protocol.outputKey, elementsOf(this.body, count)])
-    this.untold = true
+    this.undelivered = true
   }
 
   private isAsked(id: number): boolean {
@@ -202,7 +202,7 @@ export class SimulatedThread {
     this.deliver()
   }
 
-  /** Leaves the body where it has yielded so many elements, each one more than the one before; `asks`: for an answer. */
+  /** Leaves the body after `count` elements, which are consecutive numbers; `asks`: the body calls the program. */
   leave(count: number, uncloneable: boolean, onItsWay: boolean, asks = false): void {
     const { args, sequence, task } = this.inbox[0]!
     const { body } = this
@@ -220,7 +220,7 @@ export class SimulatedThread {
     this.post(protocol.Yielded, value, onItsWay)
   }
 
-  /** Ends a body that can be left, behind so many elements. */
+  /** Ends a body that can be left, after `count` elements. */
   end(count: number, status: number, value: unknown, onItsWay: boolean): void {
     const { args, task } = this.inbox[0]!
     const { body } = this
@@ -236,7 +236,7 @@ export class SimulatedThread {
     return controlBlock.isStopRequested(this.control.int32, this.inbox[0]!.sequence)
   }
 
-  /** Ends the body that was entered; the scheduler is told when the batch is done, unless the message is still on its way. */
+  /** Ends the entered body; notifies the scheduler when the batch is done, unless the message is still on its way. */
   finish(value?: unknown, onItsWay = false): void {
     const { sequence } = this.inbox[0]!
     if (!controlBlock.keep(this.control, sequence, value)) {
@@ -253,11 +253,11 @@ export class SimulatedThread {
     this.inbox.shift()
     controlBlock.end(this.control, sequence, this.startedAt, this.host.time)
     if (this.inbox.length > 0) return
-    if (onItsWay) this.untold = true
-    else this.tell()
+    if (onItsWay) this.undelivered = true
+    else this.notify()
   }
 
-  /** How many bytes of results the scheduler has not read, counted from where it is to where the thread is. */
+  /** How many bytes of results the scheduler has not read. */
   get unreadBytes(): number {
     return this.ringEnd - controlBlock.ringRead(this.control)[0]!
   }
@@ -276,11 +276,11 @@ export class SimulatedThread {
     const { sequence } = this.inbox.shift()!
     controlBlock.end(this.control, sequence, this.startedAt, this.host.time)
     this.pending.push(structuredClone([protocol.Progress, sequence, ...what], { transfer: parts }))
-    this.untold = true
+    this.undelivered = true
     if (!onItsWay) this.deliver()
   }
 
-  /** As `post`, with a message that has not arrived before the answer is called. */
+  /** As `post`, with a message that arrives when the returned function is called. */
   postLater(status: number, value?: unknown): () => void {
     const { sequence } = this.inbox.shift()!
     controlBlock.willPost(this.control, sequence)
@@ -296,14 +296,14 @@ export class SimulatedThread {
     this.events.onMessageError(new Error("could not be read"))
   }
 
-  /** Tells the scheduler to look at the control block; messages on their way come before. */
-  tell(): void {
+  /** Notifies the scheduler to read the control block; messages on their way come before. */
+  notify(): void {
     this.deliver()
     this.events.onMessage([protocol.Progress])
   }
 
   private deliver(): void {
-    this.untold = false
+    this.undelivered = false
     for (const message of this.pending.splice(0)) this.events.onMessage(message)
   }
 
@@ -325,23 +325,23 @@ export class SimulatedHost implements ThreadHost.ThreadHost {
   time = 1000
   alive = false
   readonly threads: Array<SimulatedThread> = []
-  /** How many elements bodies that can be left have yielded in all, by their task's argument, if they have ended. */
+  /** By the task's argument: how many elements an ended body has yielded. */
   readonly ended = new Map<number, number>()
-  /** What no scheduler should ask of a thread. */
+  /** An invalid request of the scheduler. */
   violation: string | undefined
-  /** What `spawn` throws, while there is something. */
+  /** The error that `spawn` throws, if any. */
   refusal: unknown
-  /** Hears of every message with tasks, by their first arguments. */
+  /** Called for every message with tasks, with their first arguments. */
   onBatch: (batch: ReadonlyArray<unknown>) => void = () => {}
-  /** Tells the pool to end sooner; not there when it has ended. */
+  /** Forces the pool to shut down; `undefined` when it has ended. */
   forceShutdown: (() => void) | undefined
   private readonly timers = new Set<Timer>()
   private readonly turn: Array<() => void> = []
-  /** What has happened, and is heard in the next turn of the event loop. */
+  /** Events that have happened, and arrive in the next turn of the event loop. */
   private readonly arriving: Array<() => void> = []
   readonly payloads: PayloadPlatform | undefined
 
-  /** With `payloads` its threads share memory for values, as real ones do. */
+  /** With `payloads`, its threads share memory for values, like real ones. */
   constructor(payloads?: PayloadPlatform) {
     this.payloads = payloads
   }
@@ -386,13 +386,13 @@ export class SimulatedHost implements ThreadHost.ThreadHost {
     return this.timers.size
   }
 
-  /** Lets the event loop turn. */
+  /** Runs one turn of the event loop. */
   turnOver(): void {
     for (const event of this.arriving.splice(0)) event()
     for (const callback of this.turn.splice(0)) callback()
   }
 
-  /** Moves the clock while the event loop stands still: what happens meanwhile is heard behind the timers that fall due. */
+  /** Moves the clock while the event loop is blocked: the event arrives after the timers that fall due. */
   block(millis: number, event: () => void): void {
     this.turnOver()
     this.arriving.push(event)
@@ -416,10 +416,10 @@ export class SimulatedHost implements ThreadHost.ThreadHost {
       }
       if (due === undefined) break
       this.timers.delete(due)
-      // Behind it, if the test has moved the clock: all timers are late then.
+      // Later, if the test has moved the clock: then all timers are late.
       this.time = Math.max(this.time, due.at)
       due.callback()
-      // A step of the scheduler waits for the events that came before its timer.
+      // The scheduler's own steps wait for the events that came before their timers.
       while (this.turn.length > 0) this.turnOver()
     }
   }

@@ -1,4 +1,4 @@
-/** A scheduler on a simulated host, and how its runs end. */
+/** A scheduler on a simulated host, and the exits of its runs. */
 import { assert } from "@effect/vitest"
 import { Exit, Option } from "effect"
 import { type JoinError, Task } from "effect-blocking"

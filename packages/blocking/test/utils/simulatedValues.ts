@@ -1,9 +1,9 @@
-/** What the tasks of a simulation are given and give: values of all the kinds that travel in different ways. */
+/** Arguments and results for the tasks of a simulation: values of all the kinds that travel in different ways. */
 import { isDeepStrictEqual } from "node:util"
 import { plainValue } from "./plainValue.ts"
 import { random } from "./random.ts"
 
-/** What travels: numbers and small objects; bytes with which a ring is full after some tasks; anything. */
+/** The size of the values: numbers and small objects; buffers that fill a ring after a few tasks; any. */
 export type Scale = "tiny" | "long" | "any"
 
 export class SimulatedValues {
@@ -15,7 +15,7 @@ export class SimulatedValues {
     this.scale = scale
   }
 
-  /** Another one, equal to the first, for each call with the same number. */
+  /** A new, equal value for each call with the same number. */
   argument(n: number): unknown {
     return this.make(n, 0)
   }
@@ -48,18 +48,18 @@ export class SimulatedValues {
       case 5:
         return next(4) > 0 ? { n, not: null } : { n, plain: structuredClone(plainValue(n)) }
       case 6:
-        // No payload.
+        // Not a payload.
         return { n, pattern: /posted/ }
       case 7:
         return { n, text: "größer", list: [n, { salt }], bytes: bytes(3) }
       case 13:
-        // Bytes that go beside the ring.
+        // Buffers that go beside the ring.
         return { n, few: bytes(10), many: bytes(2 ** 13 + next(2 ** 12)), more: bytes(2 ** 13) }
       case 14:
         // Too long for the ring.
         return { n, all: Array.from({ length: 5 }, () => bytes(8000)) }
       case 15:
-        // Now and then longer than a chunk.
+        // Sometimes longer than a chunk.
         return { n, bytes: bytes(next(8) === 0 ? 300_000 : 60_000) }
       default:
         return { n, bytes: bytes(next(2 ** 13)) }
@@ -70,7 +70,7 @@ export class SimulatedValues {
 const isSame = (arrived: unknown, made: unknown): boolean =>
   typeof made === "object" ? isDeepStrictEqual(arrived, made) : Object.is(arrived, made)
 
-/** Changes a value where only its owner should see it. */
+/** Changes a value; only its owner should see that. */
 export const spoil = (value: unknown): void => {
   if (typeof value !== "object" || value === null) return
   for (const part of Object.values(value)) if (part instanceof Uint8Array) part.fill(255)

@@ -71,7 +71,9 @@ export const startClient = (
   const { promise, resolve } = Promise.withResolvers<void>()
   const args = [JSON.stringify(place), book, prefix, `${count}`, `${millis}`]
   const child = start("clientProgram.ts", args, (line) => {
-    acknowledged.add(line)
+    // A client that fails prints why, among its keys.
+    if (line.startsWith(`${prefix}-`)) acknowledged.add(line)
+    else console.error(line)
     resolve()
   })
   child.once("exit", () => resolve())
@@ -138,7 +140,7 @@ export const close = (
         const result = yield* Effect.exit(receipt.value.await)
         if (result._tag === "Success" && result.value === `result of ${key}`) results++
         else lost.push(key)
-      }), { concurrency: "unbounded", discard: true })
+      }), { concurrency: 64, discard: true })
     return { acknowledged: acknowledged.size, results, lost, ...countIn(notesIn(book), deaths) }
   }).pipe(Effect.provide(Works.layerClient().pipe(Layer.provide(storageOf(place)))), Effect.runPromise)
 

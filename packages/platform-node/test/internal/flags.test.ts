@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { execFileSync } from "node:child_process"
 import * as Flags from "../../src/internal/flags.ts"
 
-/** What Node itself gives as `process.execArgv` for such a command line. */
+/** Node's own `process.execArgv` for the command line. */
 const execArgvOf = (...words: ReadonlyArray<string>): ReadonlyArray<string> =>
   JSON.parse(execFileSync(process.execPath, words, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }))
 
@@ -11,7 +11,7 @@ const print = "console.log(JSON.stringify(process.execArgv))"
 describe("flags", () => {
   it.each<[flags: ReadonlyArray<string>, thread: ReadonlyArray<string>, process?: ReadonlyArray<string>]>([
     [[], []],
-    // What the program runs.
+    // Flags that say what the program runs.
     [["-e", "1"], []],
     [["-e", ""], []],
     [["-p", "1"], []],
@@ -36,7 +36,7 @@ describe("flags", () => {
     [["--build-snapshot", "--build-snapshot-config", "x.json"], []],
     [["--snapshot-blob", "x.blob", "-C", "x"], ["-C", "x"]],
     [["--env-file", ".env", "--env-file-if-exists=.env"], []],
-    // Tests and watches.
+    // Flags for tests and watching.
     [["--test"], []],
     [["--test", "--test-name-pattern", "x", "--test-reporter=tap", "--test-only"], []],
     [["--experimental-test-coverage", "--experimental-test-isolation=none"], []],
@@ -49,7 +49,7 @@ describe("flags", () => {
     [["--inspect_brk"], ["--inspect_brk"], []],
     [["--inspect-wait", "--inspect-publish-uid", "http"], ["--inspect-wait", "--inspect-publish-uid", "http"], []],
     [["--debug-port", "1", "--title", "x"], ["--debug-port", "1", "--title", "x"], ["--title", "x"]],
-    // How the program runs; a flag that nobody here knows keeps its value.
+    // Flags that say how the program runs; an unknown flag keeps its value.
     ...[
       ["-r", "./a.cjs", "--require=b", "--import", "tsx"],
       ["-C", "development", "--conditions=x"],
@@ -60,15 +60,15 @@ describe("flags", () => {
       ["--title", "\\-e"],
       ["--testing", "--watcher", "--evaluate", "--checked"]
     ].map((flags): [ReadonlyArray<string>, ReadonlyArray<string>] => [flags, flags]),
-    // Between others.
+    // Mixed.
     [["-r", "a", "-e", "1", "--import", "b", "--test", "-C", "c"], ["-r", "a", "--import", "b", "-C", "c"]],
     [["--no-test", "--no-inspect", "--no-warnings"], ["--no-inspect", "--no-warnings"], ["--no-warnings"]]
-  ])("F4: of %j those are inherited that say how the program runs", (flags, thread, process = thread) => {
+  ])("F4: the flags of %j that say how the program runs are inherited", (flags, thread, process = thread) => {
     assert.deepStrictEqual(Flags.forThread(flags), thread)
     assert.deepStrictEqual(Flags.forProcess(flags), process)
   })
 
-  it("F4: Node lists flags as they are read here", () => {
+  it("F4: flags are parsed as Node parses them", () => {
     assert.deepStrictEqual(Flags.forProcess(execArgvOf("--inspect-port", "0", "-r", "node:fs", "-e", print)), [
       "-r",
       "node:fs"
@@ -87,14 +87,14 @@ describe("flags", () => {
     ["--inspect --require \"./with \\\"quotes\\\" and \\\\.cjs\"", "--require \"./with \\\"quotes\\\" and \\\\.cjs\""],
     ["--inspect --title=\"a b\" --require \"\"", "\"--title=a b\" --require \"\""],
     ["--inspect --require C:\\a\\b.cjs", "--require C:\\a\\b.cjs"]
-  ])("F4: NODE_OPTIONS of %s is handed on as %s", (given, expected) => {
+  ])("F4: NODE_OPTIONS of %s is passed on as %s", (given, expected) => {
     assert.deepStrictEqual(Flags.inEnv({ A: "1", NODE_OPTIONS: given }, Flags.forProcess), {
       A: "1",
       NODE_OPTIONS: expected
     })
   })
 
-  it("F4: variables without such flags are handed on as they are", () => {
+  it("F4: variables without such flags are passed on unchanged", () => {
     for (const env of [{}, { NODE_OPTIONS: "" }, { NODE_OPTIONS: "--title=\"a  b\"   -r x" }]) {
       assert.strictEqual(Flags.inEnv(env, Flags.forProcess), env)
     }

@@ -18,18 +18,18 @@ const make = () => {
 }
 
 describe("payloads of Node", () => {
-  it("S4: what arrives is what structured clone gives", () => {
+  it("S4: values arrive as structured clone gives them", () => {
     assertLikeClones(payloads, 20_000)
   })
 
-  it("S4: texts of all lengths and kinds arrive, wherever they lie", () => {
+  it("S4: texts of all lengths and kinds arrive, at any offset", () => {
     const { read, write } = make()
     const characters = ["a", "\0", "\x7f", "\x80", "ÿ", "Ā", "\uD800", "\uDFFF", "\u{1F600}", "\uFEFF", "\uFFFF"]
     for (const character of characters) {
       for (const length of [1, 2, 11, 12, 13, 14, 15, 254, 255, 256, 257, 1000]) {
         for (const start of [0, 1, 2, 3]) {
           const texts = [character.repeat(length), "a".repeat(length) + character, character + "a".repeat(length)]
-          // A rope, a piece of a text, and one that has two bytes for each character without need.
+          // A rope, a slice of a text, and an ASCII text stored with two bytes per character.
           texts.push(texts.join("").slice(length), (texts[1]! + "Ā").slice(0, -1), `${length}${character}${start}`)
           assert.isTrue(write(texts, start))
           assert.deepStrictEqual(read(start), texts)

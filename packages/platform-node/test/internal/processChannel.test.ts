@@ -6,7 +6,7 @@ import * as SharedFile from "../../src/internal/sharedFile.ts"
 import { SharedReader, SharedWriter, ToProcess } from "../../src/internal/sharedMessages.ts"
 
 describe("processChannel", () => {
-  it("messages arrive whole and in order, wherever the pipe parts them, and some by the file", () => {
+  it("messages arrive whole and in order, wherever the pipe splits them, and some by the file", () => {
     const file = SharedFile.make()
     const writer = new SharedWriter(file.descriptor, ToProcess)
     const lengths = [0, 1, 7, 8, 9, 40_000, 15, 16, 17, 100, 33_000, 0, 3000]
@@ -25,7 +25,7 @@ describe("processChannel", () => {
           arrived.push(Buffer.from(bytes))
           return true
         })
-        // The buffer is the receiver's own, as that of a socket.
+        // The receiver owns the buffer, as with a socket.
         for (let at = 0; at < sent.length; at += step) socket.emit("data", Buffer.from(sent.subarray(at, at + step)))
         assert.strictEqual(arrived.length, messages.length)
         messages.forEach((message, i) => assert.isTrue(arrived[i]!.equals(Buffer.concat(message)), `message ${i}`))

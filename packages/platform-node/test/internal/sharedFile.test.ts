@@ -11,7 +11,7 @@ const folder = Effect.acquireRelease(
   (path) => Effect.sync(() => rmSync(path, { recursive: true }))
 )
 
-/** The descriptors that are open below a folder, on Linux. */
+/** The open descriptors of files below a folder, on Linux. */
 const openIn = (path: string): ReadonlyArray<string> =>
   process.platform !== "linux" ? [] : readdirSync("/proc/self/fd").flatMap((fd) => {
     try {
@@ -22,7 +22,7 @@ const openIn = (path: string): ReadonlyArray<string> =>
     }
   })
 
-/** A command in which a folder is a file system of one page, which is full, or has no inode left; not everyone may do that. */
+/** A command in which a folder is a file system of one page, which is full, or has no inode left; needs permissions. */
 const inFullFolder = (path: string, limit: "size=4k" | "nr_inodes=2", command: ReadonlyArray<string>) => [
   "--map-root-user",
   "--mount",
@@ -36,7 +36,7 @@ const inFullFolder = (path: string, limit: "size=4k" | "nr_inodes=2", command: R
 const canMount = spawnSync("unshare", inFullFolder(tmpdir(), "size=4k", ["true"])).status === 0
 
 describe("sharedFile", () => {
-  it.live("P1: the file is in the first folder that works, and has no name", () =>
+  it.live("P1: the file is in the first folder that works, and is unlinked", () =>
     Effect.gen(function*() {
       const root = yield* folder
       const [missing, notAFolder, works, next] = ["missing", "file", "works", "next"].map((name) => join(root, name))
@@ -73,7 +73,7 @@ describe("sharedFile", () => {
 
   for (const limit of ["size=4k", "nr_inodes=2"] as const) {
     it.live.skipIf(!canMount)(
-      `P1: a folder that is full (${limit}) is passed over, and no descriptor stays open`,
+      `P1: a folder that is full (${limit}) is skipped, and no descriptor stays open`,
       () =>
         Effect.gen(function*() {
           const [full, works] = [yield* folder, yield* folder]
@@ -84,11 +84,11 @@ describe("sharedFile", () => {
           const links = () => readdirSync("/proc/self/fd").map((fd) => {
             try { return readlinkSync("/proc/self/fd/" + fd) } catch { return "" }
           }).filter((path) => path.startsWith(${JSON.stringify(full)}) || path.startsWith(${JSON.stringify(works)}))
-          const told = []
-          try { make([${JSON.stringify(full)}]) } catch (error) { told.push(error.message.includes("ENOSPC")) }
-          told.push(links().length)
+          const results = []
+          try { make([${JSON.stringify(full)}]) } catch (error) { results.push(error.message.includes("ENOSPC")) }
+          results.push(links().length)
           make([${JSON.stringify(full)}, ${JSON.stringify(works)}])
-          console.log(JSON.stringify([...told, links().length, links()[0].startsWith(${JSON.stringify(works)})]))`
+          console.log(JSON.stringify([...results, links().length, links()[0].startsWith(${JSON.stringify(works)})]))`
           const command = [process.execPath, "--input-type=module", "--eval", script]
           const { stderr, stdout } = spawnSync("unshare", inFullFolder(full, limit, command), { encoding: "utf8" })
           assert.strictEqual(stdout, "[true,0,1,true]\n", stderr)

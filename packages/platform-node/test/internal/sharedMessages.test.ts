@@ -12,7 +12,7 @@ const make = (test: (file: SharedFile.OwnedSharedFile) => void): void => {
   }
 }
 
-/** A message of that many bytes, of which no two are alike. */
+/** A message of `length` bytes, different for each seed. */
 const message = (length: number, seed: number): ReadonlyArray<Uint8Array> => {
   const bytes = new Uint8Array(length).map((_, i) => i * 7 + (i >> 8) + seed)
   return [bytes.subarray(0, length >> 2), bytes.subarray(length >> 2)]
@@ -24,7 +24,7 @@ const write = (writer: SharedWriter, parts: ReadonlyArray<Uint8Array>): number |
   writer.write(parts, lengthOf(parts))
 
 describe("sharedMessages", () => {
-  it("messages arrive as they were sent, in both directions at once, and the flags stay as they are", () =>
+  it("messages arrive as they were sent, in both directions at once, and the flags stay unchanged", () =>
     make((file) => {
       const flags = new Uint8Array(sharedFlagsBytes).fill(9)
       file.write(flags, 0)
@@ -50,7 +50,7 @@ describe("sharedMessages", () => {
       assert.deepStrictEqual(read, flags)
     }))
 
-  it("nothing is written over what has not been read; what has no room is refused", () =>
+  it("unread messages are not overwritten; a message without room is refused", () =>
     make((file) => {
       const writer = new SharedWriter(file.descriptor, ToProgram)
       const reader = new SharedReader(file.descriptor, ToProgram)
@@ -60,7 +60,7 @@ describe("sharedMessages", () => {
       const first = reader.read(places[0]!, 2 ** 22)
       assert.isTrue(first.equals(Buffer.concat(parts[0]!)))
       assert.strictEqual(write(writer, parts[2]!), undefined, "the second has not been read")
-      // The first has not been given back: it stays as it is.
+      // The first has not been given back: it stays unchanged.
       const second = reader.read(places[1]!, 2 ** 22)
       assert.isTrue(second.equals(Buffer.concat(parts[1]!)))
       assert.isTrue(first.equals(Buffer.concat(parts[0]!)))
@@ -68,14 +68,14 @@ describe("sharedMessages", () => {
       assert.strictEqual(write(writer, message(2 ** 23 + 1, 0)), undefined)
     }))
 
-  it("a message that is not all there is not read", () =>
+  it("an incomplete message is not read", () =>
     make((file) => {
       const at = write(new SharedWriter(file.descriptor, ToProgram), message(40_000, 1))!
       const reader = new SharedReader(file.descriptor, ToProgram)
       assert.throws(() => reader.read(at, 40_001), /40000 of 40001/)
     }))
 
-  it("a file that is closed is neither written, nor is that which has its number", () =>
+  it("a closed file is not written, nor is another file with its descriptor", () =>
     make((file) => {
       const writer = new SharedWriter(file.descriptor, ToProcess)
       file.close()

@@ -1,4 +1,4 @@
-/** A pool of real threads for one test, which must leave nothing behind. */
+/** A pool of real threads for one test; asserts that it leaves nothing behind. */
 import { NodeBlocking } from "@effect-blocking/platform-node"
 import { assert } from "@effect/vitest"
 import { Effect, Exit, Logger, Scope } from "effect"
@@ -20,7 +20,7 @@ export const withPool = <A, E>(
     return yield* result
   }).pipe(Effect.provide(Logger.layer([])))
 
-/** A pool that the test itself closes, and what it logs. */
+/** A pool that the test itself closes, and its log. */
 export const closeable = (options: NodeBlocking.Options) =>
   Effect.gen(function*() {
     const logged: Array<string> = []

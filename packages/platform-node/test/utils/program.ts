@@ -1,5 +1,5 @@
 /**
- * A whole program in a process of its own, with a hard limit: a hang is a failure. What it writes is
+ * A whole program in a separate process, with a hard limit: a hang is a failure. Its output is
  * captured, native stacks too, and shown if its test fails.
  */
 import { Effect, Exit, type Scope } from "effect"
@@ -26,7 +26,7 @@ export interface Options {
 }
 
 export const run = (
-  /** Its name, or the url of another file. */
+  /** The name of a fixture, or the url of another file. */
   fixture: string,
   options?: Options
 ): Effect.Effect<Ended, never, Scope.Scope> =>
@@ -36,7 +36,7 @@ export const run = (
       Effect.addFinalizer((exit) =>
         Effect.sync(() => {
           if (Exit.isSuccess(exit)) return
-          // Not by `console`: Vitest files its lines under whichever of several tests began last.
+          // Not by `console`: with several tests at once, Vitest files its lines under the one that began last.
           process.stderr.write(`${fixture} ended with ${signal ?? code}\n${stdout}${stderr}\n`)
         })
       )
@@ -64,7 +64,7 @@ const start = (fixture: string, options: Options | undefined): Effect.Effect<End
     return Effect.sync(() => child.kill("SIGKILL"))
   })
 
-/** Waits until there is no such process. */
+/** Waits until the process does not exist. */
 export const gone = (pid: number): Effect.Effect<void> =>
   Effect.asVoid(Effect.repeat(
     Effect.sync(() => {

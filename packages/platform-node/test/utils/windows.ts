@@ -1,2 +1,2 @@
-/** Windows has no named pipes of a path, and no signals that a program handles: tests of them are skipped there. */
+/** Windows has no named pipes with a path, and no signals for programs: tests of them are skipped there. */
 export const windows = process.platform === "win32"

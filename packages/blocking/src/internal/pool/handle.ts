@@ -58,7 +58,7 @@ export class JoinHandleImpl<A, E> implements JoinHandle<A, E> {
 
   /** Logs a panic that was not read. */
   reportUnread(exit: RunExit): void {
-    if (!this.wasRead) this.scheduler.outcomes.tellUnreadPanic(exit)
+    if (!this.wasRead) this.scheduler.outcomes.reportUnreadPanic(exit)
   }
 }
 

@@ -168,7 +168,7 @@ const copy = (args: Array<unknown>, host: ThreadHost): Run["args"] => {
 }
 
 /** Prepares the run for a message that is posted at once, and takes the moved values from their owner. */
-export const lendMoves = (run: Run): void => {
+export const prepareTransfer = (run: Run): void => {
   const details = run.details!
   const { fill, values } = details.moves!
   run.args = fill(values)
@@ -179,7 +179,7 @@ export const lendMoves = (run: Run): void => {
  * Takes the values to be moved from their owner. Returns the run's outcome if one of them
  * is already empty, or can be neither moved nor copied.
  */
-export const takeOver = (run: Run): Outcome | undefined => {
+export const takeOwnership = (run: Run): Outcome | undefined => {
   const { details } = run
   if (details?.moves === undefined) return undefined
   const { fill, values } = details.moves

@@ -3,7 +3,7 @@ import type { ThreadHost } from "../../ThreadHost.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
 import { forget } from "../wire/moved.ts"
 import * as protocol from "../wire/protocol.ts"
-import { lendMoves, notCloneable, takeOver } from "./arguments.ts"
+import { notCloneable, prepareTransfer, takeOwnership } from "./arguments.ts"
 import type { Outcome } from "./outcome.ts"
 import { chunkIndex, type Payloads, placeOf } from "./payloads.ts"
 import type { PoolThread } from "./poolThread.ts"
@@ -75,7 +75,7 @@ export class Dispatcher {
     // Moved directly, if every value can be transferred.
     if (run.details?.moves !== undefined && Array.isArray(run.args)) {
       const { args } = run
-      lendMoves(run)
+      prepareTransfer(run)
       if (this.trySend(thread, run) === undefined) {
         forget(run.details.moves.values)
         run.details.moves = undefined
@@ -84,7 +84,7 @@ export class Dispatcher {
       run.args = args
       run.details.transfer = undefined
     }
-    return takeOver(run) ?? this.trySend(thread, run)
+    return takeOwnership(run) ?? this.trySend(thread, run)
   }
 
   private trySend(thread: PoolThread, run: Run): Outcome | undefined {
@@ -231,7 +231,7 @@ export class Dispatcher {
 
   /** Takes back a resumption that the thread has not claimed: the body stays open on that thread. */
   withdraw(thread: PoolThread, run: Run): void {
-    thread.assigned[thread.assigned.indexOf(run)] = passedOver(run)
+    thread.assigned[thread.assigned.indexOf(run)] = skippedRun(run)
     run.state = Suspended
   }
 
@@ -247,7 +247,7 @@ export class Dispatcher {
       // Moved buffers, open bodies and leased state stay in that thread as long as it lives.
       if (thread.state === "Ready" && (run.transfer !== undefined || run.isOpen || thread.lease !== undefined)) continue
       if (!thread.revoke(run)) continue
-      if (thread.assigned.length === 1 && thread.state === "Ready") thread.assigned[0] = passedOver(run)
+      if (thread.assigned.length === 1 && thread.state === "Ready") thread.assigned[0] = skippedRun(run)
       else thread.assigned.splice(i, 1)
       taken.push(run)
     }
@@ -266,9 +266,9 @@ const travelsAlone = ({ details, task }: Run): boolean =>
 const emptyMessage = (): protocol.RunMessage => [protocol.Run, 0, 0]
 
 /** Stands for a run that was taken back, until its thread has skipped it. */
-const passedOver = (run: Run): Run => {
-  const passed = new Run(run.id, run.task, run.definition, [], run.submittedAt, () => {}, undefined)
-  passed.state = Done
-  passed.sequence = run.sequence
-  return passed
+const skippedRun = (run: Run): Run => {
+  const skipped = new Run(run.id, run.task, run.definition, [], run.submittedAt, () => {}, undefined)
+  skipped.state = Done
+  skipped.sequence = run.sequence
+  return skipped
 }

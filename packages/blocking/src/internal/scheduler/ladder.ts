@@ -18,7 +18,7 @@ import { afterEvents } from "./timers.ts"
 export type StopStep = "Requested" | "Terminated"
 
 /** Pause between two checks of a thread that loads a module. Arbitrary: a check costs microseconds. */
-const loadingLookMillis = 10
+const loadingCheckMillis = 10
 
 export interface LadderListener {
   /** Whether tasks wait that no other thread can take. */
@@ -103,7 +103,7 @@ export class Ladder {
   /** Checks after a grace period whether the thread still loads the module of a stopped run. */
   private watchLoading(run: Run, thread: PoolThread): void {
     if (thread.state === "Ready" && thread.ladderFor !== run) {
-      this.afterGrace(run, thread, () => this.onStillLoading(run, thread), loadingLookMillis)
+      this.afterGrace(run, thread, () => this.onStillLoading(run, thread), loadingCheckMillis)
     }
   }
 

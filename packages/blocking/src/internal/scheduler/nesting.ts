@@ -18,9 +18,9 @@ import type { Run, RunList } from "./run.ts"
 import type { Threads, Work } from "./threads.ts"
 
 /** The strictest requirement: a thread that fits it fits any work. */
-const pickiest: Work = { fits: ({ open }) => open.size === 0 }
+const mostRestricted: Work = { fits: ({ open }) => open.size === 0 }
 
-/** How long a task may wait behind idle threads before the warning. Arbitrary: long for a consumer, short for a person who wonders. */
+/** How long a task may wait behind idle threads before the warning. Arbitrary: longer than a slow consumer needs, short enough for someone debugging a hang. */
 const heldUpMillis = 5000
 
 export interface NestingListener {
@@ -76,7 +76,9 @@ export class Nesting {
   private failUnreachable(): void {
     if (this.queue.size + this.waiting.size === 0) return
     // No thread waits.
-    if (this.threads.waits.threads.size + this.coroutines.asking === 0 || !this.threads.isExhausted(pickiest)) return
+    if (this.threads.waits.threads.size + this.coroutines.asking === 0 || !this.threads.isExhausted(mostRestricted)) {
+      return
+    }
     const { maxThreads } = this
     const threads = this.threads.all.size
     for (const run of [...this.queue.toArray(), ...this.waiting.toArray()]) {
@@ -87,7 +89,7 @@ export class Nesting {
   }
 
   private watchHeldUp(): void {
-    if (this.queue.picky === 0) {
+    if (this.queue.restricted === 0) {
       this.cancelHeldUp?.()
       this.cancelHeldUp = undefined
     } else if (this.cancelHeldUp === undefined && this.heldUp !== undefined) {

@@ -195,7 +195,7 @@ export const lostWith = (
 }
 
 /** The thread skipped a run that was not taken back: this should not happen. */
-export const passedOver = (run: Run): Outcome =>
+export const skipped = (run: Run): Outcome =>
   failure(run, () => new WorkerExited({ cause: new Error("The thread skipped the task") }))
 
 /** The run's result lies in shared memory and cannot be read: this should not happen. */

@@ -101,7 +101,7 @@ export class Outcomes {
       this.onThrow(run.task.name, error)
     }
     // The waiting fiber was interrupted, or has closed the stream, and does not read the exit.
-    if (kind === "Panicked" && (run.stop === "Interrupt" || run.stop === "Close")) this.tellUnreadPanic(exit)
+    if (kind === "Panicked" && (run.stop === "Interrupt" || run.stop === "Close")) this.reportUnreadPanic(exit)
     if (observers !== undefined) { for (const observer of observers) this.call(run.task.name, observer) }
     run.thread = undefined
     if (this.unsettled === 0) {
@@ -115,13 +115,13 @@ export class Outcomes {
   }
 
   /** The run is in the queue or on a thread. */
-  tellAccepted(run: Run): void {
+  reportAccepted(run: Run): void {
     const onAccepted = run.details?.onAccepted
     if (onAccepted !== undefined) this.call(run.task.name, onAccepted, run)
   }
 
   /** Logs a panic whose exit may never be read: a bug in a body must not go unseen. */
-  tellUnreadPanic(exit: RunExit): void {
+  reportUnreadPanic(exit: RunExit): void {
     const error = Option.getOrUndefined(Exit.findErrorOption(exit))
     if (isJoinError(error) && error.reason._tag === "Panicked") this.listener.onEvent({ _tag: "UnreadPanic", error })
   }

@@ -76,7 +76,7 @@ export class PoolThread {
   /** The run for which the ladder is climbed; `undefined` if the step is for the thread itself. */
   ladderFor: Run | undefined
   /** Whether it has ended a task: until then, its death counts as a failed start. */
-  proven = false
+  healthy = false
   sequence = 0
   /** The call whose answer the thread waits for, 0 for none, and the run that made the call. */
   call = 0

@@ -12,11 +12,11 @@ export class Queue {
   private readonly waiting = new RunList()
 
   get size(): number {
-    return this.any.size + this.picky
+    return this.any.size + this.restricted
   }
 
   /** Runs that not every thread can take. */
-  get picky(): number {
+  get restricted(): number {
     return this.streams.size + this.waiting.size
   }
 
@@ -46,7 +46,7 @@ export class Queue {
   /** A copy, the oldest first; the queue may change during the iteration. */
   toArray(): Array<Run> {
     const runs = this.any.toArray()
-    if (this.picky === 0) return runs
+    if (this.restricted === 0) return runs
     return [...runs, ...this.streams.toArray(), ...this.waiting.toArray()].sort((one, other) => one.id - other.id)
   }
 

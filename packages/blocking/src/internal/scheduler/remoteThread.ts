@@ -9,7 +9,7 @@ import * as remote from "../wire/remote.ts"
 class RemoteThreadImpl implements RemoteThread, ThreadLink {
   readonly link: ThreadLink = this
   /** Tasks after `reported`, up to `last`, are out; and when the last batch was sent. */
-  private told = 0
+  private reported = 0
   private last = 0
   private sentAt = 0
   /** The memory for arguments. */
@@ -79,18 +79,18 @@ class RemoteThreadImpl implements RemoteThread, ThreadLink {
 
   /** Whether the thread has the task, and has not reported its end. */
   private isOut(sequence: number): boolean {
-    return controlBlock.isUpTo(sequence, this.last) && !controlBlock.isUpTo(sequence, this.told)
+    return controlBlock.isUpTo(sequence, this.last) && !controlBlock.isUpTo(sequence, this.reported)
   }
 
   readonly refresh = (): void => {
-    const { control, last, told } = this
-    if (told === last || controlBlock.isEntered(control, last)) return
+    const { control, last, reported } = this
+    if (reported === last || controlBlock.isEntered(control, last)) return
     const { flags } = this
     flags.read()
     const { claimed } = flags
     if (!this.isOut(claimed)) return
     // The thread claims tasks in their order: those before the last have ended there, or were taken back.
-    for (let sequence = controlBlock.nextSequence(told); sequence !== claimed;) {
+    for (let sequence = controlBlock.nextSequence(reported); sequence !== claimed;) {
       this.claim(sequence)
       if (controlBlock.isClaimed(control, sequence)) this.end(sequence, 0, 0)
       sequence = controlBlock.nextSequence(sequence)
@@ -147,7 +147,7 @@ class RemoteThreadImpl implements RemoteThread, ThreadLink {
           const heap = reader.float64()
           // A task ends once: further reports about it are dropped, and must not be taken for the next task's.
           if (!this.isOut(sequence)) return
-          this.told = sequence
+          this.reported = sequence
           controlBlock.setHeap(control, heap)
           this.end(sequence, startTime, endTime)
           passedOn = [protocol.Progress, sequence, status, reader.value()]
@@ -156,7 +156,7 @@ class RemoteThreadImpl implements RemoteThread, ThreadLink {
         case remote.Passed: {
           const sequence = reader.int32()
           if (!this.isOut(sequence)) return
-          this.told = sequence
+          this.reported = sequence
           controlBlock.skip(control, sequence)
           passedOn = [protocol.Progress]
           break

@@ -9,7 +9,7 @@ import { decode } from "../wire/restored.ts"
 import { releaseArguments } from "./arguments.ts"
 import type { Coroutines } from "./coroutines.ts"
 import type { SchedulerEvent } from "./events.ts"
-import { passedOver, reported, unreadable } from "./outcome.ts"
+import { reported, skipped, unreadable } from "./outcome.ts"
 import type { Outcomes } from "./outcomes.ts"
 import type { Payloads } from "./payloads.ts"
 import type { PoolThread } from "./poolThread.ts"
@@ -17,7 +17,7 @@ import { Done, type Run, Suspended } from "./run.ts"
 import { Yielding } from "./yielding.ts"
 
 /** How many outcomes are reported between two reads of the clock. Arbitrary: some microseconds, and a tenth of the cost. */
-const tellsPerLook = 16
+const outcomesPerClockRead = 16
 
 export interface ResultsListener {
   /** The thread has ended runs, and may be free: it gets its next tasks before the outcomes are reported. */
@@ -131,8 +131,8 @@ export class Results {
     this.listener.onEnded(thread)
     for (let i = 0; i < count; i++) {
       const run = runs[i]!
-      if (i % tellsPerLook === 0) this.time = this.host.now()
-      if (run.state !== Done) this.tell(run, values[i], run === posted ? message : undefined)
+      if (i % outcomesPerClockRead === 0) this.time = this.host.now()
+      if (run.state !== Done) this.report(run, values[i], run === posted ? message : undefined)
     }
     this.time = 0
   }
@@ -178,18 +178,18 @@ export class Results {
     }
   }
 
-  private tell(run: Run, value: unknown, message: protocol.ProgressMessage | undefined): void {
+  private report(run: Run, value: unknown, message: protocol.ProgressMessage | undefined): void {
     const { outcomes } = this
-    if (value === notRun) outcomes.settleWith(run, passedOver(run))
+    if (value === notRun) outcomes.settleWith(run, skipped(run))
     else if (value instanceof Unreadable) outcomes.settleWith(run, unreadable(run, value.error))
     else if (message !== undefined && message[2] !== protocol.SucceededInParts) {
-      this.tellPosted(run, message[2]!, message[3])
+      this.reportPosted(run, message[2]!, message[3])
     } else if (run.stop !== "TimeLimit" && run.task.codec === undefined) {
       outcomes.settle(run, "Succeeded", Exit.succeed(value))
     } else outcomes.settleWith(run, reported(run, protocol.Succeeded, value))
   }
 
-  private tellPosted(run: Run, status: number, value: unknown): void {
+  private reportPosted(run: Run, status: number, value: unknown): void {
     const coroutine = run.details?.coroutine
     if (coroutine === undefined) {
       this.outcomes.settleWith(run, reported(run, status, value))
@@ -198,7 +198,7 @@ export class Results {
     } else if (status === protocol.Ended) {
       const [elements, ended, outcome] = value as protocol.EndedValue
       coroutine.onElements(elements)
-      this.tellPosted(run, ended, outcome)
+      this.reportPosted(run, ended, outcome)
     } else {
       this.outcomes.settleWith(run, coroutine.failure ?? reported(run, status, value))
     }

@@ -28,11 +28,11 @@ export const Suspended = 4
 /** The cause of a stop. The exit of a run is not read after `Interrupt`, nor after `Close` by a stream's consumer. */
 export type StopBy = "Abort" | "Interrupt" | "TimeLimit" | "IdleLimit" | "Shutdown" | "Close"
 
-/** What a run requires of its thread (G10): nothing … */
+/** A run's requirement for its thread (G10): none, … */
 export const AnyThread = 0
-/** … that no open body on it can block it … */
+/** … no open body that can block it, … */
 export const NoWaitingBody = 1
-/** … that it has no open body at all. */
+/** … or no open body at all. */
 export const NoOpenBody = 2
 
 export type RunExit = Exit.Exit<unknown, unknown>

@@ -39,7 +39,7 @@ import type { ResolvedTask } from "../task/resolved.ts"
 import * as controlBlock from "../wire/controlBlock.ts"
 import * as protocol from "../wire/protocol.ts"
 import { decode } from "../wire/restored.ts"
-import { ownArguments, takeOver } from "./arguments.ts"
+import { ownArguments, takeOwnership } from "./arguments.ts"
 import { Calls } from "./calls.ts"
 import { Coroutines } from "./coroutines.ts"
 import { Dispatcher } from "./dispatcher.ts"
@@ -131,7 +131,7 @@ export class Scheduler {
     })
     this.results = new Results(host, this.outcomes, this.coroutines, this.payloads, {
       onEnded: (thread) => {
-        if (!thread.proven) this.threads.prove(thread)
+        if (!thread.healthy) this.threads.markHealthy(thread)
         this.free(thread)
         this.pump()
       },
@@ -301,7 +301,7 @@ export class Scheduler {
     if (thread !== undefined) {
       if (run.isLease) return this.grant(thread, run)
       const refused = this.dispatcher.assign(thread, run)
-      if (refused === undefined) return this.outcomes.tellAccepted(run)
+      if (refused === undefined) return this.outcomes.reportAccepted(run)
       // The thread is idle again before the outcome is reported.
       this.threads.putBack(thread)
       this.outcomes.settleWith(run, refused)
@@ -309,14 +309,14 @@ export class Scheduler {
     }
     this.enqueue(run, this.queue)
     if (run.state === Queued) {
-      this.outcomes.tellAccepted(run)
+      this.outcomes.reportAccepted(run)
       this.start()
     }
   }
 
   /** Queues a run as accepted; ends it if a value cannot be moved. */
   private enqueue(run: Run, list: Queue | RunList): void {
-    const refused = takeOver(run)
+    const refused = takeOwnership(run)
     if (refused !== undefined) return this.outcomes.settleWith(run, refused)
     run.state = Queued
     list.push(run)
@@ -359,7 +359,8 @@ export class Scheduler {
   private start(): void {
     this.threads.start(this.queue.size + this.waiting.size)
     // All places are taken, but not every thread can take the runs that wait.
-    while (this.threads.startingCount < this.queue.picky && this.threads.park()) this.threads.start(this.queue.size)
+    const { queue, threads } = this
+    while (threads.startingCount < queue.restricted && threads.park()) threads.start(queue.size)
   }
 
   /** The thread has nothing more to do. */
@@ -510,7 +511,7 @@ export class Scheduler {
   prewarm(count: number, onReady: (failed: PrewarmFailure | undefined) => void): () => void {
     if (this.shutdown !== undefined) {
       onReady({ _tag: "ShutDown" })
-      return ignore
+      return () => {}
     }
     const cancel = this.prewarmed.request(
       Math.min(count, this.options.maxThreads),
@@ -574,5 +575,3 @@ export class Scheduler {
 
 const heldUp =
   "streams are open on the thread of its lease, and it could wait for them there: end them first, or use another lease"
-
-const ignore = (): void => {}

@@ -49,7 +49,7 @@ export class Shutdown {
     // There was nothing to end, and a submitter's callback has called `check` already.
     if (this.done) return
     this.threads.close()
-    // Whatever a task's own grace period, all threads are being terminated from the
+    // All threads are being terminated, whatever a task's own grace period, from the
     // second timer on, and have ended or are abandoned `terminateMillis` later.
     this.timers = [
       host.schedule(shutdownMillis, () => this.stopAll()),
@@ -109,7 +109,7 @@ export class Shutdown {
     this.check()
   }
 
-  /** Ends if nothing is left. A mandatory task can still wait for a thread when there is none. */
+  /** Ends if nothing is left. A mandatory task can still wait for a thread when all have ended. */
   check(): void {
     if (this.done || this.threads.all.size > 0 || this.queue.size > 0) return
     this.done = true

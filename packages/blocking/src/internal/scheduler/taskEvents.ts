@@ -102,18 +102,18 @@ export class TaskEvents {
   onSubmitted(run: Run): void {
     // The details keep the times of its body.
     run.detailed()
-    this.tell({ _tag: "Queued", ...about(run), at: run.submittedAt })
+    this.emit({ _tag: "Queued", ...about(run), at: run.submittedAt })
   }
 
   /** The body was entered, by the control block or the result. Reported once, also for a body that is left and resumed. */
   onRunning(run: Run, thread: PoolThread, startedAt: number): void {
     // A thread can still be in a body whose run has ended.
-    if (this.isOn && run.state !== Done && !this.started.has(run)) this.tellStarted(run, thread, startedAt)
+    if (this.isOn && run.state !== Done && !this.started.has(run)) this.emitStarted(run, thread, startedAt)
   }
 
-  private tellStarted(run: Run, thread: PoolThread, startedAt: number): void {
+  private emitStarted(run: Run, thread: PoolThread, startedAt: number): void {
     this.started.add(run)
-    this.tell({
+    this.emit({
       _tag: "Started",
       ...about(run),
       at: startedAt,
@@ -127,18 +127,18 @@ export class TaskEvents {
     const startedAt = thread.startedAt(run)
     if (startedAt !== undefined) this.onRunning(run, thread, startedAt)
     const _tag = step === "Requested" ? "StopRequested" : step
-    this.tell({ _tag, ...about(run), at: this.host.now(), threadId: thread.thread.threadId, by: by ?? "Shutdown" })
+    this.emit({ _tag, ...about(run), at: this.host.now(), threadId: thread.thread.threadId, by: by ?? "Shutdown" })
   }
 
   /** Called before all other callbacks: `startedAt` is 0 if the body was never entered. */
   onEnded(run: Run, outcome: OutcomeKind, exit: RunExit): void {
     const { endedAt, startedAt } = run.detailed()
     const { thread } = run
-    if (startedAt > 0 && thread !== undefined && !this.started.has(run)) this.tellStarted(run, thread, startedAt)
+    if (startedAt > 0 && thread !== undefined && !this.started.has(run)) this.emitStarted(run, thread, startedAt)
     this.started.delete(run)
     const at = endedAt === 0 ? this.host.now() : endedAt
     const runMillis = run.details!.coroutine?.bodyMillis ?? Math.max(0, at - startedAt)
-    this.tell({
+    this.emit({
       _tag: "Ended",
       ...about(run),
       at,
@@ -149,7 +149,7 @@ export class TaskEvents {
     })
   }
 
-  private tell(event: TaskEvent): void {
+  private emit(event: TaskEvent): void {
     for (const listener of this.listeners) listener.add(event)
   }
 }

@@ -95,7 +95,7 @@ export class Coroutine {
       const next = effectBlockingBody(generator, answer)
       answer = undefined
       if (next.done === true) {
-        this.look()
+        this.dropLost()
         return { _tag: "Returned", value: next.value }
       }
       if (caller.isQuestion(next.value)) {
@@ -134,13 +134,13 @@ export class Coroutine {
       } else if (count === halfElements && !this.sendElements(caller)) break
       if (isStopRequested()) return this.close(caller)
     }
-    this.look()
+    this.dropLost()
     return yielded
   }
 
   /** Sends the elements while the body runs. `false`: the body has to be left, because one of them cannot cross. */
   private sendElements(caller: Caller): boolean {
-    this.look()
+    this.dropLost()
     if (this.uncloneable !== undefined || !caller.sendElements(this.elements)) return false
     this.onSent()
     return true
@@ -161,7 +161,7 @@ export class Coroutine {
   takeBeforeWait(): Array<unknown> | undefined {
     const { elements } = this
     if (elements.length === 0 || this.hasFlushed) return undefined
-    this.look()
+    this.dropLost()
     if (this.uncloneable !== undefined) return undefined
     this.hasFlushed = true
     return elements
@@ -179,7 +179,7 @@ export class Coroutine {
   }
 
   /** Finds the first element that would arrive empty, and drops it and those after it. */
-  private look(): void {
+  private dropLost(): void {
     const { elements } = this
     try {
       refuseLost(elements, "success", "elements")

@@ -49,7 +49,7 @@ class Runner implements ThreadRunner {
   private serving = false
   private retiring = false
   /** When the oldest unreported task ended; 0 if all are reported. */
-  private untoldSince = 0
+  private unreportedSince = 0
   /** When the last task ended, if the next one follows at once; 0 otherwise. Saves one read of the clock. */
   private endedAt = 0
   private lastTask: string | undefined
@@ -117,7 +117,7 @@ class Runner implements ThreadRunner {
 
   readonly onUncaught = (error: unknown): void => {
     try {
-      this.uncaught.tell(error, this.lastTask)
+      this.uncaught.report(error, this.lastTask)
     } catch (failed) {
       this.abort(failed)
     }
@@ -185,7 +185,7 @@ class Runner implements ThreadRunner {
       // CLAIM: from here on this thread owns the task, its loading included.
       if (!controlBlock.claim(this.control, sequence)) {
         controlBlock.skip(this.control, sequence)
-        this.untoldSince ||= this.platform.now()
+        this.unreportedSince ||= this.platform.now()
         continue
       }
       const task = controlBlock.taskOf(this.control, sequence)
@@ -203,7 +203,7 @@ class Runner implements ThreadRunner {
         continue
       }
       if (entry.state === "unknown") {
-        this.tell()
+        this.report()
         this.definitions.resolve(entry).then(() => this.serveAfter(this.execute(sequence, entry, args))).catch(
           this.abort
         )
@@ -213,7 +213,7 @@ class Runner implements ThreadRunner {
       if (admitted !== undefined) return this.serveAfter(admitted)
     }
     if (this.measureHeap) controlBlock.setHeap(this.control, this.platform.heapUsed())
-    this.tell()
+    this.report()
     this.serving = false
     if (this.retiring) this.retire()
   }
@@ -294,7 +294,7 @@ class Runner implements ThreadRunner {
       }
     } catch (thrown) {
       threadContext.current = 0
-      ;[status, value] = whatThrew(located(thrown, value), this.isToldToStop(sequence))
+      ;[status, value] = whatThrew(located(thrown, value), this.isAskedToStop(sequence))
     }
     if (this.caller.unhandled > 0) return this.endWhenHandled(sequence, status, value, startedAt)
     this.post(sequence, status, value, startedAt)
@@ -312,7 +312,7 @@ class Runner implements ThreadRunner {
       if (results.parts.length > 0) {
         controlBlock.keepAt(control, sequence, controlBlock.Posted, at)
         controlBlock.end(control, sequence, startedAt, this.platform.now())
-        this.untoldSince = 0
+        this.unreportedSince = 0
         this.platform.post([protocol.Progress, sequence, protocol.SucceededInParts, results.parts], results.parts)
         return true
       }
@@ -322,12 +322,12 @@ class Runner implements ThreadRunner {
     const now = this.platform.now()
     controlBlock.end(control, sequence, startedAt, now)
     this.endedAt = now
-    if (this.untoldSince === 0) this.untoldSince = now
-    else if (now - this.untoldSince > progressMillis) this.tell()
+    if (this.unreportedSince === 0) this.unreportedSince = now
+    else if (now - this.unreportedSince > progressMillis) this.report()
     return true
   }
 
-  private isToldToStop(sequence: number): boolean {
+  private isAskedToStop(sequence: number): boolean {
     return this.caller.stopped || controlBlock.isStopRequested(this.control.int32, sequence)
   }
 
@@ -339,7 +339,7 @@ class Runner implements ThreadRunner {
   /** The outcome of a body, once the program has handled its notifications. */
   private async whenHandled(sequence: number, status: number, value: unknown): Promise<Outcome> {
     const { moved } = threadContext
-    this.tell()
+    this.report()
     const [, , handled, about] = await this.caller.flush(sequence)
     threadContext.moved = moved
     if (handled === protocol.Stopped) return [handled, undefined]
@@ -395,7 +395,7 @@ class Runner implements ThreadRunner {
       // A value that a body returns without a Result is ignored.
       if (status === protocol.Succeeded) value = undefined
     } catch (thrown) {
-      ;[status, value] = whatThrew(thrown, close || this.isToldToStop(sequence))
+      ;[status, value] = whatThrew(thrown, close || this.isAskedToStop(sequence))
     }
     caller.beforeWait = undefined
     threadContext.current = 0
@@ -453,11 +453,14 @@ class Runner implements ThreadRunner {
     }
   }
 
-  /** … at once: a result outside of the control block would be lost with the thread. Throws, without posting, for a value that cannot be cloned. */
+  /**
+   * Ends a task and posts its result immediately: otherwise it would be lost if the thread dies. Throws,
+   * without posting, for a value that cannot be cloned.
+   */
   private postOrThrow(sequence: number, status: number, value: unknown, startedAt: number): void {
     controlBlock.willPost(this.control, sequence)
     controlBlock.end(this.control, sequence, startedAt, this.platform.now())
-    this.untoldSince = 0
+    this.unreportedSince = 0
     const { moved } = threadContext
     const message = [protocol.Progress, sequence, status, value] as const
     let values: Set<object> | undefined
@@ -481,9 +484,9 @@ class Runner implements ThreadRunner {
   }
 
   /** Reports the tasks that have ended since the last report. */
-  private tell(): void {
-    if (this.untoldSince === 0) return
-    this.untoldSince = 0
+  private report(): void {
+    if (this.unreportedSince === 0) return
+    this.unreportedSince = 0
     this.endedAt = 0
     this.platform.post(progress, undefined)
   }

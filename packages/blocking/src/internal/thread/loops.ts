@@ -78,10 +78,10 @@ const isFailure = (value: unknown): boolean => isResult(value) && value._tag ===
 const EffectTypeId = "~effect/Effect"
 
 /** About how often the clock is read. Arbitrary: a read costs a thousandth of that. */
-const lookMillis = 0.04
+const clockMillis = 0.04
 
 /** How many items may pass between two reads of the clock. Arbitrary. */
-const maxUnlooked = 1024
+const maxUntilClock = 1024
 
 /** How many values a slice may return: the program can take about a thousand at once. */
 const maxOthers = 1024
@@ -97,9 +97,9 @@ class Loop {
   private folded: unknown
   private hasFolded = false
   /** Items until the next read of the clock, and items between two reads. */
-  private unlooked = 1
+  private untilClock = 1
   private every = 1
-  private lookedAt = 0
+  private clockReadAt = 0
   private times: wire.LoopTimes | undefined
   private keeps = false
   private slicing: wire.Slice | undefined
@@ -145,7 +145,7 @@ class Loop {
         this.found = index
         break
       }
-      if (this.isLookDue() && this.look() >= endAt) break
+      if (this.isClockDue() && this.readClock() >= endAt) break
     }
     return wire.asLoopValue([environment.now() - startedAt, i, this.given(flags), ...this.where(first)], first)
   }
@@ -257,7 +257,7 @@ class Loop {
         return index + 1
       }
       index++
-      if ((this.isLookDue() && this.look() >= until) || this.values.length >= maxOthers) break
+      if ((this.isClockDue() && this.readClock() >= until) || this.values.length >= maxOthers) break
     }
     if (kind === "fold" && index > start) {
       this.values.push(this.folded)
@@ -273,7 +273,7 @@ class Loop {
 
   private begin(times: wire.LoopTimes): number {
     this.times = times
-    return this.lookedAt = this.environment.now()
+    return this.clockReadAt = this.environment.now()
   }
 
   /** Records the current item for the scheduler. */
@@ -349,22 +349,22 @@ class Loop {
     return new ItemEnded(index, end, this.keeps ? this.values : undefined)
   }
 
-  private isLookDue(): boolean {
-    return --this.unlooked <= 0
+  private isClockDue(): boolean {
+    return --this.untilClock <= 0
   }
 
   /** Reads the clock; adapts the number of items between two reads to their length. */
-  private look(): number {
+  private readClock(): number {
     const now = this.environment.now()
     if (this.times!.timed) {
       this.environment.onItem(now)
     } else {
-      const passed = now - this.lookedAt
-      if (passed < lookMillis / 2) this.every = Math.min(this.every * 2, maxUnlooked)
-      else if (passed > lookMillis * 2) this.every = Math.max(1, Math.floor(this.every * lookMillis / passed))
+      const passed = now - this.clockReadAt
+      if (passed < clockMillis / 2) this.every = Math.min(this.every * 2, maxUntilClock)
+      else if (passed > clockMillis * 2) this.every = Math.max(1, Math.floor(this.every * clockMillis / passed))
     }
-    this.lookedAt = now
-    this.unlooked = this.every
+    this.clockReadAt = now
+    this.untilClock = this.every
     return now
   }
 }

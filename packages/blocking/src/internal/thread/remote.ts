@@ -9,7 +9,7 @@ import { threadContext } from "./context.ts"
 import * as loop from "./loop.ts"
 
 /** How long one read of the flags serves a body that checks repeatedly. Arbitrary: fifty times the cost of a read. */
-const lookMillis = 0.05
+const flagsMillis = 0.05
 
 /** Starts the loop in a thread that shares no memory. */
 export const serve = (platform: RemotePlatform): RemoteRunner => {
@@ -27,10 +27,10 @@ export const serve = (platform: RemotePlatform): RemoteRunner => {
   const places = new Array<number>(controlBlock.capacity).fill(0)
   /** How many arguments have not been read. */
   let unread = 0
-  let lookedAt = 0
+  let flagsReadAt = 0
 
-  const look = (): void => {
-    lookedAt = now()
+  const readFlags = (): void => {
+    flagsReadAt = now()
     flags.read()
     controlBlock.requestStop(control, flags.stop)
   }
@@ -62,14 +62,14 @@ export const serve = (platform: RemotePlatform): RemoteRunner => {
   const onClaim = (sequence: number): void => {
     flags.writeClaimed(sequence)
     // The scheduler may be taking the task back, and decides in a moment.
-    do look()
+    do readFlags()
     while (flags.revoke(sequence) === sequence)
     if (flags.revoke(sequence) !== -sequence) return
     controlBlock.revoke(control, sequence)
-    passOver(sequence % controlBlock.capacity)
+    forgetArguments(sequence % controlBlock.capacity)
   }
 
-  const passOver = (index: number): void => {
+  const forgetArguments = (index: number): void => {
     memories[index] = undefined
     unread--
   }
@@ -77,13 +77,13 @@ export const serve = (platform: RemotePlatform): RemoteRunner => {
   const argumentsOf = (sequence: number): Array<unknown> => {
     const index = sequence % controlBlock.capacity
     const memory = memories[index]
-    passOver(index)
+    forgetArguments(index)
     return reader.value(memory, places[index]) as Array<unknown>
   }
 
   threadContext.clone = encode
   threadContext.refresh = () => {
-    if (now() - lookedAt >= lookMillis) look()
+    if (now() - flagsReadAt >= flagsMillis) readFlags()
   }
   const runner = loop.start({
     start: {
@@ -106,7 +106,7 @@ export const serve = (platform: RemotePlatform): RemoteRunner => {
       argumentsOf,
       onEnter: (sequence, startedAt) => {
         flags.writeEntered(sequence, startedAt)
-        look()
+        readFlags()
       }
     }
   })

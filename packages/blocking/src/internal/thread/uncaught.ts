@@ -21,34 +21,34 @@ export class UncaughtErrors {
   private readonly post: (message: protocol.UncaughtMessage) => void
   private readonly now: () => number
   private periodEnds = 0
-  private told = 0
-  private untold = 0
+  private reported = 0
+  private unreported = 0
 
   constructor(post: (message: protocol.UncaughtMessage) => void, now: () => number) {
     this.post = post
     this.now = now
   }
 
-  tell(error: unknown, task: string | undefined): void {
+  report(error: unknown, task: string | undefined): void {
     const now = this.now()
     if (now >= this.periodEnds) {
       this.flush()
       this.periodEnds = now + periodMillis
-      this.told = 0
+      this.reported = 0
     }
-    if (this.told < perPeriod) {
-      this.told++
+    if (this.reported < perPeriod) {
+      this.reported++
       this.post([protocol.Uncaught, encodeThrown(error, threadContext.clone), task])
-    } else if (this.untold++ === 0) {
+    } else if (this.unreported++ === 0) {
       later(() => this.flush(), periodMillis).unref?.()
     }
   }
 
   /** Reports the errors that were only counted. */
   flush(): void {
-    if (this.untold === 0) return
-    const more = this.untold
-    this.untold = 0
+    if (this.unreported === 0) return
+    const more = this.unreported
+    this.unreported = 0
     this.post([protocol.Uncaught, more])
   }
 }

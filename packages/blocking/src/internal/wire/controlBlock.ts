@@ -294,11 +294,11 @@ export const argumentsOf = ({ float64, int32 }: ControlBlock, sequence: number):
 export const wakes = ({ int32 }: ControlBlock): number => load(int32, Wakes)
 
 /** How often a thread spins before it sleeps: about 20 µs, in which most programs answer. Measured: the sleep is a third of a round trip. */
-const looks = 10_000
+const spins = 10_000
 
 /** Blocks the thread, unless it was woken since `seen` was read. */
 export const awaitWake = ({ int32 }: ControlBlock, seen: number): void => {
-  for (let i = 0; i < looks; i++) if (load(int32, Wakes) !== seen) return
+  for (let i = 0; i < spins; i++) if (load(int32, Wakes) !== seen) return
   wait(int32, Wakes, seen)
 }
 

@@ -6,7 +6,7 @@
  */
 
 /**
- * What a loop keeps of the body's values: all; nothing; the items for which it is `true`; the first of
+ * The way a loop collects the body's values: all; nothing; the items for which it is `true`; the first of
  * those; one value that passes from item to item; or, for a body that takes a range, the value of each call.
  */
 export type LoopKind = "map" | "each" | "filter" | "find" | "fold" | "range"

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Task } from "effect-blocking"
 import { inspect } from "node:util"
 import { serialize } from "node:v8"
-import { lendMoves, ownArguments, takeOver } from "../../../src/internal/scheduler/arguments.ts"
+import { ownArguments, prepareTransfer, takeOwnership } from "../../../src/internal/scheduler/arguments.ts"
 import { Run } from "../../../src/internal/scheduler/run.ts"
 import { TaskDefinition } from "../../../src/internal/scheduler/taskDefinitions.ts"
 import { resolve } from "../../../src/internal/task/resolved.ts"
@@ -18,13 +18,13 @@ const submit = (...args: Array<unknown>): Run => {
 
 const argumentsOf = (run: Run) => run.args as Array<unknown>
 
-// Its types are those of a browser.
+// Only the types of a browser declare it.
 declare const WebAssembly: { readonly Memory: new(size: { initial: number }) => { readonly buffer: ArrayBuffer } }
 
 const wasmMemory = (): ArrayBuffer => new WebAssembly.Memory({ initial: 1 }).buffer
 
 describe("arguments", () => {
-  it("S3: what the caller changes later does not reach them", () => {
+  it("S3: later changes by the caller do not reach them", () => {
     const object = { a: 1 }
     const bytes = Uint8Array.of(1, 2, 3)
     const run = submit(object, bytes, bytes.subarray(1), "text")
@@ -33,18 +33,18 @@ describe("arguments", () => {
     assert.deepStrictEqual(run.args, [{ a: 1 }, Uint8Array.of(1, 2, 3), Uint8Array.of(2, 3), "text"])
   })
 
-  it("S3: nothing is copied that nobody can change", () => {
+  it("S3: immutable arguments are not copied", () => {
     const args = [1, "text", null, undefined, true, 1n]
     assert.strictEqual(argumentsOf(submit(...args))[1], "text")
     assert.isUndefined(submit(...args).details)
   })
 
-  it("S3: what is to be moved stays with the caller until it is taken over", () => {
+  it("S3: a value to be moved stays with the caller until the run takes it", () => {
     const bytes = Uint8Array.of(1, 2, 3)
     const shorts = new Int16Array(4).subarray(0, 4)
     const run = submit(Task.move(bytes), { deep: [Task.move(shorts)] }, 7)
     assert.deepStrictEqual([bytes.length, shorts.length], [3, 4])
-    assert.isUndefined(takeOver(run))
+    assert.isUndefined(takeOwnership(run))
     assert.deepStrictEqual([bytes.length, shorts.length], [0, 0])
     assert.deepStrictEqual(run.args, [Uint8Array.of(1, 2, 3), { deep: [new Int16Array(4)] }, 7])
     assert.strictEqual(run.transfer!.length, 2)
@@ -54,26 +54,26 @@ describe("arguments", () => {
     const bytes = Uint8Array.of(1)
     const moved = Task.move(bytes)
     const run = submit(moved, moved, Task.move(bytes), bytes)
-    assert.isUndefined(takeOver(run))
+    assert.isUndefined(takeOwnership(run))
     assert.deepStrictEqual(run.args, Array(4).fill(Uint8Array.of(1)))
     assert.strictEqual(argumentsOf(run)[0], argumentsOf(run)[1])
     assert.strictEqual(run.transfer!.length, 1)
     assert.notStrictEqual(argumentsOf(run)[0], argumentsOf(run)[3])
   })
 
-  it("S3: lent to a message at once, it is the caller's own memory that is transferred", () => {
+  it("S3: a message that is posted at once transfers the caller's own memory", () => {
     const bytes = new Uint8Array(8)
     const run = submit([Task.move(bytes)])
-    lendMoves(run)
+    prepareTransfer(run)
     assert.deepStrictEqual(run.transfer, [bytes.buffer])
     assert.deepStrictEqual(run.args, [[bytes]])
   })
 
-  it("S3: what cannot be transferred is copied, beside what can", () => {
+  it("S3: values that cannot be transferred are copied, and the others moved", () => {
     const wasm = new Uint8Array(wasmMemory())
     const plain = new Uint8Array(8)
     const run = submit(Task.move(wasm), Task.move(plain))
-    assert.isUndefined(takeOver(run))
+    assert.isUndefined(takeOwnership(run))
     assert.deepStrictEqual([wasm.length, plain.length], [65_536, 0])
     assert.deepStrictEqual((run.args as Array<Uint8Array>).map(({ length }) => length), [65_536, 8])
   })
@@ -86,7 +86,7 @@ describe("arguments", () => {
     assert.strictEqual((argumentsOf(run)[0] as Int32Array)[0], 5)
   })
 
-  it("S4: what was moved before is refused, and nothing else of the call is moved", () => {
+  it("S4: a value that was moved before is refused, and no other value of the call is moved", () => {
     const [gone, bytes] = [new Uint8Array(8), new Uint8Array(8)]
     structuredClone(gone, { transfer: [gone.buffer] })
     for (const args of [[Task.move(bytes), Task.move(gone)], [{ deep: [Task.move(gone)] }, Task.move(bytes)]]) {
@@ -98,14 +98,14 @@ describe("arguments", () => {
     }
   })
 
-  it("S3: for threads that share no memory they are packed at once, and what is moved is gone when it is taken over", () => {
+  it("S3: for threads that share no memory they are packed at once, and moved values are detached when the run takes them", () => {
     const host = Object.assign(new SimulatedHost(), { pack: (values: ReadonlyArray<unknown>) => serialize(values) })
     const bytes = Uint8Array.of(1, 2, 3)
     const run = new Run(1, task, new TaskDefinition(0, "m", "n"), [Task.move(bytes)], 0, () => {}, undefined)
     assert.isUndefined(ownArguments(run, host, undefined))
     assert.instanceOf(run.args, Uint8Array)
     assert.strictEqual(bytes.length, 3)
-    assert.isUndefined(takeOver(run))
+    assert.isUndefined(takeOwnership(run))
     assert.strictEqual(bytes.length, 0)
   })
 })

@@ -41,7 +41,7 @@ describe("dispatch", () => {
     }
   })
 
-  it("C1: a task that was sent and not yet claimed is taken back, and the thread stays busy until it has passed it", () => {
+  it("C1: a task that was sent and not yet claimed is taken back, and the thread stays busy until it has skipped it", () => {
     const { host, scheduler, submit } = setup({ maxThreads: 1 })
     const first = submit(1)
     const [thread] = host.threads
@@ -57,13 +57,13 @@ describe("dispatch", () => {
     assert.deepStrictEqual(second.exit, Exit.succeed(2))
   })
 
-  it("C4: what a terminated thread has not claimed goes to the head of the queue, in its order", () => {
+  it("C4: tasks that a terminated thread has not claimed go to the head of the queue, in their order", () => {
     const { host, scheduler, submit } = setup({ maxThreads: 1 })
     const first = submit(1)
     submit(2)
     host.threads[0]!.ready()
     host.threads[0]!.exit(1)
-    // It had done nothing yet: it counts as a start that failed.
+    // It had done nothing yet, so it counts as a failed start.
     host.advance(50)
     host.threads[1]!.ready()
     assert.deepStrictEqual(host.threads[1]!.inbox[0]!.args, [1])
@@ -74,7 +74,7 @@ describe("dispatch", () => {
     assert.strictEqual(scheduler.outcomes.counts.WorkerExited, 0)
   })
 
-  it("C1: who is told while a dead thread's tasks are taken back can stop another of them", () => {
+  it("C1: a callback that runs while a dead thread's tasks are taken back can stop another of them", () => {
     const { host, scheduler, submit } = setup({ maxThreads: 1 })
     const quick = submit(0)
     const [thread] = host.threads
@@ -116,7 +116,7 @@ describe("dispatch", () => {
     scheduler.release(holder)
   })
 
-  it("F1: a task that has lost two threads before they claimed it is failed, and the others go on", () => {
+  it("F1: a task fails when two threads died before they claimed it, and the others go on", () => {
     const { host, submit } = setup({ maxThreads: 1 })
     const first = submit(1)
     host.threads[0]!.ready()
@@ -143,7 +143,7 @@ describe("dispatch", () => {
     assert.strictEqual(scheduler.threads.idleCount, 1)
   })
 
-  it("F5: a result that cannot be read is not taken for another that waits for its turn", () => {
+  it("F5: a result that cannot be read is not taken for another that is deferred", () => {
     const { host, submit } = setup({ maxThreads: 1 })
     const submissions = [submit(0)]
     const [thread] = host.threads
@@ -169,12 +169,12 @@ describe("dispatch", () => {
     assert.isTrue(submissions.every(({ exit }) => exit !== undefined))
   })
 
-  it("F5: who throws when told an outcome keeps nobody else from being told", () => {
+  it("F5: a callback that throws does not keep other outcomes from being reported", () => {
     const { events, host, scheduler, submit } = setup({ maxThreads: 1 })
     let idle = 0
     scheduler.outcomes.onIdle(() => idle++)
     const throwing = scheduler.submit(resolve(task), [1], () => {
-      throw new Error("told")
+      throw new Error("thrown")
     })
     let observed = false
     scheduler.outcomes.observe(throwing, () => {
@@ -196,19 +196,19 @@ describe("dispatch", () => {
     const [thread] = host.threads
     thread!.ready()
     const ended = (): number => submissions.filter(({ exit }) => exit !== undefined).length
-    // Each tells of one task, and takes a millisecond: all in one turn.
-    const tellOne = (): void => {
+    // Each reports one task, and takes a millisecond: all in one turn.
+    const finishOne = (): void => {
       thread!.enter()
       host.time += 1
       thread!.post(protocol.Succeeded, "text")
     }
-    while (thread!.inbox.length > 0) tellOne()
+    while (thread!.inbox.length > 0) finishOne()
     assert.isAtMost(ended(), 6)
     assert.isAtLeast(ended(), 4)
     while (ended() < submissions.length) {
       const before = ended()
       host.turnOver()
-      while (thread!.inbox.length > 0) tellOne()
+      while (thread!.inbox.length > 0) finishOne()
       assert.isAbove(ended(), before)
     }
     assert.deepStrictEqual(submissions.map(({ exit }) => exit), submissions.map(() => Exit.succeed("text")))
@@ -247,14 +247,14 @@ describe("dispatch", () => {
     host.threads[0]!.enter()
     host.threads[0]!.finish(0)
     assert.deepStrictEqual(first.exit, Exit.succeed(0))
-    // It is on the thread, which dies before it has claimed it.
+    // The thread dies before it has claimed the run.
     host.threads[0]!.exit(1)
     assert.isUndefined(limited.exit)
     host.advance(60)
     assert.strictEqual(reasonOf(limited)._tag, "QueueTimedOut")
   })
 
-  it("F5: who throws when a suspended task is accepted keeps no outcome from another", () => {
+  it("F5: a callback that throws when a suspended task is accepted does not affect another task's outcome", () => {
     const { events, host, scheduler, submit } = setup({ maxThreads: 1, queueCapacity: 0 })
     const first = submit(1)
     const details = new RunDetails()
@@ -270,7 +270,7 @@ describe("dispatch", () => {
     assert.include(events.map(({ _tag }) => _tag), "ListenerFailed")
   })
 
-  it("F5: who throws when a lease is granted, or threads are prewarmed, keeps nobody else from being told", () => {
+  it("F5: a callback that throws when a lease is granted, or threads are prewarmed, does not affect other callbacks", () => {
     const { events, host, scheduler, submit } = setup({ maxThreads: 1 })
     scheduler.prewarm(1, () => {
       throw new Error("an observer throws")
@@ -311,12 +311,12 @@ describe("dispatch", () => {
     assert.deepStrictEqual(runs.map(({ exit }) => exit), runs.map((_, n) => Exit.succeed(n)))
   })
 
-  it("F5: what a thread has passed over without running it is not told as a success", () => {
+  it("F5: a task that a thread has skipped is not reported as a success", () => {
     const { host, submit } = setup({ maxThreads: 1 })
     const run = submit(1)
     const [thread] = host.threads
     thread!.ready()
-    thread!.passOver()
+    thread!.skip()
     assert.strictEqual(reasonOf(run)._tag, "WorkerExited")
   })
 })

@@ -22,11 +22,11 @@ describe("the ladder", () => {
     host.advance(50)
     assert.deepInclude(reasonOf(run), { _tag: "Cancelled", by: "Abort", stopped: "Abandoned" })
     assert.strictEqual(host.threads.length, 2, "an abandoned one does not")
-    const told = { threadId: 1, task: "task" }
+    const common = { threadId: 1, task: "task" }
     assert.deepStrictEqual(events, [
-      { _tag: "Stop", step: "Requested", by: "Abort", ...told },
-      { _tag: "Stop", step: "Terminated", by: "Abort", ...told },
-      { _tag: "ThreadAbandoned", ...told }
+      { _tag: "Stop", step: "Requested", by: "Abort", ...common },
+      { _tag: "Stop", step: "Terminated", by: "Abort", ...common },
+      { _tag: "ThreadAbandoned", ...common }
     ])
     thread!.exit(1)
     assert.strictEqual(scheduler.threads.stuck.size, 0)
@@ -62,7 +62,7 @@ describe("the ladder", () => {
     assert.deepInclude(reasonOf(run), { _tag: "TimedOut", limitMillis: 100, stopped: "Checkpoint" })
   })
 
-  it("C1: what was stopped while its module loads is not counted as running, and what runs although it was stopped is", () => {
+  it("C1: a task stopped while its module loads does not count as running; one that runs on after a stop does", () => {
     const { host, scheduler, submit } = setup({ maxThreads: 1 })
     const loading = submit(1)
     const [thread] = host.threads
@@ -108,7 +108,7 @@ describe("the ladder", () => {
   it("C2: … and as soon as it is needed, however late that is", () => {
     const { host, submit, thread } = loading({ maxThreads: 1 })
     host.advance(1050)
-    assert.isFalse(thread.terminated, "a slow module is not loaded anew for each caller that is impatient")
+    assert.isFalse(thread.terminated, "a slow module is not loaded again for each impatient caller")
     submit(2)
     host.advance(100)
     assert.isTrue(thread.terminated)

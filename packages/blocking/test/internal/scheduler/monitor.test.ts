@@ -7,7 +7,7 @@ import * as protocol from "../../../src/internal/wire/protocol.ts"
 import { reasonOf, setup, task } from "../../utils/simulatedScheduler.ts"
 
 describe("the monitor", () => {
-  it("a thread that claims nothing for long is terminated, and its task runs elsewhere", () => {
+  it("a wedged thread is terminated, and its task runs elsewhere", () => {
     const { events, host, submit } = setup({ maxThreads: 1 })
     const run = submit(1)
     host.threads[0]!.ready()
@@ -35,7 +35,7 @@ describe("the monitor", () => {
     assert.include(String(reason.cause), "has been loading for 30000 ms")
     assert.isTrue(host.threads[0]!.terminated)
     assert.deepInclude(events[0], { _tag: "ThreadWedged" })
-    assert.deepInclude(scheduler.ladder.stops, { Requested: 0, Terminated: 0 }, "nobody asked it to stop")
+    assert.deepInclude(scheduler.ladder.stops, { Requested: 0, Terminated: 0 }, "no stop was requested")
     host.threads[0]!.exit(1)
     host.threads[1]!.ready()
     host.threads[1]!.enter()
@@ -53,13 +53,13 @@ describe("the monitor", () => {
     assert.deepStrictEqual(run.exit, Exit.succeed(1))
   })
 
-  it("a thread whose result is on its way is not taken for one that does not answer", () => {
+  it("a thread whose result is on its way is not wedged", () => {
     const { events, host, submit } = setup({ maxThreads: 1 })
     const run = submit(1)
     const [thread] = host.threads
     thread!.ready()
     thread!.enter()
-    // The event loop is blocked meanwhile: timers come before what has arrived.
+    // The event loop is blocked meanwhile: timers come before messages that have arrived.
     const deliver = thread!.postLater(protocol.Succeeded, "text")
     host.time += 6000
     host.advance(1)
@@ -69,31 +69,31 @@ describe("the monitor", () => {
     assert.deepStrictEqual(events, [])
   })
 
-  it("what has ended is found in the block by the watch, before the message about it comes", () => {
+  it("the monitor finds a result in the control block before its message comes", () => {
     const { host, scheduler, submit } = setup({ maxThreads: 1 })
     const posted = submit(1)
     const [thread] = host.threads
     thread!.ready()
-    // Seen to have ended, but its result is on the way.
+    // It has ended, but its result is on the way.
     thread!.enter()
     thread!.post(protocol.Succeeded, "text", true)
     host.advance(50)
     assert.isUndefined(posted.exit)
-    thread!.tell()
+    thread!.notify()
     assert.deepStrictEqual(posted.exit, Exit.succeed("text"))
-    // Nothing is on the way for this one, and nothing is left behind it.
+    // The result of this one needs no message, and no task is behind it.
     const kept = submit(2)
     thread!.enter()
     thread!.finish(2, true)
     host.advance(50)
     assert.deepStrictEqual(kept.exit, Exit.succeed(2))
-    thread!.tell()
+    thread!.notify()
     assert.isTrue(scheduler.outcomes.isIdle)
     host.advance(6000)
-    assert.isFalse(thread!.terminated, "an idle thread is not one that does not answer")
+    assert.isFalse(thread!.terminated, "an idle thread is not wedged")
   })
 
-  it("F5: a clock that jumps, as after the sleep of the machine, ends what is due and loses nothing", () => {
+  it("F5: a clock that jumps, as after the sleep of the machine, ends tasks that are due and loses none", () => {
     const { host, scheduler, submit } = setup({ maxThreads: 1, keepAliveMillis: 1000 })
     const running = submit(1)
     const limited = submit(2, { timeLimit: 50 })
@@ -108,7 +108,7 @@ describe("the monitor", () => {
     assert.isUndefined(running.exit)
     thread!.finish(1)
     assert.deepStrictEqual(running.exit, Exit.succeed(1))
-    // It was sent after the jump, and has its time.
+    // It was sent after the jump, and has its full time.
     thread!.enter()
     host.advance(49)
     assert.isFalse(thread!.isStopRequested)
@@ -124,7 +124,7 @@ describe("the monitor", () => {
     assert.isTrue(thread!.retired)
   })
 
-  it("F5: a task that no thread takes is not sent again and again: the second loss ends it, and says so", () => {
+  it("F5: a task that wedges two threads fails after the second, and says why", () => {
     const { host, submit } = setup({ maxThreads: 1 })
     const run = submit(1)
     for (const thread of [0, 1]) {
@@ -142,7 +142,7 @@ describe("the monitor", () => {
   it("F5: a thread has time to read arguments that took long to copy, and meanwhile they are not sent to another", () => {
     const { host, scheduler } = setup({ maxThreads: 2 })
     let exit: RunExit | undefined
-    // As a large structure does: the copy takes a second.
+    // Like a large structure: the copy takes a second.
     const slow = {
       get part() {
         host.advance(1000)

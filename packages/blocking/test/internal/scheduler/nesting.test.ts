@@ -53,7 +53,7 @@ const nestingSetup = () => {
 }
 
 describe("nesting", () => {
-  it("H4: a thread that dies while its body waits fails that, and stops what it had called", () => {
+  it("H4: a thread that dies while its body waits fails the task, and stops its call", () => {
     const { call, host, submit } = nestingSetup()
     const run = call()
     begin(host.threads[0])
@@ -62,7 +62,7 @@ describe("nesting", () => {
     host.threads[0]!.exit(3)
     assert.deepInclude(reasonOf(run), { _tag: "WorkerExited", exitCode: 3 })
     assert.isAbove(run.stops, 0)
-    // The answer is nobody's, and the place is free.
+    // The answer is dropped, and the place is free.
     run.calls[0]!.answer(protocol.Succeeded, 1)
     const after = submit(1)
     begin(host.threads[1])
@@ -70,7 +70,7 @@ describe("nesting", () => {
     assert.deepStrictEqual(after.exit, Exit.succeed(1))
   })
 
-  it("G10: what waits for long behind streams that nobody pulls is told, once, and goes on when one of them ends", () => {
+  it("G10: a task that waits long behind streams that are not pulled is reported, once, and runs when one of them ends", () => {
     const { call, events, host, open, scheduler, submit } = nestingSetup()
     const [first] = [open(), open()]
     for (const index of [0, 1]) {
@@ -82,7 +82,7 @@ describe("nesting", () => {
     assert.deepStrictEqual(events, [])
     host.advance(1)
     assert.deepStrictEqual(events, [{ _tag: "HeldUp", task: "calling", threads: 2 }])
-    // Any thread can have another task.
+    // Any thread can take another task.
     const other = submit(1)
     const busy = host.threads.find(({ inbox }) => inbox.length > 0)!
     busy.enter()

@@ -20,7 +20,7 @@ const make = () => {
   }
 }
 
-/** So many times 64 kB. */
+/** `count` blocks of 64 kB. */
 const blocks = (count: number, byte = 1): ReadonlyArray<Uint8Array> =>
   Array.from({ length: count }, () => new Uint8Array(2 ** 16).fill(byte))
 
@@ -48,7 +48,7 @@ describe("payloads", () => {
     assert.strictEqual(payloads.live, 0)
   })
 
-  it("S4: a value that is no payload leaves nothing behind", () => {
+  it("S4: a value that a payload cannot represent leaves nothing behind", () => {
     const { payloads, read } = make()
     const before = payloads.write("before")!
     assert.isUndefined(payloads.write([new Uint8Array(2 ** 19), () => 1]))
@@ -72,7 +72,7 @@ describe("payloads", () => {
     assert.deepStrictEqual(read(address!), { a: 1 })
   })
 
-  it("S4: memory without use is kept up to a limit, and given up by trim", () => {
+  it("S4: unused memory is kept up to a limit, and given up by trim", () => {
     const { givenUp, payloads } = make()
     const long = blocks(16)
     for (let i = 0; i < 50; i++) payloads.release(payloads.write(long)!)
@@ -95,7 +95,7 @@ describe("payloads", () => {
     assert.isTrue(thread!.claim())
     scheduler.stop(stopped.run, "Abort")
     assert.isDefined(stopped.exit)
-    // It would lie in the place of the first.
+    // It would overwrite the first.
     submit({ n: 2 })
     thread!.enter()
     assert.deepStrictEqual(thread!.inbox[0]!.args, [{ n: 1 }])
@@ -143,7 +143,7 @@ describe("payloads", () => {
     assert.strictEqual(scheduler.payloads!.live, 0)
   })
 
-  it("S4: memory that was given up is forgotten by the threads, which get other memory under its number", () => {
+  it("S4: the threads forget memory that was given up, and get other memory under its number", () => {
     const { host, scheduler, submit } = setup({ maxThreads: 1 }, payloadPlatform)
     submit(0)
     const [thread] = host.threads
@@ -152,7 +152,7 @@ describe("payloads", () => {
     thread!.finish()
     for (let round = 0; round < 3; round++) {
       const numbers = [1, 2, 3].map((n) => 3 * round + n)
-      // More than is kept.
+      // More than the limit to keep.
       const tasks = numbers.map((n) => submit(blocks(9 * 16, n)))
       for (const n of numbers) {
         thread!.enter()
@@ -168,7 +168,7 @@ describe("payloads", () => {
     assert.strictEqual(scheduler.payloads!.live, 0)
   })
 
-  it("S4: the place of a result is its own until it has been read", () => {
+  it("S4: a result is not overwritten before it has been read", () => {
     const unread: Array<number> = []
     const { host, submit } = setup({ maxThreads: 1 }, {
       ...payloadPlatform,
@@ -185,7 +185,7 @@ describe("payloads", () => {
     })
     const first = submit(0)
     host.threads[0]!.ready()
-    // What is quick goes to the thread in batches.
+    // Quick tasks go to the thread in batches.
     host.threads[0]!.enter()
     const tasks = [1, 2, 3].map((n) => submit(n))
     host.threads[0]!.finish(0)

@@ -16,7 +16,7 @@ describe("shutdown", () => {
       report = _
     })
     assert.deepInclude(reasonOf(runs[2]!), { _tag: "Cancelled", stage: "Queued", by: "Shutdown" })
-    assert.isTrue(host.threads[2]!.terminated, "a thread that nobody needs any more")
+    assert.isTrue(host.threads[2]!.terminated, "an unneeded thread")
     host.advance(1000)
     assert.deepStrictEqual(host.threads.slice(0, 2).map((thread) => thread.isStopRequested), [true, true])
     host.advance(100)
@@ -29,7 +29,7 @@ describe("shutdown", () => {
     assert.strictEqual(host.pendingTimers, 0)
   })
 
-  it("D6: a forced shutdown leaves out what is left of shutdownTimeout, not the ladder", () => {
+  it("D6: a forced shutdown skips the rest of shutdownTimeout, not the ladder", () => {
     const { host, scheduler, submit } = setup({ maxThreads: 2 })
     const runs = [submit(1), submit(2)]
     for (const thread of host.threads) {
@@ -44,7 +44,7 @@ describe("shutdown", () => {
     assert.isTrue(host.threads[0]!.isStopRequested)
     host.threads[0]!.post(protocol.Stopped)
     assert.deepInclude(reasonOf(runs[0]!), { _tag: "Cancelled", by: "Shutdown", stopped: "Checkpoint" })
-    // A second time, in the midst of the ladder: it is climbed no slower for it.
+    // A second time, during the ladder: this does not slow it down.
     host.advance(90)
     host.forceShutdown!()
     host.advance(9)
@@ -59,7 +59,7 @@ describe("shutdown", () => {
     assert.strictEqual(host.pendingTimers, 0)
   })
 
-  it("D6: a pool that is forced to shut down before its scope closes shuts down, and tells so when the scope does", () => {
+  it("D6: a pool can be forced to shut down before its scope closes, and reports that when the scope closes", () => {
     const { host, scheduler, submit } = setup({ maxThreads: 1 })
     const runs = [submit(1, { onInterrupt: "wait" }), submit(2)]
     host.threads[0]!.ready()
@@ -77,7 +77,7 @@ describe("shutdown", () => {
     assert.strictEqual(host.pendingTimers, 0)
   })
 
-  it("D6: a close while a forced pool shuts down waits for that", () => {
+  it("D6: a close during a forced shutdown waits for its end", () => {
     const { host, scheduler, submit } = setup({ maxThreads: 1 })
     submit(1)
     host.threads[0]!.ready()
@@ -91,7 +91,7 @@ describe("shutdown", () => {
     assert.deepStrictEqual(reports, [{ cancelled: 0, terminated: [], abandoned: [] }])
   })
 
-  it("D5: a thread may hold the exit unless it is idle or gone", () => {
+  it("D5: a thread may block the exit unless it is idle or has ended", () => {
     const { host, scheduler, submit } = setup({ maxThreads: 1 })
     submit(1)
     const [thread] = host.threads

@@ -1,9 +1,9 @@
 /**
  * The scheduler against random schedules: submissions, stops, claims, ends, calls from bodies
  * to the program and tasks run for their answers, crashes, refused starts, time and shutdown in
- * any order. Whatever the order, no task is lost,
- * none runs twice, each has one outcome, and the bounds hold. Bodies get what was passed,
- * callers what the bodies gave, and the memory of both is free again in the end.
+ * any order. In every order, no task is lost,
+ * none runs twice, each has one outcome, and the bounds hold. Bodies get the passed arguments,
+ * callers the bodies' results, and the memory of both is free again in the end.
  *
  * A failure prints its seed; `SIMULATION_SEED=<seed> npm test` runs that schedule alone.
  * `SIMULATION_SCHEDULES` sets how many are run (6000 by default, 1 with a seed), from that seed on.
@@ -114,7 +114,7 @@ const reasonOf = (exit: RunExit): JoinError.JoinErrorReason | undefined => {
   return JoinError.isJoinError(error) ? error.reason : undefined
 }
 
-/** Millions of these are asked: an assertion of a library would take a third of the time. */
+/** Millions of these are checked: an assertion of a library would take a third of the time. */
 const holds = (condition: boolean, otherwise: string | undefined): void => {
   if (!condition) assert.fail(otherwise)
 }
@@ -153,11 +153,11 @@ const simulate = (seed: number): void => {
   const kept = new Set<number>()
   const inBody = new Set<SimulatedThread>()
   const ended = new Set<SimulatedThread>()
-  /** What a thread may still do: a terminated one can be slow to die. */
+  /** Threads that have not ended: a terminated one can be slow to die. */
   const alive = (): Array<SimulatedThread> => host.threads.filter((thread) => !ended.has(thread))
   const ready = new Set<SimulatedThread>()
 
-  /** Adds a submission, and gives what is to be told of its end. */
+  /** Adds a submission, and returns the callback for its end. */
   const add = (): readonly [Submission, (exit: RunExit) => void] => {
     const submission: Submission = { n: submissions.length, run: undefined, exits: [] }
     submissions.push(submission)
@@ -170,7 +170,7 @@ const simulate = (seed: number): void => {
     }]
   }
 
-  /** Some arguments fit in the control block, some in a chunk, some are posted, some cannot cross. The caller goes on to change its own. */
+  /** Some arguments fit in the control block, some in a chunk, some are posted, some cannot cross. The caller changes its own afterwards. */
   const withArguments = <A>(n: number, call: (args: Array<unknown>) => A): A => {
     const args = chance(0.03) ? [n, () => {}] : [n, values.argument(n)]
     const called = call(args)
@@ -178,7 +178,7 @@ const simulate = (seed: number): void => {
     return called
   }
 
-  /** What was asked to end: its consumer does not pull any more. */
+  /** Runs that were asked to end: their consumers no longer pull. */
   const asked = new Set<Run>()
   const stop = (run: Run, by: StopBy): void => {
     asked.add(run)
@@ -193,12 +193,12 @@ const simulate = (seed: number): void => {
   /** Calls that the program has not answered. */
   const unanswered: Array<Call> = []
 
-  /** Has what it takes to call the program, which may run tasks of this pool for the answer, so many deep. */
+  /** Details of a run that calls the program, which may run tasks of this pool to answer, `depth` levels deep. */
   const callingDetails = (depth: number): RunDetails => {
     const details = new RunDetails()
     details.calls = {
       onCall: (call, run) => {
-        holds(run.state !== Done && run.stop === undefined, "the program is called for nobody")
+        holds(run.state !== Done && run.stop === undefined, "the program is called for a run that was stopped")
         if (chance(0.3)) return call.answer(protocol.Succeeded, depth)
         if (depth === 3 || chance(0.4)) return void unanswered.push(call)
         submitCaller(depth + 1, () => call.answer(protocol.Succeeded, depth))
@@ -224,7 +224,7 @@ const simulate = (seed: number): void => {
 
   const answerOne = (): void => unanswered.splice(below(unanswered.length), 1)[0]?.answer(protocol.Succeeded, 0)
 
-  /** What is pulled from, by its number: how many elements have come. */
+  /** By the number of a stream: how many of its elements have arrived. */
   const arrived = new Map<number, number>()
 
   /** Submits a stream. Its consumer pulls at once, later, or never again, and closes it at any time. */
@@ -248,7 +248,7 @@ const simulate = (seed: number): void => {
       if (reasonOf(exit)?._tag === "WorkerExited") {
         holds(run.thread?.state !== "Ready", "a stream is lost, its thread is not")
       }
-      // In the place of a result.
+      // Instead of a result.
       onEnd(Exit.isSuccess(exit) ? Exit.succeed(n) : exit)
       then()
     }
@@ -352,13 +352,13 @@ const simulate = (seed: number): void => {
   const isStuck = ({ ordinal }: SimulatedThread): boolean =>
     Array.from(scheduler.threads.stuck).some((thread) => thread.ordinal === ordinal)
 
-  /** No thread dies by itself any more: what is left must end because it is asked to. */
+  /** No thread dies by itself any more: from here on, threads end only on request. */
   let calm = false
 
-  /** Whether the body that the thread is in may call the program. */
+  /** Whether the thread's current body may call the program. */
   const mayCall = (thread: SimulatedThread): boolean => calls && submissions[thread.task]!.run!.task.mayWait
 
-  /** One thing that a body does that can be left. */
+  /** One step of a body that can be left. */
   const advance = (thread: SimulatedThread): void => {
     const count = below(4)
     const onItsWay = chance(0.3)
@@ -369,14 +369,14 @@ const simulate = (seed: number): void => {
     else thread.end(count, protocol.Panicked, "thrown", onItsWay)
   }
 
-  /** One thing that a thread does. */
+  /** One step of a thread. */
   const work = (thread: SimulatedThread): void => {
     if (!ready.has(thread)) {
       if (chance(0.1)) return die(thread, 1)
       ready.add(thread)
       return thread.ready()
     }
-    if (thread.untold && chance(0.5)) return thread.tell()
+    if (thread.undelivered && chance(0.5)) return thread.notify()
     if (inBody.has(thread)) {
       if (!calm && chance(0.03)) return die(thread, 3)
       if (thread.waitsFor !== 0) {
@@ -405,7 +405,7 @@ const simulate = (seed: number): void => {
     if (first !== undefined) {
       if (first.state === "offered" && chance(0.3)) return void thread.claim()
       if (first.state === "claimed") {
-        // Whoever cannot be ended is in native code, not about to read.
+        // A stuck thread is in native code, not about to read.
         if (isStuck(thread)) return die(thread, 1)
         thread.read()
         return
@@ -414,7 +414,7 @@ const simulate = (seed: number): void => {
       const isResumed = thread.resumed !== undefined
       if (!thread.enter()) return
       if (!isResumed) {
-        holds(values.isArgument(n, first.args[1]), "a body got other arguments than were passed")
+        holds(values.isArgument(n, first.args[1]), "a body got other arguments than the passed ones")
         if (thread.isStopRequested) return thread.post(protocol.Stopped)
         holds(!entered.has(n), "a body ran twice")
       }
@@ -427,21 +427,21 @@ const simulate = (seed: number): void => {
     if (!calm && chance(0.01)) die(thread, 7)
   }
 
-  // S2: what is sent for the first time was submitted after all that was sent before. In
+  // S2: a task that is sent for the first time was submitted after all that were sent before. In
   // one step several threads can be dispatched to in turn, each of them in order.
   const sent = new Set<number>()
-  /** Where bodies can wait in their threads, only what every thread can have keeps its order. */
+  /** If bodies can wait in their threads, only tasks that every thread can take keep their order. */
   const isOrdered = (n: number): boolean =>
     !leased.has(n) && (!calls || submissions[n]!.run === undefined || submissions[n]!.run.needs === AnyThread)
   let lastSent = -1
   let newlySent: Array<number> = []
-  /** Found where an exception would be taken for one of the host's. */
+  /** Recorded where an exception would be taken for one of the host's. */
   let violation: string | undefined
   host.onBatch = (batch) => {
     const fresh = (batch as ReadonlyArray<number>).filter((n) => !sent.has(n) && isOrdered(n))
-    // What was taken back from a thread was submitted before, and goes first.
+    // A task that was taken back from a thread was submitted before, and goes first.
     const last = Math.max(...fresh)
-    // But a lease waits for a thread without open streams, and holds up nobody meanwhile.
+    // But a lease waits for a thread without open streams, and delays no task meanwhile.
     const waits = submissions.find(({ n, run }) => n < last && run?.state === Queued && !run.isLease && isOrdered(n))
     if (waits !== undefined) violation ??= `task ${last} overtook ${waits.n}, which was taken back`
     fresh.forEach((n, i) => {
@@ -459,16 +459,16 @@ const simulate = (seed: number): void => {
       lastSent = Math.max(...newlySent)
       newlySent = []
     }
-    // One can be there to replace another; those that take long to retire hold no place.
+    // One can be the replacement of another; those that retire slowly hold no place.
     holds(scheduler.threads.placesTaken <= maxThreads + (recycle === undefined ? 0 : 1), "too many threads")
-    // With those that lend theirs it has no more than twice as many.
+    // Those that lend their places included, there are at most twice as many.
     holds(scheduler.threads.all.size <= 2 * maxThreads + (recycle === undefined ? 0 : 1), "too many threads that wait")
-    // What is taken back from threads had been let in before.
+    // Tasks taken back from threads were accepted before.
     holds(scheduler.queueDepth <= queueCapacity + maxThreads + controlBlock.capacity * maxThreads, "a queue too long")
     if (scheduler.payloads !== undefined) {
       let needed = 0
       for (const { run } of submissions) if (typeof run!.args === "number") needed++
-      holds(scheduler.payloads.live === needed, "memory of arguments is kept for nothing, or free too early")
+      holds(scheduler.payloads.live === needed, "memory of arguments is kept too long, or freed too early")
       for (const { assigned, control, ordinal } of scheduler.threads.all) {
         if (host.threads[ordinal - 1]!.inbox[0]?.state !== "claimed") continue
         const run = assigned.find(({ sequence }) => controlBlock.isClaimed(control, sequence))
@@ -479,7 +479,7 @@ const simulate = (seed: number): void => {
     }
   }
 
-  /** The scheduler has read what the threads have left, and keeps nothing for those that have nothing to do. */
+  /** The scheduler has read all results of idle threads, and keeps no memory for them. */
   const checkIdle = (): void => {
     const threads = Array.from(scheduler.threads.all)
     for (const { assigned, ordinal, state } of threads) {
@@ -510,7 +510,7 @@ const simulate = (seed: number): void => {
       case 3: {
         const millis = pick([0.5, 1, 2, 25])
         host.advance(millis)
-        // S2: what has waited behind a long task has been taken to a thread that was free, by the next tick of the monitor.
+        // S2: by the next tick of the monitor, tasks behind a long one have been moved to a free thread.
         if (scheduler.threads.idleCount > 0 && millis >= 1) {
           for (const thread of scheduler.threads.all) {
             const { running } = thread
@@ -528,7 +528,7 @@ const simulate = (seed: number): void => {
       }
       case 4:
         host.refusal = chance(0.3) ? new Error("EAGAIN") : undefined
-        // Something keeps the event loop busy: time goes by, and it does not turn.
+        // The event loop is blocked: time passes without a turn.
         host.time += pick([0, 0, 2, 10])
         break
       default: {
@@ -549,7 +549,7 @@ const simulate = (seed: number): void => {
     host.advance(millis)
     check()
   }
-  // Some pools are closed with all this under way, the others drain first.
+  // Some pools are closed in the middle of all this, the others drain first.
   if (chance(0.5)) {
     // Long enough for the longest pause after a failed start.
     calm = true
@@ -565,12 +565,15 @@ const simulate = (seed: number): void => {
       if (!thread.terminated) assert.strictEqual(thread.open.size, 0, "a body was left open in its thread")
     }
     for (const { cancelled, count, outcomes } of prewarms) {
-      const told = outcomes.length > 0 || cancelled
-      assert.isTrue(told || scheduler.threads.readyCount < count, "threads are ready, and who waits is not told")
+      const calledBack = outcomes.length > 0 || cancelled
+      assert.isTrue(
+        calledBack || scheduler.threads.readyCount < count,
+        "threads are ready, and a prewarm is not called back"
+      )
     }
   }
   calm = false
-  // Some are forced before or in the midst of it.
+  // Some are forced before or during the shutdown.
   let forcedAt = Infinity
   const forceShutdown = (): void => {
     if (host.forceShutdown === undefined) return
@@ -605,7 +608,7 @@ const simulate = (seed: number): void => {
     if (Exit.isSuccess(exits[0]!)) {
       if (run!.isLease) continue
       const { value } = exits[0]
-      holds(arrived.has(n) ? value === n : values.isResult(n, value), "a caller got another result than its body gave")
+      holds(arrived.has(n) ? value === n : values.isResult(n, value), "a caller got another result than its body's")
       if (host.ended.has(n)) holds(arrived.get(n) === host.ended.get(n), "elements were lost")
       holds(entered.has(n), "a result without a body")
     } else if (reasonOf(exits[0]!) !== undefined) {
@@ -613,7 +616,7 @@ const simulate = (seed: number): void => {
       holds(reason._tag !== "Cancelled" || run!.stop !== undefined, "a stop was for another task")
       const never = reason._tag === "Cancelled" && reason.stage === "Queued"
       holds(!(never && entered.has(n)), "a body ran that was cancelled in the queue")
-      // Of a thread that was abandoned, without an exit code, messages are on their way for ever.
+      // Messages of an abandoned thread, which has no exit code, may never arrive.
       const exited = reason._tag === "WorkerExited" && reason.exitCode !== undefined
       const lost = exited || reason._tag === "LoadFailed"
       holds(!(lost && kept.has(n)), "a result was lost with its thread")

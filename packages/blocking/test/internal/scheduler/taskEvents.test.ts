@@ -4,8 +4,8 @@ import { eventCapacity } from "../../../src/internal/scheduler/taskEvents.ts"
 import * as protocol from "../../../src/internal/wire/protocol.ts"
 import { setup } from "../../utils/simulatedScheduler.ts"
 
-/** What is told of a run, in words. */
-const told = (events: ReadonlyArray<Blocking.TaskEvent>): ReadonlyArray<string> =>
+/** The events as text. */
+const asText = (events: ReadonlyArray<Blocking.TaskEvent>): ReadonlyArray<string> =>
   events.map((event) => {
     switch (event._tag) {
       case "Dropped":
@@ -22,7 +22,7 @@ const told = (events: ReadonlyArray<Blocking.TaskEvent>): ReadonlyArray<string> 
   })
 
 describe("task events", () => {
-  it("W5: nothing is kept of a run while nobody listens", () => {
+  it("W5: without a listener, nothing is kept of a run", () => {
     const { host, scheduler, submit } = setup({ maxThreads: 1 })
     const { taskEvents } = scheduler.outcomes
     assert.isFalse(taskEvents.isOn)
@@ -44,7 +44,7 @@ describe("task events", () => {
     assert.deepStrictEqual(buffer.take(), [])
   })
 
-  it("W4: each step of a run is told once, in order, with its own time", () => {
+  it("W4: each step of a run is reported once, in order, with its own time", () => {
     const { host, scheduler, submit } = setup({ maxThreads: 1 })
     const buffer = scheduler.outcomes.taskEvents.listen()
     submit(1)
@@ -55,20 +55,20 @@ describe("task events", () => {
     host.advance(5)
     thread!.enter()
     host.advance(30)
-    assert.deepStrictEqual(told(buffer.take()), [
+    assert.deepStrictEqual(asText(buffer.take()), [
       "Queued 1 at 1000",
       "Queued 2 at 1000",
       "Started 1 at 1015 on 1 waited 15"
-    ], "a start is told while the body runs")
+    ], "a start is reported while the body runs")
     thread!.finish(1)
     thread!.enter()
     host.advance(7)
     thread!.post(protocol.Panicked, "thrown")
     assert.isDefined(second.exit)
     const [ended, ...rest] = buffer.take()
-    assert.deepStrictEqual(told([ended!]), ["Ended 1 Succeeded waited 15 ran 30"])
+    assert.deepStrictEqual(asText([ended!]), ["Ended 1 Succeeded waited 15 ran 30"])
     assert.deepInclude(ended, { task: "task", error: undefined, at: 1045 })
-    assert.deepStrictEqual(told(rest), [
+    assert.deepStrictEqual(asText(rest), [
       "Started 2 at 1045 on 1 waited 45",
       "Ended 2 Panicked waited 45 ran 7"
     ])
@@ -76,7 +76,7 @@ describe("task events", () => {
     assert.propertyVal((rest[1] as Blocking.TaskEnded).error, "_tag", "JoinError")
   })
 
-  it("W4: each step of a stop is told, and why; nothing follows the end", () => {
+  it("W4: each step of a stop is reported with its cause; nothing follows the end", () => {
     const { host, scheduler, submit } = setup({ maxThreads: 1 })
     const buffer = scheduler.outcomes.taskEvents.listen()
     submit(1, { timeLimit: 20 })
@@ -86,7 +86,7 @@ describe("task events", () => {
     host.advance(20)
     host.advance(100)
     host.advance(50)
-    assert.deepStrictEqual(told(buffer.take()), [
+    assert.deepStrictEqual(asText(buffer.take()), [
       "Queued 1 at 1000",
       "Started 1 at 1000 on 1 waited 0",
       "StopRequested 1 on 1 by TimeLimit",
@@ -99,7 +99,7 @@ describe("task events", () => {
 
     const queued = submit(2)
     scheduler.stop(queued.run, "Interrupt")
-    assert.deepStrictEqual(told(buffer.take()), [
+    assert.deepStrictEqual(asText(buffer.take()), [
       `Queued 2 at ${host.now()}`,
       "Ended 2 Cancelled waited 0 ran undefined"
     ], "a run that never started")
@@ -109,14 +109,14 @@ describe("task events", () => {
     second.ready()
     second.claim()
     scheduler.stop(loading.run, "Abort")
-    assert.strictEqual(told(buffer.take()).at(-1), "Ended 3 Cancelled waited 0 ran undefined")
+    assert.strictEqual(asText(buffer.take()).at(-1), "Ended 3 Cancelled waited 0 ran undefined")
     submit(4)
     second.enter()
     host.advance(100)
-    assert.deepStrictEqual(told(buffer.take()).map((line) => line.slice(0, 8)), ["Queued 4"])
+    assert.deepStrictEqual(asText(buffer.take()).map((line) => line.slice(0, 8)), ["Queued 4"])
   })
 
-  it("W4: what nobody takes is bounded, and the reader is told how much it has lost", () => {
+  it("W4: the buffer is bounded, and its reader learns how many events were dropped", () => {
     const { host, scheduler, submit } = setup({ maxThreads: 1, queueCapacity: eventCapacity * 2 })
     const slow = scheduler.outcomes.taskEvents.listen()
     const quick = scheduler.outcomes.taskEvents.listen()
@@ -128,12 +128,12 @@ describe("task events", () => {
     assert.lengthOf(events, eventCapacity + 1)
     assert.deepInclude(events[1], { _tag: "Queued", id: 4 })
     assert.deepInclude(events.at(-1), { _tag: "Queued", id: eventCapacity + 3 })
-    assert.deepStrictEqual(told(quick.take()).map((line) => line.split(" ")[0]), ["Queued", "Queued", "Queued"])
+    assert.deepStrictEqual(asText(quick.take()).map((line) => line.split(" ")[0]), ["Queued", "Queued", "Queued"])
     assert.deepStrictEqual(slow.take(), [])
     assert.isDefined(host)
   })
 
-  it("W4: whoever waits is woken once, in the next turn and not in the middle of a submission", () => {
+  it("W4: a waiting listener is woken once, in the next turn and not in the middle of a submission", () => {
     const { host, scheduler, submit } = setup({ maxThreads: 1 })
     const buffer = scheduler.outcomes.taskEvents.listen()
     let woken = 0
@@ -150,6 +150,6 @@ describe("task events", () => {
     submit(3)
     forget()
     host.turnOver()
-    assert.strictEqual(woken, 2, "a callback that was forgotten is not called")
+    assert.strictEqual(woken, 2, "a removed callback is not called")
   })
 })

@@ -47,7 +47,7 @@ describe("threads", () => {
     assert.deepStrictEqual(events.map((event) => event._tag), ["StartFailed", "StartFailed"])
   })
 
-  it("F4: with all threads stuck, who waits for room in a queue of none fails as well", () => {
+  it("F4: with all threads stuck, a submitter suspended on a queue of capacity 0 fails as well", () => {
     const { host, scheduler, submit } = setup({ maxThreads: 1, queueCapacity: 0 })
     for (let n = 0; n < 2; n++) {
       const stuck = submit(n)
@@ -61,7 +61,7 @@ describe("threads", () => {
     assert.deepInclude(reasonOf(submit(2)), { _tag: "SpawnFailed" })
   })
 
-  it("P1: surplus threads retire after keepAlive, the one that was idle for longest first", () => {
+  it("P1: surplus threads retire after keepAlive, the one that was idle for the longest first", () => {
     const { host, submit } = setup({ minThreads: 1, keepAliveMillis: 100 })
     const [a, b] = [submit(1), submit(2)]
     const [first, second] = host.threads
@@ -94,7 +94,7 @@ describe("threads", () => {
     return { ...pool, thread }
   }
 
-  it("P1: a thread that retires has all the time that its releases need, and holds up no task meanwhile", () => {
+  it("P1: a thread that retires may take any time for its releases, and delays no task meanwhile", () => {
     const { host, submit, thread } = retiring()
     host.advance(60_000)
     assert.isFalse(thread.terminated)
@@ -114,7 +114,7 @@ describe("threads", () => {
     assert.strictEqual(host.threads.length, 2)
   })
 
-  it("F5: as many threads in long releases as the pool may have hold up no task: the longest of them is cut", () => {
+  it("F5: maxThreads threads in long releases delay no task: the longest release is cut short", () => {
     const { events, host, submit, thread } = retiring()
     submit(2)
     host.advance(100)
@@ -148,7 +148,7 @@ describe("threads", () => {
     assert.strictEqual(scheduler.threads.stuck.size, 1)
   })
 
-  it("D4: a shutdown leaves releases what is left of shutdownTimeout, and says which it cuts", () => {
+  it("D4: a shutdown gives releases the rest of shutdownTimeout, and reports those that it cuts short", () => {
     const { events, host, scheduler, thread } = retiring()
     scheduler.close(() => {})
     host.advance(1000 + 99)
@@ -158,7 +158,7 @@ describe("threads", () => {
     assert.deepInclude(events, { _tag: "ReleaseCut", threadId: 1 })
   })
 
-  it("P1: threads that were prewarmed, and are needed no longer, retire after keepAlive", () => {
+  it("P1: prewarmed threads that are no longer needed retire after keepAlive", () => {
     const { host, scheduler } = setup({ keepAliveMillis: 50 })
     let ready = false
     scheduler.prewarm(2, (failed) => {
@@ -170,7 +170,7 @@ describe("threads", () => {
     assert.deepStrictEqual(host.threads.map(({ retired }) => retired), [true, true])
   })
 
-  it("F4: as long as a thread still starts, no task fails for those that could not be started", () => {
+  it("F4: while a thread is still starting, no task fails because of other failed starts", () => {
     const { events, host, submit } = setup({ maxThreads: 4 })
     const first = submit(1)
     host.refusal = new Error("too many open files")
@@ -185,10 +185,10 @@ describe("threads", () => {
       thread!.finish(n)
     }
     assert.deepStrictEqual([first.exit, second.exit], [Exit.succeed(1), Exit.succeed(2)])
-    assert.isTrue(events.some(({ _tag }) => _tag === "NoThreads"), "that no other could be started is logged")
+    assert.isTrue(events.some(({ _tag }) => _tag === "NoThreads"), "the failed starts are logged")
   })
 
-  it("F4: when the last that started has ended, too, the tasks that wait fail", () => {
+  it("F4: when the last starting thread has ended, too, the tasks that wait fail", () => {
     const { host, submit } = setup({ maxThreads: 4 })
     const runs = [submit(1)]
     host.refusal = new Error("too many open files")
@@ -198,7 +198,7 @@ describe("threads", () => {
     assert.deepStrictEqual(runs.map((run) => reasonOf(run)._tag), ["SpawnFailed", "SpawnFailed"])
   })
 
-  it("F4: a start that cannot succeed is tried once, and told once", () => {
+  it("F4: a start that cannot succeed is tried once, and reported once", () => {
     const { events, host, submit } = setup()
     host.refusal = new CannotStart("no such file")
     assert.deepInclude(reasonOf(submit(1)), { _tag: "SpawnFailed", attempts: 1 })
@@ -233,31 +233,31 @@ describe("threads", () => {
       scheduler.stop(run, "Abort")
       host.advance(10)
     }
-    let told: unknown = "nothing"
+    let outcome: unknown = "nothing"
     scheduler.prewarm(1, (failed) => {
-      told = failed
+      outcome = failed
     })
     host.advance(60_000)
-    assert.deepInclude(told, { _tag: "SpawnFailed" })
+    assert.deepInclude(outcome, { _tag: "SpawnFailed" })
     assert.isFalse(host.alive)
   })
 
-  it("F5: a smaller prewarm does not take from a larger one that still waits", () => {
+  it("F5: a smaller prewarm does not reduce a larger one that still waits", () => {
     const { host, scheduler } = setup({ maxThreads: 3 })
     host.refusal = new Error("EAGAIN")
-    const told: Array<string> = []
-    scheduler.prewarm(3, (failed) => told.push(`three ${failed?._tag}`))
-    scheduler.prewarm(1, (failed) => told.push(`one ${failed?._tag}`))
+    const outcomes: Array<string> = []
+    scheduler.prewarm(3, (failed) => outcomes.push(`three ${failed?._tag}`))
+    scheduler.prewarm(1, (failed) => outcomes.push(`one ${failed?._tag}`))
     host.refusal = undefined
     host.advance(50)
     for (const thread of host.threads) thread.ready()
-    assert.deepStrictEqual(told, ["one undefined", "three undefined"])
+    assert.deepStrictEqual(outcomes, ["one undefined", "three undefined"])
     assert.isFalse(host.alive)
   })
 
   const recycle = { tasks: Infinity, heapBytes: Infinity, ageMillis: Infinity }
 
-  it("recycle: a thread that has run its tasks goes on until its replacement is ready", () => {
+  it("recycle: a thread that is due continues until its replacement is ready", () => {
     const { host, scheduler, submit } = setup({ maxThreads: 1, recycle: { ...recycle, tasks: 2 } })
     const submissions = [1, 2, 3, 4].map((n) => submit(n))
     const [thread] = host.threads
@@ -275,7 +275,7 @@ describe("threads", () => {
     const late = submit(5)
     assert.strictEqual(thread!.task, 5, "the due thread takes tasks as long as it is the only one")
     replacement.ready()
-    assert.isFalse(thread!.retired, "it ends the task that it has")
+    assert.isFalse(thread!.retired, "it finishes its task")
     thread!.enter()
     thread!.finish(5)
     assert.deepStrictEqual(late.exit, Exit.succeed(5))
@@ -289,7 +289,7 @@ describe("threads", () => {
     assert.strictEqual(scheduler.threads.all.size, 1)
   })
 
-  it("recycle: a thread that was replaced has all the time that its releases need", () => {
+  it("recycle: a replaced thread may take any time for its releases", () => {
     const { events, host, submit } = setup({ maxThreads: 1, recycle: { ...recycle, tasks: 1 } })
     submit(1)
     const [thread] = host.threads
@@ -304,7 +304,7 @@ describe("threads", () => {
     assert.isFalse(events.some(({ _tag }) => _tag === "ReleaseCut"))
   })
 
-  it("recycle: by age an idle thread is replaced, one after the other, and without a replacement none goes", () => {
+  it("recycle: idle threads are replaced by age, one after the other, and none retires without a replacement", () => {
     const { host, scheduler } = setup({
       maxThreads: 2,
       minThreads: 2,
@@ -345,7 +345,7 @@ describe("threads", () => {
     host.advance(10_000)
     assert.strictEqual(reasonOf(waiting)._tag, "SpawnFailed")
     assert.strictEqual(host.threads.length, 2, "no third thread")
-    assert.strictEqual(reasonOf(submit(1))._tag, "SpawnFailed", "at once, and told once")
+    assert.strictEqual(reasonOf(submit(1))._tag, "SpawnFailed", "at once, and reported once")
     assert.strictEqual(events.filter(({ _tag }) => _tag === "NoThreads").length, 1)
     host.threads[0]!.exit(1)
     const patient = submit(2)
@@ -356,7 +356,7 @@ describe("threads", () => {
     assert.deepStrictEqual(patient.exit, Exit.succeed(2))
   })
 
-  it("F5: with a replacement stuck as well there are fewer places than none, and tasks fail all the same", () => {
+  it("F5: with a replacement stuck as well, the number of places stays 0, and tasks fail", () => {
     const { host, scheduler, submit } = setup({
       maxThreads: 1,
       terminateMillis: 5,

@@ -1,4 +1,4 @@
-/** Two copies of the package in one thread: each loads the modules anew, under another url. */
+/** Two copies of the package in one thread: each loads the modules again, under another url. */
 import { assert, describe, it } from "@effect/vitest"
 import { execFileSync } from "node:child_process"
 
@@ -7,24 +7,24 @@ const inThread = (script: string): string =>
 
 const task = JSON.stringify(new URL("../../../src/Task.ts", import.meta.url).href)
 const threadHost = JSON.stringify(new URL("../../../src/ThreadHost.ts", import.meta.url).href)
-/** A copy of another version has come first. */
+/** A copy of another version was loaded first. */
 const older = `globalThis[Symbol.for("effect-blocking/ThreadContext")] = {
   version: { version: "9.9.9", protocol: 1, place: "file:///other" }, modules: new Map(), evaluating: new Set()
 }`
 
 describe("two copies in one thread", () => {
   it("F3: a task is not defined beside those of another version: both are named", () => {
-    const told = inThread(`${older}
+    const output = inThread(`${older}
       const Task = await import(${task})
       try { Task.make("file:///module.ts", "t", () => 1) } catch (error) { console.log(error._tag, error.message) }`)
-    assert.match(told, /^TaskDefinitionError Task "t" cannot be defined: Two versions of effect-blocking meet/)
-    assert.match(told, /9\.9\.9 \(file:\/\/\/other\)/)
+    assert.match(output, /^TaskDefinitionError Task "t" cannot be defined: Two versions of effect-blocking meet/)
+    assert.match(output, /9\.9\.9 \(file:\/\/\/other\)/)
   })
 
   it("F4: no pool is made beside tasks of another version", () => {
-    const told = inThread(`${older}
+    const output = inThread(`${older}
       const ThreadHost = await import(${threadHost})
       console.log(ThreadHost.versionConflict("mine", "0.0.0", "file:///mine"))`)
-    assert.match(told, /^Two versions of effect-blocking meet.*9\.9\.9 \(file:\/\/\/other\)/)
+    assert.match(output, /^Two versions of effect-blocking meet.*9\.9\.9 \(file:\/\/\/other\)/)
   })
 })

@@ -50,7 +50,7 @@ const sliceOf = (length: number, given: Partial<wire.Slice> = {}): wire.Slice =>
 const cursorOf = (end: number): Int32Array => Int32Array.of(0, end)
 
 describe("loops", () => {
-  it("R1 a chunk that takes long gives back what is left of it", () => {
+  it("R1 a chunk that takes long gives its remaining items back", () => {
     const { clock, environment } = makeClock()
     const map = loopOf(
       "map",
@@ -76,7 +76,7 @@ describe("loops", () => {
     assert.deepStrictEqual(find(chunk([1, 3])), [0, 2, -1])
   })
 
-  it("R2 a time limit begins anew with each item", () => {
+  it("R2 a time limit restarts with each item", () => {
     const { clock, environment } = makeClock()
     const each = loopOf(
       "each",
@@ -111,7 +111,7 @@ describe("loops", () => {
       assert.instanceOf(ended, ItemEnded)
       assert.deepInclude(ended, { index: 102, before: [0, 1] })
     }
-    // In shared memory it ends that of the others as well.
+    // In shared memory it ends the loops of the other threads as well.
     const slice = sliceOf(100, { chunkSize: 10 })
     assert.throws(() =>
       loopOf(
@@ -131,7 +131,7 @@ describe("loops", () => {
     assert.strictEqual(slice.state[wire.FirstLane], 25)
   })
 
-  it("R2 no item is begun behind one that has failed elsewhere", () => {
+  it("R2 no item begins after one that has failed elsewhere", () => {
     const { environment } = makeClock()
     const slice = sliceOf(100, { chunkSize: 50 })
     const ran: Array<number> = []
@@ -184,7 +184,7 @@ describe("loops", () => {
     assert.isBelow(millis, 12)
     assert.strictEqual(cursor[wire.Next], done)
     assert.isUndefined(rest)
-    // All thought to be short, and one is not.
+    // All are expected to be short, and one is not.
     const long = loopOf(
       "each",
       (item) => {
@@ -201,7 +201,7 @@ describe("loops", () => {
     assert.isBelow(left![0], left![1])
   })
 
-  it("R3 what is no number comes along, with its index, some thousand at once", () => {
+  it("R3 values other than numbers come with their indices, about a thousand at once", () => {
     const { environment } = makeClock()
     const slice = sliceOf(5000)
     const cursor = cursorOf(5000)

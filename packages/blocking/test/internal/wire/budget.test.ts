@@ -5,7 +5,7 @@ import { encodeFailure, encodeThrown } from "../../../src/internal/wire/thrown.t
 const cross = (value: unknown): unknown => decode(structuredClone(encodeThrown(value)), [])
 
 describe("the budget of a panic", () => {
-  it("E2: what is small stays as it is, cycles included", () => {
+  it("E2: a small panic stays as it is, cycles included", () => {
     const value: Record<string, unknown> = { text: "a", list: [1, { deep: new Uint8Array(8) }], map: new Map([[1, 2]]) }
     value["self"] = value
     assert.deepStrictEqual(cross(value), value)
@@ -26,7 +26,7 @@ describe("the budget of a panic", () => {
     } as object)
   })
 
-  it("E2: many small things are too much as well, whatever holds them", () => {
+  it("E2: many small values exceed the budget as well, in any container", () => {
     const many = Array.from({ length: 600 }, (_, i) => `${i}`.padEnd(64_000, "x"))
     for (const value of [many, new Set(many), new Map(many.map((n, i) => [i, n])), { ...many }]) {
       const arrived = cross(Object.assign(new Error("x"), { value, more: "more" })) as { value: object; more: string }

@@ -36,11 +36,11 @@ describe("cloneable", () => {
     ["a Generator cannot be sent to another thread", (function*() {})()],
     ["an EventEmitter cannot be sent to another thread", new EventEmitter().on("end", () => {})]
   ]
-  it.each(refused)("S4: names the class of what cannot cross: %s", (detail, value) => {
+  it.each(refused)("S4: names the class of an object that cannot cross: %s", (detail, value) => {
     assert.deepStrictEqual(findUncloneable([{ value }], "arguments"), { path: "arguments[0].value", detail })
   })
 
-  it("S4: what only looks like a class that cannot cross is looked into", () => {
+  it("S4: an object that only looks like a class that cannot cross is searched", () => {
     const plain = { _events: [() => {}] }
     assert.strictEqual(findUncloneable(plain, "result")?.path, "result._events[0]")
   })
@@ -87,7 +87,7 @@ describe("cloneable", () => {
     refuseLost(cyclic, "success", "result")
   })
 
-  it("S4: of what is too deep, only the beginning of its path is told", () => {
+  it("S4: only the beginning of the path into a too deep structure is shown", () => {
     let list: object = {}
     for (let i = 0; i < 50_000; i++) list = { o: list }
     assert.deepStrictEqual(findUncloneable([1, { list }], "arguments"), {

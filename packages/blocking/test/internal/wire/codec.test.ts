@@ -3,10 +3,10 @@ import { Schema } from "effect"
 import { NotCloneableError } from "../../../src/internal/wire/cloneable.ts"
 import { hostCodec, threadCodec } from "../../../src/internal/wire/codec.ts"
 
-/** As another copy of `effect` makes it: the same fields, and none of our classes. */
+/** A schema like one from another copy of `effect`: the same fields, without our classes. */
 const ofAnotherCopy = (schema: Schema.Top): Schema.Top => ({ ast: { ...schema.ast } }) as Schema.Top
 
-const told = (convert: () => unknown): string => {
+const messageOf = (convert: () => unknown): string => {
   try {
     convert()
   } catch (error) {
@@ -17,7 +17,7 @@ const told = (convert: () => unknown): string => {
 }
 
 describe("codec", () => {
-  it("S4: a schema of another copy of effect is told as that", () => {
+  it("S4: a schema of another copy of effect is reported as such", () => {
     const foreign = ofAnotherCopy(Schema.Int)
     const inner = Schema.Struct({ at: Schema.Array(Schema.Date) })
     Object.assign(inner.ast.propertySignatures[0]!, { type: ofAnotherCopy(Schema.Date).ast })
@@ -34,7 +34,7 @@ describe("codec", () => {
           () => thread.encodeResult(1)
         ]
       ) {
-        assert.include(told(convert), "the schema is of another copy of effect")
+        assert.include(messageOf(convert), "the schema is of another copy of effect")
       }
     }
   })

@@ -42,7 +42,7 @@ describe("controlBlock", () => {
     assert.isUndefined(controlBlock.startedAt(cells, 1))
   })
 
-  it("F1: a small result is read from the block, whatever became of the thread", () => {
+  it("F1: a small result is read from the block, even after the end of the thread", () => {
     const cells = controlBlock.make()
     const values = [0.5, -0, Number.NaN, true, false, null, undefined]
     values.forEach((value, i) => {
@@ -75,7 +75,7 @@ describe("controlBlock", () => {
       args.forEach((value, j) => assert.isTrue(Object.is(received[j], value), `argument ${j} of ${args}`))
     })
     for (const args of [["text"], [1, {}], [1n], [1, 2, 3, 4, 5]]) {
-      // In the cell of one that fitted: nothing of that is left.
+      // In the cell of arguments that fitted, of which nothing is left.
       const sequence = 1 + controlBlock.capacity
       assert.isFalse(controlBlock.offer(cells, sequence, 0, args))
       assert.isUndefined(controlBlock.argumentsOf(cells, sequence))
@@ -93,7 +93,7 @@ describe("controlBlock", () => {
     assert.isFalse(controlBlock.isUpTo(after, lastSequence))
   })
 
-  it("F5: those that are out at once never share a cell, across the wrap, and none is 0", () => {
+  it("F5: sequence numbers that are out at once never share a cell, across the wrap, and none is 0", () => {
     const cells = controlBlock.make()
     for (let before = 0; before <= controlBlock.capacity; before++) {
       const first = lastSequence - before

@@ -11,13 +11,13 @@ import {
   transferring
 } from "../../../src/internal/wire/moved.ts"
 
-// Its types are those of a browser.
+// Only the types of a browser declare it.
 declare const WebAssembly: { readonly Memory: new(size: { initial: number }) => { readonly buffer: ArrayBuffer } }
 
 const wasmMemory = (): ArrayBuffer => new WebAssembly.Memory({ initial: 1 }).buffer
 
 describe("moved", () => {
-  it("S3: a stand-in is known by itself, and its value is not", () => {
+  it("S3: a stand-in is recognized, and its value is not", () => {
     for (
       const value of [Uint8Array.of(1, 2), Buffer.from("ab"), new DataView(new ArrayBuffer(2)), new ArrayBuffer(2)]
     ) {
@@ -32,7 +32,7 @@ describe("moved", () => {
     }
   })
 
-  it("S3: nothing clones the stand-in of what is no view, at any depth: so it is never copied unseen", () => {
+  it("S3: no clone accepts the stand-in of a value other than a view, at any depth: so it is never copied by mistake", () => {
     assert.throws(() => structuredClone({ deep: [standIn(new ArrayBuffer(1))] }), /could not be cloned/)
   })
 
@@ -46,7 +46,7 @@ describe("moved", () => {
     assert.strictEqual(copy.self, copy)
   })
 
-  it("S3: in an instance of a class, too; other objects stay what they are", () => {
+  it("S3: in an instance of a class, too; other objects are unchanged", () => {
     const bytes = Uint8Array.of(1)
     class Frame {
       readonly bytes = standIn(bytes)
@@ -68,13 +68,13 @@ describe("moved", () => {
     assert.strictEqual(Object.getPrototypeOf(copy), Object.prototype)
   })
 
-  it("S3: of what a body has marked, what it returns is transferred and nothing else", () => {
+  it("S3: of the values that a body has marked, only those that it returns are transferred", () => {
     const [returned, kept] = [new Uint8Array(8), new ArrayBuffer(8)]
     assert.deepStrictEqual(Array.from(findMoved({ deep: [returned] }, new Set([returned, kept]))), [returned])
     assert.deepStrictEqual(transferables([returned, returned.buffer, kept]), [returned.buffer, kept])
   })
 
-  it("S3: memory of WebAssembly, and what is marked as untransferable, is not transferred, and stays whole", () => {
+  it("S3: memory of WebAssembly, and untransferable objects, are not transferred, and stay intact", () => {
     const wasm = wasmMemory()
     const marked = new ArrayBuffer(8)
     markAsUntransferable(marked)

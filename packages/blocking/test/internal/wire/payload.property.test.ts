@@ -17,11 +17,11 @@ const argumentsOf: (...args: ReadonlyArray<number>) => unknown = function() {
 }
 
 describe("a payload", () => {
-  it("S4: what arrives is what structured clone gives", () => {
+  it("S4: values arrive as structured clone gives them", () => {
     assertLikeClones(payloadPlatform, 20_000)
   })
 
-  it("S4: no bit of it can change unseen", () => {
+  it("S4: a change of any bit is detected, or changes the value", () => {
     const cyclic: Record<string, unknown> = { list: [1, -0, 2 ** 40, 0.1, null, undefined, true, false] }
     cyclic["self"] = [cyclic]
     const values: ReadonlyArray<unknown> = [
@@ -54,7 +54,7 @@ describe("a payload", () => {
         try {
           arrived = shape(reader.read(memory, 0))
         } catch {
-          // It is told.
+          // It is detected.
         }
         assert.isFalse(isDeepStrictEqual(arrived, expected), `bit ${bit & 7} of byte ${bit >> 3} of ${end}`)
         memory.bytes[bit >> 3]! ^= 1 << (bit & 7)
@@ -75,7 +75,7 @@ describe("a payload", () => {
     }
   })
 
-  it("S4: the class of a view, and what its fields say, change nothing", () => {
+  it("S4: the class of a view, and its own fields, change nothing", () => {
     class Odd extends Uint8Array {
       override get byteLength(): number {
         return 2
@@ -97,7 +97,7 @@ describe("a payload", () => {
     }
   })
 
-  it("S4: memory in which no payload lies is told, and not made up", () => {
+  it("S4: memory without a payload is reported, and gives no value", () => {
     const reader = new PayloadReader()
     const writer = new PayloadWriter(refuse, payloadPlatform)
     const memory = memoryOf(2 ** 12)
@@ -112,7 +112,7 @@ describe("a payload", () => {
     assert.throws(() => reader.read(memory, 0), BrokenPayload)
   })
 
-  it("S4: what structured clone would give otherwise, or refuses, is no payload", () => {
+  it("S4: a value that structured clone changes or refuses is no payload", () => {
     const writer = new PayloadWriter(refuse, payloadPlatform)
     const memory = memoryOf(2 ** 12)
     const buffer = new ArrayBuffer(8)
@@ -201,7 +201,7 @@ describe("a payload", () => {
     }
   })
 
-  it("S4: what a program has given all objects changes nothing", () => {
+  it("S4: a modified Object.prototype changes nothing", () => {
     const value = { polluted: 1, ["k".repeat(256)]: 2, list: Object.assign(new Array(3), { 1: { polluted: 3 } }) }
     const writer = new PayloadWriter(refuse, payloadPlatform)
     const reader = new PayloadReader()
@@ -219,7 +219,7 @@ describe("a payload", () => {
         configurable: true
       })
       for (const name of ["get", "set"]) prototype[name] = () => "inherited"
-      // The third time its shapes are known.
+      // At the third time its shapes are known.
       for (let i = 0; i < 3; i++) {
         if (writer.write(value, memory, 0, 2 ** 12)) arrived.push(reader.read(memory, 0))
       }

@@ -16,16 +16,16 @@ const values: ReadonlyArray<unknown> = [
   "\ud800",
   Object.assign([1], { 2: undefined }),
   { "": null, b: 2n ** 70n, a: NaN },
-  // Nothing that a payload can be.
+  // Values that a payload cannot represent.
   [/x/g, new Error("y")],
   new Map([[{}, new Set([1])]]),
   new Uint8Array([1, 2, 3])
 ]
 
 describe("messages", () => {
-  it("what is written is read, wherever in its memory a message lies, and whatever came before", () => {
+  it("values are read as they were written, at any position in memory, and after any other message", () => {
     const { reader, writer } = make()
-    // Of messages that end in other places, and need more memory than the last.
+    // Messages with other ends, some of which need more memory than the last.
     for (const length of [0, 1, 100, 2 ** 16, 10, 2 ** 18, 2 ** 23, 3]) {
       const all = [...values, { bytes: new Uint8Array(length).fill(7) }, ...values]
       writer.begin(Batch)
@@ -50,7 +50,7 @@ describe("messages", () => {
       assert.strictEqual(reader.rest().length, 0)
       const { memory } = reader
       reader.forget()
-      // In any order, and although another message has been begun.
+      // In any order, although another message has begun.
       reader.begin(Uint8Array.of(Ended))
       for (const i of Array.from(places.keys()).reverse()) {
         assert.deepStrictEqual(reader.value(memory, places[i]), all[i])
@@ -58,7 +58,7 @@ describe("messages", () => {
     }
   })
 
-  it("a payload is sent from where it lies, short or long, between what else there is", () => {
+  it("a payload is sent from its own memory, short or long, between other values", () => {
     const { reader, writer } = make()
     const memory = new PayloadMemory(new SharedArrayBuffer(2 ** 18), payloadPlatform)
     const payloads = new PayloadWriter({ grow: () => false, partLength: Infinity }, payloadPlatform)
@@ -82,7 +82,7 @@ describe("messages", () => {
     assert.strictEqual(reader.rest().length, 0)
   })
 
-  it("a value that cannot cross leaves the message as it was", () => {
+  it("a value that cannot cross leaves the message unchanged", () => {
     const { reader, writer } = make()
     writer.begin(Ended)
     writer.int32(7)

@@ -20,7 +20,7 @@ const makeRing = () => {
 }
 
 describe("the ring of results", () => {
-  it("S4: a result lies there whole until it is read, however far behind the reader is", () => {
+  it("S4: a result stays intact until it is read, however far behind the reader is", () => {
     const next = random(1)
     const { take, writer } = makeRing()
     const waiting: Array<{ readonly start: number; readonly value: unknown }> = []
@@ -50,13 +50,13 @@ describe("the ring of results", () => {
     assert.isAbove(refused, 0)
   })
 
-  it("S4: a result that is too long has no place, and the next one has", () => {
+  it("S4: a result that is too long does not fit, and the next one does", () => {
     const { take, writer } = makeRing()
     assert.strictEqual(writer.write("x".repeat(2 ** 15)), -1)
     assert.deepStrictEqual(take(writer.write(["next"])), ["next"])
   })
 
-  it("S4: many bytes are copied once, beside the ring, and what the body keeps stays whole", () => {
+  it("S4: long buffers are copied once, beside the ring, and the body's own stay intact", () => {
     const { take, writer } = makeRing()
     const kept = new Uint8Array(2 ** 16).fill(7)
     const start = writer.write({ few: Uint8Array.of(1, 2), many: kept })

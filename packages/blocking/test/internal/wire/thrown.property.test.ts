@@ -57,7 +57,7 @@ describe("any value", () => {
         }
         default: {
           const error = add(new classes[next(classes.length)]!("m"))
-          // Formatted when it is read first, by its name of that time, which may be itself.
+          // Formatted at the first read, by its name at that time, which may be the error itself.
           void error.stack
           for (let i = next(5); i > 0; i--) {
             const flags = next(8)

@@ -6,7 +6,7 @@ import { decode } from "../../../src/internal/wire/restored.ts"
 import { encodeFailure, encodeThrown } from "../../../src/internal/wire/thrown.ts"
 import { descriptors } from "../../utils/descriptors.ts"
 
-// The types of Node have no classes of it.
+// The types of Node do not declare its classes.
 const wasm =
   (globalThis as unknown as { readonly WebAssembly: Record<string, new(message: string) => Error> }).WebAssembly
 
@@ -33,7 +33,7 @@ describe("thrown values", () => {
     assert.strictEqual(arrived.stack, error.stack)
   })
 
-  it("E1: own properties keep their order and flags, whatever they are called", () => {
+  it("E1: own properties keep their order and flags, under any name", () => {
     const error = new Error("text", { cause: 1 })
     Object.defineProperties(error, {
       hidden: { value: 1, enumerable: false, writable: true, configurable: true },
@@ -65,7 +65,7 @@ describe("thrown values", () => {
     assert.strictEqual(arrived.name, "Error")
   })
 
-  it("E1: what a class gives arrives with the class, and as a field without it", () => {
+  it("E1: a value from a class arrives with the class, and as a field without it", () => {
     class Lost extends Error {
       readonly at: number
       constructor(at: number) {
@@ -95,7 +95,7 @@ describe("thrown values", () => {
     assert.strictEqual((cross(new Secret(), [Secret]) as Secret).message, "private")
   })
 
-  it("E1: an error is of the nearest class that is named, and of no other of the same name", () => {
+  it("E1: an error gets the nearest named class, and no other class of the same name", () => {
     class Base extends Error {}
     class Sub extends Base {}
     class Leaf extends Sub {}
@@ -115,7 +115,7 @@ describe("thrown values", () => {
     assert.isFalse(cross(new (class SyntaxError extends Error {})("named alike")) instanceof SyntaxError)
   })
 
-  it("E1: an Effect stays one, whatever its class", () => {
+  it("E1: an Effect stays an Effect, whatever its class", () => {
     class Tagged extends Data.TaggedError("Tagged")<{ readonly n: number }> {}
     const arrived = crossFailure(new Tagged({ n: 1 }), [], Data.Error.prototype) as Tagged
     assert.strictEqual(Object.getPrototypeOf(arrived), Data.Error.prototype)
@@ -143,7 +143,7 @@ describe("thrown values", () => {
   ]
   it.each(platform)("E1: of the platform: %s", (_, error) => {
     for (const arrived of [cross(error), (cross({ list: [error] }) as { list: [Error] }).list[0]] as Array<Error>) {
-      // Node gives its errors a class of their own for each code.
+      // Node has a separate class of errors for each code.
       const constructor = error.constructor.name === "NodeError" ? TypeError : error.constructor
       assert.strictEqual(arrived.constructor, constructor)
       for (const key of ["name", "message", "code", "stack"]) {
@@ -153,7 +153,7 @@ describe("thrown values", () => {
     }
   })
 
-  it("E1: a DOMException keeps its cause and its fields, and a subclass is one", () => {
+  it("E1: a DOMException keeps its cause and its fields, and so does a subclass", () => {
     const error = Object.assign(new DOMException("m", "DataCloneError"), { cause: new TypeError("c"), extra: 1 })
     const arrived = cross(error) as DOMException & { readonly cause: unknown; readonly extra: number }
     assert.instanceOf(arrived, DOMException)
@@ -216,7 +216,7 @@ describe("thrown values", () => {
     assert.instanceOf(arrived.attempt.next!.error, TypeError)
   })
 
-  it("E1: arrays keep holes, other keys and length, and cost what they hold", () => {
+  it("E1: arrays keep holes, other keys and length, and cost only their elements", () => {
     const error = new Error("in")
     // eslint-disable-next-line no-sparse-arrays
     const list = Object.assign([1, , error], { extra: error })
@@ -289,7 +289,7 @@ describe("thrown values", () => {
     assert.include(Cause.pretty(Cause.fail(arrived)), "hostile")
   })
 
-  it("E2: a stack ends at the body's own frames, whatever a source map makes of the file that calls it", () => {
+  it("E2: a stack ends at the body's own frames, even if a source map renames the file that calls it", () => {
     const error = new Error("x")
     const own = "Error: x\n    at deeper (file:///app/tasks.ts:2:30)\n    at file:///app/tasks.ts:3:72"
     for (
@@ -341,10 +341,10 @@ describe("thrown values", () => {
   it.each(hostile)("E2: a panic stays a panic: %s", (_, make) => {
     const arrived = cross(make())
     assert.isDefined(arrived)
-    assert.notInclude(String((arrived as Error).message), "could not be put together")
+    assert.notInclude(String((arrived as Error).message), "could not be restored")
   })
 
-  it("S4: a domain error that cannot cross says which part it is", () => {
+  it("S4: a domain error that cannot cross names the part", () => {
     const paths: ReadonlyArray<readonly [value: unknown, path: string]> = [
       [Object.assign(new Error("x"), { on: { retry: () => {} } }), "error.on.retry"],
       [

@@ -8,7 +8,7 @@ describe("version", () => {
     assert.strictEqual(Version.current.version, version)
   })
 
-  it("two copies of one version fit, wherever they are", () => {
+  it("two copies of one version work together, wherever they are", () => {
     assert.isUndefined(Version.conflict(Version.current, { ...Version.current, place: "file:///other" }))
   })
 
