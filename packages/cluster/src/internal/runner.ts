@@ -413,7 +413,7 @@ export class Runner {
       }
     })
 
-  /** Takes no more tasks, and waits up to `shutdownMillis` for those that run. The takers of the rest are then interrupted, which gives them back. */
+  /** Takes no more tasks, and waits up to `shutdownMillis` for running ones. The takers of the rest are then interrupted, which gives their tasks back. */
   readonly leave: Effect.Effect<void> = Effect.suspend(() => {
     this.leaving = true
     return Effect.andThen(
