@@ -266,7 +266,6 @@ try {
       check(`${program} of getting started on ${name}`, () => run(nodeOf(name), [join(guide, program)]))
     }
     check(`the tests of getting started on ${name}`, () => {
-      writeFileSync(join(guide, "vitest.config.mjs"), "export default { test: { include: [\"*-test.ts\"] } }\n")
       run(nodeOf(name), [join(folder, "node_modules/vitest/vitest.mjs"), "run", "--root", guide])
     })
     check(`npx effect-blocking on ${name}`, () => {

@@ -5,7 +5,8 @@
  *
  * A block runs in a process of its own, which must end with code 0. If the block has `// =>` comments, its output must
  * equal them, line by line. A block marked `serves` gets SIGTERM after its first line of output. Windows has no such
- * signal and ends the process, so only the output counts there. A block that is a test runs in Vitest.
+ * signal and ends the process, so only the output counts there. A block that is a test runs in Vitest. A block marked
+ * `compiles` is not run, because it needs other programs.
  *
  *     node scripts/code-blocks.ts [page …]
  */
@@ -30,7 +31,7 @@ interface Block {
   /** The number of its first line in the page. */
   readonly line: number
   readonly file: string
-  readonly serves: boolean
+  readonly mark: "serves" | "compiles" | undefined
   readonly code: string
 }
 
@@ -39,15 +40,15 @@ const blocksOf = (page: string): Array<Block> => {
   // Replaces within lines, so that line numbers stay.
   const markdown = page.endsWith(".ts") ? text.replace(/^ *\* ?/gm, "") : text
   const folder = join(out, page.replace(/\W/g, "_"))
-  const found = Array.from(markdown.matchAll(/^```ts( serves)?\n([^]*?)^```/gm))
+  const found = Array.from(markdown.matchAll(/^```ts(?: (serves|compiles))?\n([^]*?)^```/gm))
   // A fence that is indented or marked otherwise would be skipped silently.
   const written = Array.from(markdown.matchAll(/^\s*```(ts|tsx|typescript)\b/gm)).length
   if (found.length !== written) fail(`${page} has ${written} TypeScript fences, but only ${found.length} can be run`)
-  return found.map(({ 1: serves, 2: code = "", index }, i) => ({
+  return found.map(({ 1: mark, 2: code = "", index }, i) => ({
     page,
     line: markdown.slice(0, index).split("\n").length + 1,
-    file: join(folder, /^\/\/ (\w[\w-]*\.ts)\b/.exec(code)?.[1] ?? `block-${i + 1}.ts`),
-    serves: serves !== undefined,
+    file: join(folder, /^\/\/ (\w[\w-]*(?:\.test)?\.ts)\b/.exec(code)?.[1] ?? `block-${i + 1}.ts`),
+    mark: mark as Block["mark"],
     code
   }))
 }
@@ -97,7 +98,7 @@ const compile = (): void => {
 }
 
 /** Runs a block. Returns a description of the problem, or `undefined`. */
-const run = ({ code, file, line, page, serves }: Block): Promise<string | undefined> =>
+const run = ({ code, file, line, mark, page }: Block): Promise<string | undefined> =>
   new Promise((resolve) => {
     const place = `${page}:${line}`
     const child = execFile(
@@ -107,7 +108,7 @@ const run = ({ code, file, line, page, serves }: Block): Promise<string | undefi
       (error, stdout, stderr) => {
         const wanted = Array.from(code.matchAll(/\/\/ => (.*)$/gm), ({ 1: text }) => text).join("\n")
         // On Windows only the signal ends a server, which then has no exit code.
-        const ended = windows && serves && error?.signal === "SIGTERM"
+        const ended = windows && mark === "serves" && error?.signal === "SIGTERM"
         if (error !== null && !ended) {
           resolve(`${place} ended with ${error.code ?? error.signal}\n${stdout}${stderr}`)
         } else if (wanted !== "" && stdout.trimEnd() !== wanted) {
@@ -117,7 +118,7 @@ const run = ({ code, file, line, page, serves }: Block): Promise<string | undefi
         }
       }
     )
-    if (serves) child.stdout?.once("data", () => child.kill("SIGTERM"))
+    if (mark === "serves") child.stdout?.once("data", () => child.kill("SIGTERM"))
   })
 
 const runPrograms = async (programs: ReadonlyArray<Block>): Promise<void> => {
@@ -147,7 +148,7 @@ rmSync(out, { recursive: true, force: true })
 write()
 compile()
 const isTest = ({ code }: Block): boolean => code.includes("\"@effect/vitest\"")
-await runPrograms(blocks.filter((block) => !isTest(block)))
+await runPrograms(blocks.filter((block) => !isTest(block) && block.mark !== "compiles"))
 runTests(blocks.filter(isTest))
 rmSync(out, { recursive: true, force: true })
 const count = new Set(blocks.map(({ page }) => page)).size
