@@ -140,18 +140,18 @@ export class Threads {
 
   /** Threads that hold a place. */
   get placesTaken(): number {
-    return this.placesInUse - this.excess
+    return this.counted - this.excess
   }
 
   /** Threads that count against `maxThreads`, including those still running on a place whose owner has resumed. */
-  private get placesInUse(): number {
+  private get counted(): number {
     return this.all.size - this.slow.size - this.waits.unplaced
   }
 
   /** Busy threads beyond the places, because the owners of borrowed places have resumed. */
   private get excess(): number {
     const { surplus } = this.waits
-    return surplus === 0 ? 0 : Math.min(surplus, Math.max(0, this.placesInUse - this.places))
+    return surplus === 0 ? 0 : Math.min(surplus, Math.max(0, this.counted - this.places))
   }
 
   /**
