@@ -531,13 +531,13 @@ const start = Effect.fnUntraced(function*<P>(
     )
   }
   const gauge = Metric.withAttributes(busyGauge, { farm: definition.farm, runner: runner.id })
-  const beat = Effect.andThen(
-    runner.beat(address, startedMillis),
+  const heartbeat = Effect.andThen(
+    runner.heartbeat(address, startedMillis),
     Effect.suspend(() => Metric.update(gauge, runner.busyThreads))
   )
-  yield* Effect.ignore(beat)
+  yield* Effect.ignore(heartbeat)
   yield* Effect.addFinalizer(() => Effect.ignore(parts.receipts.leave(runner.id)))
-  const beating = yield* beat.pipe(
+  const beating = yield* heartbeat.pipe(
     Effect.catchCause((cause) =>
       Effect.logWarning("A runner could not write its heartbeat: other programs may take it for dead", cause)
     ),

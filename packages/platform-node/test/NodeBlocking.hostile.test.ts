@@ -51,7 +51,10 @@ describe("values", () => {
       Effect.gen(function*() {
         const reason = yield* reasonOf(pool.run(hostile.returnsEffect, 1))
         assert.deepInclude(reason, { _tag: "NotCloneable", side: "success", path: "result" })
-        assert.include(reason.message, "an Effect cannot be sent to another thread: run it with Effect, or return")
+        assert.include(
+          reason.message,
+          "an Effect cannot be sent to another thread: run it in the body with Effect.runSync"
+        )
         assert.strictEqual((yield* pool.stats).threadsStarted, 1)
       })))
 

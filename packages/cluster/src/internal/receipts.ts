@@ -67,17 +67,17 @@ export interface Receipts {
     offer: (row: ReceiptRow) => Effect<void, unknown, R>
   ) => Effect<boolean, unknown, R>
   readonly find: (farm: string, tag: string, key: string) => Effect<Option<ReceiptRow>, unknown>
-  /** The settled ones of them, and the ones that are not in the storage. */
+  /** For the given keys: the settled receipts and the missing ones. */
   readonly outcomes: (keys: ReadonlyArray<ReceiptKey>) => Effect<ReadonlyArray<Outcome>, unknown>
-  /** The ones of them that are settled, or have another item by now. */
+  /** Returns those of the given items that are settled, or whose receipt has another item by now. */
   readonly gone: (items: ReadonlyArray<string>) => Effect<ReadonlyArray<string>, unknown>
   readonly list: (farm: string, state: ReceiptState, limit: number) => Effect<ReadonlyArray<ReceiptRow>, unknown>
   readonly counts: (farm: string) => Effect<Counts, unknown>
   /** Removes the receipts that were settled longer ago than this, except parked ones. */
   readonly forget: (olderThanMillis: number) => Effect<void, unknown>
-  readonly beat: (runner: RunnerRow) => Effect<void, unknown>
+  readonly heartbeat: (runner: RunnerRow) => Effect<void, unknown>
   readonly leave: (runner: string) => Effect<void, unknown>
-  /** The runners with a heartbeat within so many milliseconds. */
+  /** The runners whose last heartbeat is at most `withinMillis` old. */
   readonly runners: (farm: string, withinMillis: number) => Effect<ReadonlyArray<RunnerRow>, unknown>
 }
 

@@ -102,7 +102,7 @@ export const makeMemory = (): Receipts => {
           byItem.delete(row.item)
         }
       }),
-    beat: (runner) =>
+    heartbeat: (runner) =>
       changed((at) => {
         beats.set(runner.id, { runner, at })
       }),

@@ -187,7 +187,7 @@ export const makeSql = Effect.fnUntraced(function*(prefix: string) {
     forget: (olderThanMillis) =>
       sql`DELETE FROM ${receipts}
         WHERE state IN ('succeeded', 'failed', 'cancelled') AND updated_at < ${now} - ${olderThanMillis}`,
-    beat: ({ busy, farm, host, id, port, startedMillis, threads }) =>
+    heartbeat: ({ busy, farm, host, id, port, startedMillis, threads }) =>
       sql`INSERT INTO ${runners} (id, farm, host, port, threads, busy, started_at, seen_at)
         VALUES (${id}, ${farm}, ${host}, ${port}, ${threads}, ${busy}, ${startedMillis}, ${now})
         ON CONFLICT (id) DO UPDATE SET busy = excluded.busy, threads = excluded.threads, seen_at = excluded.seen_at`,

@@ -39,7 +39,7 @@ export interface RunnerOptions {
 const shortMillis = 100
 
 /** Milliseconds that an item claimed ahead waits for a thread, before it is given back. Arbitrary. */
-const patientMillis = 500
+const claimTimeoutMillis = 500
 
 /** The weight of the last body in the mean. Arbitrary: an outlier is forgotten after about twenty. */
 const meanWeight = 0.2
@@ -264,10 +264,10 @@ export class Runner {
         const detail = `its runner died while it ran, ${attempts - 1} times`
         return yield* this.park(envelope, item, attempts - 1, undefined, detail)
       }
-      // Claimed ahead, and the body before it is not short after all: another runner may have a free thread.
+      // Claimed ahead, but the body before it turned out to be long: another runner may have a free thread.
       const hasRoom = yield* Effect.raceFirst(
         Effect.as(this.room.await, true),
-        Effect.as(Effect.sleep(patientMillis), false)
+        Effect.as(Effect.sleep(claimTimeoutMillis), false)
       )
       if (!hasRoom) return yield* Effect.interrupt
       const executions = yield* receipts.begin(item, this.id)
@@ -401,11 +401,11 @@ export class Runner {
   // ---------------------------------------------------------------------------
 
   /** Writes a heartbeat, and stops the bodies of tasks that were cancelled, or settled by another runner. */
-  readonly beat = (address: { readonly host: string; readonly port: number }, startedMillis: number) =>
+  readonly heartbeat = (address: { readonly host: string; readonly port: number }, startedMillis: number) =>
     Effect.gen({ self: this }, function*() {
       const { receipts } = this.parts
       const { busy, id, threads } = this
-      yield* receipts.beat({ id, farm: this.definition.farm, ...address, threads, busy, startedMillis })
+      yield* receipts.heartbeat({ id, farm: this.definition.farm, ...address, threads, busy, startedMillis })
       const gone = yield* receipts.gone(Array.from(this.taken.keys()))
       for (const item of gone) {
         const unwanted = this.taken.get(item)
@@ -413,7 +413,7 @@ export class Runner {
       }
     })
 
-  /** Takes no more tasks, and waits up to `shutdownMillis` for those that run. The takers of the rest are then interrupted, which gives them back. */
+  /** Takes no more tasks, and waits up to `shutdownMillis` for running ones. The takers of the rest are then interrupted, which gives their tasks back. */
   readonly leave: Effect.Effect<void> = Effect.suspend(() => {
     this.leaving = true
     return Effect.andThen(

@@ -57,6 +57,7 @@ export const listen = (
     const { httpEffect, protocol } = yield* RpcServer.makeProtocolWithHttpEffectWebsocket
     // Closed after the connections: the server waits for them, and callers keep theirs open.
     const outer = yield* Scope.fork(yield* Effect.scope)
+    // A caller that is frozen does not answer the end of its WebSocket: its connection is ended here.
     const connections = new Set<NetSocket>()
     yield* Effect.addFinalizer(() => Effect.sync(() => connections.forEach((connection) => connection.destroySoon())))
     const create = () =>

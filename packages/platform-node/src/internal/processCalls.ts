@@ -1,7 +1,7 @@
 /**
  * Messages from a process to the program, and the answers that its bodies wait for. They have a
  * pipe of their own, which the process reads and writes synchronously, because its event loop is
- * blocked meanwhile. Written bytes are with the system, and are not lost with the process.
+ * blocked meanwhile. Written bytes are held by the operating system, and outlive the process.
  *
  * Pool processes load this file.
  */
@@ -35,7 +35,7 @@ export const receive = (exit: (code: number) => never): Uint8Array => {
 
 const pause = new Int32Array(new SharedArrayBuffer(4))
 
-/** Repeats a call while the pipe is not ready: if other code made the pipe non-blocking, a body must not fail of that. */
+/** Repeats a call while the pipe is not ready: other code may make it non-blocking, and that must not make a body fail. */
 const again = (call: () => number): number => {
   while (true) {
     try {

@@ -167,7 +167,7 @@ export class SimulatedThread implements ThreadHost.Thread {
         const answer = this.answers.shift()
         if (answer !== undefined) return answer
         throw new Error(
-          "A body called its program, and was not answered at once. BlockingTest runs bodies on the test's own thread, " +
+          "A task body called a callback that did not complete synchronously. BlockingTest runs bodies on the test's own thread, " +
             "which cannot wait: provide a callback that does not wait (no sleep, no other fiber), or test it on real " +
             "threads (NodeBlocking.layer)"
         )

@@ -39,8 +39,8 @@ export const logEvent = (event: SchedulerEvent, host: ThreadHost): Effect.Effect
       )
     case "ReleaseCut":
       return Effect.logWarning(
-        `Pool thread ${event.threadId} was terminated before it released its Task.threadLocal values: the time for the ` +
-          "shutdown is over, or tasks wait for threads that are in long releases"
+        `Pool thread ${event.threadId} was terminated before it released its Task.threadLocal values: ` +
+          "the shutdown timed out, or queued tasks needed its place"
       )
     case "ThreadLost":
       return Effect.logWarning(
@@ -49,7 +49,7 @@ export const logEvent = (event: SchedulerEvent, host: ThreadHost): Effect.Effect
       )
     case "ThreadWedged":
       return Effect.logWarning(
-        `Pool thread ${event.threadId} did not answer for ${event.millis} ms and was terminated: ` +
+        `Pool thread ${event.threadId} was wedged for ${event.millis} ms and was terminated: ` +
           "a module did not finish loading, or a task left synchronous work behind"
       )
     case "ThreadAbandoned": {

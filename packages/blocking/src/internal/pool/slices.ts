@@ -71,7 +71,7 @@ export class Slices implements Work<SlicePart> {
   take(): SlicePart | undefined {
     const { chunkSize, extra, kind, lanes, numbers, timed } = this.options
     const bound = load(this.state, wire.Bound)
-    // Rests are pushed after the main source, and have lower indices: they come first.
+    // Returned ranges are pushed last but have lower indices, so search from the end.
     const source = this.sources.findLast(({ cursor, takers }) =>
       Math.min(load(cursor, wire.End), bound) - load(cursor, wire.Next) > takers
     )

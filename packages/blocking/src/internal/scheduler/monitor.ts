@@ -104,7 +104,7 @@ export class Monitor {
       const coroutine = run.details?.coroutine
       const limit = coroutine === undefined ? run.task.timeLimitMillis : this.listener.limitOf(run, coroutine)
       if (limit === undefined || run.state === Done || run.stop === "TimeLimit") continue
-      // Counted from the entry of the body, by the control block: no wait counts.
+      // Measured from when the body was entered; time in the queue is excluded.
       const startedAt = thread.startedAt(run)
       const left = startedAt === undefined ? limit : startedAt + limit - now
       if (left <= 0) this.listener.onTimeLimit(run)

@@ -20,7 +20,7 @@ import type { Threads, Work } from "./threads.ts"
 /** The strictest requirement: a thread that fits it fits any work. */
 const mostRestricted: Work = { fits: ({ open }) => open.size === 0 }
 
-/** How long a task may wait behind idle threads before the warning. Arbitrary: long for a consumer, short for a person who wonders. */
+/** How long a task may wait behind idle threads before the warning. Arbitrary: longer than a slow consumer needs, short enough for someone debugging a hang. */
 const heldUpMillis = 5000
 
 export interface NestingListener {

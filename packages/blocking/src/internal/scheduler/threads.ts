@@ -101,7 +101,7 @@ export class Threads {
     return this.idle.length + this.recallable
   }
 
-  /** How many of the spare threads can have a place. Stuck threads limit only new starts, not these. */
+  /** Spare threads that can have a place. Stuck threads limit only new starts, not these. */
   private get recallable(): number {
     const spare = this.waits.spare.length
     return spare === 0 ? 0 : Math.min(spare, Math.max(0, this.options.maxThreads - this.placesTaken))
@@ -129,35 +129,34 @@ export class Threads {
   }
 
   /**
-   * How many threads there can be, in addition to those that hold no place: stuck threads, and those
-   * that retire slowly. Up to `maxThreads` of them are replaced; each
-   * further one takes a place, until no place is left. So a pool never has more than twice
-   * `maxThreads`, unless a replacement gets stuck, too.
+   * Places in the pool: `maxThreads`, less one for each stuck or slowly retiring thread beyond the
+   * first `maxThreads`. So a pool never has more than twice `maxThreads` threads, unless a replacement
+   * gets stuck, too.
    */
   get places(): number {
     const { maxThreads } = this.options
     return Math.max(0, Math.min(maxThreads, 2 * maxThreads - this.stuck.size - this.slow.size))
   }
 
-  /** How many threads hold a place. */
+  /** Threads that hold a place. */
   get placesTaken(): number {
-    return this.claimants - this.overshoot
+    return this.placesInUse - this.excess
   }
 
-  /** Threads that hold a place, and those that run on a borrowed place whose owner has resumed. */
-  private get claimants(): number {
+  /** Threads that count against `maxThreads`, including those still running on a place whose owner has resumed. */
+  private get placesInUse(): number {
     return this.all.size - this.slow.size - this.waits.unplaced
   }
 
-  /** How many busy threads there are beyond the places, because the owners of borrowed places have resumed. */
-  private get overshoot(): number {
+  /** Busy threads beyond the places, because the owners of borrowed places have resumed. */
+  private get excess(): number {
     const { surplus } = this.waits
-    return surplus === 0 ? 0 : Math.min(surplus, Math.max(0, this.claimants - this.places))
+    return surplus === 0 ? 0 : Math.min(surplus, Math.max(0, this.placesInUse - this.places))
   }
 
   /**
-   * Whether no thread can take the work: each waits for the program, is leased by something that one of them waits for, or has
-   * open bodies that the work must not delay.
+   * Whether no thread can take the work: each waits for the program, is leased by work that one of them
+   * waits for, or has open bodies that the work must not delay.
    */
   isExhausted(work: Work): boolean {
     if (this.startable > 0 || this.hasIdle(work)) return false
@@ -226,7 +225,7 @@ export class Threads {
   /** The thread becomes idle. */
   rest(thread: PoolThread): void {
     thread.idleSince = this.host.now()
-    const surplus = this.overshoot
+    const surplus = this.excess
     if (surplus > 0) this.waits.spare.push(thread)
     else this.idle.push(thread)
     this.waits.surplus = Math.max(0, surplus - 1)
@@ -236,7 +235,7 @@ export class Threads {
   beginWait(thread: PoolThread): void {
     this.waits.threads.add(thread)
     // A surplus thread may have its place.
-    this.waits.surplus = this.overshoot
+    this.waits.surplus = this.excess
   }
 
   /** The thread resumes, whether or not its place was taken. */

@@ -453,7 +453,10 @@ class Runner implements ThreadRunner {
     }
   }
 
-  /** … at once: a result outside of the control block would be lost with the thread. Throws, without posting, for a value that cannot be cloned. */
+  /**
+   * Ends a task and posts its result immediately: otherwise it would be lost if the thread dies. Throws,
+   * without posting, for a value that cannot be cloned.
+   */
   private postOrThrow(sequence: number, status: number, value: unknown, startedAt: number): void {
     controlBlock.willPost(this.control, sequence)
     controlBlock.end(this.control, sequence, startedAt, this.platform.now())

@@ -34,7 +34,8 @@ export const whatReturned = (value: unknown): Outcome => {
   return [protocol.Succeeded, value]
 }
 
-const effectReturned = "an Effect cannot be sent to another thread: run it with Effect, or return its value"
+const effectReturned =
+  "an Effect cannot be sent to another thread: run it in the body with Effect.runSync and return the result"
 
 /** Thrown by a loop when an item has ended it. */
 export class ItemEnded {

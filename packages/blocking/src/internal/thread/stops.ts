@@ -18,7 +18,7 @@ export class StopRequested extends Error {
   readonly _tag = "StopRequested"
   override readonly name = "StopRequested"
   constructor() {
-    super("The task was asked to stop: let this pass through the body")
+    super("The task was asked to stop: do not catch this error, or throw it again")
   }
 }
 

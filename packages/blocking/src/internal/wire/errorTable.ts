@@ -15,8 +15,8 @@ export type EncodedValue = unknown
 export type Table = ReadonlyArray<Row>
 
 /**
- * The objects that belong into a shell, which is sent without them: `key, index` for each, flat.
- * The shell already has the key, so that the order of keys is kept.
+ * References to fill in after decoding, as flat `key, index` pairs. The shell already has the keys, in
+ * their order.
  */
 export type Patches = Array<string | number>
 

@@ -50,8 +50,8 @@ export const isPlain = (value: object): boolean => {
 
 const RedactedTypeId = "~effect/Redacted"
 
-/** Classes of the platform that a clone treats as plain objects, although their fields hold nothing. */
-const hollow = new Set<unknown>(["AbortController", "AbortSignal"])
+/** Built-ins that structured clone silently turns into empty objects. */
+const clonesEmpty = new Set<unknown>(["AbortController", "AbortSignal"])
 
 /**
  * Why an object that can be cloned is still refused: it would arrive empty.
@@ -62,6 +62,6 @@ export const whyLost = (value: object): string | undefined => {
     return "a Redacted loses its value on the way: send Redacted.value(x), or use Task.schema"
   }
   const tag = (value as { readonly [Symbol.toStringTag]?: unknown })[Symbol.toStringTag]
-  if (!hollow.has(tag) || isPlain(value)) return undefined
+  if (!clonesEmpty.has(tag) || isPlain(value)) return undefined
   return `an ${String(tag)} cannot be sent to another thread`
 }

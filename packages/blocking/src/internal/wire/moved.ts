@@ -169,9 +169,7 @@ export const transferables = (values: Iterable<object>): Array<object> =>
   Array.from(new Set(Array.from(values, transferable)))
 
 /**
- * Those of them that a message can transfer. Memory of WebAssembly and of some native addons
- * cannot be: the allocator of a codec's result is not known, and such memory is
- * copied instead.
+ * The transferable ones. WebAssembly and some native-addon memory is not transferable and is copied.
  */
 export const transferring = (values: Iterable<object>): Array<object> => transferables(values).filter(canTransfer)
 

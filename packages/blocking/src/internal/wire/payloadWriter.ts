@@ -53,8 +53,8 @@ export class PayloadWriter {
   private depth = 0
   private readonly objects: Array<object> = []
   private numbers: Map<object, number> | undefined
-  /** Buffers that were written only in part. */
-  private readonly torn: Array<object> = []
+  /** Partially written buffers. */
+  private readonly partial: Array<object> = []
   private readonly sink: PayloadSink
   private readonly platform: PayloadPlatform
 
@@ -94,7 +94,7 @@ export class PayloadWriter {
       this.depth = 0
       this.objects.length = 0
       this.numbers = undefined
-      this.torn.length = 0
+      this.partial.length = 0
     }
   }
 
@@ -205,7 +205,7 @@ export class PayloadWriter {
 
   private putObject(value: object): boolean {
     const known = this.numberOf(value)
-    if (known !== undefined) return !this.torn.includes(value) && this.putCount(payload.Known, known, 0)
+    if (known !== undefined) return !this.partial.includes(value) && this.putCount(payload.Known, known, 0)
     if (this.platform.isProxy(value) || ++this.depth > maxDepth) return false
     this.number(value)
     const put = isArray(value)
@@ -313,7 +313,7 @@ export class PayloadWriter {
     if (!payload.isOrdinary(buffer) || this.numberOf(buffer) !== undefined) return false
     this.number(buffer)
     // Only this part of the buffer is written: the rest may belong to its neighbours.
-    if (length !== payload.lengthOfBuffer.call(buffer)) this.torn.push(buffer)
+    if (length !== payload.lengthOfBuffer.call(buffer)) this.partial.push(buffer)
     return this.putBytes(kind, buffer, offset, length)
   }
 

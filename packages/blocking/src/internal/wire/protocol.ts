@@ -31,9 +31,9 @@ export type RunMessage = [tag: typeof Run, first: number, count: number, ...post
 /** Memory for arguments: sent before the first task that uses it, and without memory when it is given up. */
 export type ChunkMessage = readonly [tag: typeof Chunk, index: number, memory: SharedArrayBuffer | undefined]
 
-/** Instead of a task's index: resume a body that was left at a `yield`. The one argument is its number. */
+/** Reserved task index: resume a body that was left at a `yield`. The one argument is its number. */
 export const Resume = -1
-/** … end it there, by `return()`. */
+/** Reserved task index: end such a body at its `yield`, by `return()`. */
 export const Close = -2
 
 /** The answer to a call: a status, as for a run, with its value. */
@@ -67,9 +67,9 @@ export type UncaughtMessage =
   | readonly [tag: typeof Uncaught, error: EncodedValue, task: string | undefined]
   | readonly [tag: typeof Uncaught, more: number]
 
-/** Instead of a callback's key: the body wants its next chunk of input; the answer at the end is `undefined` … */
+/** Reserved callback key: request the next input chunk. The answer is `undefined` at the end of the input. */
 export const inputKey = "effect-blocking/input"
-/** … or it has yielded these elements, and is not left: it is about to wait, or makes more. */
+/** Reserved callback key: elements sent while the body keeps running. */
 export const outputKey = "effect-blocking/output"
 
 /**

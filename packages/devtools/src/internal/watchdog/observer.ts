@@ -39,7 +39,7 @@ export interface ObserverPort {
   readonly report: (stall: Observed) => void
 }
 
-/** A stall whose positions are those of the code that runs. */
+/** A stall with positions in the running code, before source maps. */
 export interface Observed extends Omit<Seen, "frames"> {
   readonly frames: ReadonlyArray<RawFrame>
 }
@@ -50,16 +50,16 @@ export interface ObserverOptions {
   readonly announceMillis: number
 }
 
-/** A tick that is later than this was late for a reason. Arbitrary: more than the usual lateness of timers. */
+/** Lateness above this means that the process was suspended or starved. Arbitrary: more than the usual lateness of timers. */
 const toleranceMillis = 5
 
-/** How many times as long as a capture a stall has to be before it is lengthened by one (W3). */
-const patience = 10
+/** Capture only when the stall is at least this many times the cost of a capture (W3). */
+const minStallRatio = 10
 
-/** The part of a measured cost that is left after each stall without a capture. Arbitrary: half of it after three. */
-const forgetting = 0.8
+/** After each stall without a capture, the measured cost is multiplied by this. Arbitrary: it halves after three. */
+const costDecay = 0.8
 
-/** How many captures one stall may have. Arbitrary: each follows one without a result. */
+/** The maximum number of captures of one stall. Arbitrary: each follows one without a result. */
 const maxCaptures = 10
 
 /** How long a capture may take after the end of the stall. Arbitrary: a hundred times the usual. */
@@ -98,7 +98,7 @@ const isKnown = ({ taken }: Stalled): boolean => taken !== undefined && taken.fr
 export class Observer {
   private state: State = { _tag: "Responsive" }
   private lastTick: number
-  /** When the next tick is due, after the last. */
+  /** Milliseconds from the last tick to the next. */
   private delay: number
   private lastBeats: number
   private ownBusy: number
@@ -106,7 +106,7 @@ export class Observer {
   private silentMillis = 0
   /** How long the process was stopped, or the machine slept, since the last heartbeat. */
   private stoppedMillis = 0
-  /** The cost of the last capture, or what is left of it. */
+  /** The cost of the last capture, reduced after each stall without one. */
   private captureCost: number | undefined
   private cheapestCapture = Infinity
   private readonly port: ObserverPort
@@ -140,7 +140,7 @@ export class Observer {
     const beats = port.beats()
     const hasBeaten = beats !== this.lastBeats
     this.lastBeats = beats
-    // Also if the program was the first to go on: the gap before this heartbeat includes the stop.
+    // Even if the program resumed first: the gap before this heartbeat includes the stop.
     this.stoppedMillis += stopped
     if (port.debugged()) return this.becomeResponsive()
     if (hasBeaten) return this.onBeat()
@@ -190,7 +190,7 @@ export class Observer {
       captures: 0,
       captureMillis: 0,
       pending: false,
-      nextCaptureMillis: patience * this.expectedCost,
+      nextCaptureMillis: minStallRatio * this.expectedCost,
       announced: false,
       taken: undefined,
       ended: undefined
@@ -239,7 +239,7 @@ export class Observer {
     state.captureMillis += captured.costMillis
     if (isStall) state.taken = captured
     // The next costs as much, and the stall has to be long enough for all of them.
-    state.nextCaptureMillis = patience * (state.captureMillis + this.captureCost)
+    state.nextCaptureMillis = minStallRatio * (state.captureMillis + this.captureCost)
     if (state.ended !== undefined) this.finish(state, state.ended.millis)
   }
 
@@ -263,7 +263,7 @@ export class Observer {
       if (millis >= options.thresholdMillis) this.finish(this.stall(state), millis)
       else this.becomeResponsive()
     } else if (gap < options.thresholdMillis) {
-      // The program waited for a processor, which was not known before the wait was over.
+      // The program waited for a processor: that is known only after the wait.
       this.becomeResponsive()
     } else {
       const ended = state.ended = { at: this.lastTick, millis: Math.max(options.thresholdMillis, millis) }
@@ -274,7 +274,7 @@ export class Observer {
   private finish(state: Stalled, millis: number): void {
     // Something else may have made the last capture expensive, so its cost does not count for ever.
     if (state.captures === 0 && this.captureCost !== undefined) {
-      this.captureCost = Math.max(this.cheapestCapture, this.captureCost * forgetting)
+      this.captureCost = Math.max(this.cheapestCapture, this.captureCost * costDecay)
     }
     this.becomeResponsive()
     const { taken } = state

@@ -14,14 +14,14 @@ const walBytesGauge = Metric.gauge("effect_blocking_sqlite_wal_bytes", {
 })
 
 const checkInterval = "1 second"
-/** The least time between two warnings about a WAL that cannot be emptied. */
+/** The minimum time between two warnings about a WAL that cannot be emptied. */
 const warningIntervalMillis = 60_000
 /**
  * How long new streams and read transactions wait for those that are open. If the WAL cannot be
  * emptied within this time, new ones are let in for as long.
  */
 const holdMillis = 15_000
-/** The multiple of the limit that readers of a few seconds do not reach. */
+/** WAL size, as a multiple of its limit, that short readers alone never cause. */
 const largeFactor = 4
 
 export const walBytes = (filename: string): Effect.Effect<number> =>
@@ -34,7 +34,7 @@ export const checkpointer = (database: Database): Effect.Effect<void, never, Sco
   const gauge = Metric.withAttributes(walBytesGauge, { database: basename(filename) })
   let lastWarning = -Infinity
   let lastFailedHold = -Infinity
-  /** Returns whether the WAL was emptied. Its size afterwards does not say so: others write on. */
+  /** Returns whether the WAL was emptied. Its size afterwards does not tell: others may have written since. */
   const empty = Effect.map(
     database.execute("PRAGMA wal_checkpoint(TRUNCATE)", [], Objects),
     (rows) => (rows as [{ readonly busy: number }])[0].busy === 0

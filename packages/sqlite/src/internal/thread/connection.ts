@@ -41,7 +41,7 @@ export class Connection {
   readonly cells: Int32Array | undefined
   /** The tables written since this set was last cleared. */
   readonly written = new Set<string>()
-  /** Without and with bigints as integers: a statement is either one or the other. */
+  /** Statement caches: [0] integers as numbers, [1] as bigints. */
   private readonly prepared = [new Map<string, Prepared>(), new Map<string, Prepared>()] as const
   private readonly options: ConnectionOptions
   private beginStatement: StatementSync | undefined
