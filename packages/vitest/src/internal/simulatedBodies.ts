@@ -9,7 +9,7 @@ import type { SimulatedThread } from "./simulatedHost.ts"
 export class SimulatedBodies implements ThreadRunner.BodyStrategy {
   /** Between two runs, a stub may be set and a task may be defined again. */
   readonly reused = false
-  /** The running body, and the real time at which it first read its stop flag; 0 before that. */
+  /** The running body, and the real time at which it first read its stop flag since it was called or resumed; 0 before that. */
   private body = ""
   private firstCheckAt = 0
   private context: ThreadRunner.BodyContext | undefined
@@ -27,12 +27,13 @@ export class SimulatedBodies implements ThreadRunner.BodyStrategy {
 
   readonly admit = (module: string, name: string): Promise<unknown> | undefined => {
     this.body = name
-    this.firstCheckAt = 0
     return this.thread.host.plans.onBody(module, name, this.thread)
   }
 
   readonly call = (sequence: number, run: (args: Array<unknown>) => unknown, args: Array<unknown>): unknown => {
     const { body } = this
+    // A body that is resumed has been out of the test's thread.
+    this.firstCheckAt = 0
     return ThreadRunner.within(
       this.context!,
       sequence,
