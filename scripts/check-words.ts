@@ -37,7 +37,8 @@ const piecesOfMarkdown = (source: string): ReadonlyArray<Piece> => {
   const pieces: Array<Piece> = []
   let piece: { line: number; text: string } | undefined
   let inFence = false
-  for (const [index, raw] of source.split("\n").entries()) {
+  const lines = source.split("\n")
+  for (const [index, raw] of lines.entries()) {
     const fence = /^\s*(?:```|~~~)/.test(raw)
     if (fence) inFence = !inFence
     const line = raw.trim()
@@ -46,7 +47,7 @@ const piecesOfMarkdown = (source: string): ReadonlyArray<Piece> => {
     if (fence || inFence || line === "" || line.startsWith("#")) continue
     if (line.startsWith("|")) {
       // The first row is the heading of the table.
-      const previous = source.split("\n")[index - 1] ?? ""
+      const previous = lines[index - 1] ?? ""
       if (!previous.startsWith("|")) continue
       for (const cell of line.split("|")) pieces.push({ line: index + 1, text: withoutCode(cell.trim()) })
       continue

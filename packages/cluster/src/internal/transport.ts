@@ -1,5 +1,4 @@
 /** The transport of calls between programs: Effect's RPC over TCP or WebSockets. */
-import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeSocket from "@effect/platform-node/NodeSocket"
 import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
 import * as Effect from "effect/Effect"
@@ -14,17 +13,11 @@ import * as Socket from "effect/socket/Socket"
 import * as SocketServer from "effect/socket/SocketServer"
 import { createServer } from "node:http"
 import type { Socket as NetSocket } from "node:net"
+import type { ListenOptions } from "../ClusterPool.ts"
 import type { RunnerRow } from "./receipts.ts"
 
 /** The address of a runner for other programs. `host` is a name, an IP address, or the URL of a WebSocket. */
 type Address = Pick<RunnerRow, "host" | "port">
-
-export interface Listen {
-  readonly host?: string
-  readonly port?: number
-  readonly transport?: "tcp" | "websocket"
-  readonly advertise?: string
-}
 
 /** The most bytes of a frame: four for each character of a payload, and some for the envelope. */
 const frameOf = (maxPayload: number): number => maxPayload * 4 + 65_536
@@ -37,7 +30,7 @@ const portOf = (address: NetAddress.InetAddress | NetAddress.UnixPathAddress): n
 
 /** Listens until the scope closes. */
 export const listen = (
-  { advertise, host = "127.0.0.1", port = 0, transport = "tcp" }: Listen,
+  { advertise, host = "127.0.0.1", port = 0, transport = "tcp" }: ListenOptions,
   maxPayload: number
 ): Effect.Effect<
   { readonly protocol: RpcServer.Protocol["Service"]; readonly address: Address },
@@ -54,6 +47,8 @@ export const listen = (
       )
       return { protocol, address: { host: advertise ?? host, port: portOf(server.address) } }
     }
+    // Loaded only here: it takes some 60 ms, and most runners need none.
+    const NodeHttpServer = yield* Effect.promise(() => import("@effect/platform-node/NodeHttpServer"))
     const { httpEffect, protocol } = yield* RpcServer.makeProtocolWithHttpEffectWebsocket
     // Closed after the connections: the server waits for them, and callers keep theirs open.
     const outer = yield* Scope.fork(yield* Effect.scope)
