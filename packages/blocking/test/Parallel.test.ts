@@ -25,6 +25,8 @@ const poolOf = (options: {
   readonly costMillis?: number
   readonly most?: (asked: Asked) => number
   readonly others?: () => number
+  /** Whether a thread runs the loop for the first time, by the number of runs before. */
+  readonly isFirst?: (runs: number) => boolean
 }) => {
   const asked: Array<Asked> = []
   let busy = 0
@@ -46,7 +48,8 @@ const poolOf = (options: {
         for (let i = 0; i < done; i++) millis += options.millisOf(first + i)
         yield* Effect.sleep(millis + (options.costMillis ?? 0))
         busy--
-        return [millis, done, items.slice(0, done).map(({ id }) => id)]
+        const isFirst = options.isFirst?.(asked.length) ?? false
+        return [millis, done, items.slice(0, done).map(({ id }) => id), undefined, undefined, isFirst]
       })
   } as unknown as Blocking.Pool
   return { pool, asked, mostBusy: () => mostBusy }
@@ -139,6 +142,17 @@ describe("Parallel", () => {
     Effect.gen(function*() {
       assert.deepStrictEqual((yield* warningsOf({ threads: 4, millisOf: () => 10, costMillis: 9 }, 1)).lines, [])
       assert.strictEqual((yield* warningsOf({ threads: 4, millisOf: () => 10, costMillis: 13 }, 1)).lines.length, 1)
+    }))
+
+  it.effect("R4 does not warn if a thread ran the task for the first time, and may have loaded its module", () =>
+    Effect.gen(function*() {
+      const { lines } = yield* warningsOf({
+        threads: 4,
+        millisOf: () => 1,
+        costMillis: 20,
+        isFirst: (runs) => runs === 3
+      })
+      assert.deepStrictEqual(lines, [])
     }))
 
   it.effect("R4 does not warn if other tasks used the pool meanwhile", () =>

@@ -47,9 +47,11 @@ export interface Report {
   runs: number
   /** When the first item began, on the fiber's clock; `undefined` before that. */
   beganAt: number | undefined
+  /** Whether a thread ran the loop for the first time, and may have loaded a module for it. */
+  loaded: boolean
 }
 
-export const makeReport = (): Report => ({ itemMillis: 0, runs: 0, beganAt: undefined })
+export const makeReport = (): Report => ({ itemMillis: 0, runs: 0, beganAt: undefined, loaded: false })
 
 export const nowOf = (clock: Clock.Clock): number => Number(clock.currentTimeNanosUnsafe()) / 1e6
 
@@ -143,8 +145,10 @@ class Driver<P extends Part, E, R> {
   private onExit(part: P, exit: Exit.Exit<LoopValue, E | JoinError>): void {
     const { report, work } = this
     if (Exit.isSuccess(exit)) {
-      report.beganAt ??= nowOf(this.clock) - exit.value[0]
-      report.itemMillis += exit.value[0]
+      const [millis, , , , , isFirst] = exit.value
+      report.beganAt ??= nowOf(this.clock) - millis
+      report.itemMillis += millis
+      report.loaded ||= isFirst === true
       const index = work.onDone(part, exit.value)
       if (index !== undefined) this.endAt(this.any ? -1 : index, Exit.succeed(index))
       return

@@ -55,7 +55,7 @@ export class Definitions {
       const body = this.bodies.find(definition.module, definition.name, registration.body)
       definition.run = definition.loop === undefined
         ? await callable(body, registration)
-        : await loop(definition.loop, body, registration, this.loops)
+        : await loop(definition.loop, body, registration, this.loops, definition.run === unloaded)
       definition.state = "ready"
     } catch (error) {
       definition.failure = { cause: encodeThrown(error, threadContext.clone), names: Array.from(registered!.keys()) }
@@ -135,12 +135,14 @@ const loop = async (
   kind: LoopKind,
   body: Registration["body"],
   { schemas }: Registration,
-  environment: LoopEnvironment
+  environment: LoopEnvironment,
+  isFirst: boolean
 ): Promise<Definition["run"]> => {
   const { loopOf } = await import("./loops.ts")
-  if (schemas === undefined) return loopOf(kind, body as (...args: Array<unknown>) => unknown, undefined, environment)
+  const call = body as (...args: Array<unknown>) => unknown
+  if (schemas === undefined) return loopOf(kind, call, undefined, environment, isFirst)
   const { threadCodec } = await import("../wire/codec.ts")
-  return loopOf(kind, body as (...args: Array<unknown>) => unknown, threadCodec(schemas), environment)
+  return loopOf(kind, call, threadCodec(schemas), environment, isFirst)
 }
 
 const generatorOf = (returned: unknown): Iterator<unknown, unknown> => {

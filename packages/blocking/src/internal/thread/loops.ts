@@ -39,16 +39,21 @@ const ranging = (body: Body) => {
   return effectBlockingBody
 }
 
-/** Makes a loop of a body: it takes `ChunkArguments` or `SliceArguments`, and returns a `LoopValue`. */
+/**
+ * Makes a loop of a body: it takes `ChunkArguments` or `SliceArguments`, and returns a `LoopValue`. `isFirst` if
+ * the thread has not run it before.
+ */
 export const loopOf = (
   kind: wire.LoopKind,
   body: Body,
   codec: ThreadCodec | undefined,
-  environment: LoopEnvironment
+  environment: LoopEnvironment,
+  isFirst: boolean
 ): (args: Array<unknown>) => wire.LoopValue => {
   const called = codec === undefined ? body : withCodec(kind, body, codec)
   return (args) => {
-    const loop = new Loop(kind, called, environment)
+    const loop = new Loop(kind, called, environment, isFirst)
+    isFirst = false
     try {
       return args[0] instanceof Int32Array
         ? loop.slice(args as wire.SliceArguments)
@@ -107,13 +112,15 @@ class Loop {
   private readonly kind: wire.LoopKind
   private readonly body: Body
   private readonly environment: LoopEnvironment
+  private readonly isFirst: boolean
   private readonly fold: ReturnType<typeof folding>
   private readonly range: ReturnType<typeof ranging>
 
-  constructor(kind: wire.LoopKind, body: Body, environment: LoopEnvironment) {
+  constructor(kind: wire.LoopKind, body: Body, environment: LoopEnvironment, isFirst: boolean) {
     this.kind = kind
     this.body = body
     this.environment = environment
+    this.isFirst = isFirst
     this.fold = folding(body)
     this.range = ranging(body)
   }
@@ -123,12 +130,12 @@ class Loop {
   // ---------------------------------------------------------------------------
 
   chunk([first, items, times, extra, keeps]: wire.ChunkArguments): wire.LoopValue {
-    const { environment, kind } = this
+    const { kind } = this
     const startedAt = this.begin(times)
     this.keeps = keeps
     if (typeof items === "number") {
       this.call(first, first + items, extra)
-      return this.valueOf(startedAt, items, first)
+      return this.valueOf(startedAt, items, first, undefined)
     }
     const endAt = startedAt + times.limitMillis
     const flags = kind === "filter" ? new Uint8Array(items.length) : undefined
@@ -147,7 +154,7 @@ class Loop {
       }
       if (this.isClockDue() && this.readClock() >= endAt) break
     }
-    return wire.asLoopValue([environment.now() - startedAt, i, this.given(flags), ...this.where(first)], first)
+    return this.valueOf(startedAt, i, first, flags)
   }
 
   private given(flags: Uint8Array | undefined): unknown {
@@ -168,15 +175,13 @@ class Loop {
   }
 
   /** The first item that one value stands for. */
-  private where(first: number): [] | [ReadonlyArray<number>] {
-    return this.kind === "fold" ? [[first]] : this.kind === "range" ? [this.indices] : []
+  private where(first: number): ReadonlyArray<number> | undefined {
+    return this.kind === "fold" ? [first] : this.kind === "range" ? this.indices : undefined
   }
 
-  private valueOf(startedAt: number, done: number, first: number): wire.LoopValue {
-    return wire.asLoopValue(
-      [this.environment.now() - startedAt, done, this.given(undefined), ...this.where(first)],
-      first
-    )
+  private valueOf(startedAt: number, done: number, first: number, flags: Uint8Array | undefined): wire.LoopValue {
+    const millis = this.environment.now() - startedAt
+    return wire.asLoopValue([millis, done, this.given(flags), this.where(first), undefined, this.isFirst], first)
   }
 
   // ---------------------------------------------------------------------------
@@ -224,7 +229,8 @@ class Loop {
       }
       if (now - startedAt >= limitMillis || this.values.length >= maxOthers) break
     }
-    return wire.asLoopValue([millis, done, kind === "find" ? this.found : this.values, this.indices, rest], 0)
+    const value = kind === "find" ? this.found : this.values
+    return wire.asLoopValue([millis, done, value, this.indices, rest, this.isFirst], 0)
   }
 
   /** Runs the items of a part; returns where it ended. */

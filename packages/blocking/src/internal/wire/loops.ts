@@ -114,14 +114,16 @@ export const constantOf = (kind: number): boolean | null | undefined => {
 /**
  * The result of a loop. For a chunk: how long the items took, how many were done, and their values. For a
  * slice also the indices of those items (for a fold or a range, the first index of each value), and the bounds
- * of the part that it has taken and not done.
+ * of the part that it has taken and not done. `isFirst` if it is the thread's first run of the loop, for which it
+ * may have had to load a module.
  */
 export type LoopValue = readonly [
   millis: number,
   done: number,
   value: unknown,
-  indices?: ReadonlyArray<number>,
-  rest?: readonly [start: number, end: number] | undefined
+  indices?: ReadonlyArray<number> | undefined,
+  rest?: readonly [start: number, end: number] | undefined,
+  isFirst?: boolean
 ]
 
 /** A failure or a panic of a loop: the index of the item, its error, and the values of the items before it, if wanted. */

@@ -1,7 +1,7 @@
 /** The loops of a thread, by a clock that the test moves. */
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
-import { type LoopEnvironment, loopOf } from "../../../src/internal/thread/loops.ts"
+import { type LoopEnvironment, loopOf as loopOfThread } from "../../../src/internal/thread/loops.ts"
 import { ItemEnded } from "../../../src/internal/thread/outcome.ts"
 import * as controlBlock from "../../../src/internal/wire/controlBlock.ts"
 import * as wire from "../../../src/internal/wire/loops.ts"
@@ -17,6 +17,14 @@ const makeClock = () => {
   }
   return { clock, control, environment }
 }
+
+const loopOf = (
+  kind: wire.LoopKind,
+  body: (...args: Array<unknown>) => unknown,
+  codec: undefined,
+  environment: LoopEnvironment,
+  isFirst = true
+) => loopOfThread(kind, body, codec, environment, isFirst)
 
 const times = { limitMillis: 16, timed: false }
 
@@ -61,7 +69,7 @@ describe("loops", () => {
       undefined,
       environment
     )
-    assert.deepStrictEqual(map(chunk([1, 1, 20, 1, 1])), [22, 3, ["1", "1", "20"]])
+    assert.deepStrictEqual(map(chunk([1, 1, 20, 1, 1])).slice(0, 3), [22, 3, ["1", "1", "20"]])
     assert.deepStrictEqual(map(chunk([1, 1, 20, 1, 1], { limitMillis: Infinity }))[1], 5)
   })
 
@@ -72,8 +80,8 @@ describe("loops", () => {
     const isOdd = loopOf("filter", (item) => (item as number) % 2 === 1, undefined, environment)
     assert.deepStrictEqual(isOdd(chunk([1, 2, 3]))[2], Uint8Array.of(1, 0, 1))
     const find = loopOf("find", (item) => item === 2, undefined, environment)
-    assert.deepStrictEqual(find(chunk([1, 2, 3])), [0, 2, 101])
-    assert.deepStrictEqual(find(chunk([1, 3])), [0, 2, -1])
+    assert.deepStrictEqual(find(chunk([1, 2, 3])).slice(0, 3), [0, 2, 101])
+    assert.deepStrictEqual(find(chunk([1, 3])).slice(0, 3), [0, 2, -1])
   })
 
   it("R2 a time limit restarts with each item", () => {
@@ -217,6 +225,22 @@ describe("loops", () => {
     assert.strictEqual(done, 1026)
     assert.strictEqual(slice.results![3], 4.5)
     assert.strictEqual(slice.kinds![4], wire.NullKind)
+  })
+
+  it("R4 a thread tells which of its runs was the first", () => {
+    const { environment } = makeClock()
+    const kinds: ReadonlyArray<wire.LoopKind> = ["map", "each", "filter", "find", "fold", "range"]
+    for (const kind of kinds) {
+      const inChunks = loopOf(kind, () => 1, undefined, environment)
+      const items = kind === "range" ? 3 : [1, 2, 3]
+      const runs = [0, 1, 2].map(() => inChunks([0, items, times, [], false]))
+      assert.deepStrictEqual(runs.map((run) => run[5]), [true, false, false], kind)
+      const inSlices = loopOf(kind, () => 1, undefined, environment)
+      const slices = [0, 1, 2].map(() => inSlices([cursorOf(10), sliceOf(10), []]))
+      assert.deepStrictEqual(slices.map((run) => run[5]), [true, false, false], kind)
+      const known = loopOf(kind, () => 1, undefined, environment, false)
+      assert.isFalse(known([0, items, times, [], false])[5], kind)
+    }
   })
 
   it("R5 a stop ends it between two items", () => {
