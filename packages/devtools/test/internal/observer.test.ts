@@ -8,7 +8,8 @@ const sure: Captured = { frames: [frame], isLate: false, costMillis: 10 }
 const none: Captured = { frames: [], isLate: true, costMillis: 10 }
 
 /** A program and its watchdog, whose clocks the test advances. */
-const setup = (options: { readonly expectedCaptureMillis?: number } = {}) => {
+const setup = (options: { readonly expectedCaptureMillis?: number; readonly periodMillis?: number } = {}) => {
+  const { periodMillis = 25 } = options
   const state = {
     time: 0,
     beats: 0,
@@ -19,7 +20,8 @@ const setup = (options: { readonly expectedCaptureMillis?: number } = {}) => {
     ownBusy: 0,
     lastBeat: 0,
     lookedAt: 0,
-    delay: 25,
+    looks: 0,
+    delay: 2 * periodMillis,
     clear: true
   }
   const asked: Array<{
@@ -41,8 +43,8 @@ const setup = (options: { readonly expectedCaptureMillis?: number } = {}) => {
   }
   const observer = new Observer({
     now: () => state.time,
-    beats: () => state.beats,
-    debugged: () => state.debugged,
+    lastBeat: () => ({ beats: state.beats, debugged: state.debugged }),
+    beatAt: () => state.lastBeat,
     takeGap: () => {
       const { gap } = state
       state.gap = 0
@@ -54,7 +56,7 @@ const setup = (options: { readonly expectedCaptureMillis?: number } = {}) => {
     capturing,
     announce: (millis) => announced.push(millis),
     report: (stall) => reports.push(stall)
-  }, { periodMillis: 25, thresholdMillis: 100, announceMillis: 1000 })
+  }, { periodMillis, thresholdMillis: 100, announceMillis: 1000 })
 
   const beat = (): void => {
     state.gap = Math.max(state.gap, state.time - state.lastBeat - (state.waited - state.waitedAtBeat))
@@ -67,9 +69,10 @@ const setup = (options: { readonly expectedCaptureMillis?: number } = {}) => {
     const end = state.time + millis
     while (state.time < end) {
       state.time++
-      if (state.time % 25 === 0 && !blocked) beat()
+      if (state.time % periodMillis === 0 && !blocked) beat()
       if (state.time - state.lookedAt >= state.delay) {
         state.lookedAt = state.time
+        state.looks++
         state.delay = observer.tick()
       }
     }
@@ -189,6 +192,38 @@ describe("the watchdog", () => {
     assert.deepStrictEqual(asked, [])
   })
 
+  it("W2: nor is a stop at any time, longer than a tick, after which the program needs a moment", () => {
+    for (const periodMillis of [25, 50]) {
+      for (let before = 0; before < 100; before++) {
+        for (const millis of [10, 110, 150, 200, 60_000]) {
+          const { asked, beat, pass, reports, stop } = setup({ periodMillis })
+          pass(200 + before)
+          stop(millis)
+          pass(15, true)
+          beat()
+          pass(1000)
+          assert.deepStrictEqual(reports, [], `${millis} ms, ${before} ms behind a heartbeat`)
+          assert.deepStrictEqual(asked, [], `${periodMillis}: ${millis} ms, ${before} ms behind a heartbeat`)
+        }
+      }
+    }
+  })
+
+  it("W3: while the program responds it is looked at every second period, and a stall is found in time all the same", () => {
+    for (let before = 0; before < 100; before++) {
+      const { asked, pass, sessions, state } = setup({ periodMillis: 50 })
+      pass(1000)
+      const from = state.looks
+      pass(1000 + before)
+      assert.isAtMost(state.looks - from, 12)
+      const { lastBeat } = state
+      while (sessions.opened === 0) pass(1, true)
+      assert.approximately(state.time - lastBeat, 112.5, 2, "it is suspected after two periods")
+      while (asked.length === 0) pass(1, true)
+      assert.isBelow(state.time - lastBeat, 130)
+    }
+  })
+
   it("W2: of a stall in which the process was stopped, the rest is reported", () => {
     const { asked, pass, reports, stop } = setup()
     pass(100)
@@ -281,7 +316,7 @@ describe("the watchdog", () => {
     pass(50, true)
     for (let i = 0; i < 10; i++) {
       state.ownBusy += 40
-      stop(Math.ceil(state.delay) + 40)
+      stop(Math.ceil(state.lookedAt + state.delay - state.time) + 40)
     }
     assert.lengthOf(asked, 1)
     assert.approximately(asked[0]!.stalledMillis(), state.time - 100, 30)
@@ -292,19 +327,30 @@ describe("the watchdog", () => {
     assert.approximately(reports[0]!.millis, time - 110, 50)
   })
 
+  it("W1: a stall that lasts is found by a watchdog that is late each time", () => {
+    const { asked, pass, state, stop } = setup({ periodMillis: 50 })
+    pass(200)
+    for (let i = 0; i < 20; i++) stop(Math.ceil(state.lookedAt + state.delay - state.time) + 10)
+    assert.lengthOf(asked, 1)
+  })
+
   it("W2: there is no alarm while an inspector is open, also if it is opened in the middle of a stall", () => {
-    const { asked, pass, reports, sessions, state } = setup()
+    const { asked, beat, pass, reports, sessions, state } = setup()
     state.debugged = true
+    beat()
     pass(5000, true)
     assert.strictEqual(sessions.opened, 0)
     state.debugged = false
+    beat()
     pass(100)
     pass(400, true)
     assert.lengthOf(asked, 1)
     state.debugged = true
+    beat()
     pass(400, true)
     pass(100)
     state.debugged = false
+    beat()
     pass(1000)
     asked[0]!.answer(sure)
     assert.deepStrictEqual(reports, [])

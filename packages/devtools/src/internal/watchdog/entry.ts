@@ -9,7 +9,7 @@ import { type Captured, type Capturing, InspectorCapturing, warmUp } from "./cap
 import type { RawFrame } from "./frames.ts"
 import { announcement } from "./messages.ts"
 import { Observer } from "./observer.ts"
-import { processorNowOf, processorOf, threadFolder } from "./processor.ts"
+import { openProcessor, openProcessorNow, threadFolder } from "./processor.ts"
 import { type Sampler, SamplerCapturing } from "./sampler.ts"
 import { type FromWatchdog, Heartbeat, now, periodOf, type ToWatchdog, type WatchdogStart } from "./shared.ts"
 import { SourceMaps } from "./sourceMaps.ts"
@@ -29,9 +29,9 @@ const sampler = typeof capture === "object"
   ? (await import(capture.module) as { readonly sample: Sampler }).sample
   : undefined
 
-const program = processorNowOf(programFolder, now)
+const program = openProcessorNow(programFolder, now)
 // Waits of this thread alone say nothing.
-const own = processorOf(programFolder === undefined ? undefined : threadFolder())
+const own = openProcessor(programFolder === undefined ? undefined : threadFolder())
 
 const frames = (captured: ReadonlyArray<RawFrame>) => captured.map((frame) => sourceMaps.frame(frame))
 
@@ -49,11 +49,18 @@ const after = (millis: number, callback: () => void): NodeJS.Timeout =>
 const capturing = (): Capturing | undefined => {
   if (sampler !== undefined) return new SamplerCapturing(sampler)
   if (capture !== "inspector") return undefined
-  return new InspectorCapturing({ connect, now, beats: () => heartbeat.beats, program, own, after }, urls)
+  return new InspectorCapturing({
+    connect,
+    now,
+    beats: () => heartbeat.beats,
+    program: program.read,
+    own: own.read,
+    after
+  }, urls)
 }
 
 /** The expected cost of a capture, before there was one. */
-const warmMillis = capture === "inspector" && !heartbeat.debugged ? await warmUp(connect) : 0
+const warmMillis = capture === "inspector" && !heartbeat.last.debugged ? await warmUp(connect) : 0
 
 const send = (message: FromWatchdog): void => port.postMessage(message)
 
@@ -68,12 +75,12 @@ const announce = (millis: number, captured: Captured | undefined): void => {
 
 const observer = new Observer({
   now,
-  beats: () => heartbeat.beats,
-  debugged: () => heartbeat.debugged,
+  lastBeat: () => heartbeat.last,
+  beatAt: () => heartbeat.beatAt,
   takeGap: () => heartbeat.takeGap(),
-  waitedMillis: () => Math.max(0, program().waitedMillis - heartbeat.waitedMillis),
+  waitedMillis: () => Math.max(0, program.read().waitedMillis - heartbeat.waitedMillis),
   ownBusyMillis: () => {
-    const { ranMillis, waitedMillis } = own()
+    const { ranMillis, waitedMillis } = own.read()
     return ranMillis + waitedMillis
   },
   expectedCaptureMillis: () => warmMillis,
@@ -103,6 +110,8 @@ const closingMillis = 200
 
 const close = (): void => {
   observer.close()
+  program.close()
+  own.close()
   send({ _tag: "Closed" })
   port.close()
 }

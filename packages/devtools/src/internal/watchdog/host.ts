@@ -6,7 +6,7 @@ import type * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
 import inspector from "node:inspector"
 import { isMainThread, Worker } from "node:worker_threads"
-import { type Processor, processorOf, threadFolder } from "./processor.ts"
+import { openProcessor, type ProcessorReader, threadFolder } from "./processor.ts"
 import {
   elapsed,
   type FromWatchdog,
@@ -51,12 +51,19 @@ const slots = globalThis as unknown as {
   [moment]?: () => Moment
 }
 
-const momentOf = (processor: () => Processor) => (): Moment => {
-  while (true) {
-    const { waitedMillis } = processor()
+/** Both times of a moment are read within this many milliseconds. Arbitrary: a hundred times what it usually takes. */
+const momentMillis = 0.5
+
+/** How often a moment is read until it is short enough. Arbitrary: on a machine where it never is, the last one counts. */
+const maxReads = 5
+
+const momentOf = (processor: ProcessorReader) => (): Moment => {
+  for (let reads = 1;; reads++) {
+    const before = now()
+    const { waitedMillis } = processor.read()
     const moment = { now: now(), waitedMillis }
-    // Both times are of one moment only if the thread kept its processor in between.
-    if (processor().waitedMillis === waitedMillis) return moment
+    // Otherwise the thread may have waited for a processor in between.
+    if (moment.now - before <= momentMillis || reads === maxReads) return moment
   }
 }
 
@@ -78,14 +85,15 @@ const start = (
     const memory = Heartbeat.memory()
     const heartbeat = new Heartbeat(memory)
     const folder = threadFolder()
-    const momentNow = momentOf(processorOf(folder))
+    const processor = openProcessor(folder)
+    const momentNow = momentOf(processor)
     slots[mark] = onMark
     slots[moment] = momentNow
 
     let last = momentNow()
     const beat = (): void => {
       const current = momentNow()
-      heartbeat.beat(elapsed(last, current), current.waitedMillis, inspector.url() !== undefined)
+      heartbeat.beat(elapsed(last, current), current, inspector.url() !== undefined)
       last = current
     }
     beat()
@@ -111,6 +119,7 @@ const start = (
     let onClosed = (): void => {}
     const end = (): void => {
       clearInterval(timer)
+      processor.close()
       delete slots[mark]
       delete slots[moment]
       onClosed()

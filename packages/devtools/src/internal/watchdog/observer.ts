@@ -3,7 +3,7 @@
  * clock: `tick` checks the heartbeat, and returns in how many milliseconds it is to be called again.
  *
  * ```text
- *               no heartbeat for 1.5 periods              threshold                  heartbeat
+ *                no heartbeat for 2.25 periods            threshold                  heartbeat
  *   Responsive -----------------------------> Suspected -----------> Stalled ------------------> Responsive, reported
  *    ^              the first probe              |                      |   (ended, but still Stalled until a capture
  *    |                                           |                      |    that is under way has its stack)
@@ -17,14 +17,14 @@
  */
 import type { Captured, Capturing } from "./capture.ts"
 import type { RawFrame } from "./frames.ts"
-import type { Seen } from "./shared.ts"
+import type { LastBeat, Seen } from "./shared.ts"
 
 export interface ObserverPort {
   /** Monotonic milliseconds. */
   readonly now: () => number
-  /** How many heartbeats there have been. */
-  readonly beats: () => number
-  readonly debugged: () => boolean
+  readonly lastBeat: () => LastBeat
+  /** When the last heartbeat was. */
+  readonly beatAt: () => number
   /** The longest gap between two heartbeats since the last call, without waits for a processor. */
   readonly takeGap: () => number
   /** How long the program's thread has waited for a processor since its last heartbeat; 0 if that is not known. */
@@ -49,6 +49,18 @@ export interface ObserverOptions {
   readonly thresholdMillis: number
   readonly announceMillis: number
 }
+
+/**
+ * A program that responds is looked at when its last heartbeat is this many periods old: a quarter of a period after two
+ * more were due, so that it has to be looked at only every second period.
+ */
+const patience = 2.25
+
+/** The same after a stop: half a period is left. Arbitrary: a hundred times what a program needs to go on. */
+const patienceAfterStop = 1.5
+
+/** Timers can be early by a millisecond. */
+const earlyMillis = 1
 
 /** Lateness above this means that the process was suspended or starved. Arbitrary: more than the usual lateness of timers. */
 const toleranceMillis = 5
@@ -102,7 +114,7 @@ export class Observer {
   private delay: number
   private lastBeats: number
   private ownBusy: number
-  /** The time since the last heartbeat, without `stoppedMillis`. */
+  /** The time from the last heartbeat to the last tick, without `stoppedMillis`. */
   private silentMillis = 0
   /** How long the process was stopped, or the machine slept, since the last heartbeat. */
   private stoppedMillis = 0
@@ -115,16 +127,18 @@ export class Observer {
   constructor(port: ObserverPort, options: ObserverOptions) {
     this.port = port
     this.options = options
-    this.delay = options.periodMillis
+    this.delay = patience * options.periodMillis
     this.lastTick = port.now()
-    this.lastBeats = port.beats()
+    this.lastBeats = port.lastBeat().beats
     this.ownBusy = port.ownBusyMillis()
   }
 
   /** Ticks follow each other faster when something may be wrong. */
   tick(): number {
     this.check()
-    return this.delay = this.silentMillis > 0 ? this.options.periodMillis / 4 : this.options.periodMillis
+    const { periodMillis } = this.options
+    const due = this.state._tag === "Responsive" ? patience * periodMillis - this.silentMillis : 0
+    return this.delay = Math.max(due, periodMillis / 4)
   }
 
   private check(): void {
@@ -135,26 +149,42 @@ export class Observer {
     // While this thread was busy, or had no processor, the program ran.
     const late = elapsed - this.delay - (ownBusy - this.ownBusy)
     this.ownBusy = ownBusy
-    const stopped = late > toleranceMillis ? late : 0
+    const stopped = late > toleranceMillis ? this.stoppedOf(elapsed, late) : 0
 
-    const beats = port.beats()
+    const { beats, debugged } = port.lastBeat()
     const hasBeaten = beats !== this.lastBeats
     this.lastBeats = beats
     // Even if the program resumed first: the gap before this heartbeat includes the stop.
     this.stoppedMillis += stopped
-    if (port.debugged()) return this.becomeResponsive()
-    if (hasBeaten) return this.onBeat()
+    if (debugged) return this.becomeResponsive()
+    if (hasBeaten) {
+      this.onBeat()
+      // The stop can have begun after the heartbeat.
+      const age = Math.max(0, this.lastTick - port.beatAt())
+      this.silentMillis = Math.min(age, elapsed - stopped)
+      this.stoppedMillis = age - this.silentMillis
+      return
+    }
     this.silentMillis += elapsed - stopped
 
     const { state } = this
     if (state._tag === "Responsive") {
-      if (this.silentMillis >= 1.5 * options.periodMillis) this.suspect()
+      if (this.silentMillis >= patience * options.periodMillis - earlyMillis) this.suspect()
     } else if (state._tag === "Stalled") {
       if (state.ended === undefined) this.onStalled(state)
       else this.onEnded(state, state.ended)
     } else if (this.attributedMillis() >= options.thresholdMillis) {
       this.onStalled(this.stall(state))
     } else state.capturing?.probe()
+  }
+
+  /**
+   * If the program responded at the last tick, that is long ago, and the stop can have begun at any time since then: so
+   * little is counted that the program has a moment to beat again before it is suspected.
+   */
+  private stoppedOf(elapsed: number, late: number): number {
+    const most = patienceAfterStop * this.options.periodMillis - this.silentMillis
+    return most > 0 ? elapsed - Math.min(elapsed - late, most) : late
   }
 
   /** Nothing more will be seen: reports a stall that has ended and was not reported yet. */
