@@ -3,7 +3,7 @@
  * clock: `tick` checks the heartbeat, and returns in how many milliseconds it is to be called again.
  *
  * ```text
- *                no heartbeat for 2.25 periods            threshold                  heartbeat
+ *            no heartbeat for 2.25 periods                threshold                  heartbeat
  *   Responsive -----------------------------> Suspected -----------> Stalled ------------------> Responsive, reported
  *    ^              the first probe              |                      |   (ended, but still Stalled until a capture
  *    |                                           |                      |    that is under way has its stack)
