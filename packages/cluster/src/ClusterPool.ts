@@ -18,7 +18,7 @@ import type { JoinError } from "effect-blocking/JoinError"
 import type { SchemaTask } from "effect-blocking/Task"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -37,10 +37,12 @@ import { ClusterStorage, layerMemory } from "./ClusterStorage.ts"
 import { Caller } from "./internal/caller.ts"
 import { type AnyTask, define, type Definition } from "./internal/definition.ts"
 import { type Call, Farm as FarmImpl } from "./internal/farm.ts"
+import type { InvalidOptions } from "./internal/invalidOptions.ts"
 import { Envelope, group, queueName } from "./internal/messages.ts"
 import { busyGauge } from "./internal/metrics.ts"
+import { resolveClient, type ResolvedClient, type ResolvedRunner, resolveRunner } from "./internal/options.ts"
 import { type Parts, partsKey } from "./internal/parts.ts"
-import { Runner, type RunnerOptions as Planned } from "./internal/runner.ts"
+import { Runner } from "./internal/runner.ts"
 import { listen } from "./internal/transport.ts"
 
 // -----------------------------------------------------------------------------
@@ -234,8 +236,9 @@ export interface ListenOptions {
    */
   readonly transport?: "tcp" | "websocket"
   /**
-   * The host that other programs connect to, if it is another one than `host`. With `"websocket"` also
-   * a URL, such as that of a proxy in front of the runner: `"wss://farm.example.com/runner-1"`.
+   * The host that other programs connect to, if it is another one than `host`: required for a `host`
+   * that stands for all interfaces, such as `"0.0.0.0"`. With `"websocket"` also a URL, such as that of
+   * a proxy in front of the runner: `"wss://farm.example.com/runner-1"`.
    */
   readonly advertise?: string
 }
@@ -363,21 +366,44 @@ export interface FarmClass<in out Self, in out Key extends string, out Callbacks
    * **Gotchas**
    *
    * Any program that can connect can call a runner, as with the runners of `effect/cluster`: listen on
-   * a private network.
+   * a private network. With options it can fail with `InvalidOptions`.
    */
-  readonly layerRunner: <P = Blocking.Blocking>(
-    options?: RunnerOptions<P>
-  ) => Layer.Layer<Self, SocketServer.SocketServerError, ClusterStorage | P | Callbacks>
+  readonly layerRunner: {
+    (): Layer.Layer<Self, SocketServer.SocketServerError, ClusterStorage | Blocking.Blocking | Callbacks>
+    <P = Blocking.Blocking>(
+      options: RunnerOptions<P> | undefined
+    ): Layer.Layer<Self, InvalidOptions | SocketServer.SocketServerError, ClusterStorage | P | Callbacks>
+  }
   /** Layer of a client: a program that uses the farm and runs no tasks. */
-  readonly layerClient: (options?: ClientOptions) => Layer.Layer<Self, never, ClusterStorage>
+  readonly layerClient: {
+    (): Layer.Layer<Self, never, ClusterStorage>
+    (options: ClientOptions | undefined): Layer.Layer<Self, InvalidOptions, ClusterStorage>
+  }
   /**
    * Layer of a farm inside this program, on one of its pools and in its memory: for tests, and for
    * deployments of one program. Values are encoded and decoded as they are between machines.
    */
-  readonly layerLocal: <P = Blocking.Blocking>(
-    options?: Omit<RunnerOptions<P>, "listen" | "patience">
-  ) => Layer.Layer<Self, never, P | Callbacks>
+  readonly layerLocal: {
+    (): Layer.Layer<Self, never, Blocking.Blocking | Callbacks>
+    <P = Blocking.Blocking>(
+      options: Omit<RunnerOptions<P>, "listen" | "patience"> | undefined
+    ): Layer.Layer<Self, InvalidOptions, P | Callbacks>
+  }
 }
+
+// -----------------------------------------------------------------------------
+// Errors
+// -----------------------------------------------------------------------------
+
+export {
+  /**
+   * An option of a layer is invalid.
+   *
+   * @category errors
+   * @since 0.1.0
+   */
+  InvalidOptions
+} from "./internal/invalidOptions.ts"
 
 // -----------------------------------------------------------------------------
 // Services
@@ -458,11 +484,6 @@ type AnyOperation = (...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, 
 // Layers
 // -----------------------------------------------------------------------------
 
-const millisOf = (input: Duration.Input | undefined, otherwise: number): number =>
-  input === undefined ? otherwise : Duration.toMillis(Duration.fromInputUnsafe(input))
-
-const defaultMaxPayload = 1_000_000
-
 /** No limit in the queue: a runner counts the attempts itself, so that parked tasks can be listed and put back. */
 const unlimitedAttempts = 2_147_483_647
 
@@ -473,15 +494,6 @@ const queueOf = ({ farm }: Definition, { queues }: Parts, retrySchedule?: Schedu
     maxAttempts: unlimitedAttempts,
     ...(retrySchedule === undefined ? {} : { retrySchedule })
   })
-
-type AnyOptions = RunnerOptions<unknown>
-
-const plan = (options: AnyOptions | undefined): Planned => ({
-  concurrency: options?.concurrency,
-  maxAttempts: options?.maxAttempts ?? 3,
-  shutdownMillis: millisOf(options?.shutdownTimeout, 5000),
-  incompatibleMillis: millisOf(options?.incompatibleTimeout, 300_000)
-})
 
 const farmOf = (impl: FarmImpl): Farm => {
   const submit = (task: AnyTask, ...args: ReadonlyArray<unknown>) =>
@@ -505,20 +517,19 @@ const farmOf = (impl: FarmImpl): Farm => {
 const start = Effect.fnUntraced(function*<P>(
   definition: Definition,
   parts: Parts,
-  options: RunnerOptions<P> | undefined
+  key: Context.Key<P, Blocking.Pool> | undefined,
+  options: ResolvedRunner
 ): Effect.fn.Return<Runner, SocketServer.SocketServerError, P | Scope.Scope> {
   const context = yield* Effect.context<never>()
-  const pool = yield* (options?.pool ?? Blocking.Blocking) as Context.Key<P, Blocking.Pool>
-  const queue = yield* queueOf(definition, parts, options?.retrySchedule)
-  const planned = plan(options as AnyOptions)
+  const pool = yield* (key ?? Blocking.Blocking) as Context.Key<P, Blocking.Pool>
+  const queue = yield* queueOf(definition, parts, options.retrySchedule)
   const { maxThreads } = yield* pool.stats
-  const threads = planned.concurrency ?? maxThreads
-  const runner = new Runner(definition, parts, pool, queue, threads, planned, context)
+  const threads = options.concurrency ?? maxThreads
+  const runner = new Runner(definition, parts, pool, queue, threads, options, context)
   const startedMillis = yield* Clock.currentTimeMillis
-  const listening = options?.listen ?? {}
   let address = { host: "", port: 0 }
-  if (listening !== false) {
-    const bound = yield* listen(listening, options?.maxPayload ?? defaultMaxPayload)
+  if (options.listen !== false) {
+    const bound = yield* listen(options.listen, options.maxPayload)
     address = bound.address
     yield* RpcServer.make(group, {
       spanPrefix: definition.farm,
@@ -553,39 +564,36 @@ const start = Effect.fnUntraced(function*<P>(
 })
 
 const layersOf = <Self>(service: Context.Key<Self, Farm>, definition: Definition) => {
-  const client = Effect.fnUntraced(function*(options: ClientOptions | undefined) {
+  const client = Effect.fnUntraced(function*(options: ResolvedClient) {
     const parts = (yield* ClusterStorage)[partsKey]
-    const scope = yield* Effect.scope
-    const maxPayload = options?.maxPayload ?? defaultMaxPayload
-    const caller = new Caller(definition.farm, parts, scope, {
-      maxPayload,
-      patienceMillis: millisOf(options?.patience, 10_000)
-    })
-    return new FarmImpl(definition, parts, yield* queueOf(definition, parts), caller.call, maxPayload)
+    const caller = new Caller(definition.farm, parts, yield* Effect.scope, options)
+    return new FarmImpl(definition, parts, yield* queueOf(definition, parts), caller.call, options.maxPayload)
   })
   return {
-    layerClient: (options?: ClientOptions): Layer.Layer<Self, never, ClusterStorage> =>
-      Layer.effect(service, Effect.map(client(options), farmOf)),
+    layerClient: (options?: ClientOptions): Layer.Layer<Self, InvalidOptions, ClusterStorage> =>
+      Layer.effect(service, Effect.map(Effect.flatMap(resolveClient(definition.farm, options), client), farmOf)),
     layerRunner: <P>(
       options?: RunnerOptions<P>
-    ): Layer.Layer<Self, SocketServer.SocketServerError, ClusterStorage | P> =>
+    ): Layer.Layer<Self, InvalidOptions | SocketServer.SocketServerError, ClusterStorage | P> =>
       Layer.effect(
         service,
         Effect.gen(function*() {
-          const impl = yield* client(options)
-          yield* start(definition, (yield* ClusterStorage)[partsKey], options)
+          const resolved = yield* resolveRunner("layerRunner", definition.farm, options)
+          const impl = yield* client(resolved)
+          yield* start(definition, (yield* ClusterStorage)[partsKey], options?.pool, resolved)
           return farmOf(impl)
         })
       ),
-    layerLocal: <P>(options?: Omit<RunnerOptions<P>, "listen" | "patience">): Layer.Layer<Self, never, P> =>
+    layerLocal: <P>(options?: Omit<RunnerOptions<P>, "listen" | "patience">): Layer.Layer<Self, InvalidOptions, P> =>
       Layer.effect(
         service,
         Effect.gen(function*() {
+          const resolved = yield* resolveRunner("layerLocal", definition.farm, options)
           const parts = (yield* ClusterStorage)[partsKey]
-          const runner = yield* Effect.orDie(start(definition, parts, { ...options, listen: false }))
+          // It does not listen, so nothing of that can fail.
+          const runner = yield* Effect.orDie(start(definition, parts, options?.pool, { ...resolved, listen: false }))
           const call: Call = (request) => runner.call({ ...request, wait: true })
-          const maxPayload = options?.maxPayload ?? defaultMaxPayload
-          return farmOf(new FarmImpl(definition, parts, yield* queueOf(definition, parts), call, maxPayload))
+          return farmOf(new FarmImpl(definition, parts, yield* queueOf(definition, parts), call, resolved.maxPayload))
         })
       ).pipe(Layer.provide(layerMemory))
   }

@@ -16,6 +16,8 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type * as SqlClient from "effect/sql/SqlClient"
 import { SqlError } from "effect/sql/SqlError"
+import type { InvalidOptions } from "./internal/invalidOptions.ts"
+import { type ResolvedStorage, resolveStorage, storageDefaults } from "./internal/options.ts"
 import { type Parts, partsKey } from "./internal/parts.ts"
 import type { Receipts } from "./internal/receipts.ts"
 import { makeMemory } from "./internal/receiptsMemory.ts"
@@ -73,22 +75,6 @@ export class ClusterStorage extends Context.Service<ClusterStorage, {
 // Layers
 // -----------------------------------------------------------------------------
 
-const millisOf = (input: Duration.Input | undefined, otherwise: number): number =>
-  input === undefined ? otherwise : Duration.toMillis(Duration.fromInputUnsafe(input))
-
-const planned = (options: Options | undefined) => {
-  const expirationMillis = Math.max(1000, millisOf(options?.lockExpiration, 5000))
-  return {
-    prefix: options?.prefix ?? "effect_blocking",
-    pollMillis: Math.max(1, millisOf(options?.pollInterval, 100)),
-    expirationMillis,
-    refreshMillis: expirationMillis / 3,
-    timeToLiveMillis: millisOf(options?.timeToLive, 30 * 86_400_000)
-  }
-}
-
-type Planned = ReturnType<typeof planned>
-
 /** Programs that start together create the same tables at the same time: the ones that fail try again. */
 const makingTables = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, SqlError, R> =>
   self.pipe(
@@ -104,7 +90,7 @@ const makingTables = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, S
 const assemble = Effect.fnUntraced(function*(
   queueStore: PersistedQueue.PersistedQueueStore["Service"],
   receipts: Receipts,
-  { expirationMillis, pollMillis, timeToLiveMillis }: Planned
+  { expirationMillis, pollMillis, timeToLiveMillis }: ResolvedStorage
 ): Effect.fn.Return<ClusterStorage["Service"], never, Scope.Scope> {
   const queues = yield* Effect.provideService(
     PersistedQueue.makeFactory,
@@ -132,7 +118,7 @@ const assemble = Effect.fnUntraced(function*(
  *
  * **Details**
  *
- * Creates its tables. With the same `SqlClient`, a `submit` inside `sql.withTransaction` is a part of
+ * Creates its tables. Fails with `InvalidOptions` if an option is invalid. With the same `SqlClient`, a `submit` inside `sql.withTransaction` is a part of
  * that transaction: if it is rolled back, the task was never submitted.
  *
  * **Example** (Programs of one host, without a server)
@@ -148,11 +134,15 @@ const assemble = Effect.fnUntraced(function*(
  * @category layers
  * @since 0.1.0
  */
-export const layerSql = (options?: Options): Layer.Layer<ClusterStorage, SqlError, SqlClient.SqlClient> =>
+export const layerSql: {
+  (): Layer.Layer<ClusterStorage, SqlError, SqlClient.SqlClient>
+  (options: Options | undefined): Layer.Layer<ClusterStorage, InvalidOptions | SqlError, SqlClient.SqlClient>
+} = (options?: Options): Layer.Layer<ClusterStorage, SqlError, SqlClient.SqlClient> =>
+  // Without options, nothing can be invalid.
   Layer.effect(
     ClusterStorage,
     Effect.gen(function*() {
-      const plan = planned(options)
+      const plan = yield* resolveStorage("layerSql", options)
       const queueStore = yield* makingTables(PersistedQueue.makeStoreSql({
         tableName: `${plan.prefix}_queue`,
         pollInterval: plan.pollMillis,
@@ -161,7 +151,7 @@ export const layerSql = (options?: Options): Layer.Layer<ClusterStorage, SqlErro
       }))
       return yield* assemble(queueStore, yield* makingTables(makeSql(plan.prefix)), plan)
     })
-  )
+  ) as Layer.Layer<ClusterStorage, SqlError, SqlClient.SqlClient>
 
 /**
  * Layer of a storage with another queue of Effect's, such as `PersistedQueue.layerStoreRedis`, and the
@@ -181,11 +171,15 @@ export const layerSql = (options?: Options): Layer.Layer<ClusterStorage, SqlErro
  */
 export const layerSqlReceipts = (
   options?: Options
-): Layer.Layer<ClusterStorage, SqlError, SqlClient.SqlClient | PersistedQueue.PersistedQueueStore> =>
+): Layer.Layer<
+  ClusterStorage,
+  InvalidOptions | SqlError,
+  SqlClient.SqlClient | PersistedQueue.PersistedQueueStore
+> =>
   Layer.effect(
     ClusterStorage,
     Effect.gen(function*() {
-      const plan = planned(options)
+      const plan = yield* resolveStorage("layerSqlReceipts", options)
       const receipts = yield* makingTables(makeSql(plan.prefix))
       return yield* assemble(yield* PersistedQueue.PersistedQueueStore, receipts, plan)
     })
@@ -201,6 +195,6 @@ export const layerMemory: Layer.Layer<ClusterStorage> = Layer.effect(
   ClusterStorage,
   Effect.gen(function*() {
     const queueStore = yield* PersistedQueue.PersistedQueueStore
-    return yield* assemble(queueStore, makeMemory(), planned(undefined))
+    return yield* assemble(queueStore, makeMemory(), storageDefaults)
   })
 ).pipe(Layer.provide(PersistedQueue.layerStoreMemory))

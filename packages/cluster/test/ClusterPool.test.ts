@@ -9,7 +9,7 @@ import { join } from "node:path"
 import * as tasks from "./fixtures/tasks.ts"
 import { client, Farm, folder, linesOf, reasonOf, retrySchedule, runner, until } from "./utils/farms.ts"
 
-const local = Farm.layerLocal({ retrySchedule })
+const local = Layer.orDie(Farm.layerLocal({ retrySchedule }))
 
 interface Backend {
   readonly name: string

@@ -81,8 +81,11 @@ describe("ClusterPool", () => {
     expect(Farm.layerRunner()).type.toBe<
       Layer.Layer<Farm, SocketServer.SocketServerError, Storage | Blocking.Blocking>
     >()
+    expect(Farm.layerClient({ patience: "1 second" })).type.toBe<
+      Layer.Layer<Farm, ClusterPool.InvalidOptions, Storage>
+    >()
     expect(Farm.layerRunner({ pool: Cpu })).type.toBe<
-      Layer.Layer<Farm, SocketServer.SocketServerError, Storage | Cpu>
+      Layer.Layer<Farm, ClusterPool.InvalidOptions | SocketServer.SocketServerError, Storage | Cpu>
     >()
     expect(Asking.layerLocal()).type.toBe<Layer.Layer<Asking, never, Blocking.Blocking | Lookup>>()
   })

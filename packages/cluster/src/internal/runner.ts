@@ -29,7 +29,6 @@ import { settledCounter } from "./metrics.ts"
 import type { Parts } from "./parts.ts"
 
 export interface RunnerOptions {
-  readonly concurrency: number | undefined
   readonly maxAttempts: number
   readonly shutdownMillis: number
   readonly incompatibleMillis: number

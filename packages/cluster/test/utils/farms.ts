@@ -41,16 +41,16 @@ export const retrySchedule = Schedule.spaced(1)
 
 export const runner = (
   folder: string,
-  options?: ClusterPool.RunnerOptions & { readonly threads?: number; readonly pool?: NodeBlocking.Options }
+  { threads = 2, ...options }: ClusterPool.RunnerOptions & { readonly threads?: number } = {}
 ) =>
   Farm.layerRunner({ retrySchedule, shutdownTimeout: 0, ...options }).pipe(
-    Layer.provide(NodeBlocking.layer({ maxThreads: options?.threads ?? 2, gracePeriod: "1 second" })),
+    Layer.provide(NodeBlocking.layer({ maxThreads: threads, gracePeriod: "1 second" })),
     Layer.provideMerge(storage(folder)),
     Layer.orDie
   )
 
 export const client = (folder: string, options?: ClusterPool.ClientOptions) =>
-  Farm.layerClient(options).pipe(Layer.provideMerge(storage(folder)))
+  Farm.layerClient(options).pipe(Layer.provideMerge(storage(folder)), Layer.orDie)
 
 /** The reason of the `ClusterPoolError` that an effect must fail with. */
 export const reasonOf = <A, E, R>(
