@@ -1,10 +1,12 @@
 /** The runs that `Parallel` submits, and when, on a pool whose answers and clock the test controls. */
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Fiber, Logger } from "effect"
+import { Clock, Effect, Fiber, Logger, Option } from "effect"
 import { Blocking, Parallel, Task } from "effect-blocking"
 import { TestClock } from "effect/testing"
 
 const work = Task.make(import.meta.url, "work", ({ id }: { readonly id: number }) => id)
+
+const isTrue = Task.make(import.meta.url, "isTrue", (_: { readonly id: number }) => true)
 
 const itemsTo = (end: number) => Array.from({ length: end }, (_, id) => ({ id }))
 
@@ -154,6 +156,27 @@ describe("Parallel", () => {
       })
       assert.deepStrictEqual(lines, [])
     }))
+
+  it.effect("R4 does not warn if a run was stopped, whose time is not known", () => {
+    const lines: Array<string> = []
+    const logger = Logger.make<unknown, void>(({ message }) => void lines.push(String(message)))
+    let submitted = 0
+    // The first item matches at once; the thread of the second is loading the task meanwhile.
+    const pool = {
+      stats: Effect.sync(() => ({ maxThreads: 2, sharesMemory: false, submitted })),
+      run: (_: unknown, first: number) =>
+        Effect.suspend(() => {
+          submitted++
+          return Effect.as(Effect.uninterruptible(Effect.sleep(first === 0 ? 1 : 200)), [1, 1, first === 0 ? 0 : -1])
+        })
+    } as unknown as Blocking.Pool
+    return Effect.gen(function*() {
+      const found = yield* onPool(pool)(Parallel.find(isTrue, itemsTo(2), { chunkSize: 1 }))
+      assert.deepStrictEqual(found, Option.some({ id: 0 }))
+      assert.strictEqual(submitted, 2)
+      assert.deepStrictEqual(lines, [])
+    }).pipe(Effect.provide(Logger.layer([logger])))
+  })
 
   it.effect("R4 does not warn if other tasks used the pool meanwhile", () =>
     Effect.gen(function*() {

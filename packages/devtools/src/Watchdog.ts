@@ -177,10 +177,16 @@ const make = Effect.fnUntraced(function*(options: Options) {
     thresholdMillis,
     announceMillis,
     capture: typeof capture === "object" ? { module: String(capture.module) } : capture
-  }, (seen) => {
-    const stall = stallOf(seen)
-    stalls.publish(stall)
-    Effect.runForkWith(context)(report(stall))
+  }, {
+    onStall: (seen) => {
+      const stall = stallOf(seen)
+      stalls.publish(stall)
+      Effect.runForkWith(context)(report(stall))
+    },
+    onFailure: (error) =>
+      void Effect.runForkWith(context)(
+        Effect.logWarning("The watchdog of the event loop has failed, and no longer runs", error)
+      )
   })
 })
 

@@ -47,11 +47,11 @@ export interface Report {
   runs: number
   /** When the first item began, on the fiber's clock; `undefined` before that. */
   beganAt: number | undefined
-  /** Whether a thread ran the loop for the first time, and may have loaded a module for it. */
-  loaded: boolean
+  /** `false` if the time of a run is not known, or a thread may have loaded a module for it. */
+  isComparable: boolean
 }
 
-export const makeReport = (): Report => ({ itemMillis: 0, runs: 0, beganAt: undefined, loaded: false })
+export const makeReport = (): Report => ({ itemMillis: 0, runs: 0, beganAt: undefined, isComparable: true })
 
 export const nowOf = (clock: Clock.Clock): number => Number(clock.currentTimeNanosUnsafe()) / 1e6
 
@@ -136,8 +136,10 @@ class Driver<P extends Part, E, R> {
       this.running.delete(part)
       // Interrupted from outside: `stop` waits for all runs.
       if (this.isOver) return
-      if (this.stopped.delete(part)) this.work.onLost(part)
-      else this.onExit(part, exit)
+      if (this.stopped.delete(part)) {
+        this.report.isComparable = false
+        this.work.onLost(part)
+      } else this.onExit(part, exit)
       this.fill()
     })
   }
@@ -148,7 +150,7 @@ class Driver<P extends Part, E, R> {
       const [millis, , , , , isFirst] = exit.value
       report.beganAt ??= nowOf(this.clock) - millis
       report.itemMillis += millis
-      report.loaded ||= isFirst === true
+      if (isFirst === true) report.isComparable = false
       const index = work.onDone(part, exit.value)
       if (index !== undefined) this.endAt(this.any ? -1 : index, Exit.succeed(index))
       return

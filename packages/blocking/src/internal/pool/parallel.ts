@@ -239,11 +239,10 @@ const warnIfSlower = <Args extends ReadonlyArray<unknown>, A, E, R, Self>(
   pool: Pool,
   before: PoolStats,
   lanes: number,
-  { beganAt, itemMillis, loaded, runs }: Report,
+  { beganAt, isComparable, itemMillis, runs }: Report,
   cpuBefore: number
 ): Effect.Effect<void> => {
-  // Not comparable if a thread had to load the module of the task.
-  if (beganAt === undefined || loaded) return Effect.void
+  if (beganAt === undefined || !isComparable) return Effect.void
   return Effect.flatMap(Clock.clockWith((clock) => Effect.sync(() => nowOf(clock) - beganAt)), (millis) => {
     const used = Math.min(millis, cpuMillis() - cpuBefore)
     // Without CPU times, the elapsed time counts.

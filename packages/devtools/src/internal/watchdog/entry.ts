@@ -52,7 +52,7 @@ const capturing = (): Capturing | undefined => {
   return new InspectorCapturing({
     connect,
     now,
-    beats: () => heartbeat.beats,
+    beats: () => heartbeat.last.beats,
     program: program.read,
     own: own.read,
     after

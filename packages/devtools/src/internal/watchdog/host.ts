@@ -31,7 +31,11 @@ const resourceLimits = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 
 /** How long closing waits for the watchdog's thread. Arbitrary: it normally answers within milliseconds. */
 const closeMillis = 1000
 
-export type OnStall = (stall: Seen) => void
+export interface Listener {
+  readonly onStall: (stall: Seen) => void
+  /** The watchdog's thread has failed. The program goes on without a watchdog. */
+  readonly onFailure: (error: unknown) => void
+}
 
 /** Adds an event to the span of the current fiber, if it has one. */
 const onMark = (stalledMillis: number, site: string): void => {
@@ -73,13 +77,13 @@ export const isWatched = (): boolean => slots[mark] !== undefined
 /** Watches the event loop of this thread until the scope closes. Returns when it is watched. */
 export const watch = (
   options: Pick<WatchdogStart, "announceMillis" | "capture" | "thresholdMillis">,
-  onStall: OnStall
+  listener: Listener
 ): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.asVoid(Effect.acquireRelease(start(options, onStall), (watching) => watching.close))
+  Effect.asVoid(Effect.acquireRelease(start(options, listener), (watching) => watching.close))
 
 const start = (
   options: Pick<WatchdogStart, "announceMillis" | "capture" | "thresholdMillis">,
-  onStall: OnStall
+  { onFailure, onStall }: Listener
 ): Effect.Effect<{ readonly close: Effect.Effect<void> }> =>
   Effect.callback((resume) => {
     const memory = Heartbeat.memory()
@@ -116,8 +120,12 @@ const start = (
       stdout: false
     })
 
+    let isOver = false
     let onClosed = (): void => {}
+    // Once: afterwards the slots are those of the next watchdog.
     const end = (): void => {
+      if (isOver) return
+      isOver = true
       clearInterval(timer)
       processor.close()
       delete slots[mark]
@@ -125,11 +133,15 @@ const start = (
       onClosed()
     }
     const close = Effect.callback<void>((done) => {
+      if (isOver) return done(Effect.void)
       onClosed = () => done(Effect.void)
       beat()
       worker.postMessage({ _tag: "Close" })
       // Closing never hangs on that thread.
-      const forced = setTimeout(end, closeMillis)
+      const forced = setTimeout(() => {
+        void worker.terminate()
+        end()
+      }, closeMillis)
       worker.once("exit", () => {
         clearTimeout(forced)
         end()
@@ -146,13 +158,9 @@ const start = (
           return void worker.terminate()
       }
     })
-    // The program goes on without a watchdog.
     worker.on("error", (error) => {
       end()
-      resume(
-        Effect.as(Effect.logWarning("The watchdog of the event loop has failed, and no longer runs", error), {
-          close: Effect.void
-        })
-      )
+      onFailure(error)
+      resume(Effect.succeed({ close }))
     })
   })

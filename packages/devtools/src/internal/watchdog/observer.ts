@@ -3,7 +3,7 @@
  * clock: `tick` checks the heartbeat, and returns in how many milliseconds it is to be called again.
  *
  * ```text
- *            no heartbeat for 2.25 periods                threshold                  heartbeat
+ *               no heartbeat for 1.5 periods              threshold                  heartbeat
  *   Responsive -----------------------------> Suspected -----------> Stalled ------------------> Responsive, reported
  *    ^              the first probe              |                      |   (ended, but still Stalled until a capture
  *    |                                           |                      |    that is under way has its stack)
@@ -49,18 +49,6 @@ export interface ObserverOptions {
   readonly thresholdMillis: number
   readonly announceMillis: number
 }
-
-/**
- * A program that responds is looked at when its last heartbeat is this many periods old: a quarter of a period after two
- * more were due, so that it has to be looked at only every second period.
- */
-const patience = 2.25
-
-/** The same after a stop: half a period is left. Arbitrary: a hundred times what a program needs to go on. */
-const patienceAfterStop = 1.5
-
-/** Timers can be early by a millisecond. */
-const earlyMillis = 1
 
 /** Lateness above this means that the process was suspended or starved. Arbitrary: more than the usual lateness of timers. */
 const toleranceMillis = 5
@@ -114,7 +102,7 @@ export class Observer {
   private delay: number
   private lastBeats: number
   private ownBusy: number
-  /** The time from the last heartbeat to the last tick, without `stoppedMillis`. */
+  /** The time since the last heartbeat, without `stoppedMillis`. */
   private silentMillis = 0
   /** How long the process was stopped, or the machine slept, since the last heartbeat. */
   private stoppedMillis = 0
@@ -127,7 +115,7 @@ export class Observer {
   constructor(port: ObserverPort, options: ObserverOptions) {
     this.port = port
     this.options = options
-    this.delay = patience * options.periodMillis
+    this.delay = options.periodMillis
     this.lastTick = port.now()
     this.lastBeats = port.lastBeat().beats
     this.ownBusy = port.ownBusyMillis()
@@ -136,9 +124,7 @@ export class Observer {
   /** Ticks follow each other faster when something may be wrong. */
   tick(): number {
     this.check()
-    const { periodMillis } = this.options
-    const due = this.state._tag === "Responsive" ? patience * periodMillis - this.silentMillis : 0
-    return this.delay = Math.max(due, periodMillis / 4)
+    return this.delay = this.silentMillis > 0 ? this.options.periodMillis / 4 : this.options.periodMillis
   }
 
   private check(): void {
@@ -147,9 +133,9 @@ export class Observer {
     this.lastTick += elapsed
     const ownBusy = port.ownBusyMillis()
     // While this thread was busy, or had no processor, the program ran.
-    const late = elapsed - this.delay - (ownBusy - this.ownBusy)
+    const late = elapsed - this.delay - Math.max(0, ownBusy - this.ownBusy)
     this.ownBusy = ownBusy
-    const stopped = late > toleranceMillis ? this.stoppedOf(elapsed, late) : 0
+    const stopped = late > toleranceMillis ? late : 0
 
     const { beats, debugged } = port.lastBeat()
     const hasBeaten = beats !== this.lastBeats
@@ -159,32 +145,21 @@ export class Observer {
     if (debugged) return this.becomeResponsive()
     if (hasBeaten) {
       this.onBeat()
-      // The stop can have begun after the heartbeat.
-      const age = Math.max(0, this.lastTick - port.beatAt())
-      this.silentMillis = Math.min(age, elapsed - stopped)
-      this.stoppedMillis = age - this.silentMillis
+      // A stop that began after the heartbeat is part of the next gap.
+      this.stoppedMillis = Math.max(0, Math.min(stopped, this.lastTick - port.beatAt()))
       return
     }
     this.silentMillis += elapsed - stopped
 
     const { state } = this
     if (state._tag === "Responsive") {
-      if (this.silentMillis >= patience * options.periodMillis - earlyMillis) this.suspect()
+      if (this.silentMillis >= 1.5 * options.periodMillis) this.suspect()
     } else if (state._tag === "Stalled") {
       if (state.ended === undefined) this.onStalled(state)
       else this.onEnded(state, state.ended)
     } else if (this.attributedMillis() >= options.thresholdMillis) {
       this.onStalled(this.stall(state))
     } else state.capturing?.probe()
-  }
-
-  /**
-   * If the program responded at the last tick, that is long ago, and the stop can have begun at any time since then: so
-   * little is counted that the program has a moment to beat again before it is suspected.
-   */
-  private stoppedOf(elapsed: number, late: number): number {
-    const most = patienceAfterStop * this.options.periodMillis - this.silentMillis
-    return most > 0 ? elapsed - Math.min(elapsed - late, most) : late
   }
 
   /** Nothing more will be seen: reports a stall that has ended and was not reported yet. */

@@ -39,8 +39,13 @@ export const openProcessor = (folder: string | undefined): ProcessorReader => {
   let file = folder === undefined ? undefined : tryOpen(`${folder}/schedstat`)
   const buffer = Buffer.alloc(maxLength)
   const close = (): void => {
-    if (file !== undefined) closeSync(file)
+    const opened = file
     file = undefined
+    try {
+      if (opened !== undefined) closeSync(opened)
+    } catch {
+      // The program has closed it: as programs do that close all files.
+    }
   }
   const read = (): Processor => {
     if (file === undefined) return unknown
@@ -51,8 +56,8 @@ export const openProcessor = (folder: string | undefined): ProcessorReader => {
       // A kernel that does not count says 0.
       return ran > 0 ? { ranMillis: ran / 1e6, waitedMillis: waited / 1e6 } : unknown
     } catch {
-      // The thread has ended.
-      close()
+      // The thread has ended, or the program has closed the file, and its number may be that of another one soon.
+      file = undefined
       return unknown
     }
   }

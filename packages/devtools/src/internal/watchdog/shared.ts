@@ -57,8 +57,9 @@ export const now = (): number => {
 export const elapsed = (from: Moment, to: Moment): number => to.now - from.now - (to.waitedMillis - from.waitedMillis)
 
 /**
- * The period of the heartbeat. The watchdog looks every second period while it comes. Measured: on a busy machine each
- * wake-up of a thread costs 0.1 to 0.2 ms.
+ * The period of the heartbeat, and of the watchdog's ticks while it comes: a stop of the process that is shorter than a
+ * tick counts as the program's time, so that longer ticks make false alarms. Measured: each wake-up of a thread costs 0.1
+ * to 0.2 ms.
  */
 export const periodOf = (thresholdMillis: number): number => Math.min(100, Math.max(10, thresholdMillis / 2))
 
@@ -90,17 +91,13 @@ export class Heartbeat {
     this.floats[1] = waitedMillis
     this.floats[2] = now
     // In one word, so that the watchdog never sees one of them without the other.
-    Atomics.store(this.ints, 0, (this.beats + 1 << 1) | (debugged ? 1 : 0))
+    Atomics.store(this.ints, 0, ((this.last.beats + 1) << 1) | (debugged ? 1 : 0))
   }
 
   /** How many heartbeats there have been, and whether an inspector was open at the last one: the program stops at its breakpoints. */
   get last(): LastBeat {
     const word = Atomics.load(this.ints, 0)
     return { beats: word >>> 1, debugged: (word & 1) === 1 }
-  }
-
-  get beats(): number {
-    return this.last.beats
   }
 
   /** When the last heartbeat was, by `now`. */
