@@ -1,16 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
-import { run } from "../../../platform-node/test/utils/program.ts"
 import { Heartbeat } from "../../src/internal/watchdog/shared.ts"
 
 describe("what both threads share", () => {
-  it.live("W2: the clock is the same in all threads", () =>
-    Effect.gen(function*() {
-      const { code, stderr, stdout } = yield* run(new URL("../fixtures/clock.ts", import.meta.url).href)
-      assert.strictEqual(code, 0, stderr)
-      assert.strictEqual(stdout.trim(), "0")
-    }))
-
   it("W2: a heartbeat and whether an inspector is open are seen together, and the longest gap once", () => {
     const memory = Heartbeat.memory()
     const [program, watchdog] = [new Heartbeat(memory), new Heartbeat(memory)]

@@ -44,10 +44,7 @@ export interface Moment {
 // Taken before the program can replace it, as fake timers of tests do.
 const { hrtime } = process
 
-/**
- * Monotonic milliseconds on a clock that is the same in all threads of the process. `performance.timeOrigin` of
- * a thread is by the wall clock, which may have been set since the process began.
- */
+/** Monotonic milliseconds on a clock that is the same in all threads of the process. */
 export const now = (): number => {
   const [seconds, nanos] = hrtime()
   return seconds * 1e3 + nanos / 1e6
