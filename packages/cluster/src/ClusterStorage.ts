@@ -87,6 +87,9 @@ const makingTables = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, S
     })
   )
 
+/** How often a lock is renewed before it expires. */
+const renewals = 3
+
 const assemble = Effect.fnUntraced(function*(
   queueStore: PersistedQueue.PersistedQueueStore["Service"],
   receipts: Receipts,
@@ -147,7 +150,7 @@ export const layerSql: {
         tableName: `${plan.prefix}_queue`,
         pollInterval: plan.pollMillis,
         lockExpiration: plan.expirationMillis,
-        lockRefreshInterval: plan.refreshMillis
+        lockRefreshInterval: plan.expirationMillis / renewals
       }))
       return yield* assemble(queueStore, yield* makingTables(makeSql(plan.prefix)), plan)
     })

@@ -31,6 +31,12 @@ const wrong: ReadonlyArray<readonly [options: object, option: string, message: s
   [{ shutdownTimeout: Infinity }, "shutdownTimeout", "a finite duration, such as \"2 seconds\", not Infinity"],
   [{ shutdownTimeout: -1 }, "shutdownTimeout", "a finite duration, such as \"2 seconds\", not -1"],
   [{ incompatibleTimeout: NaN }, "incompatibleTimeout", "a duration, such as \"2 seconds\", not NaN"],
+  [
+    { shutdownTimeout: { seconds: NaN } },
+    "shutdownTimeout",
+    "a finite duration, such as \"2 seconds\", not { seconds: NaN }"
+  ],
+  [{ shutdownTimeout: null }, "shutdownTimeout", "a finite duration, such as \"2 seconds\", not null"],
   [{ patience: "soon" }, "patience", "a duration, such as \"2 seconds\", not 'soon'"],
   [{ listen: true }, "listen", "an object, such as { port: 34500 }, or false, not true"],
   [{ listen: { port: 70_000 } }, "listen.port", "an integer from 0 to 65535, not 70000"],

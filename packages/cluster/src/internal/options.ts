@@ -13,8 +13,7 @@ export interface ResolvedClient {
   readonly patienceMillis: number
 }
 
-export interface ResolvedRunner {
-  readonly maxPayload: number
+export interface ResolvedRunner extends ResolvedClient {
   /** The pool's `maxThreads` if it is not given. */
   readonly concurrency: number | undefined
   readonly maxAttempts: number
@@ -28,7 +27,6 @@ export interface ResolvedStorage {
   readonly prefix: string
   readonly pollMillis: number
   readonly expirationMillis: number
-  readonly refreshMillis: number
   readonly timeToLiveMillis: number
 }
 
@@ -42,7 +40,7 @@ export const resolveRunner = (
   layer: "layerLocal" | "layerRunner",
   farm: string,
   options: Omit<RunnerOptions, "pool"> | undefined
-): Effect.Effect<ResolvedRunner & ResolvedClient, InvalidOptions> =>
+): Effect.Effect<ResolvedRunner, InvalidOptions> =>
   checked(
     `${layer} of farm "${farm}"`,
     options,
@@ -77,19 +75,14 @@ export const resolveStorage = (
       // Arbitrary: at least one, so that the database is not polled without a pause.
       pollMillis: Math.max(1, check.millis("pollInterval", options.pollInterval) ?? storageDefaults.pollMillis),
       expirationMillis,
-      refreshMillis: expirationMillis / renewals,
       timeToLiveMillis: check.millis("timeToLive", options.timeToLive) ?? storageDefaults.timeToLiveMillis
     }
   })
-
-/** How often a lock is renewed before it expires. */
-const renewals = 3
 
 export const storageDefaults: ResolvedStorage = {
   prefix: "effect_blocking",
   pollMillis: 100,
   expirationMillis: 5000,
-  refreshMillis: 5000 / renewals,
   timeToLiveMillis: 30 * 86_400_000
 }
 
@@ -173,8 +166,11 @@ const checkOf = (layer: string): Check => {
     },
     millis: (option, value, canBeInfinite = false) => {
       if (value === undefined) return undefined
-      // Effect takes a NaN for zero.
-      const duration = Number.isNaN(value) ? Option.none() : Duration.fromInput(value as Duration.Input)
+      // Effect takes a NaN for zero, wherever it occurs.
+      const numbers: ReadonlyArray<unknown> = typeof value === "object" && value !== null
+        ? Object.values(value)
+        : [value]
+      const duration = numbers.some(Number.isNaN) ? Option.none() : Duration.fromInput(value as Duration.Input)
       const millis = Option.match(duration, { onNone: () => NaN, onSome: Duration.toMillis })
       if (millis >= 0 && (millis < Infinity || canBeInfinite)) return millis
       throw invalid(option, `a ${canBeInfinite ? "" : "finite "}duration, such as "2 seconds"`, value)
